@@ -1,0 +1,1 @@
+"""Benchmarks: what was measured, how, and the records of it in ``results/``."""

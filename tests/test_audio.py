@@ -1,0 +1,444 @@
+"""Every kind of recording is read alike: the same tone at the same time and level."""
+
+from __future__ import annotations
+
+import errno
+import os
+import struct
+import tracemalloc
+import wave
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+import soxr
+from numpy.typing import NDArray
+
+from transcribe.audio import AudioReader, probe, read_audio, write_wav
+from transcribe.errors import AudioError
+
+FREQUENCY = 1000.0
+LEVEL = 0.5
+ATTACK = 0.5
+SECONDS = 1.5
+RATE = 16000
+
+
+def tone(rate: int, seconds: float = SECONDS, attacks: tuple[float, ...] = (ATTACK,)) -> NDArray:
+    """Soft noise, and from each attack on 0.4 s of a 1 kHz sine, shape (n_samples,)."""
+    time = np.arange(round(rate * seconds)) / rate
+    samples = np.random.default_rng(0).normal(0, 0.0005, len(time))
+    for attack in attacks:
+        sounding = (attack <= time) & (time < attack + 0.4)
+        samples[sounding] += LEVEL * np.sin(2 * np.pi * FREQUENCY * (time[sounding] - attack))
+    return samples.astype(np.float32)
+
+
+def encode(
+    path: Path,
+    codec: str,
+    samples: NDArray,
+    rate: int,
+    *,
+    layout: str = "mono",
+    container: str | None = None,
+    start: float = 0.0,
+    video: bool = False,
+    **options: str,
+) -> Path:
+    """Write a recording with PyAV's own encoders, the same samples on every channel."""
+    with av.open(str(path), "w", format=container, options=options) as out:
+        if video:
+            pictures = out.add_stream("mpeg4", rate=10)
+            pictures.width = pictures.height = 32
+            pictures.pix_fmt = "yuv420p"
+        strict = {"strict": "experimental"} if codec == "vorbis" else {}
+        stream = out.add_stream(codec, rate=rate, layout=layout, options=strict)
+        stream.time_base = Fraction(1, rate)
+        if codec.startswith("wma"):
+            stream.bit_rate = 128_000
+        out.start_encoding()
+        if video:
+            for _ in range(20):
+                image = av.VideoFrame.from_ndarray(np.zeros((32, 32, 3), np.uint8), "rgb24")
+                out.mux(pictures.encode(image))
+            out.mux(pictures.encode(None))
+        n_channels = stream.layout.nb_channels
+        whole = av.AudioFrame.from_ndarray(np.tile(samples, (n_channels, 1)), "fltp", layout)
+        whole.sample_rate = rate
+        whole.pts = 0
+        n_samples = stream.codec_context.frame_size or 1024
+        fit = av.AudioResampler(stream.format.name, layout, rate, frame_size=n_samples)
+        for frame in [*fit.resample(whole), *fit.resample(None)]:
+            if frame.pts is not None:
+                frame.pts += round(start * rate)
+            out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+    return path
+
+
+def write_pcm(path: Path, samples: NDArray, rate: int) -> Path:
+    """Write 16-bit integers of shape (n_samples, n_channels) as they are."""
+    with wave.open(str(path), "wb") as out:
+        out.setnchannels(samples.shape[1])
+        out.setsampwidth(2)
+        out.setframerate(rate)
+        out.writeframes(samples.astype("<i2").tobytes())
+    return path
+
+
+def write_float_wav(path: Path, samples: NDArray, rate: int) -> Path:
+    data = samples.astype("<f4").tobytes()
+    head = struct.pack("<IHHIIHH", 16, 3, 1, rate, rate * 4, 4, 32)
+    body = b"WAVEfmt " + head + b"data" + struct.pack("<I", len(data)) + data
+    path.write_bytes(b"RIFF" + struct.pack("<I", len(body)) + body)
+    return path
+
+
+def attacks(samples: NDArray, rate: int = RATE) -> list[float]:
+    """When the tone starts after a tenth of a second without it, in seconds."""
+    loud = np.flatnonzero(np.abs(samples) > LEVEL / 2) / rate
+    return [float(t) for t, before in zip(loud, [-1, *loud[:-1]], strict=True) if t - before > 0.1]
+
+
+def level(samples: NDArray) -> float:
+    """Amplitude of the 1 kHz sine in the middle of the first tone."""
+    middle = samples[round((ATTACK + 0.1) * RATE) : round((ATTACK + 0.3) * RATE)]
+    time = np.arange(len(middle)) / RATE
+    return float(2 * np.abs(np.mean(middle * np.exp(-2j * np.pi * FREQUENCY * time))))
+
+
+FRAGMENTED = {"container": "mp4", "movflags": "frag_keyframe+empty_moov"}
+FORMATS = {
+    "8-bit.wav": ("pcm_u8", 44100, {}),
+    "16-bit.wav": ("pcm_s16le", 44100, {"layout": "stereo"}),
+    "24-bit.wav": ("pcm_s24le", 96000, {}),
+    "32-bit.wav": ("pcm_s32le", 48000, {}),
+    "float.wav": ("pcm_f32le", 192000, {"layout": "stereo"}),
+    "double.wav": ("pcm_f64le", 11025, {}),
+    "surround.wav": ("pcm_s16le", 48000, {"layout": "5.1"}),
+    "a.w64": ("pcm_s16le", 44100, {}),
+    "a.aiff": ("pcm_s16be", 44100, {"layout": "stereo"}),
+    "24-bit.aiff": ("pcm_s24be", 44100, {}),
+    "a.flac": ("flac", 44100, {"layout": "stereo"}),
+    "a.mp3": ("libmp3lame", 44100, {"layout": "stereo"}),
+    "no-tag.mp3": ("libmp3lame", 44100, {"write_xing": "0"}),
+    "low.mp3": ("libmp3lame", 22050, {}),
+    "a.ogg": ("vorbis", 44100, {"layout": "stereo"}),
+    "a.opus": ("libopus", 48000, {}),
+    "a.m4a": ("aac", 44100, {"layout": "stereo"}),
+    "alac.m4a": ("alac", 44100, {}),
+    "fragmented.m4a": ("aac", 44100, FRAGMENTED),
+    "a.aac": ("aac", 44100, {"container": "adts"}),
+    "a.mp4": ("aac", 48000, {"video": True}),
+    "a.mkv": ("aac", 44100, {"video": True}),
+    "a.webm": ("libopus", 48000, {"container": "webm"}),
+    "a.wma": ("wmav2", 44100, {"container": "asf"}),
+}
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_format_gives_the_tone_at_its_time_pitch_and_level(tmp_path: Path, name: str) -> None:
+    codec, rate, options = FORMATS[name]
+    path = encode(tmp_path / name, codec, tone(rate), rate, **options)
+    reader = AudioReader(path)
+    samples = np.concatenate(list(reader))
+    assert samples.dtype == np.float32
+    assert attacks(samples) == [pytest.approx(ATTACK, abs=0.003)]
+    assert level(samples) == pytest.approx(LEVEL, rel=0.06)  # half a decibel
+    assert len(samples) / RATE == pytest.approx(SECONDS, abs=0.06)
+    assert reader.seconds_read == len(samples) / RATE
+    assert reader.peak == pytest.approx(np.abs(samples).max())
+    assert reader.warnings == ()
+    assert reader.info.sample_rate == rate
+    assert reader.info.n_channels == {"stereo": 2, "5.1": 6}.get(options.get("layout"), 1)
+
+
+def test_probe_tells_what_the_header_says(tmp_path: Path) -> None:
+    info = probe(encode(tmp_path / "a.flac", "flac", tone(44100), 44100, layout="stereo"))
+    assert (info.duration, info.sample_rate, info.n_channels) == (SECONDS, 44100, 2)
+    assert info.codec == "flac"
+    raw = encode(tmp_path / "a.aac", "aac", tone(44100), 44100, container="adts")
+    assert probe(raw).duration is None
+
+
+def test_a_recording_at_our_rate_is_read_bit_by_bit(tmp_path: Path) -> None:
+    numbers = np.random.default_rng(0).integers(-32768, 32768, (12345, 1))
+    samples = read_audio(write_pcm(tmp_path / "a.wav", numbers, RATE))
+    np.testing.assert_array_equal(samples, numbers[:, 0] / np.float32(32768))
+
+
+def test_channels_are_averaged(tmp_path: Path) -> None:
+    numbers = np.tile(np.arange(24) * 1000, (1000, 1))
+    samples = read_audio(write_pcm(tmp_path / "24-channels.wav", numbers, RATE))
+    np.testing.assert_allclose(samples, 11500 / 32768, rtol=1e-6)
+    opposite = write_pcm(tmp_path / "b.wav", np.tile([9000, -9000], (1000, 1)), RATE)
+    reader = AudioReader(opposite)
+    assert not np.concatenate(list(reader)).any()
+    assert reader.peak == 0
+
+
+def test_blocks_joined_equal_the_whole_resampled_at_once(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(-9000, 9000, (44100 * 25 + 17, 1))
+    reader = AudioReader(write_pcm(tmp_path / "a.wav", noise, 44100))
+    blocks = list(reader)
+    assert [round(len(block) / RATE) for block in blocks] == [10, 10, 5]
+    whole = soxr.resample((noise[:, 0] / 32768).astype(np.float32), 44100, RATE, quality="HQ")
+    np.testing.assert_allclose(np.concatenate(blocks), whole, atol=1e-6)
+    again = list(reader)
+    np.testing.assert_array_equal(np.concatenate(again), np.concatenate(blocks))
+    assert reader.seconds_read == len(whole) / RATE
+
+
+def test_what_is_above_hearing_range_of_the_new_rate_does_not_fold_down(tmp_path: Path) -> None:
+    time = np.arange(44100) / 44100
+    numbers = 16000 * np.sin(2 * np.pi * 9000 * time)[:, None]
+    samples = read_audio(write_pcm(tmp_path / "a.wav", numbers, 44100))
+    assert np.abs(samples[1000:-1000]).max() < 1e-3
+
+
+def test_a_delayed_recording_is_heard_later_by_as_much(tmp_path: Path) -> None:
+    for delay in (0.1, 0.37):
+        path = encode(tmp_path / "a.wav", "pcm_f32le", tone(44100, 2, (ATTACK + delay,)), 44100)
+        assert attacks(read_audio(path)) == [pytest.approx(ATTACK + delay, abs=0.0005)]
+
+
+def test_sound_that_starts_after_the_picture_is_heard_after_it(tmp_path: Path) -> None:
+    for name, codec in (("a.mp4", "aac"), ("a.mkv", "libopus")):
+        path = encode(tmp_path / name, codec, tone(48000), 48000, video=True, start=0.7)
+        reader = AudioReader(path)
+        assert attacks(np.concatenate(list(reader))) == [pytest.approx(ATTACK + 0.7, abs=0.003)]
+        assert reader.warnings == ()
+
+
+def peak_memory(path: Path) -> int:
+    tracemalloc.start()
+    longest = max(len(block) for block in AudioReader(path))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert longest < 11 * RATE
+    return peak
+
+
+def test_memory_does_not_grow_with_length(tmp_path: Path) -> None:
+    minute = np.random.default_rng(0).integers(-9000, 9000, (8000 * 60, 1))
+    short = write_pcm(tmp_path / "short.wav", minute, 8000)
+    long = write_pcm(tmp_path / "long.wav", np.tile(minute, (6, 1)), 8000)
+    peak_memory(short)  # what is imported and cached once
+    assert peak_memory(long) < 1.1 * peak_memory(short) < 5e6
+
+
+def test_recordings_joined_end_to_end_may_differ_in_rate_and_channels(tmp_path: Path) -> None:
+    first = encode(tmp_path / "a.mp3", "libmp3lame", tone(44100), 44100, layout="stereo")
+    second = encode(tmp_path / "b.mp3", "libmp3lame", tone(22050), 22050)
+    both = tmp_path / "both.mp3"
+    both.write_bytes(first.read_bytes() + second.read_bytes())
+    samples = read_audio(both)
+    assert attacks(samples) == [
+        pytest.approx(ATTACK, abs=0.003),
+        pytest.approx(SECONDS + ATTACK, abs=0.1),
+    ]
+    second_half = samples[round((attacks(samples)[1] - ATTACK) * RATE) :]
+    assert level(second_half) == pytest.approx(LEVEL, rel=0.06)
+
+
+def test_numbers_that_are_none_are_replaced_and_counted(tmp_path: Path) -> None:
+    samples = tone(RATE)
+    samples[[5, 6, 7]] = np.nan, np.inf, -np.inf
+    reader = AudioReader(write_float_wav(tmp_path / "a.wav", samples, RATE))
+    found = np.concatenate(list(reader))
+    assert found[[5, 6, 7]].tolist() == [0, 0, 0]
+    np.testing.assert_array_equal(found[8:], samples[8:])
+    assert reader.warnings == ("3 NaN or infinite sample(s) replaced by 0",)
+
+
+def cut(path: Path, part: float) -> Path:
+    data = path.read_bytes()
+    path.write_bytes(data[: round(part * len(data))])
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "options"),
+    [
+        ("a.wav", "pcm_s16le", {}),
+        ("a.aiff", "pcm_s16be", {}),
+        ("a.flac", "flac", {}),
+        ("a.mp3", "libmp3lame", {}),
+        ("a.m4a", "aac", {"movflags": "faststart"}),
+        ("a.webm", "libopus", {"container": "webm"}),
+        ("a.wma", "wmav2", {"container": "asf"}),
+    ],
+)
+def test_of_a_truncated_recording_the_rest_is_given_and_the_loss_told(
+    tmp_path: Path, name: str, codec: str, options: dict[str, str]
+) -> None:
+    seconds = 4.0
+    path = encode(tmp_path / name, codec, tone(48000, seconds), 48000, **options)
+    reader = AudioReader(cut(path, 0.6))
+    assert attacks(np.concatenate(list(reader))) == [pytest.approx(ATTACK, abs=0.003)]
+    missing = seconds - reader.seconds_read
+    assert 1 < missing < 3.2
+    (warning,) = [w for w in reader.warnings if "truncated" in w]
+    told = float(warning.split(": ")[1].split(" s of")[0])
+    assert told == pytest.approx(missing, abs=0.12)
+
+
+def test_an_ogg_file_without_its_end_is_told_to_be_truncated(tmp_path: Path) -> None:
+    path = encode(tmp_path / "a.opus", "libopus", tone(48000, 4), 48000)
+    assert AudioReader(path).warnings == ()
+    reader = AudioReader(cut(path, 0.6))
+    assert attacks(np.concatenate(list(reader))) == [pytest.approx(ATTACK, abs=0.003)]
+    assert reader.warnings == ("truncated: no end mark found; how much is missing is not known",)
+
+
+@pytest.mark.parametrize(("name", "codec"), [("a.flac", "flac"), ("a.m4a", "aac")])
+def test_after_damage_in_the_middle_the_music_goes_on_in_time(
+    tmp_path: Path, name: str, codec: str
+) -> None:
+    path = encode(tmp_path / name, codec, tone(44100, 4, (0.5, 3.0)), 44100)
+    data = bytearray(path.read_bytes())
+    middle = slice(round(0.45 * len(data)), round(0.5 * len(data)))
+    data[middle] = np.random.default_rng(1).bytes(middle.stop - middle.start)
+    path.write_bytes(data)
+    reader = AudioReader(path)
+    found = attacks(np.concatenate(list(reader)))
+    assert found[0] == pytest.approx(0.5, abs=0.003)
+    assert found[-1] == pytest.approx(3.0, abs=0.003)
+    assert any("silence put where the recording has a hole" in w for w in reader.warnings)
+
+
+def test_names_and_tags_in_any_alphabet_are_no_obstacle(tmp_path: Path) -> None:
+    path = encode(tmp_path / "file: Für Élise №1 100%.wav", "pcm_s16le", tone(RATE), RATE)
+    data = path.read_bytes()
+    tag = b"LIST" + struct.pack("<I", 16) + b"INFOINAM" + struct.pack("<I", 4) + b"\xe9l\xe9\0"
+    size = struct.pack("<I", len(data) - 8 + len(tag))
+    path.write_bytes(data[:4] + size + data[8:] + tag)
+    assert attacks(read_audio(path)) == [pytest.approx(ATTACK, abs=0.001)]
+
+
+# Refusals
+
+
+def refusal(path: Path) -> str:
+    with pytest.raises(AudioError) as caught:
+        read_audio(path)
+    assert str(path) in str(caught.value)
+    return str(caught.value)
+
+
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
+    assert "no such file" in refusal(tmp_path / "missing.wav")
+
+
+def test_a_folder_is_refused(tmp_path: Path) -> None:
+    assert "found a folder" in refusal(tmp_path)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+def test_a_pipe_is_refused(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.wav")
+    assert "no ordinary file" in refusal(tmp_path / "pipe.wav")
+
+
+def test_a_file_without_permission_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_pcm(tmp_path / "a.wav", np.ones((100, 1)), RATE)
+
+    def refuse(self: Path, *args: object) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(self))
+
+    monkeypatch.setattr(Path, "open", refuse)  # file modes do not stop root
+    assert "no permission" in refusal(path)
+
+
+def test_an_empty_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.mp3").touch()
+    assert "empty file" in refusal(tmp_path / "a.mp3")
+
+
+@pytest.mark.parametrize("name", ["a.wav", "a.mp3", "a.txt"])
+def test_text_is_no_recording_whatever_its_name(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("Dear diary, today I practised for two hours.\n" * 100)
+    assert "not a recording; expected wav, flac" in refusal(tmp_path / name)
+
+
+def test_a_playlist_is_not_followed(tmp_path: Path) -> None:
+    song = encode(tmp_path / "a.aac", "aac", tone(44100), 44100, container="adts")
+    playlist = tmp_path / "list.m3u8"
+    playlist.write_text(f"#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\n{song}\n#EXT-X-ENDLIST\n")
+    assert "not a recording" in refusal(playlist)
+
+
+def test_a_video_without_sound_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "silent.mp4"
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream("mpeg4", rate=10)
+        stream.width = stream.height = 32
+        stream.pix_fmt = "yuv420p"
+        for _ in range(3):
+            image = av.VideoFrame.from_ndarray(np.zeros((32, 32, 3), np.uint8), "rgb24")
+            out.mux(stream.encode(image))
+        out.mux(stream.encode(None))
+    assert "no audio track" in refusal(path)
+
+
+def test_a_recording_of_no_samples_is_refused(tmp_path: Path) -> None:
+    path = write_pcm(tmp_path / "a.wav", np.zeros((0, 1)), RATE)
+    assert "holds no samples" in refusal(path)
+
+
+def test_an_m4a_that_was_never_finished_is_refused_as_such(tmp_path: Path) -> None:
+    path = encode(tmp_path / "a.m4a", "aac", tone(44100, 4), 44100)
+    assert "cut off before it was finished" in refusal(cut(path, 0.6))
+
+
+def test_a_sample_rate_is_positive(tmp_path: Path) -> None:
+    path = write_pcm(tmp_path / "a.wav", np.zeros((10, 1)), RATE)
+    with pytest.raises(ValueError, match="positive number of hertz; found 0"):
+        AudioReader(path, sample_rate=0)
+
+
+# Writing
+
+
+def test_what_is_written_is_read_again(tmp_path: Path) -> None:
+    samples = np.linspace(-1, 1, 50000, dtype=np.float32)
+    write_wav(tmp_path / "a.wav", samples, RATE)
+    np.testing.assert_allclose(read_audio(tmp_path / "a.wav"), samples, atol=5e-5)
+    assert probe(tmp_path / "a.wav").codec == "pcm_s16le"
+
+
+def test_columns_are_channels_and_what_is_too_loud_is_clipped(tmp_path: Path) -> None:
+    write_wav(tmp_path / "a.wav", np.array([[0.5, -1.5], [1.5, 0.0]]), 44100)
+    with wave.open(str(tmp_path / "a.wav")) as file:
+        assert (file.getnchannels(), file.getsampwidth(), file.getframerate()) == (2, 2, 44100)
+        numbers = np.frombuffer(file.readframes(2), "<i2")
+    assert numbers.tolist() == [16384, -32767, 32767, 0]
+
+
+@pytest.mark.parametrize("samples", [np.array([0, np.nan]), np.array(0.5), np.zeros((1, 2, 3))])
+def test_samples_that_are_no_sound_are_refused(tmp_path: Path, samples: NDArray) -> None:
+    with pytest.raises(ValueError, match="expected"):
+        write_wav(tmp_path / "a.wav", samples, RATE)
+
+
+def test_a_wav_is_written_whole_or_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.wav"
+    path.write_bytes(b"before")
+
+    def fail(self: wave.Wave_write, data: bytes) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(wave.Wave_write, "writeframesraw", fail)
+    with pytest.raises(AudioError, match="No space left"):
+        write_wav(path, np.zeros(100), RATE)
+    assert path.read_bytes() == b"before"
+    assert list(tmp_path.iterdir()) == [path]
+    with pytest.raises(AudioError, match="nowhere"):
+        write_wav(tmp_path / "nowhere" / "a.wav", np.zeros(100), RATE)

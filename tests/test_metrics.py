@@ -1,0 +1,355 @@
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from mir_eval import multipitch, transcription, transcription_velocity
+
+from transcribe.metrics import (
+    Ratio,
+    Scores,
+    aggregate,
+    false_notes_per_minute,
+    note_f1,
+    onset_deviation,
+    onset_f1,
+    score,
+)
+from transcribe.notes import Note, PedalPress, Performance, sustained
+
+
+def note(onset, pitch=60, duration=0.5, velocity=64):
+    return Note(onset=onset, pitch=pitch, offset=onset + duration, velocity=velocity)
+
+
+def scale(**changes):
+    """Eight notes of C major, half a second each, louder and louder."""
+    return [note(1 + i / 2, 60 + step, velocity=40 + 10 * i, **changes)
+            for i, step in enumerate((0, 2, 4, 5, 7, 9, 11, 12))]  # fmt: skip
+
+
+def moved(performance, seconds):
+    return Performance(
+        [
+            Note(
+                onset=n.onset + seconds,
+                pitch=n.pitch,
+                offset=n.offset + seconds,
+                velocity=n.velocity,
+            )
+            for n in performance.notes
+        ],
+        [PedalPress(onset=p.onset + seconds, offset=p.offset + seconds) for p in performance.pedal],
+    )
+
+
+@st.composite
+def performances(draw):
+    """Crowded music: few pitches and many near coincidences."""
+    times = st.integers(0, 60).map(lambda k: k * 0.02)
+    notes = draw(
+        st.lists(
+            st.builds(
+                note,
+                times,
+                st.integers(60, 63),
+                st.integers(1, 40).map(lambda k: k * 0.02),
+                st.integers(1, 127),
+            ),
+            max_size=40,
+        )
+    )
+    edges = sorted(draw(st.sets(st.integers(0, 80), max_size=6)))
+    pedal = [
+        PedalPress(onset=a * 0.025, offset=b * 0.025)
+        for a, b in zip(edges[::2], edges[1::2], strict=False)
+    ]
+    return Performance(notes, pedal)
+
+
+def hertz(pitches):
+    return 440 * 2 ** ((np.array(pitches, float) - 69) / 12)
+
+
+def arrays(performance):
+    intervals = np.array([(n.onset, n.offset) for n in performance.notes]).reshape(-1, 2)
+    velocities = np.array([n.velocity for n in performance.notes], float)
+    return intervals, hertz([n.pitch for n in performance.notes]), velocities
+
+
+def test_a_performance_equals_itself():
+    performance = Performance(scale(), [PedalPress(onset=1.2, offset=2.6)])
+    scores = score(performance, performance)
+    assert len(scores.ratios) == 24
+    assert {ratio.f1 for ratio in scores.ratios.values()} == {1.0}
+    assert scores.numbers["as_found/velocity_error"] == 0
+    assert scores.numbers["as_found/velocity_correlation"] == pytest.approx(1)
+    assert scores.numbers["as_found/key/overlap"] == 1
+
+
+@given(ref=performances(), est=performances())
+@settings(max_examples=40, deadline=None)
+@pytest.mark.filterwarnings("ignore:.*notes are empty")
+def test_equal_to_mir_eval_called_directly(ref, est):
+    scores = score(ref, est)
+    for convention, extend in (("key", lambda p: p), ("sustained", sustained)):
+        ref_times, ref_hertz, ref_velocities = arrays(extend(ref))
+        est_times, est_hertz, est_velocities = arrays(extend(est))
+        sides = ref_times, ref_hertz, est_times, est_hertz
+
+        for name, tolerance in (("onset", 0.05), ("onset_20ms", 0.02), ("onset_10ms", 0.01)):
+            expected = transcription.precision_recall_f1_overlap(
+                *sides, onset_tolerance=tolerance, offset_ratio=None
+            )
+            ratio = scores.ratios[f"as_found/{name}"]
+            assert (ratio.precision, ratio.recall, ratio.f1) == pytest.approx(expected[:3])
+            if name == "onset":
+                overlap = scores.numbers[f"as_found/{convention}/overlap"]
+                assert (overlap or 0) == pytest.approx(expected[3])
+
+        expected = transcription.precision_recall_f1_overlap(*sides)
+        ratio = scores.ratios[f"as_found/{convention}/onset_offset"]
+        assert (ratio.precision, ratio.recall, ratio.f1) == pytest.approx(expected[:3])
+        overlap = scores.numbers[f"as_found/{convention}/overlap_onset_offset"]
+        assert (overlap or 0) == pytest.approx(expected[3])
+
+        expected = transcription_velocity.precision_recall_f1_overlap(
+            ref_times, ref_hertz, ref_velocities, est_times, est_hertz, est_velocities
+        )
+        ratio = scores.ratios[f"as_found/{convention}/onset_offset_velocity"]
+        assert (ratio.precision, ratio.recall, ratio.f1) == pytest.approx(expected[:3])
+
+
+@given(ref=performances(), est=performances())
+@settings(max_examples=20, deadline=None)
+@pytest.mark.filterwarnings("ignore:.*are all empty", "ignore:.*frequencies are empty")
+def test_frames_equal_mir_eval_multipitch(ref, est):
+    moments = np.arange(0, 3, 0.01)
+
+    def sounding(performance):
+        at_moment = [
+            {n.pitch for n in performance.notes if n.onset - 1e-6 < t < n.offset - 1e-6}
+            for t in moments
+        ]
+        return [hertz(sorted(pitches)) for pitches in at_moment]
+
+    precision, recall = multipitch.metrics(moments, sounding(ref), moments, sounding(est))[:2]
+    ratio = score(ref, est).ratios["as_found/key/frame"]
+    assert (ratio.precision, ratio.recall) == pytest.approx((precision, recall))
+
+
+@given(ref=performances(), est=performances())
+@settings(max_examples=30, deadline=None)
+def test_precision_and_recall_change_places_with_the_sides(ref, est):
+    there, back = score(ref, est).ratios, score(est, ref).ratios
+    for name in ("onset", "onset_10ms", "key/frame", "sustained/frame", "pedal/frame"):
+        ratio, mirrored = there[f"as_found/{name}"], back[f"as_found/{name}"]
+        assert (ratio.precision, ratio.recall) == (mirrored.recall, mirrored.precision)
+
+
+def test_counts_of_a_hand_made_pair():
+    """Of four notes one is missed, one is 30 ms late and one ends early; one is false."""
+    ref = Performance([note(0.1), note(1.0), note(2.0), note(3.0)])
+    est = Performance([note(0.1), note(1.03, duration=0.47), note(2.0, duration=0.2), note(4.0)])
+    ratios = score(ref, est).ratios
+    assert ratios["as_found/onset"] == Ratio(4, 4, 3)
+    assert ratios["as_found/onset_20ms"] == Ratio(4, 4, 2)
+    assert ratios["as_found/key/onset_offset"] == Ratio(4, 4, 2)
+    # 200 frames and 50 + 47 + 20 + 50; the estimate's first three lie inside
+    assert ratios["as_found/key/frame"] == Ratio(200, 167, 117)
+
+
+@pytest.mark.parametrize("step", [-1, 1])
+def test_a_semitone_is_an_error(step):
+    ref = Performance(scale())
+    est = Performance([note(n.onset, n.pitch + step) for n in ref.notes])
+    ratios = score(ref, est).ratios
+    assert onset_f1(ref, est) == 0
+    assert ratios["as_found/key/frame"].n_matched == 0
+
+
+@given(pitch=st.integers(21, 108), other=st.integers(21, 108))
+@settings(deadline=None)
+def test_only_equal_pitches_match(pitch, other):
+    assert onset_f1(Performance([note(1, pitch)]), Performance([note(1, other)])) == (
+        pitch == other
+    )
+
+
+@pytest.mark.parametrize(("late", "tolerance"), [(0.05, "onset"), (0.02, "onset_20ms")])
+def test_a_tolerance_includes_its_end(late, tolerance):
+    ref = Performance([note(1)])
+    assert score(ref, Performance([note(1 + late)])).ratios[f"as_found/{tolerance}"].f1 == 1
+    later = Performance([note(1 + late + 0.001)])
+    assert score(ref, later).ratios[f"as_found/{tolerance}"].f1 == 0
+
+
+def test_offsets_have_50_ms_or_a_fifth_of_the_duration():
+    ref = Performance([note(1, 60, duration=0.1), note(1, 64, duration=2.0)])
+    near = Performance([note(1, 60, duration=0.145), note(1, 64, duration=2.39)])
+    far = Performance([note(1, 60, duration=0.155), note(1, 64, duration=2.41)])
+    assert note_f1(ref, near) == 1
+    assert note_f1(ref, far) == 0
+
+
+@given(deviation=st.integers(-45, 120).map(lambda ms: ms / 1000))
+@settings(max_examples=30, deadline=None)
+def test_alignment_takes_off_a_constant_deviation(deviation):
+    ref = Performance(scale(), [PedalPress(onset=1.25, offset=3.25)])
+    scores = score(ref, moved(ref, deviation))
+    if abs(deviation) <= 0.05:
+        assert scores.numbers["onset_deviation/median"] == pytest.approx(deviation)
+        assert scores.numbers["onset_deviation/spread"] == pytest.approx(0, abs=1e-9)
+        assert {r.f1 for name, r in scores.ratios.items() if "aligned" in name} == {1.0}
+    else:  # beyond the tolerance nothing matches and nothing is moved
+        assert scores.numbers["onset_deviation/median"] is None
+        assert scores.ratios["aligned/onset"].n_matched == 0
+
+
+def test_30_ms_late_is_wrong_at_20_ms_as_found_and_right_aligned():
+    ref = Performance(scale())
+    ratios = score(ref, moved(ref, 0.03)).ratios
+    assert ratios["as_found/onset"].f1 == 1
+    assert ratios["as_found/onset_20ms"].f1 == 0
+    assert ratios["aligned/onset_20ms"].f1 == 1
+    assert ratios["aligned/onset_10ms"].f1 == 1
+
+
+def test_the_second_pass_finds_what_the_first_cut_off():
+    """Deviations of 20 to 80 ms: the first 50 ms hold only the earlier of them."""
+    lateness = np.linspace(0.02, 0.08, 61)
+    ref = Performance([note(1 + i) for i in range(61)])
+    est = Performance([note(1 + i + late) for i, late in enumerate(lateness)])
+    assert onset_deviation(ref, est) == pytest.approx(0.05, abs=0.001)
+    assert onset_f1(ref, est) == pytest.approx(31 / 61)
+    assert onset_f1(ref, est, aligned=True) == 1
+    spread = score(ref, est).numbers["onset_deviation/spread"]
+    assert spread == pytest.approx(0.03, abs=0.001)
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "correlation"),
+    [
+        (lambda v: v // 2, 37.5, 1),
+        (lambda v: v + 10, 10, 1),
+        (lambda v: 127 - v, 43.25, -1),
+    ],
+)
+def test_velocities_that_mir_eval_forgives_show_in_the_raw_error(change, error, correlation):
+    ref = Performance(scale())
+    est = Performance([note(n.onset, n.pitch, velocity=change(n.velocity)) for n in ref.notes])
+    scores = score(ref, est)
+    assert scores.ratios["as_found/key/onset_offset_velocity"].f1 == 1
+    assert scores.numbers["as_found/velocity_error"] == pytest.approx(error)
+    assert scores.numbers["as_found/velocity_correlation"] == pytest.approx(correlation)
+
+
+def test_velocities_of_one_loudness_have_no_correlation():
+    ref = Performance(scale())
+    est = Performance([note(n.onset, n.pitch, velocity=80) for n in ref.notes])
+    assert score(ref, est).numbers["as_found/velocity_correlation"] is None
+
+
+def test_a_key_released_under_the_pedal_is_right_only_when_sustained():
+    """The reference holds with the pedal what the estimate holds with the finger."""
+    ref = Performance([note(1, duration=0.2)], [PedalPress(onset=1.1, offset=3)])
+    est = Performance([note(1, duration=2)], [PedalPress(onset=1.1, offset=3)])
+    ratios = score(ref, est).ratios
+    assert ratios["as_found/key/onset_offset"].f1 == 0
+    assert ratios["as_found/sustained/onset_offset"].f1 == 1
+    assert ratios["as_found/key/frame"] == Ratio(20, 200, 20)
+    assert ratios["as_found/sustained/frame"] == Ratio(200, 200, 200)
+
+
+def test_pedal_onset_offset_and_frames():
+    ref = Performance([], [PedalPress(onset=1, offset=2), PedalPress(onset=3, offset=4)])
+    est = Performance([], [PedalPress(onset=1.04, offset=2.19), PedalPress(onset=3, offset=3.5)])
+    ratios = score(ref, est).ratios
+    assert ratios["as_found/pedal/onset"] == Ratio(2, 2, 2)
+    assert ratios["as_found/pedal/onset_offset"] == Ratio(2, 2, 1)
+    assert ratios["as_found/pedal/frame"] == Ratio(200, 165, 96 + 50)
+
+
+def test_what_the_reference_cannot_tell_is_absent():
+    performance = Performance(scale())
+    scores = score(performance, performance, ref_has_pedal=False, ref_has_velocity=False)
+    names = " ".join([*scores.ratios, *scores.numbers])
+    assert "pedal" not in names
+    assert "sustained" not in names
+    assert "velocity" not in names
+    assert scores.ratios["as_found/key/onset_offset"].f1 == 1
+
+
+@pytest.mark.parametrize(
+    ("ref", "est"), [([], []), ([], scale()), (scale(), [])], ids=["both", "ref", "est"]
+)
+def test_empty_sides_score_0(ref, est):
+    scores = score(Performance(ref), Performance(est))
+    assert {ratio.f1 for ratio in scores.ratios.values()} == {0.0}
+    assert {*scores.numbers.values()} == {None}
+
+
+def test_the_coarse_grid_of_frames_counts_coarse_moments():
+    ref, est = Performance([note(1, duration=1)]), Performance([note(1, duration=0.5)])
+    ratio = score(ref, est, frame_hop=0.1).ratios["as_found/key/frame"]
+    assert ratio == Ratio(10, 5, 5)
+
+
+def test_mean_pooled_and_interval():
+    """Three short recordings and a long one: the mean weighs recordings, pooled notes."""
+    scores = [Scores({"onset": ratio}, {}) for ratio in (
+        Ratio(10, 10, 10), Ratio(10, 10, 5), Ratio(10, 10, 0), Ratio(70, 70, 70)
+    )]  # fmt: skip
+    summary = aggregate(scores)["onset"]
+    assert summary.n_recordings == 4
+    assert summary.mean == pytest.approx(0.625)
+    assert summary.pooled == Ratio(100, 100, 85)
+    assert summary.pooled.f1 == pytest.approx(0.85)
+    low, high = summary.interval
+    assert 0.1 < low < 0.3
+    assert high == 1
+    assert aggregate(scores)["onset"] == summary
+    assert aggregate(scores, seed=1, n_resamples=50)["onset"].interval != summary.interval
+
+
+def test_the_interval_covers_the_true_mean_19_times_in_20():
+    draws = np.random.default_rng(3).normal(0.7, 0.1, size=(300, 40))
+    covered = 0
+    for draw in draws:
+        scores = [Scores({}, {"x": value}) for value in draw]
+        low, high = aggregate(scores, n_resamples=300)["x"].interval
+        covered += low <= 0.7 <= high
+    assert 0.90 <= covered / 300 <= 0.98
+
+
+def test_recordings_without_pedal_are_left_out_of_its_mean_but_pooled():
+    scores = [
+        Scores({"pedal": Ratio(4, 4, 4)}, {"error": 2.0}),
+        Scores({"pedal": Ratio(0, 4, 0)}, {"error": None}),
+        Scores({}, {}),
+    ]
+    summaries = aggregate(scores)
+    assert summaries["pedal"].mean == 1
+    assert summaries["pedal"].n_recordings == 1
+    assert summaries["pedal"].interval is None
+    assert summaries["pedal"].pooled == Ratio(4, 8, 4)
+    assert summaries["error"].mean == 2
+
+
+def test_scores_and_summaries_are_json():
+    ref = Performance(scale(), [PedalPress(onset=1, offset=2)])
+    scores = score(ref, moved(ref, 0.01))
+    written = json.loads(json.dumps(scores.as_json(), allow_nan=False))
+    assert written["as_found/onset"]["f1"] == 1
+    assert written["onset_deviation/median"] == pytest.approx(0.01)
+    summary = json.loads(json.dumps(aggregate([scores])["as_found/onset"].as_json()))
+    assert summary["pooled"]["n_ref"] == 8
+    assert summary["interval_95"] is None
+
+
+def test_false_notes_per_minute():
+    assert false_notes_per_minute(Performance(scale()), 30) == 16
+    assert false_notes_per_minute(Performance(), 30) == 0
+    with pytest.raises(ValueError, match="above 0 s; found 0"):
+        false_notes_per_minute(Performance(), 0)

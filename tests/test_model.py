@@ -1,0 +1,123 @@
+"""The network: shapes, sharing over pitch, inference equal to the module, both settings."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from transcribe.features import FeatureConfig, mel_features
+from transcribe.model import ModelConfig, OnsetsAndFrames, paper_model
+from transcribe.rolls import N_ACTIVATIONS, Rolls
+
+SMALL = ModelConfig(conv_channels=6, width=8, n_blocks=1, lstm_size=8, pedal_size=4)
+
+
+def small_paper() -> ModelConfig:
+    return dataclasses.replace(
+        paper_model(), conv_channels=4, width=16, lstm_size=8, pedal_size=4, dropout=0.0
+    )
+
+
+def small_network(architecture: str = "harmonic") -> OnsetsAndFrames:
+    torch.manual_seed(0)
+    if architecture == "paper":
+        return OnsetsAndFrames(small_paper(), mel_features()).eval()
+    return OnsetsAndFrames(SMALL, FeatureConfig()).eval()
+
+
+def random_frames(network: OnsetsAndFrames, n_frames: int) -> np.ndarray:
+    features = network.features
+    shape = (n_frames, features.n_channels, features.n_bins)
+    return np.random.default_rng(1).random(shape).astype(np.float32)
+
+
+@pytest.mark.parametrize("architecture", ["harmonic", "paper"])
+def test_frames_in_activations_out(architecture):
+    network = small_network(architecture)
+    activations = network.activations(random_frames(network, 40))
+    assert activations.shape == (40, N_ACTIVATIONS)
+    rolls = Rolls.unstack(activations)
+    assert 0 < rolls.onset.min() <= rolls.onset.max() < 1
+    assert -1 < rolls.onset_shift.min() <= rolls.onset_shift.max() < 1
+    assert rolls.onset_shift.min() < 0
+
+
+def test_the_paper_network_has_the_paper_size():
+    network = OnsetsAndFrames(paper_model(), mel_features())
+    n_parameters = sum(parameter.numel() for parameter in network.parameters())
+    assert 22e6 < n_parameters < 32e6
+
+
+def test_the_packaged_size_is_small():
+    network = OnsetsAndFrames(ModelConfig(), FeatureConfig())
+    assert sum(parameter.numel() for parameter in network.parameters()) < 0.5e6
+
+
+@pytest.mark.parametrize("architecture", ["harmonic", "paper"])
+def test_inference_says_what_the_module_says(architecture):
+    """Folding the normalisation and computing in bfloat16 change little."""
+    network = small_network(architecture)
+    for module in network.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.running_mean.uniform_(-0.2, 0.2)
+            module.running_var.uniform_(0.5, 1.5)
+    frames = random_frames(network, 24)
+    with torch.no_grad():
+        expected = network(torch.from_numpy(frames)[None]).activations()[0].numpy()
+    np.testing.assert_allclose(network.activations(frames), expected, atol=0.03)
+
+
+def test_a_pitch_higher_by_a_semitone_moves_one_column():
+    """What is learnt on one key holds for all: shifting the input shifts the output."""
+    network = small_network()
+    bins = network.features.bins_per_semitone
+    frames = np.zeros((16, network.features.n_channels, network.features.n_bins), np.float32)
+    low, high = frames.copy(), frames.copy()
+    low[6:12, :, 120] = 0.8
+    high[6:12, :, 120 + bins] = 0.8
+    with torch.no_grad():
+        of_low = network(torch.from_numpy(low)[None]).onset[0]
+        of_high = network(torch.from_numpy(high)[None]).onset[0]
+    middle = slice(30, 60)
+    np.testing.assert_allclose(of_low[:, middle], of_high[:, 31:61], atol=1e-5)
+    assert (of_low[:, middle] - of_high[:, middle]).abs().max() > 1e-3
+
+
+@pytest.mark.parametrize("n_frames", [1, 2, 5])
+def test_very_short_windows(n_frames):
+    network = small_network()
+    assert network.activations(random_frames(network, n_frames)).shape[0] == n_frames
+
+
+def test_training_and_inference_do_not_disturb_each_other():
+    """Weights changed after an inference are used by the next one."""
+    network = small_network()
+    frames = random_frames(network, 8)
+    before = network.activations(frames)
+    network.train()
+    with torch.no_grad():
+        network.onset_head.linear.bias.add_(3.0)
+    network.eval()
+    assert np.all(Rolls.unstack(network.activations(frames)).onset > Rolls.unstack(before).onset)
+
+
+def test_every_parameter_learns():
+    for architecture in ("harmonic", "paper"):
+        network = small_network(architecture).train()
+        frames = torch.from_numpy(random_frames(network, 12))[None]
+        loss = sum(plane.square().mean() for plane in network(frames))
+        loss.backward()
+        for name, parameter in network.named_parameters():
+            assert parameter.grad is not None, name
+
+
+def test_features_that_do_not_fit_are_refused():
+    with pytest.raises(ValueError, match="log-frequency"):
+        OnsetsAndFrames(SMALL, mel_features())
+    with pytest.raises(ValueError, match="one list a window"):
+        OnsetsAndFrames(dataclasses.replace(SMALL, harmonics=[[1.0]]), FeatureConfig())
+    with pytest.raises(ValueError, match="architecture"):
+        OnsetsAndFrames(dataclasses.replace(SMALL, architecture="transformer"), FeatureConfig())

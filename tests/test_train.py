@@ -1,0 +1,358 @@
+"""Training: targets true to the sound, losses, the sampler, resuming, and learning at all."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+from omegaconf.errors import ConfigAttributeError, ConfigKeyError
+from synthetic_bank import write_synthetic_bank
+
+from transcribe.checkpoint import load_checkpoint
+from transcribe.features import FeatureConfig
+from transcribe.metrics import onset_f1
+from transcribe.midi import read_midi, write_midi
+from transcribe.model import Logits
+from transcribe.notes import Note, PedalPress, Performance, sustained
+from transcribe.render import NoteTable, SampleBank, render
+from transcribe.rolls import N_ACTIVATIONS, Rolls, encode
+from transcribe.train.__main__ import CONF, train
+from transcribe.train.augment import AugmentConfig
+from transcribe.train.config import TrainConfig
+from transcribe.train.data import TrainingWindows, excerpt
+from transcribe.train.lit_module import WindowSampler, unstack
+from transcribe.train.losses import LossConfig, total, transcription_loss
+from transcribe.transcriber import Transcriber
+
+SECONDS = 16.0
+
+
+def random_piece(seed: int) -> Performance:
+    """Two voices with some pedal, like a beginner's study."""
+    rng = np.random.default_rng(seed)
+    notes = []
+    for low, high, step in ((40, 58, 0.5), (60, 86, 0.25)):
+        for onset in np.arange(0.5, SECONDS - 1, step):
+            if rng.random() < 0.15:
+                continue
+            notes.append(
+                Note(
+                    onset=float(onset + rng.normal(0, 0.01)),
+                    pitch=int(rng.integers(low, high)),
+                    offset=float(onset + step * rng.uniform(0.6, 0.9)),
+                    velocity=int(rng.integers(50, 110)),
+                )
+            )
+    starts = np.arange(2.0, 10.0, 2.0) + 0.3 * seed
+    pedal = [PedalPress(onset=float(t), offset=float(t + 1.7)) for t in starts]
+    return Performance(notes=notes, pedal=pedal)
+
+
+@pytest.fixture(scope="session")
+def pieces(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder: two MIDI files, their index, and one instrument."""
+    folder = tmp_path_factory.mktemp("pieces")
+    write_synthetic_bank(folder / "instruments" / "synthetic")
+    with (folder / "pieces.csv").open("w", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(
+            [
+                "canonical_composer",
+                "canonical_title",
+                "split",
+                "year",
+                "midi_filename",
+                "audio_filename",
+                "duration",
+            ]
+        )
+        for seed in (1, 2):
+            write_midi(random_piece(seed), folder / f"{seed}.mid")
+            table.writerow(["Test", f"Study {seed}", "train", 2026, f"{seed}.mid", "", SECONDS])
+    return folder
+
+
+def settings(pieces: Path, output: Path, *overrides: str) -> TrainConfig:
+    """The tiny experiment on the pieces, plain dataclasses."""
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        config = compose(
+            "train",
+            overrides=[
+                "experiment=tiny",
+                f"output={output}",
+                f"data.sources.pieces.index={pieces / 'pieces.csv'}",
+                f"data.validation_sources.pieces.index={pieces / 'pieces.csv'}",
+                f"data.instruments={pieces / 'instruments'}",
+                "trainer.progress_bar=false",
+                *overrides,
+            ],
+        )
+    return OmegaConf.to_object(config)
+
+
+def as_logits(rolls: Rolls) -> Logits:
+    return unstack(torch.from_numpy(rolls.stack())[None])
+
+
+def certain(rolls: Rolls) -> Logits:
+    """Logits that say these rolls with near certainty."""
+    planes = {}
+    for name, plane in as_logits(rolls)._asdict().items():
+        if name.endswith("shift"):
+            planes[name] = torch.atanh(plane.clamp(-0.999, 0.999))
+        else:
+            planes[name] = torch.logit(plane.clamp(1e-4, 1 - 1e-4))
+    return Logits(**planes)
+
+
+KNOWN = torch.ones(1)
+
+
+class TestLosses:
+    rolls = encode(random_piece(0), FeatureConfig().grid, 300)
+
+    def test_truth_costs_nearly_nothing_and_an_error_more(self):
+        truth = as_logits(self.rolls)
+        masks = {"pedal_mask": KNOWN, "key_mask": KNOWN}
+        right = total(transcription_loss(certain(self.rolls), truth, LossConfig(), **masks))
+        assert right < 0.2
+        wrong_rolls = encode(random_piece(3), FeatureConfig().grid, 300)
+        wrong = transcription_loss(certain(wrong_rolls), truth, LossConfig(), **masks)
+        for name, term in wrong.items():
+            assert term > 0.02, name
+        assert total(wrong) > 50 * right
+
+    def test_velocity_off_an_onset_means_nothing(self):
+        truth = as_logits(self.rolls)
+        logits = certain(self.rolls)
+        loud = logits._replace(velocity=torch.where(truth.onset > 0, logits.velocity, 9.0))
+        masks = {"pedal_mask": KNOWN, "key_mask": KNOWN}
+        before = transcription_loss(logits, truth, LossConfig(), **masks)["velocity"]
+        after = transcription_loss(loud, truth, LossConfig(), **masks)["velocity"]
+        assert after == before
+
+    def test_unknown_pedal_teaches_nothing(self):
+        truth = as_logits(self.rolls)
+        logits = certain(encode(random_piece(3), FeatureConfig().grid, 300))
+        terms = transcription_loss(
+            logits, truth, LossConfig(), pedal_mask=torch.zeros(1), key_mask=KNOWN
+        )
+        assert terms["pedal"] == 0
+        assert terms["sounding"] == 0
+        assert terms["onset"] > 0
+
+    def test_a_weight_of_nothing_leaves_a_term_out(self):
+        truth = as_logits(self.rolls)
+        terms = transcription_loss(
+            certain(self.rolls), truth, LossConfig(pedal=0), pedal_mask=KNOWN, key_mask=KNOWN
+        )
+        assert "pedal" not in terms
+
+
+class TestWindows:
+    def test_same_number_same_window(self, pieces, tmp_path):
+        config = settings(pieces, tmp_path)
+        made = [
+            TrainingWindows(config.data, AugmentConfig(), config.features, seed=5)[7]
+            for _ in range(2)
+        ]
+        for key in made[0]:
+            assert torch.equal(made[0][key], made[1][key])
+
+    def test_no_two_windows_are_alike(self, pieces, tmp_path):
+        config = settings(pieces, tmp_path)
+        windows = TrainingWindows(config.data, AugmentConfig(), config.features, seed=5)
+        assert not torch.equal(windows[0]["frames"], windows[1]["frames"])
+        other = TrainingWindows(config.data, AugmentConfig(), config.features, seed=6)
+        assert not torch.equal(windows[0]["frames"], other[0]["frames"])
+
+    @pytest.mark.parametrize("cents", [0.0, 40.0])
+    def test_the_sound_begins_where_the_target_says(self, pieces, tmp_path, cents):
+        """Loudness at a key's fundamental rises at its onsets, detuned or not."""
+        config = settings(pieces, tmp_path, f"data.detune_cents={cents}")
+        windows = TrainingWindows(config.data, AugmentConfig.nothing(), config.features, seed=1)
+        rises, elsewhere = [], []
+        for index in range(6):
+            window = windows[index]
+            rolls = Rolls.unstack(window["targets"].numpy())
+            attack = window["frames"].numpy()[:, 1:, 1:265:3].mean(1)
+            rise = attack[2:] - attack[:-2]
+            onset = rolls.onset[1:-1] > 0
+            near = abs(rolls.onset_shift[1:-1]) < 0.5
+            rises.extend(rise[onset & near])
+            elsewhere.extend(rise[~onset])
+        assert np.median(rises) > 0.1
+        assert abs(np.median(elsewhere)) < 0.02
+
+    def test_detuning_moves_the_pitch_not_the_label(self, pieces, tmp_path):
+        """A window 40 cents sharp has its loudest bins higher, and no other note names."""
+        data = settings(pieces, tmp_path).data
+        windows = TrainingWindows(data, AugmentConfig.nothing(), FeatureConfig(), seed=1)
+        library = windows.libraries[0]
+        stretch = 2 ** (-40 / 1200)
+        table = library.table(0)
+        plain = excerpt(table, 0.0, 4.0)
+        moved = excerpt(table, 0.0, 4.0, stretch)
+        assert [n.pitch for n in plain.notes] == [n.pitch for n in moved.notes]
+        for before, after in zip(plain.notes, moved.notes, strict=True):
+            assert after.onset == pytest.approx(before.onset * stretch)
+            assert after.offset == pytest.approx(before.offset * stretch)
+
+    def test_recordings_are_used_where_there_are_any(self, pieces, tmp_path):
+        """The same piece as audio: its samples come from the cache, not a new rendering."""
+        from transcribe.audio import write_wav
+
+        bank = SampleBank.load(pieces / "instruments" / "synthetic")
+        piece = read_midi(pieces / "1.mid")
+        folder = tmp_path / "recorded"
+        folder.mkdir()
+        write_midi(piece, folder / "1.mid")
+        write_wav(folder / "1.wav", render(piece, bank), 16000)
+        (folder / "index.csv").write_text(
+            "canonical_composer,canonical_title,split,year,midi_filename,audio_filename,duration\n"
+            f"Test,Study,train,2026,1.mid,1.wav,{SECONDS}\n"
+        )
+        config = settings(
+            pieces,
+            tmp_path,
+            f"data.sources.pieces.index={folder / 'index.csv'}",
+            f"data.cache={tmp_path / 'cache'}",
+        )
+        windows = TrainingWindows(config.data, AugmentConfig.nothing(), config.features, seed=1)
+        assert windows.instruments is None
+        window = windows[0]
+        rolls = Rolls.unstack(window["targets"].numpy())
+        sounding = rolls.sounding.sum(1) > 0
+        level = window["frames"].numpy()[:, 0, :264].max(1)
+        assert level[sounding].min() > 0.3
+        assert len(list((tmp_path / "cache").iterdir())) == 1
+
+    def test_pedal_extension_is_a_setting(self, pieces, tmp_path):
+        def frames_on(extended: str) -> float:
+            config = settings(pieces, tmp_path, f"data.pedal_extended={extended}")
+            windows = TrainingWindows(config.data, AugmentConfig(), config.features, seed=1)
+            return sum(
+                float(Rolls.unstack(windows[i]["targets"].numpy()).frame.sum()) for i in range(8)
+            )
+
+        assert frames_on("true") > 1.2 * frames_on("false")
+
+    def test_an_excerpt_holds_what_sounds_in_it(self):
+        piece = random_piece(4)
+        part = excerpt(NoteTable.of(piece), 5.0, 8.0)
+        expected = {
+            (note.onset, note.pitch)
+            for note, long_note in zip(piece.notes, sustained(piece).notes, strict=True)
+            if note.onset < 8.0 and max(note.offset, long_note.offset) > 5.0
+        }
+        assert {(note.onset, note.pitch) for note in part.notes} == expected
+
+
+class TestSampler:
+    def test_epochs_and_processes_never_share_a_window(self):
+        seen = []
+        for epoch in range(3):
+            for rank in range(2):
+                sampler = WindowSampler(10, rank, 2)
+                sampler.set_epoch(epoch)
+                assert len(list(sampler)) == len(sampler) == 5
+                seen.extend(sampler)
+        assert sorted(seen) == list(range(30))
+
+
+class TestConfig:
+    @pytest.mark.parametrize(
+        "overrides",
+        [
+            *([f"model={path.stem}"] for path in sorted((CONF / "model").glob("*.yaml"))),
+            *([f"augment={path.stem}"] for path in sorted((CONF / "augment").glob("*.yaml"))),
+        ],
+        ids=lambda overrides: overrides[0],
+    )
+    def test_takes_a_step(self, pieces, tmp_path, overrides):
+        small = ["model.width=8", "model.conv_channels=4", "model.lstm_size=4"]
+        config = settings(
+            pieces,
+            tmp_path,
+            *overrides,
+            *small,
+            "trainer.max_steps=1",
+            "data.windows_per_epoch=2",
+            "data.batch_size=2",
+            "data.window_frames=16",
+            "data.validation_windows=1",
+        )
+        weights = train(config)
+        assert load_checkpoint(weights).model.config.architecture == config.model.architecture
+
+    @pytest.mark.parametrize(
+        "override",
+        [
+            f"{group}={path.stem}"
+            for group in ("data", "trainer", "experiment")
+            for path in sorted((CONF / group).glob("*.yaml"))
+        ],
+    )
+    def test_composes(self, override):
+        with initialize_config_dir(str(CONF), version_base="1.3"):
+            config = OmegaConf.to_object(compose("train", overrides=[override]))
+        assert isinstance(config, TrainConfig)
+        config.data.check()
+        config.decode.check()
+        config.windows.check()
+
+    def test_a_misspelt_setting_is_refused(self):
+        with (
+            initialize_config_dir(str(CONF), version_base="1.3"),
+            pytest.raises(Exception, match="learning_rat") as caught,
+        ):
+            compose("train", overrides=["optimizer.learning_rat=1"])
+        assert isinstance(
+            caught.value.__cause__ or caught.value, (ConfigAttributeError, ConfigKeyError)
+        )
+
+
+def test_a_killed_run_goes_on(pieces, tmp_path):
+    """Steps, weights and schedule go on from the last finished epoch."""
+    short = ["data.windows_per_epoch=8", "data.window_frames=16", "data.validation_windows=0"]
+    interrupted = settings(pieces, tmp_path / "a", *short, "trainer.max_steps=4")
+    train(interrupted)
+    first = torch.load(tmp_path / "a" / "last.ckpt", weights_only=False)
+    assert first["global_step"] == 4
+    train(settings(pieces, tmp_path / "a", *short, "trainer.max_steps=6"))
+    second = torch.load(tmp_path / "a" / "last.ckpt", weights_only=False)
+    assert second["global_step"] == 6
+    assert second["epoch"] == 2
+    optimizer = second["optimizer_states"][0]["state"]
+    assert next(iter(optimizer.values()))["step"] == 6
+
+
+def test_same_seed_same_weights(pieces, tmp_path):
+    short = ["data.windows_per_epoch=8", "data.window_frames=16", "trainer.max_steps=2"]
+    short.append("data.validation_windows=0")
+    weights = [train(settings(pieces, tmp_path / name, *short)) for name in "ab"]
+    checksums = [load_checkpoint(path).metadata["sha256"] for path in weights]
+    assert checksums[0] == checksums[1]
+
+
+def test_two_pieces_by_heart(pieces, tmp_path):
+    """From MIDI and an instrument to weights that transcribe: the whole way, for real."""
+    weights = train(settings(pieces, tmp_path))
+    transcriber = Transcriber.load(weights, device="cpu")
+    bank = SampleBank.load(pieces / "instruments" / "synthetic")
+    scores = []
+    for seed in (1, 2):
+        ref = read_midi(pieces / f"{seed}.mid")
+        est = transcriber(render(ref, bank), sample_rate=16000)
+        scores.append(onset_f1(ref, est))
+    assert min(scores) >= 0.95, scores
+
+
+def test_the_network_sees_as_many_activations_as_it_is_taught():
+    rolls = encode(random_piece(0), FeatureConfig().grid, 20)
+    assert as_logits(rolls).activations().shape == (1, 20, N_ACTIVATIONS)

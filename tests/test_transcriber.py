@@ -1,0 +1,232 @@
+"""The whole flow, with a stand-in network that hears plain tones."""
+
+from __future__ import annotations
+
+import copy
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from conftest import MELODY, MELODY_SECONDS, SAMPLE_RATE, melody_samples, write_pcm
+
+from transcribe.checkpoint import Checkpoint
+from transcribe.errors import AudioError, CheckpointError
+from transcribe.notes import Performance
+from transcribe.transcriber import NOTHING_HEARD, Transcriber, find_device
+
+
+@pytest.fixture(scope="module")
+def transcriber(tone_checkpoint):
+    return Transcriber(tone_checkpoint)
+
+
+def assert_melody(performance: Performance, *, delay: float = 0.0) -> None:
+    """The melody's notes, each onset and offset within two frames."""
+    heard = sorted((note.pitch, note.onset, note.offset) for note in performance.notes)
+    played = sorted((pitch, onset + delay, offset + delay) for onset, pitch, offset in MELODY)
+    assert [pitch for pitch, *_ in heard] == [pitch for pitch, *_ in played]
+    np.testing.assert_allclose(
+        [times for _, *times in heard], [times for _, *times in played], atol=0.064
+    )
+
+
+def half_sure(checkpoint: Checkpoint) -> Checkpoint:
+    """The same checkpoint, with a network whose onsets are 0.8 probable at most."""
+    model = copy.deepcopy(checkpoint.model)
+    sure = checkpoint.model.activations
+
+    def activations(frames: np.ndarray) -> np.ndarray:
+        rolls = sure(frames)
+        rolls[:, :88] *= 0.8
+        return rolls
+
+    model.activations = activations
+    return replace(checkpoint, model=model)
+
+
+def test_a_file_gives_its_notes(transcriber, melody_wav):
+    assert_melody(transcriber(melody_wav("song.wav")))
+    assert_melody(transcriber(str(melody_wav("again.wav"))))
+
+
+@pytest.mark.parametrize("sample_rate", [8000, 16000, 44100, 96000])
+def test_an_array_gives_its_notes_at_any_sample_rate(transcriber, sample_rate):
+    heard = transcriber.transcribe(melody_samples(sample_rate), sample_rate=sample_rate)
+    assert_melody(heard.performance)
+    assert heard.duration == MELODY_SECONDS
+    assert heard.warnings == ()
+
+
+def test_channels_are_averaged(transcriber):
+    left = melody_samples()
+    stereo = np.stack([left, np.zeros_like(left), left], axis=1).astype(np.float64)
+    assert_melody(transcriber(stereo, sample_rate=SAMPLE_RATE))
+    opposite = transcriber.transcribe(np.stack([left, -left], axis=1), sample_rate=SAMPLE_RATE)
+    assert opposite.performance == Performance()
+
+
+@pytest.mark.parametrize("length", [1, 777, 16000, 100000])
+def test_blocks_of_any_length_equal_the_whole(transcriber, length):
+    samples = melody_samples()[: 4000 if length == 1 else None]
+    blocks = (samples[start : start + length] for start in range(0, len(samples), length))
+    assert transcriber(blocks) == transcriber(samples, sample_rate=SAMPLE_RATE)
+
+
+def test_blocks_at_another_rate_equal_the_whole(transcriber):
+    samples = melody_samples(44100)
+    blocks = [samples[:50000], samples[50000:50000], samples[50000:]]
+    heard = transcriber.transcribe(blocks, sample_rate=44100)
+    assert heard.performance == transcriber(samples, sample_rate=44100)
+    assert heard.duration == MELODY_SECONDS
+
+
+def test_a_delayed_recording_has_delayed_notes(transcriber):
+    delayed = np.concatenate([np.zeros(3 * SAMPLE_RATE, np.float32), melody_samples()])
+    assert_melody(transcriber(delayed, sample_rate=SAMPLE_RATE), delay=3.0)
+
+
+def test_progress_counts_the_seconds_up(transcriber):
+    told: list[float] = []
+    samples = np.tile(melody_samples(), 2)
+    transcriber(samples, sample_rate=SAMPLE_RATE, progress=told.append)
+    assert len(told) > 3
+    assert told == sorted(set(told))
+    assert 6.0 <= told[-1] < 6.1
+
+
+@pytest.mark.parametrize("level", [0.0, 2e-4])
+def test_silence_has_no_notes_and_says_so(transcriber, level):
+    heard = transcriber.transcribe(level * melody_samples(), sample_rate=SAMPLE_RATE)
+    assert heard.performance == Performance()
+    assert heard.duration == MELODY_SECONDS
+    assert [warning.startswith(NOTHING_HEARD) for warning in heard.warnings] == [True]
+
+
+def test_sound_without_notes_says_so(transcriber):
+    noise = 0.05 * np.random.default_rng(0).standard_normal(16000).astype(np.float32)
+    heard = transcriber.transcribe(noise, sample_rate=SAMPLE_RATE)
+    assert heard.performance == Performance()
+    assert heard.warnings == (f"{NOTHING_HEARD}: no piano notes were found",)
+
+
+def test_no_samples_are_silence(transcriber):
+    heard = transcriber.transcribe(np.zeros(0, np.float32), sample_rate=44100)
+    assert heard.performance == Performance()
+    assert heard.duration == 0
+    assert transcriber(iter([])) == Performance()
+
+
+def test_samples_that_are_no_numbers_are_replaced_and_counted(transcriber):
+    samples = melody_samples(44100)
+    samples[[-9, -5, -3, -1]] = np.nan, np.inf, -np.inf, 1e30
+    heard = transcriber.transcribe(samples, sample_rate=44100)
+    assert_melody(heard.performance)
+    assert len(heard.warnings) == 1
+    assert heard.warnings[0].startswith("4 NaN or infinite")
+
+
+def test_a_files_warnings_are_passed_on(transcriber, tmp_path):
+    whole = write_pcm(tmp_path / "whole.wav", melody_samples()).read_bytes()
+    (tmp_path / "cut.wav").write_bytes(whole[: len(whole) * 2 // 3])
+    heard = transcriber.transcribe(tmp_path / "cut.wav")
+    assert heard.duration == pytest.approx(2.0, abs=0.05)
+    assert {note.pitch for note in heard.performance.notes} >= {81, 84, 88, 93}
+    assert len(heard.warnings) == 1
+
+
+@pytest.mark.parametrize(
+    ("source", "sample_rate", "message"),
+    [
+        (np.zeros(100, np.float32), None, "needs its sample_rate"),
+        (np.zeros(100, np.float32), 0, "above 0 Hz"),
+        (np.zeros(100, np.int16), 16000, "floating-point samples"),
+        (np.zeros((2, 16000), np.float32), 16000, r"\(n_samples, n_channels\).*\(2, 16000\)"),
+        (np.zeros((5, 2, 2), np.float32), 16000, r"found \(5, 2, 2\)"),
+        (np.zeros((5, 0), np.float32), 16000, "one channel or more"),
+        ([np.zeros((100, 2), np.float32)], None, r"found \(100, 2\)"),
+        ([0.0, 0.5], None, "found float"),
+        ([np.zeros(100, np.int32)], None, "floating-point samples"),
+        ("song.wav", 16000, "a file says its own"),
+    ],
+)
+def test_wrong_samples_are_refused(transcriber, source, sample_rate, message):
+    with pytest.raises(ValueError, match=message):
+        transcriber(source, sample_rate=sample_rate)
+
+
+def test_a_missing_file_is_an_audio_error(transcriber, tmp_path):
+    with pytest.raises(AudioError):
+        transcriber(tmp_path / "nowhere.wav")
+
+
+def test_thresholds_can_be_chosen(tone_checkpoint):
+    deaf = replace(tone_checkpoint.decode, onset_threshold=0.9)
+    quiet_keys = Transcriber(half_sure(tone_checkpoint), decode=deaf)
+    assert quiet_keys(melody_samples(), sample_rate=SAMPLE_RATE) == Performance()
+    assert_melody(
+        Transcriber(half_sure(tone_checkpoint))(melody_samples(), sample_rate=SAMPLE_RATE)
+    )
+
+
+def test_the_name_has_the_version(transcriber):
+    assert transcriber.name == "tone-follower 3"
+
+
+def test_a_real_network_from_its_file(random_checkpoint):
+    transcriber = Transcriber.load(random_checkpoint, device="cpu")
+    assert transcriber.name == "random"
+    told: list[float] = []
+    heard = transcriber.transcribe(melody_samples(), sample_rate=SAMPLE_RATE, progress=told.append)
+    assert heard.duration == MELODY_SECONDS
+    assert told[-1] == pytest.approx(MELODY_SECONDS, abs=0.032)
+
+
+def test_a_missing_checkpoint_is_a_checkpoint_error(tmp_path):
+    with pytest.raises(CheckpointError):
+        Transcriber.load(tmp_path / "nowhere.safetensors", device="cpu")
+
+
+def test_devices(monkeypatch):
+    import torch
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    assert find_device("auto").type == "cpu"
+    assert find_device("cpu").type == "cpu"
+    for name in ("cuda", "cuda:0", "mps"):
+        with pytest.raises(ValueError, match=rf"no device '{name}' here; there is cpu$"):
+            find_device(name)
+    for name in ("tpu", "auto:0", "cuda:x"):
+        with pytest.raises(ValueError, match="a device is one of auto, cpu, cuda, mps"):
+            find_device(name)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    assert find_device("auto").type == "mps"
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert find_device("auto").type == "cuda"
+    assert find_device("cuda:1") == torch.device("cuda:1")
+    with pytest.raises(ValueError, match="no device 'cuda:2' here; there is cpu and cuda and mps"):
+        find_device("cuda:2")
+
+
+def test_the_package_imports_no_torch_before_it_is_needed():
+    code = (
+        "import sys, transcribe; "
+        "from transcribe import Note, PedalPress, Performance; "
+        "assert not {'torch', 'numpy'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_package_offers_what_three_lines_need():
+    import transcribe
+    from transcribe import midi, notes
+
+    assert transcribe.Transcriber is Transcriber
+    assert transcribe.write_midi is midi.write_midi
+    assert transcribe.Performance is notes.Performance
+    assert set(transcribe.__all__) <= set(dir(transcribe))
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        transcribe.nonsense  # noqa: B018

@@ -1,0 +1,452 @@
+"""Any recording to blocks of mono float32 at one sample rate; and samples to a wav file.
+
+Conventions
+-----------
+Samples are float32 with full scale at 1. The channels of a recording are averaged.
+Time zero is the first moment of the recording as its container tells it: what an encoder
+puts before the music is cut away where the file says how much that is. Where it doesn't
+say (raw .aac, fragmented mp4, mp3 without a tag, wma), the least that such an encoder
+adds is taken, so onsets there may be a few milliseconds late.
+
+A recording is decoded packet by packet, so memory does not grow with its length.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+import struct
+import wave
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+import numpy as np
+import soxr
+from av.audio.frame import AudioFrame
+from av.audio.stream import AudioStream
+from av.container import InputContainer
+from numpy.typing import NDArray
+
+from transcribe.errors import AudioError
+
+FloatArray = NDArray[np.float32]
+
+BLOCK_SECONDS = 10.0
+"""About how much one block of `AudioReader` holds."""
+
+_READABLE = "wav, flac, mp3, ogg, opus, m4a, aac, aiff, wma, or a video with sound"
+_DEMUXERS = (
+    "aac,ac3,aiff,amr,ape,asf,au,avi,caf,eac3,flac,flv,matroska,webm,mov,mp3,mpeg,mpegts,"
+    "ogg,tta,w64,wav,wv"
+)
+"""No playlists, which would make the decoder open other files and addresses."""
+_MP3_DELAY = 1105
+"""Samples: 576 of the encoder and 529 of the decoder, the least LAME writes into its tag."""
+_LEAST_CUT = 0.001
+"""Seconds; a container that tells of an encoder's warm-up cuts more than this."""
+_LEAST_GAP = 0.05
+"""Seconds; a smaller step in the container's clock is rounding, not missing sound."""
+_LEAST_MISSING = 0.25
+"""Seconds; a smaller difference from the header's duration is padding, not truncation."""
+_ASF_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
+_ABSURD = 1e12
+"""A float sample of this size or more is as little a sample as NaN."""
+
+
+@dataclass(frozen=True, slots=True)
+class AudioInfo:
+    """What a recording's header says."""
+
+    duration: float | None
+    """Seconds that can be read; None where only decoding could tell."""
+    sample_rate: int
+    """Hertz."""
+    n_channels: int
+    codec: str
+
+
+def probe(path: str | os.PathLike[str]) -> AudioInfo:
+    """Look at a recording's header without decoding it.
+
+    Raises
+    ------
+    AudioError
+        For a file that is missing, unreadable, empty, or has no audio track.
+    """
+    with _open(Path(path)) as container:
+        stream = container.streams.audio[0]
+        codec = stream.codec_context
+        return AudioInfo(
+            duration=_header_seconds(container, stream),
+            sample_rate=codec.sample_rate,
+            n_channels=codec.layout.nb_channels,
+            codec=codec.codec.canonical_name,
+        )
+
+
+class AudioReader:
+    """A recording as mono float32 blocks of about ten seconds.
+
+    Iterating decodes the file from its beginning. Joined, the blocks equal the whole
+    recording resampled at once.
+
+    Parameters
+    ----------
+    path : path
+        A file; its kind is found from its contents, not its name.
+    sample_rate : int
+        Hertz of the blocks.
+
+    Raises
+    ------
+    AudioError
+        At once for a file that is no recording; while iterating for one without sound.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], sample_rate: int = 16000) -> None:
+        if sample_rate <= 0:
+            raise ValueError(f"a sample rate is a positive number of hertz; found {sample_rate}")
+        self.path = Path(path)
+        self.sample_rate = sample_rate
+        self.info = probe(path)
+        self._start()
+
+    def _start(self) -> None:
+        self.peak = 0.0
+        """Largest absolute sample so far; 0 is silence."""
+        self._n_read = 0
+        self._n_damaged = 0
+        self._n_not_finite = 0
+        self._silence = 0.0
+        self._missing = 0.0
+        self._first_packet: float | None = None
+        self._has_no_end = False
+
+    @property
+    def seconds_read(self) -> float:
+        """Length of the blocks given so far."""
+        return self._n_read / self.sample_rate
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What was wrong with the recording, as far as it has been read."""
+        found = []
+        if self._n_damaged:
+            found.append(f"{self._n_damaged} damaged packet(s) skipped")
+        if self._silence:
+            found.append(f"{self._silence:.2f} s of silence put where the recording has a hole")
+        if self._n_not_finite:
+            found.append(f"{self._n_not_finite} NaN or infinite sample(s) replaced by 0")
+        if self._missing:
+            found.append(
+                f"truncated or damaged: {self._missing:.1f} s of the "
+                f"{self._missing + self.seconds_read:.1f} s that the header promises are missing"
+            )
+        elif self._has_no_end:
+            found.append("truncated: no end mark found; how much is missing is not known")
+        return tuple(found)
+
+    def __iter__(self) -> Iterator[FloatArray]:
+        self._start()
+        resampling: _Resampling | None = None
+        with _open(self.path) as container:
+            for rate, samples in self._pieces(container, container.streams.audio[0]):
+                if resampling is None or resampling.rate != rate:
+                    if resampling is not None:
+                        yield from self._count(resampling.finish())
+                    resampling = _Resampling(rate, self.sample_rate)
+                yield from self._count(resampling.push(samples))
+        if resampling is None:
+            reason = "all of it is damaged" if self._n_damaged else "it holds no samples"
+            raise AudioError(f"{self.path}: expected sound, but {reason}")
+        yield from self._count(resampling.finish())
+
+    def _count(self, block: FloatArray) -> Iterator[FloatArray]:
+        if len(block):
+            self._n_read += len(block)
+            self.peak = max(self.peak, float(np.abs(block).max()))
+            yield block
+
+    def _pieces(
+        self, container: InputContainer, stream: AudioStream
+    ) -> Iterator[tuple[int, FloatArray]]:
+        """Mono samples with their rate, each where the container's clock puts it.
+
+        What lies before time zero is dropped; holes (a late start, damaged packets) are
+        filled with silence, so that nothing after them comes early.
+        """
+        position = 0.0
+        origin = (container.start_time or 0) / av.time_base
+        promised = _promised_seconds(self.path, container, stream)
+        first_rate: int | None = None
+        for frame in self._frames(container, stream):
+            rate, time, samples = frame.sample_rate, frame.time, self._mono(frame)
+            if first_rate is None:
+                first_rate = rate
+                origin += self._encoder_delay(stream, frame, origin)
+            # Raw formats count their clock at the first rate, so it is wrong after a change.
+            if time is not None and rate == first_rate:
+                ahead = time - origin - position
+                if position == 0 and ahead < 0:
+                    samples = samples[round(-ahead * rate) :]
+                elif position == 0 or ahead > _LEAST_GAP:
+                    limit = position + 60 if promised is None else promised + 1
+                    if position + ahead <= limit:
+                        self._silence += ahead if position else 0
+                        n_silent = round(ahead * rate)
+                        for start in range(0, n_silent, rate):
+                            yield rate, np.zeros(min(rate, n_silent - start), np.float32)
+                        position += n_silent / rate
+            if len(samples):
+                position += len(samples) / rate
+                yield rate, samples
+        if promised is not None and promised - position > _LEAST_MISSING:
+            self._missing = promised - position
+        self._has_no_end = container.format.name == "ogg" and not _ogg_has_end(self.path)
+
+    def _frames(self, container: InputContainer, stream: AudioStream) -> Iterator[AudioFrame]:
+        """Decode what can be decoded and count what can't."""
+        n_failures = 0
+        while n_failures < 10:
+            try:
+                for packet in container.demux(stream):
+                    n_failures = 0
+                    if self._first_packet is None and packet.pts is not None:
+                        self._first_packet = float(packet.pts * packet.time_base)
+                    try:
+                        frames = packet.decode()
+                    except av.error.FFmpegError:
+                        self._n_damaged += 1
+                    else:
+                        yield from frames
+                return
+            except av.error.FFmpegError:
+                n_failures += 1
+                self._n_damaged += 1
+
+    def _encoder_delay(self, stream: AudioStream, frame: AudioFrame, origin: float) -> float:
+        """Seconds of encoder warm-up that the container does not tell of.
+
+        Lossy codecs overlap their frames, so the first decoded samples are no music. Where
+        the container tells, either the decoder has cut them, and its first frame comes
+        later than the first packet, or the track does not begin at the origin.
+        """
+        codec = stream.codec_context.codec.canonical_name
+        if codec in ("wmav1", "wmav2"):
+            return frame.samples / frame.sample_rate
+        if frame.time is not None and self._first_packet is not None:
+            steps = (frame.time - self._first_packet, self._first_packet - origin)
+            if max(steps) > _LEAST_CUT:
+                return 0.0
+        if codec == "aac":
+            return frame.samples / frame.sample_rate
+        return _MP3_DELAY / frame.sample_rate if codec == "mp3" else 0.0
+
+    def _mono(self, frame: AudioFrame) -> FloatArray:
+        """The mean of a frame's channels, shape (n_samples,), full scale at 1."""
+        try:
+            samples = frame.to_ndarray()
+        except ValueError as error:
+            raise AudioError(
+                f"{self.path}: expected samples of 8 to 32 bit or float, found {frame.format.name}"
+            ) from error
+        if not frame.format.is_planar:
+            samples = samples.reshape(-1, frame.layout.nb_channels).T
+        if samples.dtype.kind == "u":
+            samples = (samples.astype(np.float32) - 128) / 128
+        elif samples.dtype.kind == "i":
+            samples = samples.astype(np.float32) / 2 ** (8 * samples.dtype.itemsize - 1)
+        else:
+            usable = np.abs(samples) < _ABSURD
+            if not usable.all():
+                self._n_not_finite += int(usable.size - usable.sum())
+                samples = np.where(usable, samples, 0)
+        weights = np.full(len(samples), 1 / len(samples), np.float32)
+        return weights @ samples.astype(np.float32, copy=False)
+
+
+class _Resampling:
+    """Gathers samples of one rate and resamples them, a block at a time."""
+
+    def __init__(self, rate: int, sample_rate: int) -> None:
+        self.rate = rate
+        self._stream: soxr.ResampleStream | None = None
+        if rate != sample_rate:
+            self._stream = soxr.ResampleStream(rate, sample_rate, 1, dtype="float32", quality="HQ")
+        self._pending: list[FloatArray] = []
+        self._n_pending = 0
+
+    def push(self, samples: FloatArray) -> FloatArray:
+        """Take some in; give a block out, or nothing (no samples)."""
+        self._pending.append(samples)
+        self._n_pending += len(samples)
+        if self._n_pending < BLOCK_SECONDS * self.rate:
+            return np.zeros(0, np.float32)
+        return self._take(last=False)
+
+    def finish(self) -> FloatArray:
+        """The rest."""
+        return self._take(last=True)
+
+    def _take(self, *, last: bool) -> FloatArray:
+        samples = np.concatenate([*self._pending, np.zeros(0, np.float32)])
+        self._pending, self._n_pending = [], 0
+        if self._stream is None:
+            return samples
+        return self._stream.resample_chunk(samples, last=last)
+
+
+def read_audio(path: str | os.PathLike[str], sample_rate: int = 16000) -> FloatArray:
+    """A recording whole, mono float32 of shape (n_samples,); raises AudioError."""
+    return np.concatenate(list(AudioReader(path, sample_rate)))
+
+
+def write_wav(
+    path: str | os.PathLike[str], samples: NDArray[np.floating], sample_rate: int
+) -> None:
+    """Write a 16-bit wav file; it appears under its name only when it is whole.
+
+    Parameters
+    ----------
+    path : path
+        Its folder must exist; an existing file is replaced.
+    samples : array
+        Shape (n_samples,) or (n_samples, n_channels); what exceeds [-1, 1] is clipped.
+    sample_rate : int
+        Hertz.
+
+    Raises
+    ------
+    ValueError
+        For samples that are no numbers or have another shape.
+    AudioError
+        For a place that can't be written to.
+    """
+    if samples.ndim not in (1, 2):
+        raise ValueError(
+            f"expected samples of shape (n_samples,) or (n_samples, n_channels), found "
+            f"{samples.shape}"
+        )
+    if not np.isfinite(samples).all():
+        raise ValueError("expected finite samples, found NaN or infinity")
+    path = Path(path)
+    aside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with aside.open("wb") as file, wave.open(file) as out:
+            out.setnchannels(1 if samples.ndim == 1 else samples.shape[1])
+            out.setsampwidth(2)
+            out.setframerate(sample_rate)
+            for start in range(0, len(samples), sample_rate):
+                clipped = np.clip(samples[start : start + sample_rate], -1, 1)
+                out.writeframesraw(np.round(clipped * 32767).astype("<i2").tobytes())
+        os.replace(aside, path)
+    except OSError as error:
+        raise AudioError(f"{path}: can't be written: {error.strerror}") from error
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def _open(path: Path) -> InputContainer:
+    """Open a recording that has an audio track, or say why that can't be done."""
+    try:
+        status = path.stat()
+        if stat.S_ISDIR(status.st_mode):
+            raise AudioError(f"{path}: expected a recording, found a folder")
+        if not stat.S_ISREG(status.st_mode):
+            raise AudioError(f"{path}: expected a recording, found no ordinary file")
+        if status.st_size == 0:
+            raise AudioError(f"{path}: expected a recording, found an empty file (0 bytes)")
+        with path.open("rb") as file:
+            head = file.read(12)
+    except FileNotFoundError as error:
+        raise AudioError(f"{path}: there is no such file") from error
+    except PermissionError as error:
+        raise AudioError(f"{path}: no permission to read this file") from error
+    except OSError as error:
+        raise AudioError(f"{path}: can't be read: {error.strerror}") from error
+    try:
+        container = av.open(
+            f"file:{path.absolute()}",
+            options={"format_whitelist": _DEMUXERS, "protocol_whitelist": "file"},
+            metadata_errors="replace",
+        )
+    except av.error.FFmpegError as error:
+        if head[4:8] == b"ftyp":
+            raise AudioError(
+                f"{path}: this mp4/m4a has no index; it was cut off before it was finished"
+            ) from error
+        raise AudioError(f"{path}: not a recording; expected {_READABLE}") from error
+    streams = container.streams.audio
+    problem = None
+    if not streams:
+        problem = "no audio track in this file"
+    elif streams[0].codec_context is None:
+        problem = "no decoder for its audio track"
+    elif streams[0].codec_context.sample_rate <= 0:
+        problem = "its audio track has no sample rate; the header is damaged"
+    if problem is not None:
+        container.close()
+        raise AudioError(f"{path}: {problem}; expected {_READABLE}")
+    return container
+
+
+def _header_seconds(container: InputContainer, stream: AudioStream) -> float | None:
+    """The duration that the decoder found in the header, or estimated."""
+    if container.format.name == "aac":
+        return None  # estimated from the first packets, and often wrong by a factor
+    if stream.duration is not None and stream.time_base is not None:
+        return float(stream.duration * stream.time_base)
+    told = re.fullmatch(r"(\d+):(\d+):([\d.]+)", stream.metadata.get("DURATION", ""))
+    if told is not None:  # Matroska
+        return int(told[1]) * 3600 + int(told[2]) * 60 + float(told[3])
+    return None if container.duration is None else container.duration / av.time_base
+
+
+def _promised_seconds(path: Path, container: InputContainer, stream: AudioStream) -> float | None:
+    """How long the recording was when it was whole; None where nothing tells.
+
+    The decoder's own duration is no promise where it comes from the file's size: there
+    the header is read again.
+    """
+    kind = container.format.name
+    seconds = _header_seconds(container, stream)
+    if stream.duration is None and len(container.streams) > 1 and "DURATION" not in stream.metadata:
+        return None  # that of the picture
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        head = file.read(1 << 16)
+        if kind == "mp3" and head[:3] == b"ID3":
+            a, b, c, d = head[6:10]  # seven bits each
+            file.seek(10 + (a << 21 | b << 14 | c << 7 | d))
+            head = file.read(1 << 16)
+    head += bytes(128)  # so that no field reaches beyond
+    if kind == "wav" and seconds is not None and stream.bit_rate:
+        riff_size = int.from_bytes(head[4:8], "little") + 8
+        if head[:4] == b"RIFF" and size < riff_size < 0xFFFFFFFF:
+            seconds += (riff_size - size) * 8 / stream.bit_rate
+    elif kind == "mp3":
+        tag = max(head.find(b"Xing", 0, 4096), head.find(b"Info", 0, 4096))
+        if tag < 0 or not head[tag + 7] & 1:
+            return None
+        n_frames = int.from_bytes(head[tag + 8 : tag + 12], "big")
+        rate = stream.codec_context.sample_rate
+        return n_frames * (1152 if rate >= 32000 else 576) / rate
+    elif kind == "asf":
+        properties = head.find(_ASF_PROPERTIES)
+        if properties < 0:
+            return None
+        play, _, preroll = struct.unpack_from("<QQQ", head, properties + 64)
+        return play / 1e7 - preroll / 1e3
+    return seconds
+
+
+def _ogg_has_end(path: Path) -> bool:
+    """Whether an ogg file's last page says that it is the last."""
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - (1 << 17)))
+        tail = file.read()
+    page = tail.rfind(b"OggS")
+    return page >= 0 and len(tail) > page + 5 and bool(tail[page + 5] & 4)

@@ -1,0 +1,299 @@
+"""The command line: arguments in, exit code out.
+
+``transcribe song.mp3`` transcribes; a first word from `COMMANDS` does something else.
+Exit codes: 0 all done; 1 some recordings failed, the others are written; 2 wrong usage;
+130 interrupted. Results go to stdout; failures, warnings and progress to stderr.
+
+Nothing heavy is imported before the arguments are understood, so that ``--help`` is
+instant, and nothing slow is done before the outputs are known to be writable.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import logging
+import math
+import sys
+import time
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from transcribe import __version__
+from transcribe.commands import COMMANDS
+from transcribe.console import clock, count, one_line, progress_of, reason, say
+from transcribe.errors import TranscribeError
+from transcribe.jobs import Job, checked, plan
+
+if TYPE_CHECKING:
+    from transcribe.transcriber import Transcriber
+
+ALL_DONE, SOME_FAILED, INTERRUPTED = 0, 1, 130
+
+# What a recording may fail with while the others go on: a bad file, a full disk, no
+# memory; torch says RuntimeError for the last, and a bug may say any of the second line.
+_FAILURES = (TranscribeError, OSError, MemoryError)
+_UNEXPECTED = (RuntimeError, ValueError, TypeError, ArithmeticError, LookupError)
+
+_DESCRIPTION = """\
+Turn piano recordings into MIDI files: notes with key releases and velocities, and
+the sustain pedal. Reads wav, flac, mp3, ogg, opus, m4a, aiff, wma and the sound of
+videos."""
+_EPILOG = """\
+commands, which come first (transcribe COMMAND --help tells more):
+  evaluate REF EST      compare two MIDI files, note by note
+  render MIDI           turn MIDI into sound with a sampled piano
+  train                 train a network; takes Hydra overrides
+
+A recording that is named like a command is written ./train.
+
+examples:
+  transcribe song.mp3                      writes song.mid beside it
+  transcribe a.wav b.m4a -o out/           writes out/a.mid and out/b.mid
+  transcribe song.mp3 -o take1.mid --csv   writes take1.mid and take1.csv
+
+exit codes: 0 all done, 1 some recordings failed (the others are written), 2 wrong
+usage, 130 interrupted."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Do what the arguments say (``sys.argv`` if left out) and return the exit code.
+
+    Wrong usage raises SystemExit(2), as argparse does.
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        if words and words[0] in COMMANDS:
+            if Path(words[0]).is_file():
+                _parser().error(
+                    f"{words[0]!r} is a command and also a file here; write ./{words[0]} to "
+                    "transcribe the file, or give the command in another folder"
+                )
+            return COMMANDS[words[0]](words[1:])
+        return _transcribe(words)
+    except KeyboardInterrupt:
+        say("transcribe: interrupted; nothing half-written is left", sys.stderr)
+        return INTERRUPTED
+    except _FAILURES as error:
+        if "--verbose" in words:
+            traceback.print_exc()
+        say(f"transcribe: {reason(error)}", sys.stderr)
+        return SOME_FAILED
+
+
+def _transcribe(words: Sequence[str]) -> int:
+    """The default command: plan all outputs, then hear one recording after the other."""
+    parser = _parser()
+    options = _parse(parser, words)
+    if options.verbose:
+        logging.basicConfig(level=logging.INFO, format="%(name)s: %(message)s")
+    try:
+        jobs = plan(options.recordings, options.output, csv=options.csv, json=options.json)
+    except ValueError as error:
+        parser.error(one_line(str(error)))
+    ready: list[Job] = []
+    for job in jobs:
+        with _reported(job.recording, options.verbose):
+            ready.append(checked(job, overwrite=options.overwrite))
+    n_done = 0
+    if ready:
+        transcriber = _load(options, parser)
+        for job in ready:
+            with _reported(job.recording, options.verbose):
+                _transcribe_one(job, transcriber, options)
+                n_done += 1
+    return ALL_DONE if n_done == len(jobs) else SOME_FAILED
+
+
+def _load(options: argparse.Namespace, parser: argparse.ArgumentParser) -> Transcriber:
+    """The transcriber that the options describe; wrong usage if there is no such device."""
+    import torch
+
+    from transcribe.transcriber import Transcriber, find_device
+
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    try:
+        device = find_device(options.device)
+    except ValueError as error:
+        parser.error(str(error))
+    transcriber = Transcriber.load(options.checkpoint, device=str(device))
+    chosen = {
+        "onset_threshold": options.onset_threshold,
+        "frame_threshold": options.frame_threshold,
+        "minimum_duration": options.minimum_note,
+        "offsets": options.offsets,
+    }
+    chosen = {name: value for name, value in chosen.items() if value is not None}
+    transcriber.decode = replace(transcriber.decode, **chosen)
+    return transcriber
+
+
+def _transcribe_one(job: Job, transcriber: Transcriber, options: argparse.Namespace) -> None:
+    """Hear one recording, write its files, say so."""
+    from transcribe.export import write_csv, write_json
+    from transcribe.midi import write_midi
+    from transcribe.notes import Performance
+
+    started = time.monotonic()
+    with progress_of(job.recording.name, job.duration, quiet=options.quiet) as progress:
+        heard = transcriber.transcribe(job.recording, progress=progress)
+    performance = heard.performance
+    if options.offsets == "sustained":
+        performance = Performance(notes=performance.notes)  # a player must not prolong them again
+    text = f"Transcribed by {transcriber.name} (transcribe {__version__})"
+    write_midi(performance, job.midi, text=text)
+    if job.csv is not None:
+        write_csv(performance, job.csv)
+    if job.json is not None:
+        write_json(
+            performance,
+            job.json,
+            recording=job.recording.name,
+            model=transcriber.name,
+            duration=heard.duration,
+            offsets=options.offsets,
+            warnings=heard.warnings,
+        )
+    for warning in heard.warnings:
+        say(f"transcribe: {job.recording}: warning: {warning}", sys.stderr)
+    if not options.quiet:
+        names = ", ".join(str(output) for output in job.outputs)
+        say(
+            f"{names}: {count(len(performance.notes), 'note')}, "
+            f"{count(len(performance.pedal), 'pedal press', 'pedal presses')}, "
+            f"{clock(heard.duration)} of music in {time.monotonic() - started:.1f} s",
+            sys.stdout,
+        )
+
+
+@contextmanager
+def _reported(recording: Path, verbose: bool) -> Iterator[None]:
+    """Tell in one line what one recording failed with, so that the others can go on."""
+    try:
+        yield
+    except _FAILURES as error:
+        if verbose:
+            traceback.print_exc()
+        say(f"transcribe: {recording}: {reason(error, about=recording)}", sys.stderr)
+    except _UNEXPECTED as error:
+        if verbose:
+            traceback.print_exc()
+        say(
+            f"transcribe: {recording}: unexpected {type(error).__name__}: {error} "
+            "(--verbose shows where)",
+            sys.stderr,
+        )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="transcribe",
+        usage="transcribe [options] RECORDING [RECORDING ...]",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add("recordings", metavar="RECORDING", nargs="*", help="a sound or video file")
+    add("--version", action="version", version=f"transcribe {__version__}")
+
+    add = parser.add_argument_group("what is written").add_argument
+    add(
+        "-o",
+        "--output",
+        metavar="PATH",
+        help="a folder (made if need be), or for one recording a name that ends in .mid; "
+        "without it, the MIDI file goes beside the recording",
+    )
+    add(
+        "--offsets",
+        choices=("key", "sustained"),
+        default="key",
+        help="where notes end: key, when the key is released, with the sustain pedal as "
+        "CC64 (default); sustained, when the sound ends, without CC64",
+    )
+    add("--csv", action="store_true", help="also write the notes as a table")
+    add("--json", action="store_true", help="also write notes, confidences and pedal as JSON")
+    add("--overwrite", action="store_true", help="replace outputs that exist")
+
+    add = parser.add_argument_group("how it listens").add_argument
+    add(
+        "--onset-threshold",
+        metavar="P",
+        type=_probability,
+        help="a note starts above this probability; lower finds more, and more wrong ones",
+    )
+    add(
+        "--frame-threshold",
+        metavar="P",
+        type=_probability,
+        help="a note lasts while it is above this probability; lower makes notes longer",
+    )
+    add(
+        "--minimum-note",
+        metavar="SECONDS",
+        type=_seconds,
+        help="make shorter notes this long",
+    )
+    add("--checkpoint", metavar="FILE", help="weights to use in place of the packaged ones")
+
+    add = parser.add_argument_group("how it runs").add_argument
+    add(
+        "--device",
+        choices=("auto", "cpu", "cuda", "mps"),
+        default="auto",
+        help="where to compute; auto (default) takes a GPU if there is one",
+    )
+    add("--threads", metavar="N", type=_n_threads, help="CPU threads to use")
+    add("--quiet", action="store_true", help="print warnings and failures only")
+    add("--verbose", action="store_true", help="print details, and where failures come from")
+    return parser
+
+
+def _parse(parser: argparse.ArgumentParser, words: Sequence[str]) -> argparse.Namespace:
+    """Options and recordings in any order; after ``--`` all are recordings."""
+    words = list(words)
+    stop = words.index("--") if "--" in words else len(words)
+    options = parser.parse_intermixed_args(words[:stop])
+    options.recordings += words[stop + 1 :]
+    if not options.recordings:
+        parser.error("name one recording or more (transcribe --help tells how)")
+    if "" in options.recordings:
+        parser.error("a recording's name may not be empty")
+    return options
+
+
+def _probability(text: str) -> float:
+    value = _as_number(text)
+    if not 0 < value < 1:
+        raise argparse.ArgumentTypeError(f"expected a number between 0 and 1; found {text!r}")
+    return value
+
+
+def _seconds(text: str) -> float:
+    value = _as_number(text)
+    if not 0 <= value < math.inf:
+        raise argparse.ArgumentTypeError(f"expected seconds, 0 or more; found {text!r}")
+    return value
+
+
+def _as_number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
+
+
+def _n_threads(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number, 1 or more; found {text!r}")
+    return int(text)

@@ -1,0 +1,111 @@
+"""How the command line speaks: single printable lines, and how far the work is.
+
+Everything here is about text on a terminal or in a log; nothing knows about music but
+that a recording lasts some seconds.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TextIO
+
+SILENT_SECONDS = 1.0
+"""How long work goes on before a progress bar appears."""
+SECONDS_BETWEEN_LINES = 10.0
+"""How often progress is told where the output is no terminal."""
+
+
+def say(text: str, stream: TextIO) -> None:
+    """Print one line at once; whatever the text holds, it stays one line."""
+    print(one_line(text), file=stream, flush=True)
+
+
+def one_line(text: str) -> str:
+    r"""The text with what can't be printed (a newline, a byte that is no letter) escaped.
+
+    >>> one_line("two\nlines")
+    'two\\nlines'
+    """
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode("ascii")
+        for letter in text
+    )
+
+
+def reason(error: BaseException, *, about: Path | None = None) -> str:
+    """What went wrong, without the name of the file that the line begins with anyway."""
+    if isinstance(error, MemoryError):
+        return "not enough memory"
+    if isinstance(error, OSError) and error.strerror:
+        where = f" ({error.filename})" if error.filename not in (None, str(about)) else ""
+        return error.strerror[:1].lower() + error.strerror[1:] + where
+    text = str(error) or type(error).__name__
+    return text.removeprefix(f"{about}: ") if about is not None else text
+
+
+def count(number: int, one: str, many: str | None = None) -> str:
+    """``1 note``, ``2 notes``."""
+    return f"{number} {one if number == 1 else many or one + 's'}"
+
+
+def clock(seconds: float) -> str:
+    """Seconds as ``4:05`` or ``1:02:03``."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+@contextmanager
+def progress_of(
+    name: str, duration: float | None, *, quiet: bool = False
+) -> Iterator[Callable[[float], None] | None]:
+    """What to call with the seconds of a recording that are done.
+
+    On a terminal it moves a bar, which appears when the work takes more than a moment;
+    elsewhere it prints a line now and then. Both tell the time left where the duration
+    (seconds) is known. Quiet, there is nothing to call.
+    """
+    name = one_line(name)
+    if quiet:
+        yield None
+    elif sys.stderr.isatty():
+        from tqdm import tqdm
+
+        shape = "{desc}: {percentage:3.0f}% |{bar}| {remaining} left" if duration else "{desc}"
+        with tqdm(
+            desc=name,
+            total=duration,
+            bar_format=shape,
+            delay=SILENT_SECONDS,
+            miniters=0,
+            leave=False,
+            file=sys.stderr,
+        ) as bar:
+
+            def move(seconds: float) -> None:
+                if duration:
+                    bar.update(min(seconds, duration) - bar.n)
+                else:
+                    bar.set_description_str(f"{name}: {clock(seconds)} of music done")
+
+            yield move
+    else:
+        started = told = time.monotonic()
+
+        def tell(seconds: float) -> None:
+            nonlocal told
+            now = time.monotonic()
+            if now - told < SECONDS_BETWEEN_LINES or not seconds:
+                return
+            told = now
+            line = f"{name}: {clock(seconds)}"
+            if duration:
+                left = max(0.0, duration - seconds) * (now - started) / seconds
+                line += f" of {clock(duration)}, about {clock(left)} left"
+            say(line, sys.stderr)
+
+        yield tell

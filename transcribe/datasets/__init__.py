@@ -1,0 +1,76 @@
+"""Recordings with labels: MAESTRO, MAPS, and anything with an index of MAESTRO's columns.
+
+`load_dataset` knows them apart; `reference_performance` tells what was played.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from transcribe.datasets.cache import cached_samples
+from transcribe.datasets.index import (
+    SPLITS,
+    Recording,
+    has_pedal,
+    has_velocity,
+    read_index,
+    reference_performance,
+)
+from transcribe.datasets.labels import read_labels
+from transcribe.datasets.maestro import INDEX_PATTERN, read_maestro
+from transcribe.datasets.maps import read_maps
+from transcribe.errors import DatasetError
+
+__all__ = [
+    "SPLITS",
+    "Recording",
+    "cached_samples",
+    "has_pedal",
+    "has_velocity",
+    "load_dataset",
+    "read_index",
+    "read_labels",
+    "read_maestro",
+    "read_maps",
+    "reference_performance",
+]
+
+
+def load_dataset(
+    path: Path | str, *, split: str | None = None, require_audio: bool = False
+) -> tuple[Recording, ...]:
+    """Recordings of a data set, whichever kind it is.
+
+    Parameters
+    ----------
+    path : Path
+        An index (``.csv``), a folder with one called ``index.csv``, or a MAESTRO or MAPS
+        folder as downloaded.
+    split : str, optional
+        ``"train"``, ``"validation"`` or ``"test"``; None for all.
+    require_audio : bool
+        Whether audio that is absent is an error, or makes a recording to be rendered.
+
+    Raises
+    ------
+    DatasetError
+        The folder is none of these, files are missing, or the split is empty.
+    """
+    path = Path(path)
+    if split is not None and split not in SPLITS:
+        raise ValueError(f"expected the split {', '.join(SPLITS)}; found {split!r}")
+    if path.suffix == ".csv":
+        recordings = read_index(path, require_audio=require_audio)
+    elif (path / "index.csv").is_file():
+        recordings = read_index(path / "index.csv", require_audio=require_audio)
+    elif any(path.glob(INDEX_PATTERN)):
+        recordings = read_maestro(path, require_audio=require_audio)
+    elif path.is_dir():
+        recordings = read_maps(path)
+    else:
+        raise DatasetError(f"expected a folder with recordings or an index (.csv); found {path}")
+    chosen = tuple(each for each in recordings if split is None or each.split == split)
+    if not chosen:
+        found = ", ".join(sorted({each.split for each in recordings})) or "no recordings"
+        raise DatasetError(f"{path} has no recordings in the split {split!r}; found {found}")
+    return chosen

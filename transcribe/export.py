@@ -1,0 +1,118 @@
+"""A performance as a table for spreadsheets (CSV) or as data for programs (JSON).
+
+Times are seconds from the start of the recording, rounded to a tenth of a millisecond.
+What the offsets of the notes mean is up to the caller, who says so (``"key"``: the key
+is released; ``"sustained"``: the sound ends, the sustain pedal being counted in).
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from transcribe.notes import Performance
+
+CSV_COLUMNS = ("onset", "offset", "pitch", "name", "velocity", "confidence")
+_NAMES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
+
+
+def pitch_name(pitch: int) -> str:
+    """Name of a key: 60 is C4 (middle C), 21 A0, 70 A#4."""
+    return f"{_NAMES[pitch % 12]}{pitch // 12 - 1}"
+
+
+def write_csv(performance: Performance, path: str | os.PathLike[str]) -> None:
+    """Write the notes as a table: one line of `CSV_COLUMNS`, then one line a note.
+
+    Raises OSError where the file can't be written; then none is left.
+    """
+    table = io.StringIO(newline="")
+    writer = csv.writer(table, lineterminator="\n")
+    writer.writerow(CSV_COLUMNS)
+    for note in performance.notes:
+        writer.writerow(
+            [
+                f"{note.onset:.4f}",
+                f"{note.offset:.4f}",
+                note.pitch,
+                pitch_name(note.pitch),
+                note.velocity,
+                f"{note.confidence:.3f}",
+            ]
+        )
+    _write_aside(path, table.getvalue().encode("utf-8"))
+
+
+def write_json(
+    performance: Performance,
+    path: str | os.PathLike[str],
+    *,
+    recording: str,
+    model: str,
+    duration: float,
+    offsets: str = "key",
+    warnings: Sequence[str] = (),
+) -> None:
+    """Write notes, pedal presses and where they come from, as one JSON object.
+
+    Parameters
+    ----------
+    performance : Performance
+        Notes and pedal presses.
+    path : path
+        The file; replaced if there is one.
+    recording : str
+        Name of the recording.
+    model : str
+        Which weights heard it.
+    duration : float
+        Seconds of music.
+    offsets : str
+        ``"key"`` or ``"sustained"``: what the notes' offsets are.
+    warnings : sequence of str
+        What was not as expected.
+
+    Raises
+    ------
+    OSError
+        The file can't be written; then none is left.
+    """
+    content = {
+        "recording": recording,
+        "model": model,
+        "duration": round(duration, 4),
+        "offsets": offsets,
+        "warnings": list(warnings),
+        "notes": [
+            {
+                "onset": round(note.onset, 4),
+                "offset": round(note.offset, 4),
+                "pitch": note.pitch,
+                "velocity": note.velocity,
+                "confidence": round(note.confidence, 3),
+            }
+            for note in performance.notes
+        ],
+        "pedal": [
+            {"onset": round(press.onset, 4), "offset": round(press.offset, 4)}
+            for press in performance.pedal
+        ],
+    }
+    text = json.dumps(content, ensure_ascii=False, indent=1) + "\n"
+    # A file name that is no Unicode holds lone surrogates; as "\udcff" JSON can say them.
+    _write_aside(path, text.encode("utf-8", "backslashreplace"))
+
+
+def _write_aside(path: str | os.PathLike[str], content: bytes) -> None:
+    """Write a neighbour, then rename it: a file that exists is finished."""
+    path = Path(path)
+    aside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        aside.write_bytes(content)
+        aside.replace(path)
+    finally:
+        aside.unlink(missing_ok=True)

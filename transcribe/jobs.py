@@ -1,0 +1,146 @@
+"""Which recording becomes which files, settled and checked before any work is done.
+
+ValueError means wrong usage: nothing should be done at all. A `TranscribeError` means
+that one recording can't be done; the others can.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from transcribe.console import reason
+from transcribe.errors import AudioError
+
+MIDI_SUFFIXES = (".mid", ".midi")
+
+
+@dataclass(frozen=True)
+class Job:
+    """One recording and the files to make of it."""
+
+    recording: Path
+    midi: Path
+    csv: Path | None = None
+    json: Path | None = None
+    duration: float | None = None
+    """Seconds, where the file tells."""
+
+    @property
+    def outputs(self) -> tuple[Path, ...]:
+        """All files that will be written."""
+        return tuple(path for path in (self.midi, self.csv, self.json) if path is not None)
+
+
+def plan(
+    recordings: Sequence[str], output: str | None = None, *, csv: bool = False, json: bool = False
+) -> tuple[Job, ...]:
+    """Name the outputs of recordings, and make the folder they go to.
+
+    Parameters
+    ----------
+    recordings : sequence of str
+        One path or more.
+    output : str, optional
+        A folder: one that exists, or ends with a slash, or has no suffix, or is meant for
+        several recordings. Or, for one recording, a file that ends in `MIDI_SUFFIXES`.
+        If left out, outputs go beside the recordings.
+    csv, json : bool
+        Which files there will be beside the MIDI file.
+
+    Raises
+    ------
+    ValueError
+        Two recordings would be written to one file, a recording would be written over, or
+        ``output`` is no place to write to.
+    """
+    folder, file = _place(output, len(recordings))
+    jobs = []
+    for recording in map(Path, recordings):
+        midi = file or (folder or recording.parent) / f"{recording.stem}.mid"
+        job = Job(
+            recording=recording,
+            midi=midi,
+            csv=midi.with_suffix(".csv") if csv else None,
+            json=midi.with_suffix(".json") if json else None,
+        )
+        jobs.append(job)
+    _check_distinct(jobs)
+    if output is not None:
+        made = jobs[0].midi.parent
+        try:
+            made.mkdir(parents=True, exist_ok=True)
+            _check_writable(made)
+        except OSError as error:
+            raise ValueError(f"-o {output}: {reason(error)}") from error
+    return tuple(jobs)
+
+
+def checked(job: Job, *, overwrite: bool = False) -> Job:
+    """The job with its duration, if its recording opens and its outputs may be written.
+
+    Raises
+    ------
+    AudioError
+        The recording is missing or no recording, or an output is there already.
+    PermissionError
+        The folder may not be written to.
+    """
+    from transcribe.audio import probe
+
+    if job.recording.is_dir():
+        raise AudioError(f"is a folder; name the recordings in it: {job.recording / '*.mp3'}")
+    info = probe(job.recording)
+    for output in job.outputs:
+        if output.is_dir():
+            raise AudioError(f"{output} is a folder, not a file to write")
+        if output.exists() and not overwrite:
+            raise AudioError(f"{output} is there already; --overwrite replaces it")
+    _check_writable(job.midi.parent)
+    return replace(job, duration=info.duration)
+
+
+def _place(output: str | None, n_recordings: int) -> tuple[Path | None, Path | None]:
+    """What ``output`` names: a folder, or a file, or neither."""
+    if output is None:
+        return None, None
+    path = Path(output)
+    if path.is_dir() or output.endswith(("/", os.sep)):
+        return path, None
+    if path.suffix.lower() in MIDI_SUFFIXES:
+        if n_recordings > 1:
+            raise ValueError(f"-o {output}: {n_recordings} recordings need a folder")
+        return None, path
+    if path.suffix and n_recordings == 1:
+        raise ValueError(
+            f"-o {output}: end the name of a MIDI file with .mid, of a folder with a slash"
+        )
+    return path, None
+
+
+def _check_distinct(jobs: Sequence[Job]) -> None:
+    owners: dict[str, Job] = {}
+    sources = {_identity(job.recording): job.recording for job in jobs}
+    for job in jobs:
+        for output in job.outputs:
+            identity = _identity(output)
+            other = owners.setdefault(identity, job)
+            if other is not job:
+                raise ValueError(
+                    f"{other.recording} and {job.recording} would both be written to {output}; "
+                    "transcribe them one at a time, with -o"
+                )
+            if identity in sources:
+                raise ValueError(f"{sources[identity]}: this recording would be written over")
+
+
+def _identity(path: Path) -> str:
+    """Equal for two ways to write one path."""
+    return os.path.normcase(os.path.realpath(path))
+
+
+def _check_writable(folder: Path) -> None:
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise PermissionError(f"the folder {folder} may not be written to; choose another with -o")

@@ -1,0 +1,376 @@
+"""A performance played on a sampled instrument: notes and pedal in, audio out.
+
+Conventions
+-----------
+Sample 0 of a rendering is second 0 of the performance. A note's attack is placed at its
+onset rounded to a sample. Levels are absolute: nothing is normalised after the fact, so a
+part of a rendering is equal to the same part of the whole.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from transcribe.audio import read_audio
+from transcribe.errors import InstrumentError, MidiError, TranscribeError
+from transcribe.instrument import LONGEST_VOICE, SampleBank, Samples, Voice
+from transcribe.midi import read_midi
+from transcribe.notes import HIGHEST_PITCH, LOWEST_PITCH, N_PITCHES, Performance, sustained
+
+_RELEASE_TIME_CONSTANTS = 8.0
+_KEY_DETUNE, _NOTE_LEVEL, _KEY_NOISE, _PEDAL_NOISE = range(4)
+
+
+@dataclass
+class RenderConfig:
+    """How an instrument answers to keys and pedal."""
+
+    velocity_exponent: float = 2.2
+    """Amplitude is (velocity / 127) ** exponent; pianos lie between 1.5 and 3.5."""
+    gain_db: float = 0.0
+    """Added to the level; at 0 a forte chord peaks about 6 dB below full scale."""
+    release_bass: float = 0.15
+    """Seconds in which a damped A0 falls to 1/e."""
+    release_treble: float = 0.05
+    """The same for the highest damped pitch; those between lie on a geometric line."""
+    highest_damped_pitch: int = 89
+    """Above this pitch (F6) strings have no dampers and ring on."""
+    restrike_fade: float = 0.025
+    """Seconds in which a string's sound ends when it is struck again."""
+    tuning_cents: float = 0.0
+    """Deviation of the whole instrument from A440. A change of tuning costs making every
+    voice again; `transcribe.train.augment.detune` is quicker and moves the labels."""
+    key_detune_cents: float = 0.0
+    """Standard deviation of the tuning of single keys."""
+    note_level_db: float = 0.0
+    """Standard deviation of the level of single notes."""
+    key_noise: float = 0.0
+    """Thump of a released key relative to a loud note: 0 none, 0.02 audible, at most 1."""
+    pedal_noise: float = 0.0
+    """Thump of the pedal going down and up; as `key_noise`."""
+    seed: int = 0
+    """Chooses what is random above; the same seed gives the same rendering."""
+
+    def __post_init__(self) -> None:
+        for name in ("release_bass", "release_treble", "restrike_fade"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} is a time above 0 s; found {getattr(self, name)}")
+        for name in ("velocity_exponent", "key_detune_cents", "note_level_db"):
+            if not getattr(self, name) >= 0:
+                raise ValueError(f"{name} may not be negative; found {getattr(self, name)}")
+        for name in ("key_noise", "pedal_noise"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} is 0 to 1; found {getattr(self, name)}")
+
+    def release_time(self, pitch: int) -> float:
+        """Time constant of the damper on a pitch, in seconds."""
+        position = (pitch - LOWEST_PITCH) / max(1, self.highest_damped_pitch - LOWEST_PITCH)
+        position = min(max(position, 0.0), 1.0)
+        return self.release_bass ** (1 - position) * self.release_treble**position
+
+
+@dataclass(frozen=True, slots=True)
+class NoteTable:
+    """A performance as arrays, so that any part of it is found quickly.
+
+    All of shape (n_notes,), sorted by onset, except the pedal's (n_presses,).
+    """
+
+    onset: NDArray[np.float64]
+    released: NDArray[np.float64]
+    """When the key comes up."""
+    damped: NDArray[np.float64]
+    """When the damper falls: key up and pedal up."""
+    restruck: NDArray[np.float64]
+    """When the same pitch is struck again; infinity for never."""
+    pitch: NDArray[np.int16]
+    velocity: NDArray[np.int16]
+    pedal_onset: NDArray[np.float64]
+    pedal_offset: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, performance: Performance) -> NoteTable:
+        """Apply the sustain pedal and lay out the notes."""
+        prolonged = sustained(performance).notes
+        notes = performance.notes
+        onset = np.array([note.onset for note in notes], np.float64)
+        pitch = np.array([note.pitch for note in notes], np.int16)
+        restruck = np.full(len(notes), np.inf)
+        for key in np.unique(pitch):
+            index = np.flatnonzero(pitch == key)
+            following = np.append(onset[index][1:], np.inf)
+            restruck[index] = np.where(following > onset[index], following, np.inf)
+        return cls(
+            onset=onset,
+            released=np.array([note.offset for note in notes], np.float64),
+            damped=np.array([note.offset for note in prolonged], np.float64),
+            restruck=restruck,
+            pitch=pitch,
+            velocity=np.array([note.velocity for note in notes], np.int16),
+            pedal_onset=np.array([press.onset for press in performance.pedal], np.float64),
+            pedal_offset=np.array([press.offset for press in performance.pedal], np.float64),
+        )
+
+
+def render(
+    performance: Performance | NoteTable,
+    bank: SampleBank,
+    config: RenderConfig | None = None,
+    *,
+    start: float = 0.0,
+    duration: float | None = None,
+    rng: np.random.Generator | None = None,
+) -> Samples:
+    """Play a performance, or the part of it from ``start`` for ``duration`` seconds.
+
+    A note ends when key and pedal are up (`transcribe.notes.sustained`), fading as a
+    damper lets it; strings above `RenderConfig.highest_damped_pitch` ring on. Notes that
+    began before ``start`` and still sound are heard from within.
+
+    Parameters
+    ----------
+    performance : Performance or NoteTable
+        A `NoteTable` is quicker when many parts of one performance are rendered.
+    bank : SampleBank
+    config : RenderConfig, optional
+    start, duration : float
+        In seconds; by default everything, until the last note has died away.
+    rng : numpy.random.Generator, optional
+        Gives the seed of the notes' levels and the knocks, instead of the config's own;
+        the tuning of the keys belongs to the instrument and follows the config.
+
+    Returns
+    -------
+    np.ndarray
+        Mono float32 at the bank's sample rate, shape (n_samples,). Peaks of dense
+        fortissimo may exceed 1.
+    """
+    table = performance if isinstance(performance, NoteTable) else NoteTable.of(performance)
+    config = config or RenderConfig()
+    if start < 0 or (duration is not None and duration < 0):
+        raise ValueError(f"start and duration are 0 s or more; found {start} and {duration}")
+    seed = config.seed if rng is None else int(rng.integers(2**63))
+    player = _Player(table, bank, config, seed)
+    first = round(start * bank.sample_rate)
+    if duration is None:
+        stop = player.n_samples()
+    else:
+        stop = round((start + duration) * bank.sample_rate)
+    return player.play(first, max(0, stop - first))
+
+
+def render_blocks(
+    performance: Performance | NoteTable,
+    bank: SampleBank,
+    config: RenderConfig | None = None,
+    *,
+    block_duration: float = 30.0,
+) -> Iterator[Samples]:
+    """Yield what `render` returns in blocks, so that hours need little memory."""
+    table = performance if isinstance(performance, NoteTable) else NoteTable.of(performance)
+    config = config or RenderConfig()
+    block = round(block_duration * bank.sample_rate)
+    if block < 1:
+        raise ValueError(f"a block lasts at least a sample; found {block_duration} s")
+    player = _Player(table, bank, config, config.seed)
+    n_samples = player.n_samples()
+    for first in range(0, n_samples, block):
+        yield player.play(first, min(block, n_samples - first))
+
+
+def render_midi(midi_path: Path, bank: SampleBank, config: RenderConfig | None = None) -> Samples:
+    """Read a MIDI file and play it whole; samples as from `render`."""
+    return render(read_midi(midi_path), bank, config)
+
+
+def render_soundfont(midi_path: Path, soundfont_path: Path, *, sample_rate: int = 16000) -> Samples:
+    """Play a MIDI file on a SoundFont with the ``fluidsynth`` program.
+
+    Returns
+    -------
+    np.ndarray
+        Mono float32 at ``sample_rate``, shape (n_samples,).
+
+    Raises
+    ------
+    InstrumentError
+        If FluidSynth is not installed or fails, or the file is no SoundFont.
+    MidiError
+        If the file is no MIDI file.
+    """
+    program = shutil.which("fluidsynth")
+    if program is None:
+        raise InstrumentError(
+            "SoundFonts need the program fluidsynth, which was not found; install it "
+            "(on Debian: apt install fluidsynth) or render with a sample bank"
+        )
+    _check_header(soundfont_path, b"RIFF....sfbk", "a SoundFont", InstrumentError)
+    _check_header(midi_path, b"MThd", "a MIDI file", MidiError)
+    with tempfile.TemporaryDirectory() as folder:
+        wav_path = Path(folder) / "render.wav"
+        command = [program, "-n", "-i", "-q", "-g", "0.8", "-r", "44100", "-F", str(wav_path)]
+        done = subprocess.run(
+            [*command, str(soundfont_path), str(midi_path)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode != 0 or not wav_path.is_file():
+            reason = (done.stderr or done.stdout).strip().splitlines()[-1:] or ["no message"]
+            raise InstrumentError(f"{soundfont_path}: fluidsynth failed: {reason[0]}")
+        return read_audio(wav_path, sample_rate)
+
+
+def _check_header(path: Path, pattern: bytes, what: str, error: type[TranscribeError]) -> None:
+    """FluidSynth renders silence from a file that it can't read; refuse it instead."""
+    try:
+        with path.open("rb") as file:
+            header = file.read(len(pattern))
+    except OSError as cause:
+        raise error(f"{path}: expected {what}; {cause.strerror}") from cause
+    if not re.fullmatch(pattern, header, re.DOTALL):
+        raise error(f"{path}: expected {what}; found another kind of file")
+
+
+@lru_cache(maxsize=4)
+def _thumps(sample_rate: int) -> tuple[Samples, ...]:
+    """Eight knocks of wood and felt: noise below a few hundred Hz, dying in 0.2 s."""
+    rng = np.random.default_rng(0)
+    n_samples = round(0.2 * sample_rate)
+    time = np.arange(n_samples) / sample_rate
+    frequency = np.fft.rfftfreq(n_samples, 1 / sample_rate)
+    knocks = []
+    for _ in range(8):
+        corner = rng.uniform(80, 400)
+        spectrum = np.fft.rfft(rng.standard_normal(n_samples)) / (1 + (frequency / corner) ** 2)
+        knock = np.fft.irfft(spectrum, n_samples) * np.exp(-time / 0.03)
+        knock *= np.minimum(1, time / 0.003)
+        knocks.append((knock * (0.3 / np.max(np.abs(knock)))).astype(np.float32))
+    return tuple(knocks)
+
+
+class _Player:
+    """One performance on one instrument; plays any part, and parts equal the whole."""
+
+    def __init__(self, table: NoteTable, bank: SampleBank, config: RenderConfig, seed: int) -> None:
+        self.table, self.bank, self.config, self.seed = table, bank, config, seed
+        rate = bank.sample_rate
+        n_fade = max(1, round(config.restrike_fade * rate))
+        self.fade = np.linspace(1, 0, n_fade, dtype=np.float32)
+        self.undamped = table.pitch > config.highest_damped_pitch
+        self.damped = np.where(self.undamped, np.inf, table.damped)
+        pitches = range(LOWEST_PITCH, HIGHEST_PITCH + 1)
+        release = np.array([_RELEASE_TIME_CONSTANTS * config.release_time(p) for p in pitches])
+        self.released = self.damped + release[table.pitch - LOWEST_PITCH]
+        self.silent = np.minimum(self.released, table.restruck + n_fade / rate) + 0.001
+        self.curves: dict[int, Samples] = {}
+        steps = np.arange(128) / 127
+        self.amplitude = (steps**config.velocity_exponent) * 10 ** (config.gain_db / 20)
+        tuner = np.random.default_rng((config.seed, _KEY_DETUNE))
+        detune = tuner.standard_normal(N_PITCHES) * config.key_detune_cents
+        self.cents = np.round(config.tuning_cents + detune, 2).tolist()
+
+    def n_samples(self) -> int:
+        """Length of the whole, until the last note has died away; 0 for no notes."""
+        table, rate = self.table, self.bank.sample_rate
+        end = float(np.max(self.released[~self.undamped], initial=0.0))
+        for index in np.flatnonzero(self.undamped).tolist():
+            voice = self._voice(int(table.pitch[index]), int(table.velocity[index]))
+            end = max(end, float(table.onset[index]) + len(voice.samples) / rate)
+        knock = len(_thumps(rate)[0]) / rate
+        if self.config.key_noise:
+            end = max(end, float(np.max(table.released, initial=0.0)) + knock)
+        if self.config.pedal_noise and len(table.pedal_offset):
+            end = max(end, float(table.pedal_offset[-1]) + knock)
+        return round(end * rate)
+
+    def _voice(self, pitch: int, velocity: int) -> Voice:
+        return self.bank.voice(pitch, velocity, self.cents[pitch - LOWEST_PITCH])
+
+    def _release(self, pitch: int) -> Samples:
+        """What the damper does: falls exponentially from 1, to 0 after eight time constants."""
+        curve = self.curves.get(pitch)
+        if curve is None:
+            n_steps = self.config.release_time(pitch) * self.bank.sample_rate
+            steps = np.arange(math.ceil(_RELEASE_TIME_CONSTANTS * n_steps)) / n_steps
+            floor = math.exp(-_RELEASE_TIME_CONSTANTS)
+            curve = ((np.exp(-steps) - floor) / (1 - floor)).astype(np.float32)
+            self.curves[pitch] = curve
+        return curve
+
+    def _random(self, purpose: int) -> np.random.Generator:
+        return np.random.default_rng((self.seed, purpose))
+
+    def play(self, first: int, n_samples: int) -> Samples:
+        """Samples ``first`` to ``first + n_samples`` of the rendering."""
+        out = np.zeros(n_samples, np.float32)
+        if n_samples == 0:
+            return out
+        table, rate = self.table, self.bank.sample_rate
+        earliest, latest = first / rate - LONGEST_VOICE - 0.1, (first + n_samples) / rate + 0.1
+        begin, stop = np.searchsorted(table.onset, (earliest, latest))
+        index = begin + np.flatnonzero(self.silent[begin:stop] > first / rate)
+        gains = self.amplitude[table.velocity[index]]
+        if self.config.note_level_db:
+            deviation = self._random(_NOTE_LEVEL).standard_normal(len(table.onset))[index]
+            gains = gains * 10 ** (self.config.note_level_db * deviation / 20)
+        scratch = np.empty(min(n_samples, int((LONGEST_VOICE + 1) * rate)), np.float32)
+        for onset, damped, restruck, pitch, velocity, gain in zip(
+            table.onset[index].tolist(),
+            self.damped[index].tolist(),
+            table.restruck[index].tolist(),
+            table.pitch[index].tolist(),
+            table.velocity[index].tolist(),
+            gains.tolist(),
+            strict=True,
+        ):
+            voice, release = self._voice(pitch, velocity), self._release(pitch)
+            origin = round(onset * rate) - voice.attack
+            end = voice.audible(gain)
+            damp = round(damped * rate) - origin if damped < math.inf else end
+            strike = round(restruck * rate) - origin if restruck < math.inf else end
+            end = min(end, damp + len(release), strike + len(self.fade))
+            low, high = max(0, first - origin), min(end, first + n_samples - origin)
+            if high <= low:
+                continue
+            part = scratch[: high - low]
+            np.multiply(voice.samples[low:high], np.float32(gain * voice.scale), out=part)
+            for curve, at in ((release, damp), (self.fade, strike)):
+                since = max(low, at)
+                if since < high:
+                    part[since - low :] *= curve[since - at : high - at]
+            out[origin + low - first : origin + high - first] += part
+        self._add_thumps(out, first)
+        return out
+
+    def _add_thumps(self, out: Samples, first: int) -> None:
+        """Knocks of keys coming up and of the pedal moving."""
+        table, gain = self.table, 10 ** (self.config.gain_db / 20)
+        pedal = np.sort(np.concatenate([table.pedal_onset, table.pedal_offset]))
+        for times, level, purpose in (
+            (table.released, self.config.key_noise, _KEY_NOISE),
+            (pedal, self.config.pedal_noise, _PEDAL_NOISE),
+        ):
+            if level == 0:
+                continue
+            thumps = _thumps(self.bank.sample_rate)
+            choice = self._random(purpose).random((2, len(times)))
+            starts = np.round(times * self.bank.sample_rate).astype(np.int64) - first
+            heard = np.flatnonzero((starts < len(out)) & (starts > -len(thumps[0])))
+            for index in heard.tolist():
+                thump = thumps[int(choice[0, index] * len(thumps))]
+                start = int(starts[index])
+                low, high = max(0, -start), min(len(thump), len(out) - start)
+                loudness = np.float32(level * gain * (0.3 + 0.7 * choice[1, index]))
+                out[start + low : start + high] += thump[low:high] * loudness

@@ -1,0 +1,78 @@
+"""Every setting of a training run, gathered from beside the code that it sets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from transcribe.decode import DecodeConfig
+from transcribe.features import FeatureConfig
+from transcribe.model import ModelConfig
+from transcribe.train.augment import AugmentConfig
+from transcribe.train.data import DataConfig
+from transcribe.train.losses import LossConfig
+from transcribe.windows import WindowConfig
+
+
+@dataclass
+class OptimizerConfig:
+    """AdamW; the rate warms up, stays, and falls to nothing at the very end.
+
+    Because it stays, a run can be stopped, and `TrainerConfig.max_steps` raised, with
+    nothing lost: only the fall has to be run again.
+    """
+
+    learning_rate: float = 2e-3
+    weight_decay: float = 1e-2
+    warmup_steps: int = 200
+    decay_steps: int = 1000
+    """Steps before `TrainerConfig.max_steps` over which the rate falls linearly."""
+    ema_decay: float = 0.998
+    """Weights are averaged over about 1 / (1 - ema_decay) steps; the average is kept."""
+
+
+@dataclass
+class TrainerConfig:
+    """Where and for how long; the names are Lightning's."""
+
+    accelerator: str = "auto"
+    devices: int = 1
+    strategy: str = "auto"
+    precision: str = "bf16-mixed"
+    max_steps: int = 10000
+    gradient_clip_val: float = 1.0
+    n_threads: int = 1
+    """Of a CPU run, for each process; more help only where cores are free."""
+    check_val_every_n_epoch: int = 1
+    log_every_n_steps: int = 20
+    tensorboard: bool = False
+    """Also log for TensorBoard (the extra of this name)."""
+    progress_bar: bool = True
+
+
+@dataclass
+class TrainConfig:
+    """A run of ``python -m transcribe.train``."""
+
+    name: str = "unnamed"
+    """Of the run and of the weights that come out."""
+    output: str = "outputs/${name}"
+    """Folder for checkpoints, logs and weights; a run resumes from what it finds there."""
+    seed: int = 0
+    resume: bool = True
+    """Go on from the last checkpoint in the output folder, if there is one."""
+    initial_weights: str = ""
+    """Weights file to start from, or empty."""
+    licence: str = "CC BY-NC-SA 4.0"
+    """Of the weights; MAESTRO and what derives from it allow no freer one."""
+    features: FeatureConfig = field(default_factory=FeatureConfig)
+    model: ModelConfig = field(default_factory=ModelConfig)
+    windows: WindowConfig = field(default_factory=WindowConfig)
+    decode: DecodeConfig = field(default_factory=DecodeConfig)
+    data: DataConfig = field(default_factory=DataConfig)
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
+    loss: LossConfig = field(default_factory=LossConfig)
+    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    trainer: TrainerConfig = field(default_factory=TrainerConfig)
+    experiment: Any = None
+    """Chosen from ``conf/experiment``."""

@@ -1,0 +1,376 @@
+"""Windows of music for training, drawn from recordings or rendered as they are asked for.
+
+Every training window is made of its own random numbers, seeded by (seed, index):
+the same run gives the same windows however many workers make them, and no window is
+seen twice. Where an index row has audio, its samples are read from a memory-mapped
+cache; where it has none, the MIDI is played on a randomly chosen instrument. A set of
+hundreds of hours thus needs the memory of its notes alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from transcribe.audio import read_audio
+from transcribe.datasets.cache import FULL_SCALE, cached_samples
+from transcribe.datasets.index import Recording, has_pedal, read_index, reference_performance
+from transcribe.errors import DatasetError
+from transcribe.features import FeatureConfig, Features
+from transcribe.midi import read_midi
+from transcribe.notes import Note, PedalPress, Performance, sustained, without_overlaps
+from transcribe.render import NoteTable, RenderConfig, SampleBank, render
+from transcribe.rolls import encode
+from transcribe.train.augment import (
+    AugmentConfig,
+    Augmenter,
+    detune,
+    load_impulse_responses,
+    load_noises,
+)
+
+
+@dataclass
+class SourceConfig:
+    """One index of recordings in MAESTRO's columns, or a MAESTRO or MAPS folder."""
+
+    index: str = ""
+    """CSV file."""
+    split: str = "train"
+    weight: float = 1.0
+    """Share of the windows drawn from this source, relative to the others."""
+    audio: bool = True
+    """Use recordings where there are any; if false, render everything."""
+
+
+@dataclass
+class RenderVariety:
+    """Ranges from which each rendered window draws how the instrument answers."""
+
+    velocity_exponent: list[float] = field(default_factory=lambda: [1.4, 3.4])
+    release_factor: list[float] = field(default_factory=lambda: [0.5, 2.0])
+    """Multiplies both release times."""
+    note_level_db: float = 1.5
+    key_noise: float = 0.01
+    """Upper end; the lower is 0."""
+    pedal_noise: float = 0.02
+    """Upper end; the lower is 0."""
+
+
+@dataclass
+class DataConfig:
+    """What the network is trained and validated on."""
+
+    sources: dict[str, SourceConfig] = field(default_factory=dict)
+    validation_sources: dict[str, SourceConfig] = field(default_factory=dict)
+    instruments: str = ""
+    """Folder of sample banks."""
+    instrument_weights: dict[str, float] = field(default_factory=dict)
+    """Name of a bank to how often it is drawn."""
+    validation_instruments: list[str] = field(default_factory=list)
+    rooms: str = ""
+    """Folder of impulse responses, or empty."""
+    noises: str = ""
+    """Folder of recordings without music, or empty."""
+    cache: str = "outputs/cache"
+    """Where decoded audio is kept, memory-mapped."""
+    pedal_extended: bool = False
+    """Teach pedal-extended offsets as if they were key releases, as the paper does."""
+    window_frames: int = 256
+    windows_per_epoch: int = 4000
+    """An epoch is this many windows; nothing is ever repeated."""
+    batch_size: int = 8
+    n_workers: int = 1
+    detune_cents: float = 40.0
+    """Whole windows are detuned by up to this much either way."""
+    empty_probability: float = 0.02
+    """Windows without any note."""
+    variety: RenderVariety = field(default_factory=RenderVariety)
+    validation_windows: int = 12
+    validation_seconds: float = 30.0
+
+    def check(self) -> None:
+        """Raise ValueError or DatasetError for settings that give no data."""
+        if not self.sources:
+            raise ValueError("data.sources is empty; name at least one index to train on")
+        if self.window_frames < 2 or self.batch_size < 1 or self.windows_per_epoch < 1:
+            raise ValueError(
+                "data.window_frames, batch_size and windows_per_epoch are positive; found "
+                f"{self.window_frames}, {self.batch_size} and {self.windows_per_epoch}"
+            )
+
+
+class Library:
+    """The performances of a source, read when first drawn and kept as arrays."""
+
+    def __init__(self, config: SourceConfig) -> None:
+        recordings = [r for r in read_index(Path(config.index)) if r.split == config.split]
+        if not recordings:
+            raise DatasetError(f"{config.index}: no recording of split {config.split!r}")
+        self.recordings = [r if config.audio else replace(r, audio_path=None) for r in recordings]
+        durations = np.array([recording.duration for recording in self.recordings])
+        self.share = durations / durations.sum()
+        self.table = lru_cache(maxsize=None)(self._table)
+
+    def _table(self, index: int) -> NoteTable:
+        return NoteTable.of(_performance(self.recordings[index]))
+
+
+def _performance(recording: Recording) -> Performance:
+    """What was played; for a row that is to be rendered, its MIDI says it all."""
+    if recording.audio_path is None and recording.midi_path is not None:
+        return read_midi(recording.midi_path)
+    return reference_performance(recording)
+
+
+class Instruments:
+    """Sample banks, loaded when first drawn."""
+
+    def __init__(self, folder: str, weights: dict[str, float]) -> None:
+        if not weights:
+            raise ValueError("name at least one instrument to render with")
+        self.names = sorted(weights)
+        share = np.array([weights[name] for name in self.names], np.float64)
+        self.share = share / share.sum()
+        self.bank = lru_cache(maxsize=None)(lambda name: SampleBank.load(Path(folder) / name))
+
+    def draw(self, rng: np.random.Generator) -> SampleBank:
+        """A bank, by weight."""
+        return self.bank(self.names[rng.choice(len(self.names), p=self.share)])
+
+
+class TrainingWindows(Dataset[dict[str, Tensor]]):
+    """Windows as dictionaries of ``frames``, ``targets`` and masks.
+
+    Any index from 0 up makes a window, and always the same one.
+    """
+
+    def __init__(
+        self,
+        config: DataConfig,
+        augment: AugmentConfig,
+        features: FeatureConfig,
+        *,
+        seed: int,
+        libraries: Sequence[Library] | None = None,
+    ) -> None:
+        config.check()
+        self.config = config
+        self.features = Features(features)
+        self.seed = seed
+        sources = list(config.sources.values())
+        self.libraries = libraries or [Library(source) for source in sources]
+        weights = np.array([source.weight for source in sources], np.float64)
+        self.share = weights / weights.sum()
+        needs_instrument = any(
+            recording.audio_path is None
+            for library in self.libraries
+            for recording in library.recordings
+        )
+        self.instruments = (
+            Instruments(config.instruments, config.instrument_weights) if needs_instrument else None
+        )
+        self.augmenter = Augmenter(
+            augment,
+            load_impulse_responses(Path(config.rooms)) if config.rooms else [],
+            load_noises(Path(config.noises)) if config.noises else [],
+        )
+
+    def __len__(self) -> int:
+        return self.config.windows_per_epoch
+
+    def __getitem__(self, index: int) -> dict[str, Tensor]:
+        rng = np.random.default_rng([self.seed, index])
+        library = self.libraries[rng.choice(len(self.libraries), p=self.share)]
+        piece = int(rng.choice(len(library.recordings), p=library.share))
+        window = self._draw(library, piece, rng)
+        samples = self.augmenter(window.samples, rng)
+        return self._example(samples, window)
+
+    def _draw(self, library: Library, piece: int, rng: np.random.Generator) -> _Window:
+        """A window of one recording, in tune or not, before augmentation."""
+        config, grid = self.config, self.features.config.grid
+        recording, table = library.recordings[piece], library.table(piece)
+        cents = float(rng.uniform(-config.detune_cents, config.detune_cents))
+        stretch = 2 ** (-cents / 1200)
+        seconds = grid.seconds(config.window_frames)
+        last = max(0.0, recording.duration * stretch - seconds)
+        start_frame = round(grid.position(float(rng.uniform(0, last))))
+        margin = self.features.config.margin
+        first = start_frame * grid.hop_length - margin
+        n_samples = config.window_frames * grid.hop_length + 2 * margin
+        samples = np.zeros(n_samples, np.float32)
+        missing = max(0, -first)
+        start = (first + missing) / grid.sample_rate / stretch
+        duration = (n_samples - missing) / grid.sample_rate / stretch
+        if rng.uniform() < config.empty_probability:
+            table = NoteTable.of(Performance())
+            audio_path = None
+        else:
+            audio_path = recording.audio_path
+        if audio_path is not None:
+            heard = self._recorded(audio_path, start, duration)
+        else:
+            heard = self._rendered(table, start, duration, rng)
+        heard = detune(heard, cents)[0][: n_samples - missing]
+        samples[missing : missing + len(heard)] = heard
+        stop = start + duration
+        return _Window(
+            samples,
+            excerpt(table, start, stop, stretch),
+            start_frame,
+            pedal_known=recording.audio_path is None or has_pedal(recording),
+        )
+
+    def _recorded(self, path: Path, start: float, duration: float) -> NDArray[np.float32]:
+        sample_rate = self.features.config.sample_rate
+        stored = cached_samples(path, sample_rate, Path(self.config.cache))
+        first = round(start * sample_rate)
+        heard = stored[first : first + round(duration * sample_rate) + 1]
+        return np.asarray(heard, np.float32) / np.float32(FULL_SCALE)
+
+    def _rendered(
+        self, table: NoteTable, start: float, duration: float, rng: np.random.Generator
+    ) -> NDArray[np.float32]:
+        variety, defaults = self.config.variety, RenderConfig()
+        if self.instruments is None:
+            return np.zeros(round(duration * self.features.config.sample_rate), np.float32)
+        bank = self.instruments.draw(rng)
+        low, high = np.log(variety.release_factor)
+        softest, steepest = variety.velocity_exponent
+        factor = float(np.exp(rng.uniform(low, high)))
+        config = RenderConfig(
+            velocity_exponent=float(rng.uniform(softest, steepest)),
+            release_bass=defaults.release_bass * factor,
+            release_treble=defaults.release_treble * factor,
+            note_level_db=variety.note_level_db,
+            key_noise=float(rng.uniform(0, variety.key_noise)),
+            pedal_noise=float(rng.uniform(0, variety.pedal_noise)),
+        )
+        if bank.sample_rate != self.features.config.sample_rate:
+            raise ValueError(
+                f"instrument {bank.name} has {bank.sample_rate} Hz, the features "
+                f"{self.features.config.sample_rate} Hz; they must agree for training"
+            )
+        return render(table, bank, config, start=start, duration=duration, rng=rng)
+
+    def _example(self, samples: NDArray[np.float32], window: _Window) -> dict[str, Tensor]:
+        config, grid = self.config, self.features.config.grid
+        with torch.no_grad():
+            frames = self.features(torch.from_numpy(samples))
+        performance = window.performance
+        if config.pedal_extended:
+            performance = Performance(notes=sustained(performance).notes, pedal=performance.pedal)
+        rolls = encode(performance, grid, config.window_frames, start_frame=window.start_frame)
+        return {
+            "frames": frames,
+            "targets": torch.from_numpy(rolls.stack()),
+            "pedal_known": torch.tensor(float(window.pedal_known)),
+            "key_release_known": torch.tensor(1.0),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class _Window:
+    samples: NDArray[np.float32]
+    performance: Performance
+    start_frame: int
+    pedal_known: bool
+
+
+def excerpt(table: NoteTable, start: float, stop: float, stretch: float = 1.0) -> Performance:
+    """The notes and presses that touch [start, stop), their times multiplied by stretch."""
+    until = np.maximum(table.released, table.damped)
+    chosen = np.flatnonzero((table.onset < stop) & (until > start))
+    notes = [
+        Note(
+            onset=float(table.onset[i]) * stretch,
+            pitch=int(table.pitch[i]),
+            offset=float(table.released[i]) * stretch,
+            velocity=int(table.velocity[i]),
+        )
+        for i in chosen
+    ]
+    pressed = np.flatnonzero((table.pedal_onset < stop) & (table.pedal_offset > start))
+    presses = [
+        PedalPress(
+            onset=float(table.pedal_onset[i]) * stretch,
+            offset=float(table.pedal_offset[i]) * stretch,
+        )
+        for i in pressed
+    ]
+    return Performance(notes=without_overlaps(notes), pedal=tuple(presses))
+
+
+@dataclass(frozen=True, slots=True)
+class ValidationPiece:
+    """A passage with what was played in it."""
+
+    name: str
+    samples: NDArray[np.float32]
+    performance: Performance
+    has_pedal: bool
+
+
+class ValidationPieces(Dataset[ValidationPiece]):
+    """Fixed passages: recordings as they are, MIDI on the held-out instruments."""
+
+    def __init__(self, config: DataConfig, features: FeatureConfig) -> None:
+        self.config, self.sample_rate = config, features.sample_rate
+        self.libraries = [Library(source) for source in config.validation_sources.values()]
+
+    def __len__(self) -> int:
+        return self.config.validation_windows if self.libraries else 0
+
+    def __getitem__(self, index: int) -> ValidationPiece:
+        if not 0 <= index < len(self):
+            raise IndexError(index)
+        config = self.config
+        library = self.libraries[index % len(self.libraries)]
+        rng = np.random.default_rng([20180923, index])
+        piece = int(rng.choice(len(library.recordings), p=library.share))
+        recording = library.recordings[piece]
+        duration = min(config.validation_seconds, recording.duration)
+        start = float(rng.uniform(0, recording.duration - duration))
+        table = library.table(piece)
+        if recording.audio_path is not None:
+            whole = read_audio(recording.audio_path, self.sample_rate)
+            first = round(start * self.sample_rate)
+            samples = whole[first : first + round(duration * self.sample_rate)]
+        else:
+            name = config.validation_instruments[index % len(config.validation_instruments)]
+            bank = _bank(str(Path(config.instruments) / name))
+            samples = render(table, bank, start=start, duration=duration, rng=rng)
+        return ValidationPiece(
+            name=recording.title,
+            samples=samples,
+            performance=_moved(excerpt(table, start, start + duration), start, duration),
+            has_pedal=recording.audio_path is None or has_pedal(recording),
+        )
+
+
+@lru_cache(maxsize=4)
+def _bank(folder: str) -> SampleBank:
+    return SampleBank.load(folder)
+
+
+def _moved(performance: Performance, start: float, duration: float) -> Performance:
+    """What begins in the passage, cut at its end, on the passage's own clock."""
+    notes = [
+        replace(note, onset=note.onset - start, offset=min(note.offset - start, duration))
+        for note in performance.notes
+        if start <= note.onset < start + duration
+    ]
+    pedal = [
+        PedalPress(onset=max(press.onset - start, 0.0), offset=min(press.offset - start, duration))
+        for press in performance.pedal
+    ]
+    return Performance(notes=tuple(notes), pedal=tuple(pedal))

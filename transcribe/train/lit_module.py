@@ -1,0 +1,248 @@
+"""Training as Lightning sees it: one step, one validation, one schedule."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.utils.data import DataLoader, Sampler
+
+from transcribe import __version__
+from transcribe.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from transcribe.decode import decode
+from transcribe.features import Features
+from transcribe.metrics import score
+from transcribe.model import Logits, OnsetsAndFrames
+from transcribe.notes import N_PITCHES, Performance
+from transcribe.rolls import PITCH_PLANES, Rolls
+from transcribe.train.config import TrainConfig
+from transcribe.train.data import Library, TrainingWindows, ValidationPiece, ValidationPieces
+from transcribe.train.losses import total, transcription_loss
+from transcribe.windows import apply_in_windows
+
+
+class LitTranscriber(pl.LightningModule):
+    """The network, the average of its weights, and how they learn."""
+
+    def __init__(self, config: TrainConfig) -> None:
+        super().__init__()
+        self.config = config
+        if config.initial_weights:
+            self.model = load_checkpoint(Path(config.initial_weights)).model.train()
+        else:
+            self.model = OnsetsAndFrames(config.model, config.features)
+        self.model = self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.average = AveragedModel(
+            self.model,
+            multi_avg_fn=_moving_average(config.optimizer.ema_decay),
+            use_buffers=True,
+        )
+        self.average.requires_grad_(False)
+        self.features = Features(config.features)
+
+    def training_step(self, batch: dict[str, Tensor], _: int) -> Tensor:
+        """One batch of `TrainingWindows`."""
+        terms = transcription_loss(
+            self.model(batch["frames"]),
+            unstack(batch["targets"]),
+            self.config.loss,
+            pedal_mask=batch["pedal_known"],
+            key_mask=batch["key_release_known"],
+        )
+        loss = total(terms)
+        self.log("loss", loss, prog_bar=True, on_step=True, on_epoch=False)
+        self.log_dict({f"loss/{name}": term.detach() for name, term in terms.items()})
+        return loss
+
+    def transfer_batch_to_device(
+        self, batch: Any, device: torch.device, dataloader_idx: int
+    ) -> Any:
+        """Move windows; a validation passage stays, the network's narrow call moves it."""
+        if isinstance(batch, ValidationPiece):
+            return batch
+        return super().transfer_batch_to_device(batch, device, dataloader_idx)
+
+    def on_train_batch_end(self, *_: object) -> None:
+        """Take the new weights into the average."""
+        self.average.update_parameters(self.model)
+
+    def validation_step(self, piece: ValidationPiece, _: int) -> None:
+        """Transcribe a passage with the windows and the decoder that ship, and score it."""
+        config = self.config
+        network = self.averaged()
+        frames = self.features.whole(piece.samples)
+        activations = apply_in_windows(
+            network.activations, frames, **dataclasses.asdict(config.windows)
+        )
+        est = decode(Rolls.unstack(activations), config.features.grid, config.decode)
+        figures = validation_figures(piece, est)
+        self.log_dict(figures, on_epoch=True, batch_size=1, sync_dist=True)
+
+    def on_validation_epoch_end(self) -> None:
+        """Keep the averaged weights as a file that transcribes."""
+        if self.trainer.is_global_zero and not self.trainer.sanity_checking:
+            self.export(Path(self.config.output) / "last.safetensors")
+
+    def averaged(self) -> OnsetsAndFrames:
+        """The network with averaged weights, ready to transcribe."""
+        network: OnsetsAndFrames = self.average.module  # type: ignore[assignment]
+        network.train(False)
+        return network
+
+    def export(self, path: Path) -> None:
+        """Write the averaged weights with all settings."""
+        config = self.config
+        network = OnsetsAndFrames(config.model, config.features)
+        network.load_state_dict(self.averaged().state_dict())
+        windows = config.data.windows_per_epoch * self.current_epoch
+        seconds = windows * config.features.grid.seconds(config.data.window_frames)
+        metadata = {
+            "name": config.name,
+            "version": __version__,
+            "licence": config.licence,
+            "steps": str(self.global_step),
+            "hours_of_music": f"{seconds / 3600:.1f}",
+            "seed": str(config.seed),
+        }
+        save_checkpoint(
+            Checkpoint(network, config.features, config.windows, config.decode, metadata), path
+        )
+
+    def configure_optimizers(self) -> Any:
+        """AdamW with a rate that warms up, stays, and falls."""
+        settings = self.config.optimizer
+        optimizer = torch.optim.AdamW(
+            self.model.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
+        )
+        max_steps = self.config.trainer.max_steps
+
+        def rate(step: int) -> float:
+            warm = min(1.0, (step + 1) / max(1, settings.warmup_steps))
+            left = (max_steps - step) / max(1, settings.decay_steps)
+            return min(warm, max(0.0, min(1.0, left)))
+
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, rate)
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": schedule, "interval": "step"},
+        }
+
+
+def _moving_average(decay: float) -> Callable[..., None]:
+    """An exponential average that follows quickly while it has seen little."""
+
+    def update(averages: list[Tensor], weights: list[Tensor], n_averaged: Tensor | int) -> None:
+        seen = float(n_averaged)
+        get_ema_multi_avg_fn(min(decay, (1 + seen) / (10 + seen)))(averages, weights, n_averaged)
+
+    return update
+
+
+VALIDATED = (
+    "onset",
+    "onset_20ms",
+    "key/onset_offset",
+    "sustained/onset_offset_velocity",
+    "key/frame",
+    "pedal/onset_offset",
+)
+"""Which of the metrics are watched while training, after removing the median deviation."""
+
+
+def validation_figures(piece: ValidationPiece, est: Performance) -> dict[str, float]:
+    """F1 of a passage, as fractions, under names that sort together in a log."""
+    scores = score(piece.performance, est, ref_has_pedal=piece.has_pedal)
+    ratios = scores.ratios
+    return {
+        f"val/{name.replace('/', '_')}": ratios[f"aligned/{name}"].f1
+        for name in VALIDATED
+        if f"aligned/{name}" in ratios
+    }
+
+
+def unstack(targets: Tensor) -> Logits:
+    """Stacked rolls of shape (B, T, N_ACTIVATIONS) as planes."""
+    planes = {
+        name: targets[..., index * N_PITCHES : (index + 1) * N_PITCHES]
+        for index, name in enumerate(PITCH_PLANES)
+    }
+    return Logits(**planes, pedal=targets[..., -1])
+
+
+class WindowSampler(Sampler[int]):
+    """Numbers that never repeat: epoch ``e`` of ``n`` windows draws ``e * n + i``."""
+
+    def __init__(self, n_windows: int, rank: int = 0, world_size: int = 1) -> None:
+        self.n_windows, self.rank, self.world_size = n_windows, rank, world_size
+        self.epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Called by Lightning when an epoch begins, a resumed one too."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return self.n_windows // self.world_size
+
+    def __iter__(self) -> Iterator[int]:
+        first = self.epoch * self.n_windows + self.rank
+        return iter(range(first, first + len(self) * self.world_size, self.world_size))
+
+
+class LitData(pl.LightningDataModule):
+    """Training windows and validation passages."""
+
+    def __init__(self, config: TrainConfig) -> None:
+        super().__init__()
+        self.config = config
+
+    def setup(self, stage: str) -> None:
+        """Read the indexes; the music is read when first drawn."""
+        data = self.config.data
+        data.check()
+        self.libraries = [Library(source) for source in data.sources.values()]
+
+    def train_dataloader(self) -> DataLoader[dict[str, Tensor]]:
+        """Batches for this process."""
+        config, data = self.config, self.config.data
+        trainer = self.trainer
+        assert trainer is not None
+        windows = TrainingWindows(
+            data,
+            config.augment,
+            config.features,
+            seed=config.seed,
+            libraries=self.libraries,
+        )
+        return DataLoader(
+            windows,
+            batch_size=data.batch_size,
+            sampler=WindowSampler(data.windows_per_epoch, trainer.global_rank, trainer.world_size),
+            num_workers=data.n_workers,
+            persistent_workers=data.n_workers > 0,
+            prefetch_factor=4 if data.n_workers else None,
+            worker_init_fn=_one_thread,
+            drop_last=True,
+            pin_memory=trainer.accelerator.__class__.__name__ == "CUDAAccelerator",
+        )
+
+    def val_dataloader(self) -> DataLoader[ValidationPiece]:
+        """Passages, one by one, shared out over processes."""
+        trainer = self.trainer
+        assert trainer is not None
+        pieces = ValidationPieces(self.config.data, self.config.features)
+        shard = range(trainer.global_rank, len(pieces), trainer.world_size)
+        return DataLoader(
+            pieces, batch_size=None, sampler=list(shard), collate_fn=lambda piece: piece
+        )
+
+
+def _one_thread(_: int) -> None:
+    torch.set_num_threads(1)
+    np.seterr(all="ignore")

@@ -1,0 +1,97 @@
+"""How far the network's logits are from the rolls it should say.
+
+Every term is a mean over frames of a sum over keys (the pedal's over frames alone), so
+that terms compare whatever the length of a window. Shifts and velocities count only
+where an onset (or offset) is; the rest of those planes means nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from transcribe.model import Logits
+
+
+@dataclass
+class LossConfig:
+    """Weights of the terms; 0 leaves a term out."""
+
+    onset: float = 1.0
+    offset: float = 0.3
+    frame: float = 0.25
+    sounding: float = 0.25
+    shift: float = 0.3
+    velocity: float = 2.0
+    pedal: float = 0.5
+    onset_positive: float = 1.0
+    """How much more an onset counts than its absence."""
+
+
+def transcription_loss(
+    logits: Logits, targets: Logits, config: LossConfig, *, pedal_mask: Tensor, key_mask: Tensor
+) -> dict[str, Tensor]:
+    """The terms of the loss, already weighted; their sum is what training lowers.
+
+    Parameters
+    ----------
+    logits : Logits
+        The network's output, planes of shape (B, T, 88), pedal (B, T).
+    targets : Logits
+        `rolls.encode`d performances of the same shapes, as `rolls.Rolls`.
+    config : LossConfig
+        Weights.
+    pedal_mask : Tensor
+        Shape (B,), 1 where the recording's pedal is known. Where it is not, neither the
+        pedal nor the sounding plane is learnt.
+    key_mask : Tensor
+        Shape (B,), 1 where key releases are real; where offsets already are
+        pedal-extended, the offset and frame planes are not learnt.
+
+    Returns
+    -------
+    dict
+        A scalar for each term with a weight above 0.
+    """
+    onset_mask, offset_mask = targets.onset, targets.offset * key_mask[:, None, None]
+    n_frames = targets.pedal.numel()
+
+    def cross_entropy(plane: str, mask: Tensor | None = None, positive: float = 1.0) -> Tensor:
+        logit, target = getattr(logits, plane).float(), getattr(targets, plane)
+        loss = functional.binary_cross_entropy_with_logits(
+            logit, target, reduction="none", pos_weight=logit.new_tensor(positive)
+        )
+        if mask is not None:
+            loss = loss * mask.view(-1, *[1] * (loss.ndim - 1))
+        return loss.sum() / n_frames
+
+    def shift(plane: str, mask: Tensor) -> Tensor:
+        error = (getattr(logits, plane).float().tanh() - getattr(targets, plane)).abs()
+        return (error * mask).sum() / mask.sum().clamp(min=1)
+
+    def velocity() -> Tensor:
+        error = (logits.velocity.float().sigmoid() - targets.velocity).abs()
+        return (error * onset_mask).sum() / onset_mask.sum().clamp(min=1)
+
+    terms = {
+        "onset": lambda: cross_entropy("onset", positive=config.onset_positive),
+        "offset": lambda: cross_entropy("offset", key_mask),
+        "frame": lambda: cross_entropy("frame", key_mask),
+        "sounding": lambda: cross_entropy("sounding", pedal_mask),
+        "shift": lambda: shift("onset_shift", onset_mask) + shift("offset_shift", offset_mask),
+        "velocity": velocity,
+        "pedal": lambda: cross_entropy("pedal", pedal_mask),
+    }
+    return {
+        name: getattr(config, name) * term()
+        for name, term in terms.items()
+        if getattr(config, name) > 0
+    }
+
+
+def total(terms: dict[str, Tensor]) -> Tensor:
+    """The sum of the weighted terms."""
+    return torch.stack(list(terms.values())).sum()

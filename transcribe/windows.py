@@ -1,0 +1,133 @@
+"""Long input through overlapping windows, stitched to one output, for any callable.
+
+Conventions
+-----------
+A window sees ``window_frames`` frames, and of what comes out the first and the last
+``context_frames`` are discarded, because they lacked context. Windows follow each other
+so that what is kept joins without gap or overlap.
+
+Nothing is padded: the ends of the recording are the ends of the first and last window,
+and there nothing is discarded. The last window is slid back to be as long as the
+others; only a recording shorter than one window makes a shorter one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+
+@dataclass
+class WindowConfig:
+    """How much the network sees at once."""
+
+    window_frames: int = 640
+    """Frames a window, context included."""
+    context_frames: int = 48
+    """Frames discarded on either side."""
+
+    def check(self) -> None:
+        """Raise ValueError for windows that keep nothing."""
+        _check(self.window_frames, self.context_frames)
+
+
+def apply_in_windows(
+    apply: Callable[[Array], Array], frames: Array, *, window_frames: int, context_frames: int
+) -> Array:
+    """Apply a callable to a long input window by window.
+
+    Parameters
+    ----------
+    apply : callable
+        From an array of shape (n, ...) to one of shape (n, ...), for any n from 1 to
+        ``window_frames``. If no output frame depends on input more than
+        ``context_frames`` away, the result equals ``apply(frames)``.
+    frames : array
+        Shape (n_frames, ...).
+    window_frames, context_frames : int
+        See `WindowConfig`.
+
+    Returns
+    -------
+    array
+        Shape (n_frames, ...). For no frames ``apply`` is not called, and the result has
+        the shape and type of ``frames``.
+
+    Raises
+    ------
+    ValueError
+        If the windows keep nothing, or ``apply`` changes the number of frames.
+    """
+    parts = list(
+        stream_in_windows(
+            apply, [frames], window_frames=window_frames, context_frames=context_frames
+        )
+    )
+    return np.concatenate(parts) if parts else frames[:0]
+
+
+def stream_in_windows(
+    apply: Callable[[Array], Array],
+    blocks: Iterable[Array],
+    *,
+    window_frames: int,
+    context_frames: int,
+) -> Iterator[Array]:
+    """Apply a callable window by window to input that comes in blocks of any length.
+
+    Holds no more than two windows and a block. Takes what `apply_in_windows` takes;
+    the arrays it yields, joined, equal what `apply_in_windows` returns, however the
+    input is divided into blocks. No frames, no output.
+    """
+    _check(window_frames, context_frames)
+    return _stream(apply, blocks, window_frames, context_frames)
+
+
+def _stream(
+    apply: Callable[[Array], Array],
+    blocks: Iterable[Array],
+    window_frames: int,
+    context_frames: int,
+) -> Iterator[Array]:
+    held: list[Array] = []
+    start = end = done = 0  # next window's first frame; frames received; frames yielded
+
+    def run(window: Array) -> Array:
+        result = apply(window)
+        if len(result) != len(window):
+            raise ValueError(
+                f"a callable applied in windows must return a frame for each it is given: "
+                f"expected {len(window)}, found {len(result)}"
+            )
+        return result
+
+    for block in blocks:
+        held.append(block)
+        end += len(block)
+        if end <= start + window_frames:
+            continue  # one frame more would show that this window is not the last
+        joined = np.concatenate(held)
+        first = end - len(joined)
+        while end > start + window_frames:
+            window = joined[start - first : start - first + window_frames]
+            yield run(window)[done - start : window_frames - context_frames]
+            done = start + window_frames - context_frames
+            start += window_frames - 2 * context_frames
+        held = [joined[-window_frames:]]
+    if end > done:
+        window = np.concatenate(held)[-window_frames:]
+        yield run(window)[done - (end - len(window)) :]
+
+
+def _check(window_frames: int, context_frames: int) -> None:
+    if context_frames < 0 or window_frames <= 2 * context_frames:
+        raise ValueError(
+            "a window must be longer than its context on both sides: expected window_frames > "
+            f"2 * context_frames >= 0, found {window_frames} and {context_frames}"
+        )
