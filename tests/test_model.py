@@ -104,6 +104,14 @@ def test_training_and_inference_do_not_disturb_each_other():
     assert np.all(Rolls.unstack(network.activations(frames)).onset > Rolls.unstack(before).onset)
 
 
+def test_inference_leaves_the_module_as_it_was():
+    """What inference prepares is no part of the module: not saved, not averaged."""
+    network = small_network()
+    keys = list(network.state_dict())
+    network.activations(random_frames(network, 8))
+    assert list(network.state_dict()) == keys
+
+
 def test_every_parameter_learns():
     for architecture in ("harmonic", "paper"):
         network = small_network(architecture).train()

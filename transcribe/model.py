@@ -135,7 +135,8 @@ class OnsetsAndFrames(nn.Module):
         super().__init__()
         self.config = config
         self.features = features
-        self._inference: OnsetsAndFrames | None = None
+        # In a list, because a module that is an attribute would become a part of this one.
+        self._inference: list[OnsetsAndFrames] = []
         width, lstm_size = config.width, config.lstm_size
         per_group = N_PITCHES // config.n_groups
         own_stacks = config.architecture == PAPER
@@ -221,18 +222,18 @@ class OnsetsAndFrames(nn.Module):
         array
             Shape (n_frames, N_ACTIVATIONS), float32, as `Rolls.unstack` reads them.
         """
-        if self._inference is None:
-            self._inference = self._fused()
+        if not self._inference:
+            self._inference.append(self._fused())
         device = next(self.parameters()).device
         with torch.inference_mode():
             window = torch.from_numpy(frames).to(device).unsqueeze(0)
             with torch.autocast(device.type, torch.bfloat16, enabled=fast_bfloat16(device)):
-                logits = self._inference(window)
+                logits = self._inference[0](window)
             return logits.activations()[0].cpu().numpy()
 
     def train(self, mode: bool = True) -> OnsetsAndFrames:
         """Switch to training or evaluation; drops what inference had prepared."""
-        self._inference = None
+        self._inference.clear()
         return super().train(mode)
 
     def _fused(self) -> OnsetsAndFrames:
