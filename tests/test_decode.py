@@ -83,7 +83,7 @@ def performances(draw: DrawFn, min_pitch: int = 21, max_pitch: int = 108) -> Per
         for _ in range(draw(integers(1, 5))):
             gap = draw(floats(CONFIG.minimum_repeat + 1e-6, 0.4))
             legato = draw(booleans())
-            shortest = CONFIG.minimum_duration
+            shortest = CONFIG.prolong_to
             length = gap if legato else shortest + draw(floats(0, 1)) * (gap - shortest)
             notes.append(note(onset, onset + length, pitch, draw(integers(1, 127))))
             onset += gap
@@ -474,7 +474,7 @@ def test_a_note_the_frame_plane_does_not_know_is_a_short_note() -> None:
     rolls = blank()
     strike(rolls, 5)
     rolls.frame[9:20, C4] = 1  # too late to belong to it
-    (found,) = decode(rolls, GRID, DecodeConfig(minimum_duration=0.04)).notes
+    (found,) = decode(rolls, GRID, DecodeConfig(prolong_to=0.04)).notes
     assert (found.onset, found.offset) == (pytest.approx(0.16), pytest.approx(0.2))
 
 
@@ -502,14 +502,14 @@ def test_the_release_of_the_note_before_does_not_end_a_note_in_a_dip() -> None:
 
 def test_notes_are_as_long_as_the_setting_says_unless_the_key_is_struck_again() -> None:
     rolls = play(note(0.1, 0.15), note(0.2, 0.24), note(1, 1.05))
-    found = decode(rolls, GRID, DecodeConfig(minimum_duration=0.3)).notes
+    found = decode(rolls, GRID, DecodeConfig(prolong_to=0.3)).notes
     assert [n.offset for n in found] == [pytest.approx(t) for t in (0.2, 0.5, 1.3)]
 
 
 def test_a_minimum_of_zero_still_gives_notes_a_length() -> None:
     rolls = blank()
     strike(rolls, 5)
-    (found,) = decode(rolls, GRID, DecodeConfig(minimum_duration=0)).notes
+    (found,) = decode(rolls, GRID, DecodeConfig(prolong_to=0)).notes
     assert 0 < found.offset - found.onset < 0.002
 
 
@@ -613,6 +613,8 @@ def test_a_release_is_not_moved_past_the_next_strike() -> None:
         ({"offsets": "pedal"}, "'key' or 'sustained'; found 'pedal'"),
         ({"minimum_repeat": -0.1}, "minimum_repeat is 0 or more seconds; found -0.1"),
         ({"minimum_duration": float("inf")}, "minimum_duration"),
+        ({"prolong_to": -1}, "prolong_to"),
+        ({"sounding_threshold": 1.0}, "sounding_threshold"),
         ({"minimum_press": -1}, "minimum_press"),
         ({"minimum_lift": -1}, "minimum_lift"),
         ({"pedal_grace": -1}, "pedal_grace"),
@@ -629,3 +631,20 @@ def test_settings_out_of_range_are_refused(settings_: dict, message: str) -> Non
 
 def test_the_defaults_are_accepted() -> None:
     DecodeConfig().check()
+
+
+@pytest.mark.parametrize(("offsets", "kept"), [("key", [60, 64]), ("sustained", [60, 62, 64])])
+def test_notes_below_the_minimum_duration_are_left_out(offsets, kept):
+    """What counts is the duration that is told: under a pedal a short stroke sounds on."""
+    played = Performance(
+        notes=[
+            Note(onset=1.0, pitch=60, offset=1.5, velocity=80),
+            Note(onset=2.2, pitch=62, offset=2.3, velocity=80),
+            Note(onset=3.0, pitch=63, offset=3.1, velocity=80),
+            Note(onset=4.0, pitch=64, offset=4.3, velocity=80),
+        ],
+        pedal=[PedalPress(onset=2.0, offset=2.8)],
+    )
+    rolls = encode(played, GRID, 200)
+    found = decode(rolls, GRID, DecodeConfig(minimum_duration=0.2, offsets=offsets)).notes
+    assert [note.pitch for note in found] == kept

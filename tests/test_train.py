@@ -118,7 +118,7 @@ class TestLosses:
 
     def test_truth_costs_nearly_nothing_and_an_error_more(self):
         truth = as_logits(self.rolls)
-        masks = {"pedal_mask": KNOWN, "key_mask": KNOWN}
+        masks = {"pedal_mask": KNOWN, "velocity_mask": KNOWN}
         right = total(transcription_loss(certain(self.rolls), truth, LossConfig(), **masks))
         assert right < 0.2
         wrong_rolls = encode(random_piece(3), FeatureConfig().grid, 300)
@@ -131,7 +131,7 @@ class TestLosses:
         truth = as_logits(self.rolls)
         logits = certain(self.rolls)
         loud = logits._replace(velocity=torch.where(truth.onset > 0, logits.velocity, 9.0))
-        masks = {"pedal_mask": KNOWN, "key_mask": KNOWN}
+        masks = {"pedal_mask": KNOWN, "velocity_mask": KNOWN}
         before = transcription_loss(logits, truth, LossConfig(), **masks)["velocity"]
         after = transcription_loss(loud, truth, LossConfig(), **masks)["velocity"]
         assert after == before
@@ -140,16 +140,25 @@ class TestLosses:
         truth = as_logits(self.rolls)
         logits = certain(encode(random_piece(3), FeatureConfig().grid, 300))
         terms = transcription_loss(
-            logits, truth, LossConfig(), pedal_mask=torch.zeros(1), key_mask=KNOWN
+            logits, truth, LossConfig(), pedal_mask=torch.zeros(1), velocity_mask=KNOWN
         )
         assert terms["pedal"] == 0
         assert terms["sounding"] == 0
         assert terms["onset"] > 0
 
+    def test_unknown_velocities_teach_nothing(self):
+        truth = as_logits(self.rolls)
+        logits = certain(encode(random_piece(3), FeatureConfig().grid, 300))
+        terms = transcription_loss(
+            logits, truth, LossConfig(), pedal_mask=KNOWN, velocity_mask=torch.zeros(1)
+        )
+        assert terms["velocity"] == 0
+        assert terms["onset"] > 0
+
     def test_a_weight_of_nothing_leaves_a_term_out(self):
         truth = as_logits(self.rolls)
         terms = transcription_loss(
-            certain(self.rolls), truth, LossConfig(pedal=0), pedal_mask=KNOWN, key_mask=KNOWN
+            certain(self.rolls), truth, LossConfig(pedal=0), pedal_mask=KNOWN, velocity_mask=KNOWN
         )
         assert "pedal" not in terms
 

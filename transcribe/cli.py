@@ -242,7 +242,7 @@ def _parser() -> argparse.ArgumentParser:
         "--minimum-note",
         metavar="SECONDS",
         type=_seconds,
-        help="make shorter notes this long",
+        help="leave out notes shorter than this",
     )
     add("--checkpoint", metavar="FILE", help="weights to use in place of the packaged ones")
 

@@ -9,10 +9,6 @@ Whatever is read off the rolls at a frame depends on a few frames around it. So 
 decoder holds the last few frames and, for each key, the last two strikes: the latest
 may still give way to a stronger one a moment later, and the one before it may still
 sound.
-
-A plane that is on where ``round(onset) <= frame < round(offset)`` passes one half, when
-read as a line from frame to frame, half a frame before the event it tells of. Hence the
-half in every interpolated time.
 """
 
 from __future__ import annotations
@@ -24,36 +20,22 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from transcribe.features import FrameGrid
 from transcribe.notes import LOWEST_PITCH, N_PITCHES, Note, PedalPress, Performance
+from transcribe.peaks import AGREEMENT, KEY_END, ONSET, REACH, Event, Floats, crossing, ends, onsets
 from transcribe.rolls import Rolls
 
 KEY = "key"
 SUSTAINED = "sustained"
 
-_AGREEMENT = 0.75
-"""Frames. Votes for one event are equal but for the network's error, and votes for two
-lie `DecodeConfig.minimum_repeat` (1.4 frames by default) apart or more; this is half."""
-_LAG = 2
-"""Frames after its onset by which a note must show in the frame plane."""
-_RELEASE_REACH = 1.5
-"""Frames between a key release and the boundary of the frame plane it belongs to; a
-note of less than a frame is drawn as a whole one, which moves its boundary by one."""
 _RELEASE_DELAY = 0.5
 """Frames after an onset before which nothing is that note's own release."""
-_REACH = 4
-"""Frames around a frame on which what is read there depends."""
 _SHORTEST = 0.001
-"""Seconds; the length of a note when `DecodeConfig.minimum_duration` is zero."""
+"""Seconds; the length of a note when `DecodeConfig.prolong_to` is zero."""
 _AFTER_PEDAL = 0.01
 """Seconds from a pedal press to the release of a key it must catch."""
 
-Integers = NDArray[np.intp]
-Floats = NDArray[np.float64]
-_Event = tuple[int, int, int, tuple[float, ...]]
-_ONSET, _KEY_END, _SOUNDING_END = 0, 1, 2
 _CLOSED_WIDTH = 7
 
 
@@ -66,7 +48,9 @@ class DecodeConfig:
     offset_threshold: float = 0.5
     """Probability from which a key release refines the end of a note."""
     frame_threshold: float = 0.5
-    """Probability below which a key is up, or a note no longer sounds."""
+    """Probability below which a key is up."""
+    sounding_threshold: float = 0.5
+    """Probability below which a note no longer sounds."""
     pedal_threshold: float = 0.5
     """Probability from which the pedal is down."""
     pedal_hysteresis: float = 0.1
@@ -75,8 +59,10 @@ class DecodeConfig:
     """``"key"``: notes end with the key; ``"sustained"``: where they cease to sound."""
     minimum_repeat: float = 0.045
     """Seconds; of onsets of a pitch closer than this only the most probable counts."""
-    minimum_duration: float = 0.03
-    """Seconds; shorter notes are prolonged to it."""
+    minimum_duration: float = 0.0
+    """Seconds; notes shorter than this are left out."""
+    prolong_to: float = 0.03
+    """Seconds; notes that are shorter, and stay, are prolonged to it."""
     bridge_frames: int = 1
     """So many frames below the threshold do not end a note that comes back."""
     minimum_press: float = 0.05
@@ -89,7 +75,7 @@ class DecodeConfig:
 
     def check(self) -> None:
         """Raise ValueError for settings that decode nothing sensible."""
-        for name in ("onset", "offset", "frame", "pedal"):
+        for name in ("onset", "offset", "frame", "sounding", "pedal"):
             value = getattr(self, f"{name}_threshold")
             if not 0 < value < 1:
                 raise ValueError(
@@ -105,6 +91,7 @@ class DecodeConfig:
         for name in (
             "minimum_repeat",
             "minimum_duration",
+            "prolong_to",
             "minimum_press",
             "minimum_lift",
             "pedal_grace",
@@ -182,10 +169,10 @@ class Decoder:
         config.check()
         self._grid = grid
         self._config = replace(config)
-        self._ahead = max(_REACH, config.bridge_frames)
-        self._apart = max(grid.position(config.minimum_repeat), _AGREEMENT)
-        self._held = Rolls.empty(_REACH)
-        self._held_start = -_REACH
+        self._ahead = max(REACH, config.bridge_frames)
+        self._apart = max(grid.position(config.minimum_repeat), AGREEMENT)
+        self._held = Rolls.empty(REACH)
+        self._held_start = -REACH
         self._n_frames = 0
         self._latest: list[_Strike | None] = [None] * N_PITCHES
         self._previous: list[_Strike | None] = [None] * N_PITCHES
@@ -230,21 +217,42 @@ class Decoder:
         """Read the frames whose surroundings are now known, and forget what is behind."""
         held = _joined(self._held, rolls)
         stop = len(held) - self._ahead
-        if stop > _REACH:
-            self._read_pedal(held.pedal[_REACH - 1 : stop].astype(np.float64))
-            events = [
-                *_onsets(held, _REACH, stop, self._config),
-                *_ends(held, _REACH, stop, self._config, sounding=False),
-                *_ends(held, _REACH, stop, self._config, sounding=True),
-            ]
+        if stop > REACH:
+            self._read_pedal(held.pedal[REACH - 1 : stop].astype(np.float64))
+            events = [*self._onsets(held, stop), *self._ends(held, stop)]
             for row, kind, column, values in sorted(events):
-                if kind == _ONSET:
+                if kind == ONSET:
                     self._strike(column, self._held_start + row, *values)
                 else:
-                    self._end(column, self._held_start + row, kind - _KEY_END, *values)
-            held = _copied(held, stop - _REACH)
-            self._held_start += stop - _REACH
+                    self._end(column, self._held_start + row, kind - KEY_END, *values)
+            held = _copied(held, stop - REACH)
+            self._held_start += stop - REACH
         self._held = held
+
+    def _onsets(self, held: Rolls, stop: int) -> Iterator[Event]:
+        config = self._config
+        return onsets(
+            held,
+            REACH,
+            stop,
+            onset_threshold=config.onset_threshold,
+            offset_threshold=config.offset_threshold,
+            frame_threshold=config.frame_threshold,
+            sounding_threshold=config.sounding_threshold,
+        )
+
+    def _ends(self, held: Rolls, stop: int) -> Iterator[Event]:
+        config = self._config
+        for sounding in (False, True):
+            yield from ends(
+                held,
+                REACH,
+                stop,
+                sounding=sounding,
+                threshold=config.sounding_threshold if sounding else config.frame_threshold,
+                offset_threshold=config.offset_threshold,
+                bridge_frames=config.bridge_frames,
+            )
 
     def _strike(
         self,
@@ -292,7 +300,7 @@ class Decoder:
         """Nothing more can change this note: settle its ends and keep it."""
         last = math.inf if following is None else following.position
         latest_end = float(self._n_frames) if following is None else last
-        shortest = self._grid.position(max(self._config.minimum_duration, _SHORTEST))
+        shortest = self._grid.position(max(self._config.prolong_to, _SHORTEST))
         key, sounding = (latest_end if end is None else min(end, last) for end in strike.ends)
         if (
             following is not None
@@ -300,6 +308,9 @@ class Decoder:
             and strike.position + _RELEASE_DELAY < following.earlier_release < last
         ):
             key = following.earlier_release
+        told = sounding if self._config.offsets == SUSTAINED else key
+        if self._grid.seconds(told - strike.position) < self._config.minimum_duration:
+            return
         self._closed.extend(
             [
                 column + LOWEST_PITCH,
@@ -350,10 +361,10 @@ class Decoder:
         falls = (before >= down) & (after < down)
         lifts = (before >= up) & (after < up)
         rows = np.flatnonzero(rises | falls | lifts)
-        crossings = _crossing(before[rows], after[rows], down)
-        for row, crossing in zip(rows.tolist(), crossings.tolist(), strict=True):
-            frame = self._held_start + _REACH + row
-            position = frame + crossing
+        crossings = crossing(before[rows], after[rows], down)
+        for row, within in zip(rows.tolist(), crossings.tolist(), strict=True):
+            frame = self._held_start + REACH + row
+            position = frame + within
             if rises[row] and self._pressed is None:
                 self._pressed = position if frame else 0.0
                 lift = position - self._presses[-1][1] if self._presses else math.inf
@@ -370,112 +381,6 @@ class Decoder:
             onset, offset = map(self._grid.seconds, press)
             if offset - onset >= max(self._config.minimum_press, _SHORTEST):
                 yield PedalPress(onset=onset, offset=offset)
-
-
-def _onsets(rolls: Rolls, start: int, stop: int, config: DecodeConfig) -> Iterator[_Event]:
-    """Peaks of the onset plane: row, column, and what `Decoder._strike` asks of them.
-
-    A frame above the threshold is a peak unless a neighbour that votes for the same time
-    is more probable, or as probable and earlier. A neighbour that votes for another time
-    belongs to another strike.
-    """
-    rows, columns = np.nonzero(rolls.onset[start:stop] >= config.onset_threshold)
-    rows += start
-    neighbours = np.arange(-1, 2)
-
-    def around(plane: NDArray[np.float32]) -> Floats:
-        return plane[rows[:, None] + neighbours, columns[:, None]].astype(np.float64)
-
-    probability = around(rolls.onset)
-    votes = neighbours + np.clip(around(rolls.onset_shift), -1, 1)
-    agree = np.abs(votes - votes[:, 1:2]) < _AGREEMENT
-    is_peak = ~(agree[:, 0] & (probability[:, 0] >= probability[:, 1]))
-    is_peak &= ~(agree[:, 2] & (probability[:, 2] > probability[:, 1]))
-    velocities = around(rolls.velocity)
-
-    rows, columns = rows[is_peak], columns[is_peak]
-    probability, votes, agree = probability[is_peak], votes[is_peak], agree[is_peak]
-    confidence = probability[:, 1]
-    weights = probability * (agree & (probability >= confidence[:, None] / 2))
-    weights /= weights.sum(axis=1, keepdims=True)
-    shift = np.clip((weights * votes).sum(axis=1), -1, 1)
-    velocity = (weights * velocities[is_peak]).sum(axis=1)
-
-    attack = (rows + np.rint(shift).astype(np.intp))[:, None] + np.arange(_LAG + 1)
-    key_shows, sounding_shows = (
-        (plane[attack, columns[:, None]] >= config.frame_threshold).any(axis=1)
-        for plane in (rolls.frame, rolls.sounding)
-    )
-    # A release that makes way for this strike: from 1.5 frames before to half a frame after.
-    release = _release(rolls, rows, columns, shift - 0.5, 1.0, config.offset_threshold)
-    values = (shift, confidence, velocity, key_shows, sounding_shows, release)
-    return _events(rows, _ONSET, columns, *values)
-
-
-def _ends(
-    rolls: Rolls, start: int, stop: int, config: DecodeConfig, *, sounding: bool
-) -> Iterator[_Event]:
-    """Where a key comes up, or a sound ends: row, column, and what `Decoder._end` asks.
-
-    A dip of no more than ``bridge_frames`` is brief, and counts only if the offset plane
-    votes for a release there.
-    """
-    plane = rolls.sounding if sounding else rolls.frame
-    threshold = config.frame_threshold
-    on = plane[start - 1 : stop] >= threshold
-    rows, columns = np.nonzero(on[:-1] & ~on[1:])
-    rows += start
-    dip = rows[:, None] + np.arange(1, config.bridge_frames + 1)
-    brief = (plane[dip, columns[:, None]] >= threshold).any(axis=1)
-    if sounding:
-        vote = np.full(len(rows), np.nan)
-    else:
-        centres = np.zeros(len(rows))
-        vote = _release(rolls, rows, columns, centres, _RELEASE_REACH, config.offset_threshold)
-    counts = ~brief | ~np.isnan(vote)
-    rows, columns, brief, vote = rows[counts], columns[counts], brief[counts], vote[counts]
-    before = plane[rows - 1, columns].astype(np.float64)
-    after = plane[rows, columns].astype(np.float64)
-    kind = _SOUNDING_END if sounding else _KEY_END
-    return _events(rows, kind, columns, _crossing(before, after, threshold), vote, brief)
-
-
-def _events(rows: Integers, kind: int, columns: Integers, *values: NDArray) -> Iterator[_Event]:
-    per_event = zip(*(value.tolist() for value in values), strict=True)
-    kinds = [kind] * len(rows)
-    return zip(rows.tolist(), kinds, columns.tolist(), per_event, strict=True)
-
-
-def _release(
-    rolls: Rolls,
-    rows: Integers,
-    columns: Integers,
-    centres: Floats,
-    reach: float,
-    threshold: float,
-) -> Floats:
-    """The key release that the offset plane votes for near a position; NaN for none.
-
-    Centres and results are relative to ``rows``. The vote of the frame that is most
-    probable and nearest, averaged with those that agree.
-    """
-    nearby = np.rint(centres).astype(np.intp)[:, None] + np.arange(-2, 3)
-    frames, keys = rows[:, None] + nearby, columns[:, None]
-    probability = rolls.offset[frames, keys].astype(np.float64)
-    votes = nearby + np.clip(rolls.offset_shift[frames, keys].astype(np.float64), -1, 1)
-    distance = np.abs(votes - centres[:, None])
-    probability[(probability < threshold) | (distance > reach)] = 0
-    best = np.argmax(probability / (1 + distance), axis=1)[:, None]
-    agree = np.abs(votes - np.take_along_axis(votes, best, axis=1)) < _AGREEMENT
-    weights = probability * agree
-    total = weights.sum(axis=1)
-    result = np.full(len(rows), np.nan)
-    return np.divide((weights * votes).sum(axis=1), total, out=result, where=total > 0)
-
-
-def _crossing(before: Floats, after: Floats, threshold: float) -> Floats:
-    """Where an event lies, relative to the first frame on its other side; in (-1/2, 1/2]."""
-    return (threshold - before) / (after - before) - 0.5
 
 
 def _joined(first: Rolls, second: Rolls) -> Rolls:

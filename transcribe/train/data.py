@@ -21,9 +21,14 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from transcribe.audio import read_audio
+from transcribe.datasets import (
+    Recording,
+    has_pedal,
+    has_velocity,
+    load_dataset,
+    reference_performance,
+)
 from transcribe.datasets.cache import FULL_SCALE, cached_samples
-from transcribe.datasets.index import Recording, has_pedal, read_index, reference_performance
-from transcribe.errors import DatasetError
 from transcribe.features import FeatureConfig, Features
 from transcribe.midi import read_midi
 from transcribe.notes import Note, PedalPress, Performance, sustained, without_overlaps
@@ -43,7 +48,7 @@ class SourceConfig:
     """One index of recordings in MAESTRO's columns, or a MAESTRO or MAPS folder."""
 
     index: str = ""
-    """CSV file."""
+    """CSV file, or a MAESTRO or MAPS folder as downloaded; see `datasets.load_dataset`."""
     split: str = "train"
     weight: float = 1.0
     """Share of the windows drawn from this source, relative to the others."""
@@ -112,9 +117,7 @@ class Library:
     """The performances of a source, read when first drawn and kept as arrays."""
 
     def __init__(self, config: SourceConfig) -> None:
-        recordings = [r for r in read_index(Path(config.index)) if r.split == config.split]
-        if not recordings:
-            raise DatasetError(f"{config.index}: no recording of split {config.split!r}")
+        recordings = load_dataset(Path(config.index), split=config.split)
         self.recordings = [r if config.audio else replace(r, audio_path=None) for r in recordings]
         durations = np.array([recording.duration for recording in self.recordings])
         self.share = durations / durations.sum()
@@ -227,7 +230,8 @@ class TrainingWindows(Dataset[dict[str, Tensor]]):
             samples,
             excerpt(table, start, stop, stretch),
             start_frame,
-            pedal_known=recording.audio_path is None or has_pedal(recording),
+            pedal_known=has_pedal(recording),
+            velocity_known=has_velocity(recording),
         )
 
     def _recorded(self, path: Path, start: float, duration: float) -> NDArray[np.float32]:
@@ -274,7 +278,7 @@ class TrainingWindows(Dataset[dict[str, Tensor]]):
             "frames": frames,
             "targets": torch.from_numpy(rolls.stack()),
             "pedal_known": torch.tensor(float(window.pedal_known)),
-            "key_release_known": torch.tensor(1.0),
+            "velocity_known": torch.tensor(float(window.velocity_known)),
         }
 
 
@@ -284,6 +288,7 @@ class _Window:
     performance: Performance
     start_frame: int
     pedal_known: bool
+    velocity_known: bool
 
 
 def excerpt(table: NoteTable, start: float, stop: float, stretch: float = 1.0) -> Performance:
@@ -353,7 +358,7 @@ class ValidationPieces(Dataset[ValidationPiece]):
             name=recording.title,
             samples=samples,
             performance=_moved(excerpt(table, start, start + duration), start, duration),
-            has_pedal=recording.audio_path is None or has_pedal(recording),
+            has_pedal=has_pedal(recording),
         )
 
 

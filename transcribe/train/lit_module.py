@@ -54,7 +54,7 @@ class LitTranscriber(pl.LightningModule):
             unstack(batch["targets"]),
             self.config.loss,
             pedal_mask=batch["pedal_known"],
-            key_mask=batch["key_release_known"],
+            velocity_mask=batch["velocity_known"],
         )
         loss = total(terms)
         self.log("loss", loss, prog_bar=True, on_step=True, on_epoch=False)

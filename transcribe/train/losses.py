@@ -32,7 +32,12 @@ class LossConfig:
 
 
 def transcription_loss(
-    logits: Logits, targets: Logits, config: LossConfig, *, pedal_mask: Tensor, key_mask: Tensor
+    logits: Logits,
+    targets: Logits,
+    config: LossConfig,
+    *,
+    pedal_mask: Tensor,
+    velocity_mask: Tensor,
 ) -> dict[str, Tensor]:
     """The terms of the loss, already weighted; their sum is what training lowers.
 
@@ -47,16 +52,15 @@ def transcription_loss(
     pedal_mask : Tensor
         Shape (B,), 1 where the recording's pedal is known. Where it is not, neither the
         pedal nor the sounding plane is learnt.
-    key_mask : Tensor
-        Shape (B,), 1 where key releases are real; where offsets already are
-        pedal-extended, the offset and frame planes are not learnt.
+    velocity_mask : Tensor
+        Shape (B,), 1 where the recording's velocities are known; elsewhere they are not
+        learnt.
 
     Returns
     -------
     dict
         A scalar for each term with a weight above 0.
     """
-    onset_mask, offset_mask = targets.onset, targets.offset * key_mask[:, None, None]
     n_frames = targets.pedal.numel()
 
     def cross_entropy(plane: str, mask: Tensor | None = None, positive: float = 1.0) -> Tensor:
@@ -73,15 +77,18 @@ def transcription_loss(
         return (error * mask).sum() / mask.sum().clamp(min=1)
 
     def velocity() -> Tensor:
+        mask = targets.onset * velocity_mask[:, None, None]
         error = (logits.velocity.float().sigmoid() - targets.velocity).abs()
-        return (error * onset_mask).sum() / onset_mask.sum().clamp(min=1)
+        return (error * mask).sum() / mask.sum().clamp(min=1)
 
     terms = {
         "onset": lambda: cross_entropy("onset", positive=config.onset_positive),
-        "offset": lambda: cross_entropy("offset", key_mask),
-        "frame": lambda: cross_entropy("frame", key_mask),
+        "offset": lambda: cross_entropy("offset"),
+        "frame": lambda: cross_entropy("frame"),
         "sounding": lambda: cross_entropy("sounding", pedal_mask),
-        "shift": lambda: shift("onset_shift", onset_mask) + shift("offset_shift", offset_mask),
+        "shift": lambda: (
+            shift("onset_shift", targets.onset) + shift("offset_shift", targets.offset)
+        ),
         "velocity": velocity,
         "pedal": lambda: cross_entropy("pedal", pedal_mask),
     }

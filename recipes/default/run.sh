@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# From MIDI and instruments to the packaged weights and their table.
+#   PIANO_DATA=FOLDER recipes/default/run.sh [HYDRA OVERRIDES]
+# Stop it and start it again as you like: it goes on from the last epoch.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+: "${PIANO_DATA:?set it to the folder that holds midi/, audio/, instruments/, rooms/ and noise/}"
+export PIANO_DATA
+
+python -m transcribe.train experiment=default "$@"
+python -m eval.benchmark --data "$PIANO_DATA/audio/maps-real-dev" --split test \
+    --checkpoint outputs/default/last.safetensors --out outputs/default/maps-real-dev.json
+python -m recipes.check recipes/default/expected.json outputs/default/maps-real-dev.json
