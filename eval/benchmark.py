@@ -215,12 +215,19 @@ def hear(
     transcription = ear(recording.audio_path)
     wall_seconds = time.perf_counter() - started
     ref, est = reference_performance(recording), transcription.performance
+    est_sustained = transcription.sustained
     if max_seconds is not None:
-        ref, est = first_seconds(ref, max_seconds), first_seconds(est, max_seconds)
+        ref, est, est_sustained = (
+            first_seconds(each, max_seconds) for each in (ref, est, est_sustained)
+        )
     if midi_out is not None:
         write_midi(est, midi_out / f"{recording.name}.mid")
     scores = score(
-        ref, est, ref_has_pedal=has_pedal(recording), ref_has_velocity=has_velocity(recording)
+        ref,
+        est,
+        est_sustained=est_sustained,
+        ref_has_pedal=has_pedal(recording),
+        ref_has_velocity=has_velocity(recording),
     )
     return Heard(recording, scores, transcription.duration, wall_seconds, transcription.warnings)
 

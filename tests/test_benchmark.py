@@ -16,7 +16,7 @@ from transcribe.datasets.index import COLUMNS
 from transcribe.errors import TranscribeError
 from transcribe.metrics import Ratio, Scores, aggregate, score
 from transcribe.midi import read_midi, write_midi
-from transcribe.notes import Note, PedalPress, Performance
+from transcribe.notes import Note, PedalPress, Performance, sustained
 from transcribe.transcriber import Transcription
 
 PLAYED = Performance(
@@ -53,7 +53,8 @@ class StandIn(benchmark.Ear):
 
     def __call__(self, path):
         notes = PLAYED.notes if path.stem == "a" else PLAYED.notes[::2]
-        return Transcription(Performance(notes, PLAYED.pedal), 3.0, (f"{path} is quiet",))
+        est = Performance(notes, PLAYED.pedal)
+        return Transcription(est, sustained(est), 3.0, (f"{path} is quiet",))
 
     def describe(self):
         return {"name": "stand-in"}

@@ -158,7 +158,7 @@ def test_later_rolls_make_later_notes(performance: Performance, delay: int) -> N
     later = decode(Rolls.unstack(delayed), GRID, CONFIG)
     assert len(later.notes) == len(found.notes)
     for event, moved in zip(
-        (*found.notes, *found.pedal), (*later.notes, *later.pedal), strict=True
+        (*by_key(found.notes), *found.pedal), (*by_key(later.notes), *later.pedal), strict=True
     ):
         assert moved.onset == pytest.approx(event.onset + delay * FRAME, abs=1e-9)
         assert moved.offset == pytest.approx(event.offset + delay * FRAME, abs=1e-9)
@@ -648,3 +648,17 @@ def test_notes_below_the_minimum_duration_are_left_out(offsets, kept):
     rolls = encode(played, GRID, 200)
     found = decode(rolls, GRID, DecodeConfig(minimum_duration=0.2, offsets=offsets)).notes
     assert [note.pitch for note in found] == kept
+
+
+def test_both_conventions_from_one_recording():
+    """A key released under the pedal: the key is up at once, the sound goes on."""
+    played = Performance(
+        notes=[Note(onset=1.0, pitch=60, offset=1.5, velocity=80)],
+        pedal=[PedalPress(onset=1.2, offset=2.8)],
+    )
+    decoder = Decoder(GRID, DecodeConfig())
+    decoder.push(encode(played, GRID, 200))
+    ends = [decoder.finish(offsets).notes[0].offset for offsets in ("key", "sustained", "key")]
+    assert ends == [pytest.approx(end, abs=0.02) for end in (1.5, 2.8, 1.5)]
+    with pytest.raises(ValueError, match="'key' or 'sustained'"):
+        decoder.finish("pedal")

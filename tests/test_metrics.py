@@ -353,3 +353,18 @@ def test_false_notes_per_minute():
     assert false_notes_per_minute(Performance(), 30) == 0
     with pytest.raises(ValueError, match="above 0 s; found 0"):
         false_notes_per_minute(Performance(), 0)
+
+
+def test_an_estimate_may_tell_its_own_sustained_notes():
+    """Pedal missed, sound right: key releases and pedal fail where the own ends are right."""
+    ref = Performance(
+        notes=[Note(onset=1.0, pitch=60, offset=1.3, velocity=80)],
+        pedal=[PedalPress(onset=1.1, offset=3.0)],
+    )
+    est = Performance(notes=ref.notes)
+    without = score(ref, est).ratios
+    own = score(ref, est, est_sustained=sustained(ref)).ratios
+    name = "as_found/sustained/onset_offset"
+    assert (without[name].f1, own[name].f1) == (0, 1)
+    assert own["as_found/key/onset_offset"].f1 == 1
+    assert own["as_found/pedal/onset"] == without["as_found/pedal/onset"]

@@ -180,7 +180,7 @@ class Decoder:
         self._pressed: float | None = None
         self._pedal_fell = 0.0
         self._presses: list[tuple[float, float]] = []
-        self._performance: Performance | None = None
+        self._finished = False
 
     @property
     def n_notes(self) -> int:
@@ -190,14 +190,19 @@ class Decoder:
 
     def push(self, rolls: Rolls) -> None:
         """Take the next frames, any number of them."""
-        if self._performance is not None:
+        if self._finished:
             raise ValueError("this Decoder has finished; make a new one for more rolls")
         self._n_frames += len(rolls)
         self._advance(rolls)
 
-    def finish(self) -> Performance:
-        """End the recording and return what was played."""
-        if self._performance is None:
+    def finish(self, offsets: str | None = None) -> Performance:
+        """End the recording and return what was played.
+
+        May be called again, also with the other of ``"key"`` and ``"sustained"``; without
+        either, notes end as ``DecodeConfig.offsets`` says.
+        """
+        if not self._finished:
+            self._finished = True
             self._advance(Rolls.empty(self._ahead))
             for column in range(N_PITCHES):
                 latest, previous = self._latest[column], self._previous[column]
@@ -209,9 +214,11 @@ class Decoder:
             self._previous = [None] * N_PITCHES
             if self._pressed is not None:
                 self._presses.append((self._pressed, float(self._n_frames)))
-            pedal = tuple(self._pedal())
-            self._performance = Performance(tuple(self._notes(pedal)), pedal)
-        return self._performance
+        offsets = self._config.offsets if offsets is None else offsets
+        if offsets not in (KEY, SUSTAINED):
+            raise ValueError(f"offsets is 'key' or 'sustained'; found {offsets!r}")
+        pedal = tuple(self._pedal())
+        return Performance(tuple(self._notes(pedal, offsets)), pedal)
 
     def _advance(self, rolls: Rolls) -> None:
         """Read the frames whose surroundings are now known, and forget what is behind."""
@@ -323,12 +330,12 @@ class Decoder:
             ]
         )
 
-    def _notes(self, pedal: tuple[PedalPress, ...]) -> Iterator[Note]:
+    def _notes(self, pedal: tuple[PedalPress, ...], offsets: str) -> Iterator[Note]:
         presses = [press.onset for press in pedal]
         for row in np.array(self._closed).reshape(-1, _CLOSED_WIDTH).tolist():
             pitch, *positions, velocity, confidence = row
             onset, release, sound_end, following = map(self._grid.seconds, positions)
-            if self._config.offsets == SUSTAINED:
+            if offsets == SUSTAINED:
                 offset = sound_end
             else:
                 offset = self._caught(release, sound_end, following, presses)

@@ -142,6 +142,7 @@ def score(
     ref: Performance,
     est: Performance,
     *,
+    est_sustained: Performance | None = None,
     ref_has_pedal: bool = True,
     ref_has_velocity: bool = True,
     frame_hop: float = FRAME_HOP,
@@ -152,6 +153,10 @@ def score(
     ----------
     ref, est : Performance
         What was played and what was heard; offsets are key releases.
+    est_sustained : Performance, optional
+        The estimate's own pedal-extended notes, where it tells them apart from its key
+        releases and pedal. Without it they follow from ``est`` by `notes.sustained`, as the
+        reference's always do.
     ref_has_pedal, ref_has_velocity : bool
         Whether the reference knows about pedal and velocities. What needs them is left
         out otherwise: pedal, every ``sustained/`` score, every velocity score.
@@ -174,7 +179,8 @@ def score(
     }
     pairs = {"key": (_key_events(ref), _key_events(est))}
     if ref_has_pedal:
-        pairs["sustained"] = (_key_events(sustained(ref)), _key_events(sustained(est)))
+        long_est = sustained(est) if est_sustained is None else est_sustained
+        pairs["sustained"] = (_key_events(sustained(ref)), _key_events(long_est))
     ref_pedal, est_pedal = _pedal_events(ref), _pedal_events(est)
 
     for alignment, shift in (("as_found", 0.0), ("aligned", -median)):
@@ -191,18 +197,16 @@ def score(
             error, correlation = _velocity_error(ref_notes, est_notes, matched)
             measured |= {"velocity_error": error, "velocity_correlation": correlation}
         for convention, (long_ref, unmoved) in pairs.items():
-            long_est = unmoved.moved(shift)
-            matched = _match(long_ref, long_est, offset_ratio=OFFSET_RATIO)
-            found[f"{convention}/onset_offset"] = _ratio(long_ref, long_est, matched)
+            moved = unmoved.moved(shift)
+            matched = _match(long_ref, moved, offset_ratio=OFFSET_RATIO)
+            found[f"{convention}/onset_offset"] = _ratio(long_ref, moved, matched)
             if ref_has_velocity:
-                agreed = _agreeing_in_velocity(long_ref, long_est, matched)
+                agreed = _agreeing_in_velocity(long_ref, moved, matched)
                 name = f"{convention}/onset_offset_velocity"
-                found[name] = _ratio(long_ref, long_est, agreed)
-            found[f"{convention}/frame"] = _frame_ratio(long_ref, long_est, frame_hop)
-            measured[f"{convention}/overlap"] = _overlap(
-                long_ref, long_est, _match(long_ref, long_est)
-            )
-            measured[f"{convention}/overlap_onset_offset"] = _overlap(long_ref, long_est, matched)
+                found[name] = _ratio(long_ref, moved, agreed)
+            found[f"{convention}/frame"] = _frame_ratio(long_ref, moved, frame_hop)
+            measured[f"{convention}/overlap"] = _overlap(long_ref, moved, _match(long_ref, moved))
+            measured[f"{convention}/overlap_onset_offset"] = _overlap(long_ref, moved, matched)
         if ref_has_pedal:
             moved = est_pedal.moved(shift)
             found["pedal/frame"] = _frame_ratio(ref_pedal, moved, frame_hop)

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from transcribe.audio import AudioReader
 from transcribe.checkpoint import Checkpoint, load_checkpoint
-from transcribe.decode import DecodeConfig, Decoder
+from transcribe.decode import SUSTAINED, DecodeConfig, Decoder
 from transcribe.features import Features
 from transcribe.notes import Performance
 from transcribe.rolls import Rolls
@@ -50,6 +50,10 @@ class Transcription:
     """A performance, and what there is to say about how it was heard."""
 
     performance: Performance
+    """Notes end as `DecodeConfig.offsets` says, by default with the key."""
+    sustained: Performance
+    """The same notes as long as they sound, after the network's own plane for that; more
+    exact than the pedal presses laid over the key releases."""
     duration: float
     """Seconds of the recording that were heard."""
     warnings: tuple[str, ...] = ()
@@ -173,16 +177,17 @@ class Transcriber:
             n_frames += len(part)
             if progress is not None:
                 progress(config.grid.seconds(n_frames))
-        performance = decoder.finish()
+        performance, sustained = decoder.finish(), decoder.finish(SUSTAINED)
 
         warnings = list(ear.warnings)
         if ear.is_silent:
-            performance = Performance()
+            performance = sustained = Performance()
             warnings.append(f"{NOTHING_HEARD}: the recording is silent")
         elif not performance.notes:
-            performance = Performance()
+            performance = sustained = Performance()
             warnings.append(f"{NOTHING_HEARD}: no piano notes were found")
-        return Transcription(performance, ear.n_samples / ear.sample_rate, tuple(warnings))
+        duration = ear.n_samples / ear.sample_rate
+        return Transcription(performance, sustained, duration, tuple(warnings))
 
     def _ear(self, source: Source, sample_rate: int | None) -> _Ear:
         """Any source as mono blocks."""

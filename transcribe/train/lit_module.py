@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader, Sampler
 
 from transcribe import __version__
 from transcribe.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from transcribe.decode import decode
+from transcribe.decode import KEY, SUSTAINED, Decoder
 from transcribe.features import Features
 from transcribe.metrics import score
 from transcribe.model import Logits, OnsetsAndFrames
@@ -81,8 +81,9 @@ class LitTranscriber(pl.LightningModule):
         activations = apply_in_windows(
             network.activations, frames, **dataclasses.asdict(config.windows)
         )
-        est = decode(Rolls.unstack(activations), config.features.grid, config.decode)
-        figures = validation_figures(piece, est)
+        decoder = Decoder(config.features.grid, config.decode)
+        decoder.push(Rolls.unstack(activations))
+        figures = validation_figures(piece, decoder.finish(KEY), decoder.finish(SUSTAINED))
         self.log_dict(figures, on_epoch=True, batch_size=1, sync_dist=True)
 
     def on_validation_epoch_end(self) -> None:
@@ -156,9 +157,13 @@ VALIDATED = (
 """Which of the metrics are watched while training, after removing the median deviation."""
 
 
-def validation_figures(piece: ValidationPiece, est: Performance) -> dict[str, float]:
+def validation_figures(
+    piece: ValidationPiece, est: Performance, est_sustained: Performance
+) -> dict[str, float]:
     """F1 of a passage, as fractions, under names that sort together in a log."""
-    scores = score(piece.performance, est, ref_has_pedal=piece.has_pedal)
+    scores = score(
+        piece.performance, est, est_sustained=est_sustained, ref_has_pedal=piece.has_pedal
+    )
     ratios = scores.ratios
     return {
         f"val/{name.replace('/', '_')}": ratios[f"aligned/{name}"].f1

@@ -1,0 +1,102 @@
+"""The packaged weights on the repository's own recording, and through windows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from make_prelude import CENTS, performance
+
+from transcribe.audio import read_audio
+from transcribe.checkpoint import PACKAGED, Checkpoint, load_checkpoint
+from transcribe.metrics import note_f1, onset_f1, score
+from transcribe.midi import read_midi
+from transcribe.notes import sustained
+from transcribe.rolls import Rolls
+from transcribe.train.augment import scale_performance
+from transcribe.transcriber import Transcriber
+from transcribe.windows import apply_in_windows
+
+DATA = Path(__file__).parent / "data"
+RECORDING = DATA / "prelude.mp3"
+GOLDEN = DATA / "prelude.mid"
+"""What the packaged weights heard when they were packaged; renewed with them."""
+
+
+@pytest.fixture(scope="module")
+def checkpoint() -> Checkpoint:
+    return load_checkpoint()
+
+
+@pytest.fixture(scope="module")
+def heard():
+    return Transcriber.load(device="cpu")(RECORDING)
+
+
+@pytest.fixture(scope="module")
+def frames(checkpoint):
+    from transcribe.features import Features
+
+    samples = read_audio(RECORDING, checkpoint.features.sample_rate)
+    return Features(checkpoint.features).whole(samples)
+
+
+def test_the_weights_are_small_and_say_what_they_are(checkpoint):
+    assert PACKAGED.stat().st_size < 20e6
+    assert "NC-SA" in checkpoint.metadata["licence"]
+    assert checkpoint.name
+    assert float(checkpoint.metadata["hours_of_music"]) > 1
+
+
+def test_it_hears_what_it_heard_when_it_was_packaged(heard):
+    """Another processor may round otherwise, so a note in a hundred may differ."""
+    golden = read_midi(GOLDEN)
+    assert onset_f1(golden, heard) > 0.99
+    assert note_f1(golden, heard) > 0.97
+    assert score(golden, heard).numbers["as_found/velocity_error"] < 2
+
+
+def test_it_hears_what_was_played(heard):
+    played = scale_performance(performance(), 2 ** (-CENTS / 1200))
+    assert onset_f1(played, heard) > 0.95
+    assert note_f1(sustained(played), sustained(heard)) > 0.5
+    deviation = score(played, heard).numbers["onset_deviation/median"]
+    assert abs(deviation) < 0.01
+
+
+def test_windows_differ_little_from_the_whole_and_less_with_more_context(checkpoint, frames):
+    """A bidirectional LSTM sees its whole window, so cutting one changes what it says."""
+    network = checkpoint.model
+    whole = network.activations(frames)
+
+    def difference(context_frames: int) -> float:
+        windowed = apply_in_windows(
+            network.activations,
+            frames,
+            window_frames=300,
+            context_frames=context_frames,
+        )
+        planes = [Rolls.unstack(each) for each in (whole, windowed)]
+        return float(np.abs(planes[0].onset - planes[1].onset).max())
+
+    differences = [difference(n) for n in (1, 8, 64)]
+    assert differences[0] > differences[2]
+    assert differences[2] < 0.1
+
+
+def test_the_shipped_windows_give_the_notes_of_the_whole(checkpoint, frames):
+    from transcribe.decode import decode
+
+    grid = checkpoint.features.grid
+    whole = checkpoint.model.activations(frames)
+    windowed = apply_in_windows(
+        checkpoint.model.activations,
+        frames,
+        window_frames=checkpoint.windows.window_frames,
+        context_frames=checkpoint.windows.context_frames,
+    )
+    assert len(frames) > 1.5 * checkpoint.windows.window_frames
+    notes = [decode(Rolls.unstack(each), grid, checkpoint.decode) for each in (whole, windowed)]
+    assert onset_f1(*notes) > 0.99
+    assert note_f1(*notes) > 0.97
