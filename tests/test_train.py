@@ -337,6 +337,7 @@ def test_a_killed_run_goes_on(pieces, tmp_path):
     second = torch.load(tmp_path / "a" / "last.ckpt", weights_only=False)
     assert second["global_step"] == 6
     assert second["epoch"] == 2
+    assert second["n_windows_seen"] == 6 * interrupted.data.batch_size
     optimizer = second["optimizer_states"][0]["state"]
     assert next(iter(optimizer.values()))["step"] == 6
 

@@ -8,6 +8,8 @@ cd "$(dirname "$0")/../.."
 export PIANO_DATA
 
 python -m transcribe.train experiment=default "$@"
+python -m eval.thresholds --checkpoint outputs/harmonic-small/last.safetensors \
+    --out outputs/harmonic-small/chosen.safetensors experiment=default "$@"
 python -m eval.benchmark --data "$PIANO_DATA/audio/maps-real-dev" --split test \
-    --checkpoint outputs/default/last.safetensors --out outputs/default/maps-real-dev.json
-python -m recipes.check recipes/default/expected.json outputs/default/maps-real-dev.json
+    --checkpoint outputs/harmonic-small/chosen.safetensors --out outputs/harmonic-small/maps-real-dev.json
+python -m recipes.check recipes/default/expected.json outputs/harmonic-small/maps-real-dev.json

@@ -46,6 +46,7 @@ class LitTranscriber(pl.LightningModule):
         )
         self.average.requires_grad_(False)
         self.features = Features(config.features)
+        self.n_windows_seen = 0
 
     def training_step(self, batch: dict[str, Tensor], _: int) -> Tensor:
         """One batch of `TrainingWindows`."""
@@ -69,9 +70,18 @@ class LitTranscriber(pl.LightningModule):
             return batch
         return super().transfer_batch_to_device(batch, device, dataloader_idx)
 
-    def on_train_batch_end(self, *_: object) -> None:
-        """Take the new weights into the average."""
+    def on_train_batch_end(self, outputs: Any, batch: dict[str, Tensor], batch_idx: int) -> None:
+        """Take the new weights into the average, and count the music."""
         self.average.update_parameters(self.model)
+        self.n_windows_seen += len(batch["frames"]) * self.trainer.world_size
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep the count."""
+        checkpoint["n_windows_seen"] = self.n_windows_seen
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Go on counting."""
+        self.n_windows_seen = checkpoint.get("n_windows_seen", 0)
 
     def validation_step(self, piece: ValidationPiece, _: int) -> None:
         """Transcribe a passage with the windows and the decoder that ship, and score it."""
@@ -102,14 +112,14 @@ class LitTranscriber(pl.LightningModule):
         config = self.config
         network = OnsetsAndFrames(config.model, config.features)
         network.load_state_dict(self.averaged().state_dict())
-        windows = config.data.windows_per_epoch * self.current_epoch
-        seconds = windows * config.features.grid.seconds(config.data.window_frames)
+        window = config.features.grid.seconds(config.data.window_frames)
+        seconds = self.n_windows_seen * window
         metadata = {
             "name": config.name,
             "version": __version__,
             "licence": config.licence,
             "steps": str(self.global_step),
-            "hours_of_music": f"{seconds / 3600:.1f}",
+            "hours_of_music": f"{seconds / 3600:.2f}",
             "seed": str(config.seed),
         }
         save_checkpoint(

@@ -1,0 +1,141 @@
+"""Choose the decoder's thresholds on an experiment's validation passages.
+
+    python -m eval.thresholds --checkpoint LAST.safetensors --out CHOSEN.safetensors \\
+        experiment=default
+
+The network hears every passage once; then each threshold in turn takes the value with the
+best mean F1 of what it decides, the others staying: onsets, key releases, ends of sound,
+pedal. No test recording is touched. The weights are written again with the thresholds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+
+from transcribe.checkpoint import load_checkpoint, save_checkpoint
+from transcribe.decode import KEY, SUSTAINED, DecodeConfig, Decoder
+from transcribe.errors import TranscribeError
+from transcribe.features import Features, FrameGrid
+from transcribe.metrics import Scores, note_f1, onset_f1, score
+from transcribe.notes import Performance, sustained
+from transcribe.rolls import Rolls
+from transcribe.train.__main__ import CONF
+from transcribe.train.config import TrainConfig
+from transcribe.train.data import ValidationPiece, ValidationPieces
+from transcribe.windows import apply_in_windows
+
+CANDIDATES = tuple(np.round(np.arange(0.2, 0.81, 0.05), 2).tolist())
+Judge = Callable[[ValidationPiece, Performance, Performance], float]
+
+
+def _onsets(piece: ValidationPiece, est: Performance, _: Performance) -> float:
+    return onset_f1(piece.performance, est)
+
+
+def _releases(piece: ValidationPiece, est: Performance, _: Performance) -> float:
+    return note_f1(piece.performance, est)
+
+
+def _sounds(piece: ValidationPiece, _: Performance, est_sustained: Performance) -> float:
+    return note_f1(sustained(piece.performance), est_sustained)
+
+
+def _pedal(piece: ValidationPiece, est: Performance, _: Performance) -> float:
+    scores: Scores = score(piece.performance, est)
+    return scores.ratios["as_found/pedal/onset_offset"].f1
+
+
+DECIDES: dict[str, Judge] = {
+    "onset_threshold": _onsets,
+    "frame_threshold": _releases,
+    "offset_threshold": _releases,
+    "sounding_threshold": _sounds,
+    "pedal_threshold": _pedal,
+}
+"""Which figure each threshold is chosen by, in the order in which they are chosen."""
+
+
+def choose(
+    pieces: Sequence[ValidationPiece],
+    heard: Sequence[Rolls],
+    grid: FrameGrid,
+    start: DecodeConfig,
+    candidates: Sequence[float] = CANDIDATES,
+) -> tuple[DecodeConfig, dict[str, dict[float, float]]]:
+    """The best thresholds, and every candidate's mean F1 by threshold.
+
+    Ties go to the candidate nearest one half.
+    """
+    chosen = start
+    table: dict[str, dict[float, float]] = {}
+    for name, judge in DECIDES.items():
+        table[name] = {}
+        for candidate in candidates:
+            config = dataclasses.replace(chosen, **{name: candidate})
+            figures = []
+            for piece, rolls in zip(pieces, heard, strict=True):
+                decoder = Decoder(grid, config)
+                decoder.push(rolls)
+                est, est_sustained = decoder.finish(KEY), decoder.finish(SUSTAINED)
+                figures.append(judge(piece, est, est_sustained))
+            table[name][candidate] = float(np.mean(figures))
+        best = max(candidates, key=lambda each: (table[name][each], -abs(each - 0.5)))
+        chosen = dataclasses.replace(chosen, **{name: best})
+    return chosen, table
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run what the arguments say."""
+    parser = argparse.ArgumentParser(
+        prog="python -m eval.thresholds",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--checkpoint", type=Path, required=True)
+    parser.add_argument("--out", type=Path, help="write the weights with the thresholds here")
+    parser.add_argument("--passages", type=int, default=24, help="default: 24")
+    parser.add_argument("overrides", nargs="*", help="Hydra overrides that name the data")
+    options = parser.parse_args(arguments)
+    torch.set_num_threads(1)
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        settings = compose("train", overrides=options.overrides)
+    config: TrainConfig = OmegaConf.to_object(settings)
+    config.data.validation_windows = options.passages
+    try:
+        checkpoint = load_checkpoint(options.checkpoint)
+        pieces = list(ValidationPieces(config.data, checkpoint.features))
+        features = Features(checkpoint.features)
+        heard = [
+            Rolls.unstack(
+                apply_in_windows(
+                    checkpoint.model.activations,
+                    features.whole(piece.samples),
+                    **dataclasses.asdict(checkpoint.windows),
+                )
+            )
+            for piece in pieces
+        ]
+        chosen, table = choose(pieces, heard, checkpoint.features.grid, checkpoint.decode)
+        for name, figures in table.items():
+            line = ", ".join(f"{each:.2f}: {100 * f1:.1f}" for each, f1 in figures.items())
+            print(f"{name} {getattr(chosen, name):.2f}  (F1 {line})")
+        if options.out is not None:
+            checkpoint.decode = chosen
+            save_checkpoint(checkpoint, options.out)
+    except TranscribeError as error:
+        print(f"eval.thresholds: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

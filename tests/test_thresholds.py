@@ -1,0 +1,45 @@
+"""Thresholds are chosen by what they decide."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from eval.thresholds import choose
+from transcribe.decode import DecodeConfig
+from transcribe.features import FeatureConfig
+from transcribe.notes import Note, PedalPress, Performance
+from transcribe.rolls import Rolls, encode
+from transcribe.train.data import ValidationPiece
+
+GRID = FeatureConfig().grid
+
+
+def test_each_threshold_lands_between_right_and_wrong():
+    """A network that says true onsets at .9 and ghosts at .6, and everything else at .4."""
+    played = Performance(
+        notes=[
+            Note(onset=0.5 + 0.4 * i, pitch=60 + i, offset=0.75 + 0.4 * i, velocity=80)
+            for i in range(10)
+        ],
+        pedal=[PedalPress(onset=0.6, offset=2.0), PedalPress(onset=2.5, offset=4.0)],
+    )
+    rolls = encode(played, GRID, 200)
+    for plane, level in ((rolls.onset, 0.9), (rolls.frame, 0.4), (rolls.sounding, 0.4)):
+        plane *= level
+    rolls.pedal[:] *= 0.4
+    rolls.onset[20:160:20, 5] = 0.6
+    piece = ValidationPiece("study", np.zeros(0, np.float32), played, has_pedal=True)
+    chosen, table = choose([piece], [rolls], GRID, DecodeConfig(), candidates=(0.3, 0.5, 0.7))
+    assert chosen.onset_threshold == 0.7
+    assert chosen.frame_threshold == 0.3
+    assert chosen.sounding_threshold == 0.3
+    assert chosen.pedal_threshold == 0.3
+    assert table["onset_threshold"][0.7] == 1.0 > table["onset_threshold"][0.5]
+
+
+def test_a_tie_goes_to_the_middle():
+    played = Performance(notes=[Note(onset=1, pitch=60, offset=2, velocity=80)])
+    rolls = Rolls.empty(100)
+    piece = ValidationPiece("silence", np.zeros(0, np.float32), played, has_pedal=True)
+    chosen, _ = choose([piece], [rolls], GRID, DecodeConfig(), candidates=(0.3, 0.5, 0.7))
+    assert chosen == DecodeConfig()
