@@ -49,7 +49,8 @@ def results(benchmark: Mapping[str, Any], speed: Mapping[str, Any]) -> str:
     )
     lines += [
         "",
-        f"Velocities of matched notes: correlation {correlation:.2f}, mean error {error:.0f} of 127. ",
+        f"Velocities of matched notes: correlation {correlation:.2f}, mean error {error:.0f} of "
+        "127. ",
     ]
     if "noise" in benchmark:
         noise = benchmark["noise"]
