@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import csv
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +18,7 @@ from omegaconf.errors import ConfigAttributeError, ConfigKeyError
 from synthetic_bank import write_synthetic_bank
 
 from transcribe.checkpoint import load_checkpoint
+from transcribe.datasets.index import COLUMNS
 from transcribe.features import FeatureConfig
 from transcribe.metrics import onset_f1
 from transcribe.midi import read_midi, write_midi
@@ -60,38 +65,30 @@ def pieces(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_synthetic_bank(folder / "instruments" / "synthetic")
     with (folder / "pieces.csv").open("w", newline="") as file:
         table = csv.writer(file)
-        table.writerow(
-            [
-                "canonical_composer",
-                "canonical_title",
-                "split",
-                "year",
-                "midi_filename",
-                "audio_filename",
-                "duration",
-            ]
-        )
+        table.writerow(COLUMNS)
         for seed in (1, 2):
             write_midi(random_piece(seed), folder / f"{seed}.mid")
             table.writerow(["Test", f"Study {seed}", "train", 2026, f"{seed}.mid", "", SECONDS])
     return folder
 
 
-def settings(pieces: Path, output: Path, *overrides: str) -> TrainConfig:
-    """The tiny experiment on the pieces, plain dataclasses."""
+def overrides(pieces: Path, output: Path, *more: str) -> list[str]:
+    """What the command line would say for the tiny experiment on the pieces."""
+    return [
+        "experiment=tiny",
+        f"output={output}",
+        f"data.sources.pieces.index={pieces / 'pieces.csv'}",
+        f"data.validation_sources.pieces.index={pieces / 'pieces.csv'}",
+        f"data.instruments={pieces / 'instruments'}",
+        "trainer.progress_bar=false",
+        *more,
+    ]
+
+
+def settings(pieces: Path, output: Path, *more: str) -> TrainConfig:
+    """The same as plain dataclasses."""
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        config = compose(
-            "train",
-            overrides=[
-                "experiment=tiny",
-                f"output={output}",
-                f"data.sources.pieces.index={pieces / 'pieces.csv'}",
-                f"data.validation_sources.pieces.index={pieces / 'pieces.csv'}",
-                f"data.instruments={pieces / 'instruments'}",
-                "trainer.progress_bar=false",
-                *overrides,
-            ],
-        )
+        config = compose("train", overrides=overrides(pieces, output, *more))
     return OmegaConf.to_object(config)
 
 
@@ -276,19 +273,19 @@ class TestSampler:
 
 class TestConfig:
     @pytest.mark.parametrize(
-        "overrides",
+        "chosen",
         [
             *([f"model={path.stem}"] for path in sorted((CONF / "model").glob("*.yaml"))),
             *([f"augment={path.stem}"] for path in sorted((CONF / "augment").glob("*.yaml"))),
         ],
-        ids=lambda overrides: overrides[0],
+        ids=lambda chosen: chosen[0],
     )
-    def test_takes_a_step(self, pieces, tmp_path, overrides):
+    def test_takes_a_step(self, pieces, tmp_path, chosen):
         small = ["model.width=8", "model.conv_channels=4", "model.lstm_size=4"]
         config = settings(
             pieces,
             tmp_path,
-            *overrides,
+            *chosen,
             *small,
             "trainer.max_steps=1",
             "data.windows_per_epoch=2",
@@ -326,20 +323,38 @@ class TestConfig:
         )
 
 
-def test_a_killed_run_goes_on(pieces, tmp_path):
-    """Steps, weights and schedule go on from the last finished epoch."""
-    short = ["data.windows_per_epoch=8", "data.window_frames=16", "data.validation_windows=0"]
-    interrupted = settings(pieces, tmp_path / "a", *short, "trainer.max_steps=4")
-    train(interrupted)
-    first = torch.load(tmp_path / "a" / "last.ckpt", weights_only=False)
-    assert first["global_step"] == 4
-    train(settings(pieces, tmp_path / "a", *short, "trainer.max_steps=6"))
-    second = torch.load(tmp_path / "a" / "last.ckpt", weights_only=False)
-    assert second["global_step"] == 6
-    assert second["epoch"] == 2
-    assert second["n_windows_seen"] == 6 * interrupted.data.batch_size
-    optimizer = second["optimizer_states"][0]["state"]
+SHORT = ("data.windows_per_epoch=8", "data.window_frames=16", "data.validation_windows=0")
+"""Epochs of two steps."""
+
+
+def test_a_run_goes_on_where_it_was(pieces, tmp_path):
+    """Steps, optimiser and the count of music go on from the last finished epoch."""
+    first = settings(pieces, tmp_path, *SHORT, "trainer.max_steps=4")
+    train(first)
+    assert torch.load(tmp_path / "last.ckpt", weights_only=False)["global_step"] == 4
+    train(settings(pieces, tmp_path, *SHORT, "trainer.max_steps=6"))
+    last = torch.load(tmp_path / "last.ckpt", weights_only=False)
+    assert last["global_step"] == 6
+    assert last["epoch"] == 2
+    assert last["n_windows_seen"] == 6 * first.data.batch_size
+    optimizer = last["optimizer_states"][0]["state"]
     assert next(iter(optimizer.values()))["step"] == 6
+
+
+def test_a_killed_run_goes_on(pieces, tmp_path):
+    """No warning, no time to write anything: what the last epoch left is enough."""
+    words = overrides(pieces, tmp_path, *SHORT, "trainer.max_steps=100000")
+    last = tmp_path / "last.ckpt"
+    with subprocess.Popen([sys.executable, "-m", "transcribe.train", *words]) as run:
+        while not last.exists() and run.poll() is None:
+            time.sleep(0.1)
+        time.sleep(0.5)
+        run.kill()
+    assert run.returncode == -signal.SIGKILL
+    reached = torch.load(last, weights_only=False)["global_step"]
+    assert reached >= 2
+    train(settings(pieces, tmp_path, *SHORT, f"trainer.max_steps={reached + 2}"))
+    assert torch.load(last, weights_only=False)["global_step"] == reached + 2
 
 
 def test_same_seed_same_weights(pieces, tmp_path):
