@@ -133,7 +133,7 @@ def test_a_files_warnings_are_passed_on(transcriber, tmp_path):
     heard = transcriber.transcribe(tmp_path / "cut.wav")
     assert heard.duration == pytest.approx(2.0, abs=0.05)
     assert {note.pitch for note in heard.performance.notes} >= {81, 84, 88, 93}
-    assert len(heard.warnings) == 1
+    assert any("truncated" in warning for warning in heard.warnings)
 
 
 @pytest.mark.parametrize(

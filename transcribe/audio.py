@@ -21,6 +21,7 @@ import wave
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -43,6 +44,10 @@ _DEMUXERS = (
     "ogg,tta,w64,wav,wv"
 )
 """No playlists, which would make the decoder open other files and addresses."""
+_LENIENT_TAGS: dict[str, Any] = (
+    {"metadata_errors": "replace"} if int(av.__version__.partition(".")[0]) < 19 else {}
+)
+"""Tags in no known encoding are no reason to refuse a recording; PyAV 19 agrees by itself."""
 _MP3_DELAY = 1105
 """Samples: 576 of the encoder and 529 of the decoder, the least LAME writes into its tag."""
 _LEAST_CUT = 0.001
@@ -371,7 +376,7 @@ def _open(path: Path) -> InputContainer:
         container = av.open(
             f"file:{path.absolute()}",
             options={"format_whitelist": _DEMUXERS, "protocol_whitelist": "file"},
-            metadata_errors="replace",
+            **_LENIENT_TAGS,
         )
     except av.error.FFmpegError as error:
         if head[4:8] == b"ftyp":
