@@ -36,9 +36,10 @@ from transcribe.datasets import (
     reference_performance,
 )
 from transcribe.errors import DatasetError, TranscribeError
-from transcribe.metrics import Scores, aggregate, false_notes_per_minute, score
+from transcribe.metrics import Scores, false_notes_per_minute, score
 from transcribe.midi import write_midi
 from transcribe.notes import Performance
+from transcribe.summary import aggregate
 from transcribe.transcriber import Transcriber, Transcription
 
 Hear: TypeAlias = Callable[[Path], Transcription]

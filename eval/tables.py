@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from transcribe.metrics import Summary
+from transcribe.summary import Summary
 
 ROWS = {
     "onset": "onset, 50 ms",

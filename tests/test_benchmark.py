@@ -14,9 +14,10 @@ from transcribe.audio import read_audio, write_wav
 from transcribe.datasets import load_dataset
 from transcribe.datasets.index import COLUMNS
 from transcribe.errors import TranscribeError
-from transcribe.metrics import Ratio, Scores, aggregate, score
+from transcribe.metrics import Ratio, Scores, score
 from transcribe.midi import read_midi, write_midi
 from transcribe.notes import Note, PedalPress, Performance, sustained
+from transcribe.summary import aggregate
 from transcribe.transcriber import Transcription
 
 PLAYED = Performance(

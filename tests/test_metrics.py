@@ -9,7 +9,6 @@ from mir_eval import multipitch, transcription, transcription_velocity
 from transcribe.metrics import (
     Ratio,
     Scores,
-    aggregate,
     false_notes_per_minute,
     note_f1,
     onset_deviation,
@@ -17,6 +16,7 @@ from transcribe.metrics import (
     score,
 )
 from transcribe.notes import Note, PedalPress, Performance, sustained
+from transcribe.summary import aggregate
 
 
 def note(onset, pitch=60, duration=0.5, velocity=64):

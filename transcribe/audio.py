@@ -14,14 +14,10 @@ A recording is decoded packet by packet, so memory does not grow with its length
 from __future__ import annotations
 
 import os
-import re
-import stat
-import struct
 import wave
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import av
 import numpy as np
@@ -31,6 +27,7 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer
 from numpy.typing import NDArray
 
+from transcribe.container import header_seconds, ogg_has_end, open_recording, promised_seconds
 from transcribe.errors import AudioError
 
 FloatArray = NDArray[np.float32]
@@ -38,16 +35,6 @@ FloatArray = NDArray[np.float32]
 BLOCK_SECONDS = 10.0
 """About how much one block of `AudioReader` holds."""
 
-_READABLE = "wav, flac, mp3, ogg, opus, m4a, aac, aiff, wma, or a video with sound"
-_DEMUXERS = (
-    "aac,ac3,aiff,amr,ape,asf,au,avi,caf,eac3,flac,flv,matroska,webm,mov,mp3,mpeg,mpegts,"
-    "ogg,tta,w64,wav,wv"
-)
-"""No playlists, which would make the decoder open other files and addresses."""
-_LENIENT_TAGS: dict[str, Any] = (
-    {"metadata_errors": "replace"} if int(av.__version__.partition(".")[0]) < 19 else {}
-)
-"""Tags in no known encoding are no reason to refuse a recording; PyAV 19 agrees by itself."""
 _MP3_DELAY = 1105
 """Samples: 576 of the encoder and 529 of the decoder, the least LAME writes into its tag."""
 _LEAST_CUT = 0.001
@@ -56,7 +43,6 @@ _LEAST_GAP = 0.05
 """Seconds; a smaller step in the container's clock is rounding, not missing sound."""
 _LEAST_MISSING = 0.25
 """Seconds; a smaller difference from the header's duration is padding, not truncation."""
-_ASF_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
 _ABSURD = 1e12
 """A float sample of this size or more is as little a sample as NaN."""
 
@@ -81,11 +67,11 @@ def probe(path: str | os.PathLike[str]) -> AudioInfo:
     AudioError
         For a file that is missing, unreadable, empty, or has no audio track.
     """
-    with _open(Path(path)) as container:
+    with open_recording(Path(path)) as container:
         stream = container.streams.audio[0]
         codec = stream.codec_context
         return AudioInfo(
-            duration=_header_seconds(container, stream),
+            duration=header_seconds(container, stream),
             sample_rate=codec.sample_rate,
             n_channels=codec.layout.nb_channels,
             codec=codec.codec.canonical_name,
@@ -157,7 +143,7 @@ class AudioReader:
     def __iter__(self) -> Iterator[FloatArray]:
         self._start()
         resampling: _Resampling | None = None
-        with _open(self.path) as container:
+        with open_recording(self.path) as container:
             for rate, samples in self._pieces(container, container.streams.audio[0]):
                 if resampling is None or resampling.rate != rate:
                     if resampling is not None:
@@ -185,7 +171,7 @@ class AudioReader:
         """
         position = 0.0
         origin = (container.start_time or 0) / av.time_base
-        promised = _promised_seconds(self.path, container, stream)
+        promised = promised_seconds(self.path, container, stream)
         first_rate: int | None = None
         for frame in self._frames(container, stream):
             rate, time, samples = frame.sample_rate, frame.time, self._mono(frame)
@@ -210,7 +196,7 @@ class AudioReader:
                 yield rate, samples
         if promised is not None and promised - position > _LEAST_MISSING:
             self._missing = promised - position
-        self._has_no_end = container.format.name == "ogg" and not _ogg_has_end(self.path)
+        self._has_no_end = container.format.name == "ogg" and not ogg_has_end(self.path)
 
     def _frames(self, container: InputContainer, stream: AudioStream) -> Iterator[AudioFrame]:
         """Decode what can be decoded and count what can't."""
@@ -352,106 +338,3 @@ def write_wav(
         raise AudioError(f"{path}: can't be written: {error.strerror}") from error
     finally:
         aside.unlink(missing_ok=True)
-
-
-def _open(path: Path) -> InputContainer:
-    """Open a recording that has an audio track, or say why that can't be done."""
-    try:
-        status = path.stat()
-        if stat.S_ISDIR(status.st_mode):
-            raise AudioError(f"{path}: expected a recording, found a folder")
-        if not stat.S_ISREG(status.st_mode):
-            raise AudioError(f"{path}: expected a recording, found no ordinary file")
-        if status.st_size == 0:
-            raise AudioError(f"{path}: expected a recording, found an empty file (0 bytes)")
-        with path.open("rb") as file:
-            head = file.read(12)
-    except FileNotFoundError as error:
-        raise AudioError(f"{path}: there is no such file") from error
-    except PermissionError as error:
-        raise AudioError(f"{path}: no permission to read this file") from error
-    except OSError as error:
-        raise AudioError(f"{path}: can't be read: {error.strerror}") from error
-    try:
-        container = av.open(
-            f"file:{path.absolute()}",
-            options={"format_whitelist": _DEMUXERS, "protocol_whitelist": "file"},
-            **_LENIENT_TAGS,
-        )
-    except av.error.FFmpegError as error:
-        if head[4:8] == b"ftyp":
-            raise AudioError(
-                f"{path}: this mp4/m4a has no index; it was cut off before it was finished"
-            ) from error
-        raise AudioError(f"{path}: not a recording; expected {_READABLE}") from error
-    streams = container.streams.audio
-    problem = None
-    if not streams:
-        problem = "no audio track in this file"
-    elif streams[0].codec_context is None:
-        problem = "no decoder for its audio track"
-    elif streams[0].codec_context.sample_rate <= 0:
-        problem = "its audio track has no sample rate; the header is damaged"
-    if problem is not None:
-        container.close()
-        raise AudioError(f"{path}: {problem}; expected {_READABLE}")
-    return container
-
-
-def _header_seconds(container: InputContainer, stream: AudioStream) -> float | None:
-    """The duration that the decoder found in the header, or estimated."""
-    if container.format.name == "aac":
-        return None  # estimated from the first packets, and often wrong by a factor
-    if stream.duration is not None and stream.time_base is not None:
-        return float(stream.duration * stream.time_base)
-    told = re.fullmatch(r"(\d+):(\d+):([\d.]+)", stream.metadata.get("DURATION", ""))
-    if told is not None:  # Matroska
-        return int(told[1]) * 3600 + int(told[2]) * 60 + float(told[3])
-    return None if container.duration is None else container.duration / av.time_base
-
-
-def _promised_seconds(path: Path, container: InputContainer, stream: AudioStream) -> float | None:
-    """How long the recording was when it was whole; None where nothing tells.
-
-    The decoder's own duration is no promise where it comes from the file's size: there
-    the header is read again.
-    """
-    kind = container.format.name
-    seconds = _header_seconds(container, stream)
-    if stream.duration is None and len(container.streams) > 1 and "DURATION" not in stream.metadata:
-        return None  # that of the picture
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        head = file.read(1 << 16)
-        if kind == "mp3" and head[:3] == b"ID3":
-            a, b, c, d = head[6:10]  # seven bits each
-            file.seek(10 + (a << 21 | b << 14 | c << 7 | d))
-            head = file.read(1 << 16)
-    head += bytes(128)  # so that no field reaches beyond
-    if kind == "wav" and seconds is not None and stream.bit_rate:
-        riff_size = int.from_bytes(head[4:8], "little") + 8
-        if head[:4] == b"RIFF" and size < riff_size < 0xFFFFFFFF:
-            seconds += (riff_size - size) * 8 / stream.bit_rate
-    elif kind == "mp3":
-        tag = max(head.find(b"Xing", 0, 4096), head.find(b"Info", 0, 4096))
-        if tag < 0 or not head[tag + 7] & 1:
-            return None
-        n_frames = int.from_bytes(head[tag + 8 : tag + 12], "big")
-        rate = stream.codec_context.sample_rate
-        return n_frames * (1152 if rate >= 32000 else 576) / rate
-    elif kind == "asf":
-        properties = head.find(_ASF_PROPERTIES)
-        if properties < 0:
-            return None
-        play, _, preroll = struct.unpack_from("<QQQ", head, properties + 64)
-        return play / 1e7 - preroll / 1e3
-    return seconds
-
-
-def _ogg_has_end(path: Path) -> bool:
-    """Whether an ogg file's last page says that it is the last."""
-    with path.open("rb") as file:
-        file.seek(max(0, path.stat().st_size - (1 << 17)))
-        tail = file.read()
-    page = tail.rfind(b"OggS")
-    return page >= 0 and len(tail) > page + 5 and bool(tail[page + 5] & 4)

@@ -1,0 +1,135 @@
+"""A recording's container: opening it, or saying why not, and how long it says it is.
+
+What a header says is not always so: a truncated file still promises its whole length, and
+for some formats the decoder's duration is only a guess from the file's size. `audio` uses
+both figures to tell how much of a recording is missing.
+"""
+
+from __future__ import annotations
+
+import re
+import stat
+import struct
+from pathlib import Path
+from typing import Any
+
+import av
+from av.audio.stream import AudioStream
+from av.container import InputContainer
+
+from transcribe.errors import AudioError
+
+_READABLE = "wav, flac, mp3, ogg, opus, m4a, aac, aiff, wma, or a video with sound"
+_DEMUXERS = (
+    "aac,ac3,aiff,amr,ape,asf,au,avi,caf,eac3,flac,flv,matroska,webm,mov,mp3,mpeg,mpegts,"
+    "ogg,tta,w64,wav,wv"
+)
+"""No playlists, which would make the decoder open other files and addresses."""
+_LENIENT_TAGS: dict[str, Any] = (
+    {"metadata_errors": "replace"} if int(av.__version__.partition(".")[0]) < 19 else {}
+)
+"""Tags in no known encoding are no reason to refuse a recording; PyAV 19 agrees by itself."""
+_ASF_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
+
+
+def open_recording(path: Path) -> InputContainer:
+    """Open a recording that has an audio track, or say why that can't be done."""
+    try:
+        status = path.stat()
+        if stat.S_ISDIR(status.st_mode):
+            raise AudioError(f"{path}: expected a recording, found a folder")
+        if not stat.S_ISREG(status.st_mode):
+            raise AudioError(f"{path}: expected a recording, found no ordinary file")
+        if status.st_size == 0:
+            raise AudioError(f"{path}: expected a recording, found an empty file (0 bytes)")
+        with path.open("rb") as file:
+            head = file.read(12)
+    except FileNotFoundError as error:
+        raise AudioError(f"{path}: there is no such file") from error
+    except PermissionError as error:
+        raise AudioError(f"{path}: no permission to read this file") from error
+    except OSError as error:
+        raise AudioError(f"{path}: can't be read: {error.strerror}") from error
+    try:
+        container = av.open(
+            f"file:{path.absolute()}",
+            options={"format_whitelist": _DEMUXERS, "protocol_whitelist": "file"},
+            **_LENIENT_TAGS,
+        )
+    except av.error.FFmpegError as error:
+        if head[4:8] == b"ftyp":
+            raise AudioError(
+                f"{path}: this mp4/m4a has no index; it was cut off before it was finished"
+            ) from error
+        raise AudioError(f"{path}: not a recording; expected {_READABLE}") from error
+    streams = container.streams.audio
+    problem = None
+    if not streams:
+        problem = "no audio track in this file"
+    elif streams[0].codec_context is None:
+        problem = "no decoder for its audio track"
+    elif streams[0].codec_context.sample_rate <= 0:
+        problem = "its audio track has no sample rate; the header is damaged"
+    if problem is not None:
+        container.close()
+        raise AudioError(f"{path}: {problem}; expected {_READABLE}")
+    return container
+
+
+def header_seconds(container: InputContainer, stream: AudioStream) -> float | None:
+    """The duration that the decoder found in the header, or estimated."""
+    if container.format.name == "aac":
+        return None  # estimated from the first packets, and often wrong by a factor
+    if stream.duration is not None and stream.time_base is not None:
+        return float(stream.duration * stream.time_base)
+    told = re.fullmatch(r"(\d+):(\d+):([\d.]+)", stream.metadata.get("DURATION", ""))
+    if told is not None:  # Matroska
+        return int(told[1]) * 3600 + int(told[2]) * 60 + float(told[3])
+    return None if container.duration is None else container.duration / av.time_base
+
+
+def promised_seconds(path: Path, container: InputContainer, stream: AudioStream) -> float | None:
+    """How long the recording was when it was whole; None where nothing tells.
+
+    The decoder's own duration is no promise where it comes from the file's size: there
+    the header is read again.
+    """
+    kind = container.format.name
+    seconds = header_seconds(container, stream)
+    if stream.duration is None and len(container.streams) > 1 and "DURATION" not in stream.metadata:
+        return None  # that of the picture
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        head = file.read(1 << 16)
+        if kind == "mp3" and head[:3] == b"ID3":
+            a, b, c, d = head[6:10]  # seven bits each
+            file.seek(10 + (a << 21 | b << 14 | c << 7 | d))
+            head = file.read(1 << 16)
+    head += bytes(128)  # so that no field reaches beyond
+    if kind == "wav" and seconds is not None and stream.bit_rate:
+        riff_size = int.from_bytes(head[4:8], "little") + 8
+        if head[:4] == b"RIFF" and size < riff_size < 0xFFFFFFFF:
+            seconds += (riff_size - size) * 8 / stream.bit_rate
+    elif kind == "mp3":
+        tag = max(head.find(b"Xing", 0, 4096), head.find(b"Info", 0, 4096))
+        if tag < 0 or not head[tag + 7] & 1:
+            return None
+        n_frames = int.from_bytes(head[tag + 8 : tag + 12], "big")
+        rate = stream.codec_context.sample_rate
+        return n_frames * (1152 if rate >= 32000 else 576) / rate
+    elif kind == "asf":
+        properties = head.find(_ASF_PROPERTIES)
+        if properties < 0:
+            return None
+        play, _, preroll = struct.unpack_from("<QQQ", head, properties + 64)
+        return play / 1e7 - preroll / 1e3
+    return seconds
+
+
+def ogg_has_end(path: Path) -> bool:
+    """Whether an ogg file's last page says that it is the last."""
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - (1 << 17)))
+        tail = file.read()
+    page = tail.rfind(b"OggS")
+    return page >= 0 and len(tail) > page + 5 and bool(tail[page + 5] & 4)
