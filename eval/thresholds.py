@@ -25,7 +25,7 @@ from transcribe.checkpoint import load_checkpoint, save_checkpoint
 from transcribe.decode import KEY, SUSTAINED, DecodeConfig, Decoder
 from transcribe.errors import TranscribeError
 from transcribe.features import Features, FrameGrid
-from transcribe.metrics import Scores, note_f1, onset_f1, score
+from transcribe.metrics import Scores, frame_f1, note_f1, onset_f1, score
 from transcribe.notes import Performance, sustained
 from transcribe.rolls import Rolls
 from transcribe.train.__main__ import CONF
@@ -33,7 +33,7 @@ from transcribe.train.config import TrainConfig
 from transcribe.train.data import ValidationPiece, ValidationPieces
 from transcribe.windows import apply_in_windows
 
-CANDIDATES = tuple(np.round(np.arange(0.2, 0.81, 0.05), 2).tolist())
+CANDIDATES = tuple(np.round(np.arange(0.15, 0.81, 0.05), 2).tolist())
 Judge = Callable[[ValidationPiece, Performance, Performance], float]
 
 
@@ -46,7 +46,9 @@ def _releases(piece: ValidationPiece, est: Performance, _: Performance) -> float
 
 
 def _sounds(piece: ValidationPiece, _: Performance, est_sustained: Performance) -> float:
-    return note_f1(sustained(piece.performance), est_sustained)
+    """Of notes and of frames, which the threshold decides alike."""
+    played = sustained(piece.performance)
+    return (note_f1(played, est_sustained) + frame_f1(played, est_sustained)) / 2
 
 
 def _pedal(piece: ValidationPiece, est: Performance, _: Performance) -> float:

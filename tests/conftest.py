@@ -114,9 +114,8 @@ def random_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     torch.manual_seed(0)
     features = FeatureConfig()
-    # oneDNN hangs on depthwise bfloat16 convolutions of 16 channels or fewer with long kernels.
     sizes = ModelConfig(
-        conv_channels=2, width=4, n_blocks=1, pitch_reach=2, lstm_size=2, pedal_size=2
+        conv_channels=2, width=4, n_blocks=1, lstm_size=2, context_size=2, pedal_size=2
     )
     checkpoint = Checkpoint(
         model=OnsetsAndFrames(sizes, features).eval(),

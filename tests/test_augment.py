@@ -437,3 +437,27 @@ def test_folders_of_sounds_are_read_in_order_of_name(load, tmp_path):
     sounds = load(tmp_path)
     assert [len(sound) for sound in sounds] == [1000, 1000]
     assert_allclose([sound[500] for sound in sounds], [0.25, 0.5], atol=1e-3)
+
+
+def test_a_noise_may_be_left_out_but_must_exist(tmp_path):
+    for name, level in (("bark.wav", 0.5), ("rain.wav", 0.25)):
+        write_wav(tmp_path / name, np.full(1000, level))
+    (kept,) = load_noises(tmp_path, left_out=["bark"])
+    assert_allclose(kept[500], 0.25, atol=1e-3)
+    with pytest.raises(DatasetError, match="meow"):
+        load_noises(tmp_path, left_out=["meow"])
+
+
+def test_a_segment_in_which_nobody_plays():
+    """Silence, hiss or the recorded noise, at any level from -40 to -6 dB."""
+    tone = np.sin(np.arange(RATE) * 0.3).astype(np.float32)
+    augmenter = Augmenter(AugmentConfig.nothing(), noises=[tone])
+    rng = np.random.default_rng(0)
+    segments = [augmenter.noise(RATE // 2, rng) for _ in range(200)]
+    level = np.array([np.sqrt(np.mean(segment**2)) for segment in segments])
+    silent = level == 0
+    assert 0.03 < silent.mean() < 0.2
+    assert_allclose(20 * np.log10([level[~silent].min(), level.max()]), [-40, -6], atol=1)
+    spectra = [np.abs(np.fft.rfft(segment)) for segment in segments if segment.any()]
+    tonal = [spectrum.max() / spectrum.mean() > 50 for spectrum in spectra]
+    assert 0.6 < np.mean(tonal) < 0.95

@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-from eval import benchmark
+from eval import benchmark, hearing
 from eval.record import command, provenance, rounded, write_record
 from eval.speed import FILE_SAMPLE_RATE, run_and_watch, speed_table, write_repeated
 from eval.tables import metrics_table, noise_table
@@ -46,7 +46,7 @@ def data(tmp_path):
     return folder
 
 
-class StandIn(benchmark.Ear):
+class StandIn(hearing.Ear):
     """Hears a.wav right and in b.wav one note of two."""
 
     def __init__(self):
@@ -63,7 +63,7 @@ class StandIn(benchmark.Ear):
 
 @pytest.fixture
 def stand_in(monkeypatch):
-    monkeypatch.setattr(benchmark.Ear, "load", lambda *_: StandIn())
+    monkeypatch.setattr(hearing.Ear, "load", lambda *_: StandIn())
 
 
 def test_a_data_set_is_heard_scored_and_recorded(data, stand_in, tmp_path, capsys):
@@ -118,17 +118,34 @@ def test_only_the_beginning_is_scored_where_so_asked(data):
     assert heard.scores.ratios["as_found/onset"] == Ratio(5, 5, 5)
 
 
+def test_labels_beyond_the_end_of_the_audio_are_not_scored(data, monkeypatch):
+    """A pedal that the labels leave down would make notes that outlast the recording."""
+    recording = load_dataset(data)[0]
+    as_played = benchmark.hear(recording, StandIn()).scores
+
+    def never_released(_):
+        press = PedalPress(onset=0.5, offset=500.0)
+        return Performance(notes=PLAYED.notes, pedal=(press,))
+
+    monkeypatch.setattr(benchmark, "reference_performance", never_released)
+    scores = benchmark.hear(recording, StandIn()).scores
+    assert scores.ratios["as_found/onset"] == as_played.ratios["as_found/onset"]
+    n_frames = scores.ratios["as_found/sustained/frame"].n_ref
+    assert n_frames < 88 * 100 * (recording.duration + 5)
+    assert scores.ratios["as_found/pedal/frame"].n_ref < 100 * 60
+
+
 def test_first_seconds_cuts_what_still_sounds():
-    cut = benchmark.first_seconds(PLAYED, 1.0)
+    cut = hearing.first_seconds(PLAYED, 1.0)
     assert [note.onset for note in cut.notes] == pytest.approx([0, 0.2, 0.4, 0.6, 0.8])
     assert max(note.offset for note in cut.notes) == 1.0
     assert cut.pedal == (PedalPress(onset=0.5, offset=1.0),)
-    assert benchmark.first_seconds(PLAYED, 100) == PLAYED
+    assert hearing.first_seconds(PLAYED, 100) == PLAYED
 
 
 def test_blocks_stop_at_a_sample():
     blocks = [np.arange(5), np.arange(5, 10), np.arange(10, 15)]
-    joined = np.concatenate(list(benchmark._first_samples(blocks, 7)))
+    joined = np.concatenate(list(hearing._first_samples(blocks, 7)))
     assert joined.tolist() == list(range(7))
 
 

@@ -12,7 +12,7 @@ from transcribe.features import FeatureConfig, mel_features
 from transcribe.model import ModelConfig, OnsetsAndFrames, paper_model
 from transcribe.rolls import N_ACTIVATIONS, Rolls
 
-SMALL = ModelConfig(conv_channels=6, width=8, n_blocks=1, lstm_size=8, pedal_size=4)
+SMALL = ModelConfig(conv_channels=6, width=8, n_blocks=1, lstm_size=8, context_size=4, pedal_size=4)
 
 
 def small_paper() -> ModelConfig:
@@ -53,7 +53,7 @@ def test_the_paper_network_has_the_paper_size():
 
 def test_the_packaged_size_is_small():
     network = OnsetsAndFrames(ModelConfig(), FeatureConfig())
-    assert sum(parameter.numel() for parameter in network.parameters()) < 0.5e6
+    assert sum(parameter.numel() for parameter in network.parameters()) < 0.6e6
 
 
 @pytest.mark.parametrize("architecture", ["harmonic", "paper"])
@@ -92,6 +92,47 @@ def test_very_short_windows(n_frames):
     assert network.activations(random_frames(network, n_frames)).shape[0] == n_frames
 
 
+def test_a_key_hears_its_harmonic_intervals_and_no_other_distant_key():
+    """Without context: what sounds an octave away matters, what sounds a tritone away not."""
+    config = dataclasses.replace(SMALL, context_size=0, harmonics=[[1.0], [1.0]], intervals=[12])
+    torch.manual_seed(0)
+    network = OnsetsAndFrames(config, FeatureConfig()).eval()
+    bins = network.features.bins_per_semitone
+
+    def onset_at_middle(sounding_key: int) -> torch.Tensor:
+        frames = torch.zeros(1, 8, network.features.n_channels, network.features.n_bins)
+        frames[..., sounding_key * bins + 1] = 1.0
+        with torch.no_grad():
+            return network(frames).onset[0, :, 44]
+
+    silence = onset_at_middle(0)
+    assert (onset_at_middle(44 + 12) - silence).abs().max() > 1e-4
+    assert torch.equal(onset_at_middle(44 + 18), silence)
+
+
+def test_context_lets_every_key_hear_the_whole_keyboard():
+    frames = torch.zeros(1, 8, FeatureConfig().n_channels, FeatureConfig().n_bins)
+    loud = frames.clone()
+    loud[..., 200:210] = 1.0
+    network = small_network()
+    with torch.no_grad():
+        assert not torch.equal(network(frames).onset[0, :, 5], network(loud).onset[0, :, 5])
+
+
+@pytest.mark.parametrize("n_frames", [7, 8])
+@pytest.mark.parametrize("stride", [1, 2, 3])
+def test_the_keys_are_followed_in_strides(stride, n_frames):
+    """Whatever the stride, every frame has its own say."""
+    config = dataclasses.replace(SMALL, lstm_stride=stride)
+    torch.manual_seed(0)
+    network = OnsetsAndFrames(config, FeatureConfig()).eval()
+    frames = torch.from_numpy(random_frames(network, n_frames))[None]
+    with torch.no_grad():
+        onset = network(frames).onset[0]
+    assert onset.shape == (n_frames, 88)
+    assert len(onset.unique(dim=0)) == n_frames
+
+
 def test_training_and_inference_do_not_disturb_each_other():
     """Weights changed after an inference are used by the next one."""
     network = small_network()
@@ -99,7 +140,7 @@ def test_training_and_inference_do_not_disturb_each_other():
     before = network.activations(frames)
     network.train()
     with torch.no_grad():
-        network.onset_head.linear.bias.add_(3.0)
+        network.network.head.linear.bias.add_(3.0)
     network.eval()
     assert np.all(Rolls.unstack(network.activations(frames)).onset > Rolls.unstack(before).onset)
 

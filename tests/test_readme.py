@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from eval.readme import README, current, with_results
+from eval.readme import README, REPORT, current, report, with_results
 
 
 def test_the_figures_are_those_of_the_records():
     text = README.read_text("utf-8")
     assert with_results(text, current()) == text, "run python -m eval.readme"
+
+
+def test_the_report_is_what_the_records_make():
+    assert report() == REPORT.read_text("utf-8"), "run python -m eval.readme"
 
 
 def test_a_readme_without_marks_is_refused():

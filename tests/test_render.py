@@ -311,6 +311,35 @@ def test_keys_and_pedal_knock_when_they_move(bank):
     assert moves(pedal) == [0.5, 2.0]
 
 
+def test_freed_strings_answer_what_is_played_and_no_others(bank):
+    """With the pedal down a short note leaves a halo at its own pitch; without, silence."""
+    struck = note(0.5, 60, 0.7)
+    pedalled = Performance([struck], [PedalPress(onset=0.1, offset=2.0)])
+    dry = render(pedalled, bank, RenderConfig(), duration=3.0)
+    wet = render(pedalled, bank, RenderConfig(resonance=0.5), duration=3.0)
+    halo = wet - dry
+    assert_allclose(halo[: round(0.49 * RATE)], 0, atol=1e-7)
+    assert 0.001 < rms(halo[RATE : 2 * RATE]) / rms(dry[RATE // 2 : RATE]) < 0.5
+    assert partial_hz(halo[RATE : 2 * RATE], near=frequency(60)) == pytest.approx(
+        frequency(60), rel=0.01
+    )
+    assert rms(halo[round(2.5 * RATE) :]) < 0.01 * rms(halo[RATE : 2 * RATE])
+    released = Performance([struck])
+    assert_array_equal(
+        render(released, bank, RenderConfig(resonance=0.5), duration=3.0),
+        render(released, bank, RenderConfig(), duration=3.0),
+    )
+
+
+def test_an_answer_is_as_loud_as_the_setting(bank):
+    pedalled = Performance([note(0.0, 60, 0.5)], [PedalPress(onset=0.0, offset=2.0)])
+    dry, one, two = (
+        render(pedalled, bank, RenderConfig(resonance=level), duration=2.0)
+        for level in (0.0, 0.2, 0.4)
+    )
+    assert_allclose(two - dry, 2 * (one - dry), atol=1e-6)
+
+
 def test_settings_out_of_range_are_refused():
     for setting in ({"release_bass": 0}, {"key_noise": 1.5}, {"velocity_exponent": -1}):
         with pytest.raises(ValueError, match=next(iter(setting))):

@@ -143,6 +143,22 @@ class TestLosses:
         assert terms["sounding"] == 0
         assert terms["onset"] > 0
 
+    def test_a_frame_beside_a_movement_of_the_pedal_counts_more(self):
+        pressed = Rolls.empty(40)
+        pressed.pedal[10:20] = 1
+        truth = as_logits(pressed)
+        costs = []
+        for frame in range(6, 15):
+            logits = certain(pressed)
+            logits.pedal[0, frame] = 0.0
+            terms = transcription_loss(
+                logits, truth, LossConfig(pedal_edge=5), pedal_mask=KNOWN, velocity_mask=KNOWN
+            )
+            costs.append(float(terms["pedal"]))
+        costs = np.array(costs) / costs[0]
+        assert costs[2:6] == pytest.approx(5, rel=0.1)  # frames 8, 9 | 10, 11
+        assert costs[[0, 1, 6, 7, 8]] == pytest.approx(1, rel=0.1)
+
     def test_unknown_velocities_teach_nothing(self):
         truth = as_logits(self.rolls)
         logits = certain(encode(random_piece(3), FeatureConfig().grid, 300))
@@ -238,6 +254,19 @@ class TestWindows:
         assert level[sounding].min() > 0.3
         assert len(list((tmp_path / "cache").iterdir())) == 1
 
+    def test_nobody_plays_in_some_windows(self, pieces, tmp_path):
+        config = settings(pieces, tmp_path, "data.empty_probability=1")
+        config.data.n_synthetic_noises = 3
+        windows = TrainingWindows(config.data, config.augment, config.features, seed=0)
+        shape = windows[0]["frames"].shape
+        loudest = []
+        for index in range(8):
+            window = windows[index]
+            assert window["frames"].shape == shape
+            assert not window["targets"].any()
+            loudest.append(float(window["frames"].max()))
+        assert max(loudest) > 0.5
+
     def test_pedal_extension_is_a_setting(self, pieces, tmp_path):
         def frames_on(extended: str) -> float:
             config = settings(pieces, tmp_path, f"data.pedal_extended={extended}")
@@ -247,6 +276,12 @@ class TestWindows:
             )
 
         assert frames_on("true") > 1.2 * frames_on("false")
+
+    def test_velocities_that_no_player_made_are_not_learnt(self, pieces, tmp_path):
+        config = settings(pieces, tmp_path, "data.sources.pieces.velocities=false")
+        window = TrainingWindows(config.data, config.augment, config.features, seed=0)[0]
+        assert window["velocity_known"] == 0
+        assert window["pedal_known"] == 1
 
     def test_an_excerpt_holds_what_sounds_in_it(self):
         piece = random_piece(4)

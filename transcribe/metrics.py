@@ -201,6 +201,14 @@ def note_f1(ref: Performance, est: Performance, *, aligned: bool = False) -> flo
     return _f1(ref, est, aligned=aligned, offset_ratio=OFFSET_RATIO)
 
 
+def frame_f1(ref: Performance, est: Performance, *, frame_hop: float = FRAME_HOP) -> float:
+    """F1 of which pitches sound, looked at every ``frame_hop`` seconds, as found.
+
+    For pedal-extended offsets give it ``sustained(ref)`` and ``sustained(est)``.
+    """
+    return _frame_ratio(_key_events(ref), _key_events(est), frame_hop).f1
+
+
 def onset_deviation(ref: Performance, est: Performance) -> float:
     """Seconds by which the estimated onsets are late, in the median; 0 if none match.
 
@@ -210,6 +218,21 @@ def onset_deviation(ref: Performance, est: Performance) -> float:
     """
     deviations = _onset_deviations(_key_events(ref), _key_events(est))
     return float(np.median(deviations)) if len(deviations) else 0.0
+
+
+class Matching(NamedTuple):
+    """Which heard note is which played note."""
+
+    pairs: IntArray
+    """Numbers of (ref, est) notes, shape (n, 2), in the order of the first."""
+    deviation: float
+    """Seconds that the estimate was late in the median, and that were taken off."""
+
+
+def match_aligned(ref: Performance, est: Performance) -> Matching:
+    """Pair notes of one pitch within 50 ms, the median onset deviation taken off."""
+    deviation = onset_deviation(ref, est)
+    return Matching(_match(_key_events(ref), _key_events(est).moved(-deviation)), deviation)
 
 
 def false_notes_per_minute(est: Performance, duration: float) -> float:

@@ -29,6 +29,10 @@ from transcribe.midi import read_midi
 from transcribe.notes import HIGHEST_PITCH, LOWEST_PITCH, N_PITCHES, Performance, sustained
 
 _RELEASE_TIME_CONSTANTS = 8.0
+_RESONANCE_DURATION = 2.0
+_RESONANCE_DAMPED = 0.08
+_PEDAL_TRAVEL = 0.03
+_FFT_STEP = 4096
 _KEY_DETUNE, _NOTE_LEVEL, _KEY_NOISE, _PEDAL_NOISE = range(4)
 
 
@@ -59,6 +63,9 @@ class RenderConfig:
     """Thump of a released key relative to a loud note: 0 none, 0.02 audible, at most 1."""
     pedal_noise: float = 0.0
     """Thump of the pedal going down and up; as `key_noise`."""
+    resonance: float = 0.0
+    """How loudly the strings that the pedal frees answer to what is played: 0 not at all,
+    0.1 as in a grand; gain at the frequency to which they answer most."""
     seed: int = 0
     """Chooses what is random above; the same seed gives the same rendering."""
 
@@ -66,7 +73,7 @@ class RenderConfig:
         for name in ("release_bass", "release_treble", "restrike_fade"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} is a time above 0 s; found {getattr(self, name)}")
-        for name in ("velocity_exponent", "key_detune_cents", "note_level_db"):
+        for name in ("velocity_exponent", "key_detune_cents", "note_level_db", "resonance"):
             if not getattr(self, name) >= 0:
                 raise ValueError(f"{name} may not be negative; found {getattr(self, name)}")
         for name in ("key_noise", "pedal_noise"):
@@ -260,6 +267,37 @@ def _thumps(sample_rate: int) -> tuple[Samples, ...]:
     return tuple(knocks)
 
 
+@lru_cache(maxsize=4)
+def _answering_strings(sample_rate: int) -> Samples:
+    """What all undamped strings answer to a click: their partials, dying away.
+
+    Scaled to a gain of 1 at the frequency of the loudest answer.
+    """
+    rng = np.random.default_rng(0)
+    n_samples = round(_RESONANCE_DURATION * sample_rate)
+    time = np.arange(n_samples) / sample_rate
+    partial = np.arange(1, 9)
+    response = np.zeros(n_samples)
+    for pitch in range(LOWEST_PITCH, HIGHEST_PITCH + 1):
+        lowest = 440 * 2 ** ((pitch - 69) / 12)
+        inharmonicity = 1e-4 * 2 ** (abs(pitch - 45) / 12)
+        frequency = lowest * partial * np.sqrt(1 + inharmonicity * partial**2)
+        frequency = frequency[frequency < 0.45 * sample_rate]
+        # Falls by 60 dB in 12 s in the bass and 1 s in the treble; higher partials sooner.
+        decay = math.log(1000) / (12 * 2 ** (-(pitch - LOWEST_PITCH) / 24))
+        for index, hertz in enumerate(frequency.tolist()):
+            amplitude = rng.uniform(0.3, 1) / (index + 1)
+            phase = rng.uniform(0, 2 * np.pi)
+            response += (
+                amplitude
+                * np.sin(2 * np.pi * hertz * time + phase)
+                * np.exp(-decay * (1 + 0.3 * index) * time)
+            )
+    response *= np.minimum(1, time / 0.01) * np.minimum(1, (_RESONANCE_DURATION - time) / 0.3)
+    response /= np.max(np.abs(np.fft.rfft(response)))
+    return response.astype(np.float32)
+
+
 class _Player:
     """One performance on one instrument; plays any part, and parts equal the whole."""
 
@@ -314,9 +352,46 @@ class _Player:
 
     def play(self, first: int, n_samples: int) -> Samples:
         """Samples ``first`` to ``first + n_samples`` of the rendering."""
+        if n_samples == 0 or not (self.config.resonance and len(self.table.pedal_onset)):
+            out = self._strings(first, n_samples)
+        else:
+            # What strings answer now depends on what was played before.
+            before = min(first, len(_answering_strings(self.bank.sample_rate)) + 1)
+            struck = self._strings(first - before, before + n_samples)
+            out = struck[before:] + self._resonance(struck, first - before)[before:]
+        self._add_thumps(out, first)
+        return out
+
+    def _resonance(self, struck: Samples, first: int) -> Samples:
+        """What the strings that the pedal has freed answer to ``struck``."""
+        rate, table = self.bank.sample_rate, self.table
+        response = _answering_strings(rate)
+        n_damped = round(4 * _RESONANCE_DAMPED * rate)
+        damping = np.exp(-np.arange(n_damped) / (_RESONANCE_DAMPED * rate)).astype(np.float32)
+        n_travel = round(_PEDAL_TRAVEL * rate)
+        out = np.zeros_like(struck)
+        for onset, offset in zip(
+            table.pedal_onset.tolist(), table.pedal_offset.tolist(), strict=True
+        ):
+            begin = round(onset * rate) - first
+            end = min(round(offset * rate) - first, len(struck))
+            low, high = max(begin, 0), end
+            if high <= low:
+                continue
+            position = np.arange(low - begin, min(high - begin, n_travel), dtype=np.float32)
+            heard = struck[low:high].copy()
+            heard[: len(position)] *= position / n_travel
+            stop = min(end + n_damped, len(struck))
+            n_fft = -(-(len(heard) + len(response)) // _FFT_STEP) * _FFT_STEP
+            spectrum = np.fft.rfft(heard, n_fft) * np.fft.rfft(response, n_fft)
+            answer = np.fft.irfft(spectrum, n_fft)[: stop - low].astype(np.float32)
+            answer[end - low :] *= damping[: max(0, stop - end)]
+            out[low:stop] += answer
+        return out * np.float32(self.config.resonance)
+
+    def _strings(self, first: int, n_samples: int) -> Samples:
+        """What is struck, and nothing else."""
         out = np.zeros(n_samples, np.float32)
-        if n_samples == 0:
-            return out
         table, rate = self.table, self.bank.sample_rate
         earliest, latest = first / rate - LONGEST_VOICE - 0.1, (first + n_samples) / rate + 0.1
         begin, stop = np.searchsorted(table.onset, (earliest, latest))
@@ -351,7 +426,6 @@ class _Player:
                 if since < high:
                     part[since - low :] *= curve[since - at : high - at]
             out[origin + low - first : origin + high - first] += part
-        self._add_thumps(out, first)
         return out
 
     def _add_thumps(self, out: Samples, first: int) -> None:

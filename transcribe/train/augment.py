@@ -10,7 +10,7 @@ costs one transform there and one back, however much is done to it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 from pathlib import Path
@@ -30,6 +30,10 @@ AUDIO_SUFFIXES = frozenset({".wav", ".flac", ".ogg", ".opus", ".mp3", ".m4a", ".
 _NOISE_SECONDS = 40
 _QUIET_RMS = 0.01
 """A segment below this rms (-40 dB) gets the noise of one at it, so that rests have some."""
+_SILENCE_SHARE, _HISS_SHARE = 0.1, 0.25
+"""Of the segments without music, how many are silent; the first so many are no recording."""
+_NOISE_LEVEL_DB = (-40.0, -6.0)
+"""Rms of a segment without music, relative to full scale."""
 _FILTER_MARGIN = 0.15
 """Seconds of zeros after a segment, so that a filter can't carry its end to its start."""
 _LEVEL_BLOCK = 80
@@ -78,7 +82,7 @@ class AugmentConfig:
     saturation_drive_db: Range = (0.0, 12.0)
     """How far the peak is driven into a soft clip."""
     level: float = 1.0
-    level_db: Range = (-24.0, 3.0)
+    level_db: Range = (-15.0, 9.0)
     quantisation: float = 0.05
     quantisation_bits: tuple[int, int] = (8, 12)
     """Bits of a recorder that the segment's peak just fills."""
@@ -168,6 +172,16 @@ class Augmenter:
         if rng.random() < config.offset:
             samples = samples + np.float32(rng.uniform(*config.offset_level))
         return np.clip(samples, -1, 1, out=samples)
+
+    def noise(self, n_samples: int, rng: np.random.Generator) -> Samples:
+        """A segment in which nobody plays: hiss, a recorded noise, or (rarely) silence."""
+        drawn = rng.random()
+        if drawn < _SILENCE_SHARE:
+            return np.zeros(n_samples, np.float32)
+        noises = self.noises if self.noises and drawn > _HISS_SHARE else self._coloured
+        samples = _excerpt(noises[int(rng.integers(len(noises)))], n_samples, rng)
+        level = 10 ** (rng.uniform(*_NOISE_LEVEL_DB) / 20)
+        return samples * np.float32(level / max(_rms(samples), 1e-6))
 
     def _filter(self, samples: Samples, rng: np.random.Generator) -> Samples:
         """Room, equaliser and band limits in one product of spectra."""
@@ -331,18 +345,34 @@ def load_impulse_responses(folder: Path, sample_rate: int = 16000) -> tuple[Samp
     return _read_folder(Path(folder), sample_rate, "impulse responses")
 
 
-def load_noises(folder: Path, sample_rate: int = 16000) -> tuple[Samples, ...]:
-    """Read every recording of a folder as noise, sorted by name."""
-    return _read_folder(Path(folder), sample_rate, "recordings of noise")
+def load_noises(
+    folder: Path, sample_rate: int = 16000, *, left_out: Collection[str] = ()
+) -> tuple[Samples, ...]:
+    """Read every recording of a folder as noise, sorted by name.
+
+    Parameters
+    ----------
+    folder : Path
+    sample_rate : int
+        In Hz, of what is returned.
+    left_out : collection of str
+        Names, without suffix, of recordings to leave alone.
+    """
+    return _read_folder(Path(folder), sample_rate, "recordings of noise", left_out)
 
 
-def _read_folder(folder: Path, sample_rate: int, what: str) -> tuple[Samples, ...]:
+def _read_folder(
+    folder: Path, sample_rate: int, what: str, left_out: Collection[str] = ()
+) -> tuple[Samples, ...]:
     if not folder.is_dir():
         raise DatasetError(f"{folder}: expected a folder of {what}; found none")
     paths = sorted(p for p in folder.iterdir() if p.suffix.lower() in AUDIO_SUFFIXES)
     if not paths:
         raise DatasetError(f"{folder}: expected {what}; found no audio file")
-    return tuple(read_audio(path, sample_rate) for path in paths)
+    unknown = set(left_out) - {path.stem for path in paths}
+    if unknown:
+        raise DatasetError(f"{folder}: expected {what} named {sorted(unknown)}; found none")
+    return tuple(read_audio(path, sample_rate) for path in paths if path.stem not in left_out)
 
 
 def _from_direct_sound(response: Samples) -> Samples:

@@ -16,12 +16,14 @@ from transcribe.windows import WindowConfig
 
 @dataclass
 class OptimizerConfig:
-    """AdamW; the rate warms up, stays, and falls to nothing at the very end.
+    """AdamW, or Muon with AdamW; the rate warms up, stays, and falls to nothing at the very end.
 
     Because it stays, a run can be stopped, and `TrainerConfig.max_steps` raised, with
     nothing lost: only the fall has to be run again.
     """
 
+    muon: bool = False
+    """`muon.MuonAdamW` instead of AdamW alone."""
     learning_rate: float = 2e-3
     weight_decay: float = 1e-2
     warmup_steps: int = 200

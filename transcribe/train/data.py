@@ -9,6 +9,7 @@ hundreds of hours thus needs the memory of its notes alone.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -41,6 +42,11 @@ from transcribe.train.augment import (
     load_impulse_responses,
     load_noises,
 )
+from transcribe.train.noises import applause_like, speech_like
+
+_SYNTHETIC_NOISE_SECONDS = 10.0
+_VALIDATION_RENDER = RenderConfig(key_noise=0.003, pedal_noise=0.005, resonance=0.2)
+"""The middle of what `RenderVariety` draws, or a little less."""
 
 
 @dataclass
@@ -54,19 +60,23 @@ class SourceConfig:
     """Share of the windows drawn from this source, relative to the others."""
     audio: bool = True
     """Use recordings where there are any; if false, render everything."""
+    velocities: bool = True
+    """Learn velocities; false where no player's touch made them."""
 
 
 @dataclass
 class RenderVariety:
     """Ranges from which each rendered window draws how the instrument answers."""
 
-    velocity_exponent: list[float] = field(default_factory=lambda: [1.4, 3.4])
+    velocity_exponent: list[float] = field(default_factory=lambda: [1.7, 3.5])
     release_factor: list[float] = field(default_factory=lambda: [0.5, 2.0])
     """Multiplies both release times."""
-    note_level_db: float = 1.5
+    note_level_db: float = 1.0
     key_noise: float = 0.01
     """Upper end; the lower is 0."""
     pedal_noise: float = 0.02
+    """Upper end; the lower is 0."""
+    resonance: float = 0.4
     """Upper end; the lower is 0."""
 
 
@@ -96,8 +106,12 @@ class DataConfig:
     n_workers: int = 1
     detune_cents: float = 40.0
     """Whole windows are detuned by up to this much either way."""
-    empty_probability: float = 0.02
-    """Windows without any note."""
+    empty_probability: float = 0.05
+    """Windows in which nobody plays: silence, or noise alone."""
+    noises_left_out: list[str] = field(default_factory=list)
+    """Files of ``noises``, without suffix, that training never hears."""
+    n_synthetic_noises: int = 40
+    """How many passages of speech and applause are synthesised beside ``noises``."""
     variety: RenderVariety = field(default_factory=RenderVariety)
     validation_windows: int = 12
     validation_seconds: float = 30.0
@@ -119,6 +133,7 @@ class Library:
     def __init__(self, config: SourceConfig) -> None:
         recordings = load_dataset(Path(config.index), split=config.split)
         self.recordings = [r if config.audio else replace(r, audio_path=None) for r in recordings]
+        self.velocities = config.velocities
         durations = np.array([recording.duration for recording in self.recordings])
         self.share = durations / durations.sum()
         self.table = lru_cache(maxsize=None)(self._table)
@@ -184,7 +199,7 @@ class TrainingWindows(Dataset[dict[str, Tensor]]):
         self.augmenter = Augmenter(
             augment,
             load_impulse_responses(Path(config.rooms)) if config.rooms else [],
-            load_noises(Path(config.noises)) if config.noises else [],
+            _noises(config, features.sample_rate),
         )
 
     def __len__(self) -> int:
@@ -192,11 +207,21 @@ class TrainingWindows(Dataset[dict[str, Tensor]]):
 
     def __getitem__(self, index: int) -> dict[str, Tensor]:
         rng = np.random.default_rng([self.seed, index])
-        library = self.libraries[rng.choice(len(self.libraries), p=self.share)]
-        piece = int(rng.choice(len(library.recordings), p=library.share))
-        window = self._draw(library, piece, rng)
+        if rng.uniform() < self.config.empty_probability:
+            window = self._empty(rng)
+        else:
+            library = self.libraries[rng.choice(len(self.libraries), p=self.share)]
+            piece = int(rng.choice(len(library.recordings), p=library.share))
+            window = self._draw(library, piece, rng)
         samples = self.augmenter(window.samples, rng)
         return self._example(samples, window)
+
+    def _empty(self, rng: np.random.Generator) -> _Window:
+        """A window in which nobody plays."""
+        margin = self.features.config.margin
+        n_samples = self.config.window_frames * self.features.config.hop_length + 2 * margin
+        noise = self.augmenter.noise(n_samples, rng)
+        return _Window(noise, Performance(), 0, pedal_known=True, velocity_known=True)
 
     def _draw(self, library: Library, piece: int, rng: np.random.Generator) -> _Window:
         """A window of one recording, in tune or not, before augmentation."""
@@ -214,13 +239,8 @@ class TrainingWindows(Dataset[dict[str, Tensor]]):
         missing = max(0, -first)
         start = (first + missing) / grid.sample_rate / stretch
         duration = (n_samples - missing) / grid.sample_rate / stretch
-        if rng.uniform() < config.empty_probability:
-            table = NoteTable.of(Performance())
-            audio_path = None
-        else:
-            audio_path = recording.audio_path
-        if audio_path is not None:
-            heard = self._recorded(audio_path, start, duration)
+        if recording.audio_path is not None:
+            heard = self._recorded(recording.audio_path, start, duration)
         else:
             heard = self._rendered(table, start, duration, rng)
         heard = detune(heard, cents)[0][: n_samples - missing]
@@ -231,7 +251,7 @@ class TrainingWindows(Dataset[dict[str, Tensor]]):
             excerpt(table, start, stop, stretch),
             start_frame,
             pedal_known=has_pedal(recording),
-            velocity_known=has_velocity(recording),
+            velocity_known=library.velocities and has_velocity(recording),
         )
 
     def _recorded(self, path: Path, start: float, duration: float) -> NDArray[np.float32]:
@@ -258,6 +278,7 @@ class TrainingWindows(Dataset[dict[str, Tensor]]):
             note_level_db=variety.note_level_db,
             key_noise=float(rng.uniform(0, variety.key_noise)),
             pedal_noise=float(rng.uniform(0, variety.pedal_noise)),
+            resonance=float(rng.uniform(0, variety.resonance)),
         )
         if bank.sample_rate != self.features.config.sample_rate:
             raise ValueError(
@@ -280,6 +301,26 @@ class TrainingWindows(Dataset[dict[str, Tensor]]):
             "pedal_known": torch.tensor(float(window.pedal_known)),
             "velocity_known": torch.tensor(float(window.velocity_known)),
         }
+
+
+def _noises(config: DataConfig, sample_rate: int) -> list[NDArray[np.float32]]:
+    """Recorded noises that are not left out, and synthesised ones."""
+    noises = list(_synthetic_noises(config.n_synthetic_noises, sample_rate))
+    if config.noises:
+        left_out = frozenset(config.noises_left_out)
+        noises += load_noises(Path(config.noises), sample_rate, left_out=left_out)
+    return noises
+
+
+@lru_cache(maxsize=1)
+def _synthetic_noises(n_noises: int, sample_rate: int) -> tuple[NDArray[np.float32], ...]:
+    """Two voices for every applause; the same in every run."""
+    rng = np.random.default_rng(20180923)
+    makers = itertools.cycle((speech_like, speech_like, applause_like))
+    return tuple(
+        make(rng, _SYNTHETIC_NOISE_SECONDS, sample_rate)
+        for make in itertools.islice(makers, n_noises)
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -353,7 +394,9 @@ class ValidationPieces(Dataset[ValidationPiece]):
         else:
             name = config.validation_instruments[index % len(config.validation_instruments)]
             bank = _bank(str(Path(config.instruments) / name))
-            samples = render(table, bank, start=start, duration=duration, rng=rng)
+            samples = render(
+                table, bank, _VALIDATION_RENDER, start=start, duration=duration, rng=rng
+            )
         return ValidationPiece(
             name=recording.title,
             samples=samples,

@@ -25,6 +25,7 @@ from transcribe.rolls import PITCH_PLANES, Rolls
 from transcribe.train.config import TrainConfig
 from transcribe.train.data import Library, TrainingWindows, ValidationPiece, ValidationPieces
 from transcribe.train.losses import total, transcription_loss
+from transcribe.train.muon import MuonAdamW
 from transcribe.windows import apply_in_windows
 
 
@@ -127,19 +128,22 @@ class LitTranscriber(pl.LightningModule):
         )
 
     def configure_optimizers(self) -> Any:
-        """AdamW with a rate that warms up, stays, and falls."""
+        """The optimizer, with a rate that warms up, stays, and falls."""
         settings = self.config.optimizer
-        optimizer = torch.optim.AdamW(
-            self.model.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
-        )
+        rate, decay = settings.learning_rate, settings.weight_decay
+        optimizer: torch.optim.Optimizer
+        if settings.muon:
+            optimizer = MuonAdamW(self.model, lr=rate, weight_decay=decay)
+        else:
+            optimizer = torch.optim.AdamW(self.model.parameters(), lr=rate, weight_decay=decay)
         max_steps = self.config.trainer.max_steps
 
-        def rate(step: int) -> float:
+        def factor(step: int) -> float:
             warm = min(1.0, (step + 1) / max(1, settings.warmup_steps))
             left = (max_steps - step) / max(1, settings.decay_steps)
             return min(warm, max(0.0, min(1.0, left)))
 
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, rate)
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
         return {
             "optimizer": optimizer,
             "lr_scheduler": {"scheduler": schedule, "interval": "step"},
