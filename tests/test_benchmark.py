@@ -1,10 +1,10 @@
 import argparse
-import csv
 import json
 import sys
 
 import numpy as np
 import pytest
+from data_sets import write_data_set
 
 from eval import benchmark, hearing
 from eval.record import command, provenance, rounded, write_record
@@ -12,10 +12,9 @@ from eval.speed import FILE_SAMPLE_RATE, run_and_watch, speed_table, write_repea
 from eval.tables import metrics_table, noise_table
 from transcribe.audio import read_audio, write_wav
 from transcribe.datasets import load_dataset
-from transcribe.datasets.index import COLUMNS
 from transcribe.errors import TranscribeError
 from transcribe.metrics import Ratio, Scores, score
-from transcribe.midi import read_midi, write_midi
+from transcribe.midi import read_midi
 from transcribe.notes import Note, PedalPress, Performance, sustained
 from transcribe.summary import aggregate
 from transcribe.transcriber import Transcription
@@ -29,21 +28,8 @@ PLAYED = Performance(
 @pytest.fixture
 def data(tmp_path):
     """A data set of two recordings with sound and one to be rendered."""
-    folder = tmp_path / "waltzes"
-    folder.mkdir()
-    rows = []
-    for name in "abc":
-        write_midi(PLAYED, folder / f"{name}.mid")
-        audio = "" if name == "c" else f"{name}.wav"
-        if audio:
-            write_wav(folder / audio, np.zeros(8000 * 3, np.float32), 8000)
-        values = ["Anna Bon", f"Waltz {name}", "test", "2018", f"{name}.mid", audio, "3.0"]
-        rows.append(dict(zip(COLUMNS, values, strict=True)))
-    with (folder / "index.csv").open("w", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS)
-        writer.writeheader()
-        writer.writerows(rows)
-    return folder
+    played = dict.fromkeys("abc", PLAYED)
+    return write_data_set(tmp_path / "waltzes", played, seconds=3, without_audio=frozenset("c"))
 
 
 class StandIn(hearing.Ear):

@@ -1,9 +1,9 @@
-import csv
 import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from data_sets import write_data_set
 from hypothesis import given
 from hypothesis.strategies import booleans, floats, integers, lists, tuples
 
@@ -15,10 +15,7 @@ from eval.calibration import (
     expected_calibration_error,
     reliability,
 )
-from transcribe.audio import write_wav
-from transcribe.datasets.index import COLUMNS
 from transcribe.metrics import match_aligned
-from transcribe.midi import write_midi
 from transcribe.notes import Note, Performance, sustained
 from transcribe.transcriber import Transcription
 
@@ -30,19 +27,7 @@ PLAYED = Performance(
 @pytest.fixture
 def data(tmp_path):
     """A data set of two recordings with sound."""
-    folder = tmp_path / "waltzes"
-    folder.mkdir()
-    rows = []
-    for name in "ab":
-        write_midi(PLAYED, folder / f"{name}.mid")
-        write_wav(folder / f"{name}.wav", np.zeros(8000 * 3, np.float32), 8000)
-        values = ["Anna Bon", f"Waltz {name}", "test", "2018", f"{name}.mid", f"{name}.wav", "3.0"]
-        rows.append(dict(zip(COLUMNS, values, strict=True)))
-    with (folder / "index.csv").open("w", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS)
-        writer.writeheader()
-        writer.writerows(rows)
-    return folder
+    return write_data_set(tmp_path / "waltzes", dict.fromkeys("ab", PLAYED), seconds=3)
 
 
 class StandIn(hearing.Ear):

@@ -1,19 +1,17 @@
 import copy
-import csv
 import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from data_sets import write_data_set
 
 from eval import damage, hearing
 from eval.complaints import Count, find_damage
 from eval.damage import comparison_table
 from transcribe.audio import probe, write_wav
 from transcribe.datasets import load_dataset
-from transcribe.datasets.index import COLUMNS
 from transcribe.errors import TranscribeError
-from transcribe.midi import write_midi
 from transcribe.notes import Note, PedalPress, Performance, sustained
 from transcribe.train.augment import scale_performance
 from transcribe.transcriber import Transcription
@@ -161,19 +159,7 @@ PLAYED = Performance(SCALE)
 @pytest.fixture
 def data(tmp_path):
     """A data set of two recordings with sound."""
-    folder = tmp_path / "waltzes"
-    folder.mkdir()
-    rows = []
-    for name in "ab":
-        write_midi(PLAYED, folder / f"{name}.mid")
-        write_wav(folder / f"{name}.wav", np.zeros(8000 * 13, np.float32), 8000)
-        values = ["Anna Bon", f"Waltz {name}", "test", "2018", f"{name}.mid", f"{name}.wav", "13.0"]
-        rows.append(dict(zip(COLUMNS, values, strict=True)))
-    with (folder / "index.csv").open("w", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS)
-        writer.writeheader()
-        writer.writerows(rows)
-    return folder
+    return write_data_set(tmp_path / "waltzes", dict.fromkeys("ab", PLAYED), seconds=13)
 
 
 class StandIn(hearing.Ear):

@@ -1,14 +1,13 @@
-import csv
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from data_sets import write_data_set
 from PIL import Image
 
 from eval import hearing, pianorolls
 from eval.pianorolls import Rolled, best_median_worst, draw, parts
 from transcribe.audio import write_wav
-from transcribe.datasets.index import COLUMNS
 from transcribe.midi import write_midi
 from transcribe.notes import Note, PedalPress, Performance, sustained
 from transcribe.transcriber import Transcription
@@ -99,21 +98,11 @@ def test_recordings_without_notes_can_be_drawn(tmp_path):
 @pytest.fixture
 def data(tmp_path):
     """A data set of three recordings with sound, and what was heard of them as MIDI."""
-    folder, heard = tmp_path / "waltzes", tmp_path / "heard"
-    folder.mkdir()
+    heard = tmp_path / "heard"
     heard.mkdir()
-    rows = []
     for index, name in enumerate("abc"):
-        write_midi(PLAYED, folder / f"{name}.mid")
         write_midi(Performance(PLAYED.notes[3 * index :]), heard / f"{name}.mid")
-        write_wav(folder / f"{name}.wav", np.zeros(8000 * 3, np.float32), 8000)
-        values = ["Anna Bon", f"Waltz {name}", "test", "2018", f"{name}.mid", f"{name}.wav", "3.0"]
-        rows.append(dict(zip(COLUMNS, values, strict=True)))
-    with (folder / "index.csv").open("w", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS)
-        writer.writeheader()
-        writer.writerows(rows)
-    return folder
+    return write_data_set(tmp_path / "waltzes", dict.fromkeys("abc", PLAYED), seconds=3)
 
 
 class StandIn(hearing.Ear):
