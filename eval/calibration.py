@@ -30,6 +30,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from eval.figures import new_figure
 from eval.hearing import (
     Hear,
     as_heard,
@@ -266,15 +267,9 @@ def plot(record: dict[str, Any], path: Path) -> None:
     TranscribeError
         matplotlib is not installed.
     """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise TranscribeError(
-            "--plot draws with matplotlib, and there is none; pip install transcribe[eval]"
-        ) from error
     filled = [each for each in record["bins"] if each["right"] is not None]
     summary = record["summary"]
-    figure = Figure(figsize=(5, 6), layout="constrained")
+    figure = new_figure(5, 6)
     curve, counts = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
     curve.plot([0, 1], [0, 1], color="0.6", linestyle="--", label="perfect")
     curve.plot(

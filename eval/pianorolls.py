@@ -31,6 +31,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from eval.figures import new_figure
 from eval.hearing import (
     Hear,
     as_heard,
@@ -195,14 +196,8 @@ def draw(
     TranscribeError
         matplotlib is not installed.
     """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise TranscribeError(
-            "piano rolls are drawn with matplotlib, and there is none; pip install transcribe[eval]"
-        ) from error
     width, height = PANEL_INCHES
-    figure = Figure(figsize=(width, height * len(chosen) + 0.8), layout="constrained")
+    figure = new_figure(width, height * len(chosen) + 0.8)
     grid = figure.subplots(2 * len(chosen), 1, squeeze=False, height_ratios=[12, 1] * len(chosen))[
         :, 0
     ]
