@@ -116,7 +116,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def row_config(overrides: Sequence[str]) -> TrainConfig:
     """Settings of a row."""
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        settings = compose("train", overrides=["experiment=default", *overrides])
+        settings = compose("train", overrides=["experiment=rendered", *overrides])
     config = OmegaConf.to_object(settings)
     assert isinstance(config, TrainConfig)
     return config

@@ -30,7 +30,6 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from eval.figures import new_figure
 from eval.hearing import (
     Hear,
     as_heard,
@@ -44,7 +43,8 @@ from eval.hearing import (
 from eval.record import data_name, rounded, write_record
 from transcribe.datasets import Recording, reference_performance
 from transcribe.errors import DatasetError, TranscribeError
-from transcribe.metrics import match_aligned
+from transcribe.figures import new_figure
+from transcribe.matching import match_aligned
 
 N_BINS = 10
 N_RESAMPLES = 10_000

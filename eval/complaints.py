@@ -36,13 +36,14 @@ Labels that go on after the end of the audio are cut there.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from transcribe.metrics import ONSET_TOLERANCE, match_aligned
+from transcribe.matching import match_aligned
+from transcribe.mistakes import NEARLY, REPEAT
 from transcribe.notes import Performance, sustained
+from transcribe.sounding import NoteTable, Sounding, since_last_stroke
 
 LABELS = {
     "missed": "any note missed",
@@ -63,9 +64,6 @@ LABELS = {
 }
 LONGER, LONGER_SHARE = 0.1, 0.2
 """Seconds, and share of the duration, by which a note is too long or short."""
-NEARLY = 0.1
-"""Seconds within which an extra note is a missed note that is late or early."""
-REPEAT = 0.25
 GHOST_INTERVALS = (12, 19, 24, -12)
 """Semitones of a ghost above the note whose partials it is made of."""
 CHORD, SOFTER = 0.05, 15
@@ -87,32 +85,6 @@ class Count:
 
     def __add__(self, other: Count) -> Count:
         return Count(self.n_damaged + other.n_damaged, self.n_notes + other.n_notes)
-
-
-class _Table(NamedTuple):
-    """Notes as columns; every array has shape (n_notes,)."""
-
-    onset: NDArray[np.float64]
-    release: NDArray[np.float64]
-    sound_end: NDArray[np.float64]
-    pitch: NDArray[np.int64]
-    velocity: NDArray[np.int64]
-
-    @classmethod
-    def of(cls, performance: Performance, long: Performance, shift: float = 0.0) -> _Table:
-        rows = performance.notes
-        if len(rows) != len(long.notes):
-            raise ValueError(
-                f"expected as many notes with key releases as with ends of sound; found "
-                f"{len(rows)} and {len(long.notes)}"
-            )
-        return cls(
-            np.array([note.onset for note in rows], float) + shift,
-            np.array([note.offset for note in rows], float) + shift,
-            np.array([note.offset for note in long.notes], float) + shift,
-            np.array([note.pitch for note in rows], np.int64),
-            np.array([note.velocity for note in rows], np.int64),
-        )
 
 
 def find_damage(
@@ -142,8 +114,8 @@ def find_damage(
     """
     pairs, deviation = match_aligned(ref, est)
     est_long = sustained(est) if est_sustained is None else est_sustained
-    played = _Table.of(ref, sustained(ref) if ref_has_pedal else ref)
-    heard = _Table.of(est, est_long, -deviation)
+    played = NoteTable.of(ref, sustained(ref) if ref_has_pedal else ref)
+    heard = NoteTable.of(est, est_long, -deviation)
     missed = np.ones(len(played.onset), bool)
     extra = np.ones(len(heard.onset), bool)
     missed[pairs[:, 0]], extra[pairs[:, 1]] = False, False
@@ -168,10 +140,13 @@ def find_damage(
     counts |= _too_long("key", late, (played.release - played.onset)[pairs[:, 0]])
 
     invented = extra & ~_close(heard, played, missed, NEARLY)
-    counts["repeated_missed"] = of(_repeated(played))
+    counts["repeated_missed"] = of(since_last_stroke(played, played) <= REPEAT)
     doubled = invented & _close(heard, heard, ~extra, REPEAT)
     counts["doubled"] = Count(int(doubled.sum()), n_ref)
-    counts["octave_ghosts"] = Count(int((invented & _above_sound(heard, played)).sum()), n_ref)
+    sounds = Sounding(played.onset, played.sound_end, played.pitch)
+    ghosts = sounds.at_intervals(heard.onset, heard.pitch, [-each for each in GHOST_INTERVALS])
+    ghosts &= invented & ~sounds.at(heard.onset, heard.pitch)
+    counts["octave_ghosts"] = Count(int(ghosts.sum()), n_ref)
     if ref_has_velocity:
         counts["soft_inner_missed"] = of(_soft_inner(played))
     counts["very_short_missed"] = of(played.release - played.onset < HELD_BRIEFLY)
@@ -196,7 +171,7 @@ def _too_long(
 
 
 def _close(
-    notes: _Table, others: _Table, chosen: NDArray[np.bool_], seconds: float
+    notes: NoteTable, others: NoteTable, chosen: NDArray[np.bool_], seconds: float
 ) -> NDArray[np.bool_]:
     """Which notes have a chosen one of the others, of their pitch, within some seconds."""
     found = np.zeros(len(notes.onset), bool)
@@ -208,26 +183,7 @@ def _close(
     return found
 
 
-def _repeated(notes: _Table) -> NDArray[np.bool_]:
-    """Which notes' keys were struck shortly before as well."""
-    found = np.zeros(len(notes.onset), bool)
-    for pitch in np.unique(notes.pitch):
-        rows = np.flatnonzero(notes.pitch == pitch)
-        found[rows[1:]] = np.diff(notes.onset[rows]) <= REPEAT
-    return found
-
-
-def _above_sound(heard: _Table, played: _Table) -> NDArray[np.bool_]:
-    """Which notes begin an octave or so from one that sounds, where they don't themselves."""
-    found = np.zeros(len(heard.onset), bool)
-    for row, (onset, pitch) in enumerate(zip(heard.onset, heard.pitch, strict=True)):
-        sounds = (played.onset - ONSET_TOLERANCE <= onset) & (onset < played.sound_end)
-        intervals = pitch - played.pitch[sounds]
-        found[row] = np.isin(intervals, GHOST_INTERVALS).any() and not (intervals == 0).any()
-    return found
-
-
-def _soft_inner(notes: _Table) -> NDArray[np.bool_]:
+def _soft_inner(notes: NoteTable) -> NDArray[np.bool_]:
     """Which notes are within a chord, and much softer than its loudest."""
     found = np.zeros(len(notes.onset), bool)
     start = 0

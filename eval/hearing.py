@@ -8,7 +8,7 @@ import multiprocessing
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
@@ -18,6 +18,7 @@ from eval.record import command, data_name, provenance
 from transcribe.audio import AudioReader
 from transcribe.datasets import Recording, load_dataset
 from transcribe.errors import DatasetError
+from transcribe.evaluate import first_seconds
 from transcribe.notes import Performance
 from transcribe.transcriber import Transcriber, Transcription
 
@@ -125,22 +126,6 @@ def as_heard(
     """Cut at a limit, and where the audio ends: of labels that go on, nothing can be heard."""
     last = duration if max_seconds is None else min(duration, max_seconds)
     return [first_seconds(each, last) for each in performances]
-
-
-def first_seconds(performance: Performance, seconds: float) -> Performance:
-    """What begins before a moment, cut off there."""
-    return Performance(
-        tuple(
-            replace(note, offset=min(note.offset, seconds))
-            for note in performance.notes
-            if note.onset < seconds
-        ),
-        tuple(
-            replace(press, offset=min(press.offset, seconds))
-            for press in performance.pedal
-            if press.onset < seconds
-        ),
-    )
 
 
 def for_each(

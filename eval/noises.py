@@ -1,12 +1,13 @@
 """Sounds in which nobody plays a piano, to count false notes in.
 
     python -m eval.noises NOISES
-    python -m eval.benchmark --noise NOISES
+    python -m eval.benchmark set=synthesised-noise
 
-Writes one minute of each kind as 16-bit mono wav at 16 kHz: silence, white noise, the
-rumble and hum of a room, noise with the spectrum and the syllables of speech, one voice,
-several at once, applause. The voices and the applause come from the generators that
-training uses (`transcribe.train.noises`), with seeds that it does not.
+The second makes them itself. The first writes one minute of each kind as 16-bit mono wav at
+16 kHz: silence, white noise, the rumble and hum of a room, noise with the spectrum and the
+syllables of speech, one voice, several at once, applause. The voices and the applause come
+from the generators that training uses (`transcribe.train.noises`), with seeds that it does
+not.
 """
 
 from __future__ import annotations

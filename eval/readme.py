@@ -16,12 +16,16 @@ from typing import Any
 from eval.ablations import table as ablation_table
 from eval.calibration import calibration_table
 from eval.damage import comparison_table
-from eval.tables import noise_table
+from eval.deviations import deviations_table
+from eval.speed import speed_table
+from eval.tables import differences_table, mistakes_table, noise_table, systems_table
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
 RESULTS = ROOT / "eval" / "results"
 REPORT = RESULTS / "README.md"
+PEERS = "peers-maps-real-dev"
+"""The record of ours and others' systems in one run, if there is one."""
 BEGIN, END = "<!-- results -->", "<!-- end of results -->"
 
 ROWS = (
@@ -36,9 +40,12 @@ ROWS = (
 
 
 def results(
-    benchmark: Mapping[str, Any], speed: Mapping[str, Any], noises: Mapping[str, Any]
+    benchmark: Mapping[str, Any],
+    speed: Mapping[str, Any],
+    noises: Mapping[str, Any],
+    peers: Mapping[str, Any] | None = None,
 ) -> str:
-    """The section as Markdown."""
+    """The section as Markdown; ``peers`` is the record of several systems, if there is one."""
     data, summary = benchmark["data"], benchmark["summary"]
     lines = [
         f"Weights `{benchmark['system']['name']}` on {data['n_recordings']} recordings of "
@@ -57,13 +64,13 @@ def results(
         f"Velocities of matched notes: correlation {correlation:.2f}, mean error {error:.0f} of "
         "127. ",
     ]
-    if "noise" in benchmark:
-        noise = benchmark["noise"]
+    for noise in noise_sets(benchmark)[:1]:
         lines[-1] += (
             f"False notes a minute in {noise['n_recordings']} recordings without a piano "
             f"({noise['seconds'] / 60:.0f} min of rain, dogs, engines and the like; three kinds "
             f"never heard in training): {noise['false_notes_per_minute']:.1f}; in silence, hiss, "
-            f"voices and applause, synthesised: {noises['noise']['false_notes_per_minute']:.1f}."
+            f"voices and applause, synthesised: "
+            f"{noise_sets(noises)[0]['false_notes_per_minute']:.1f}."
         )
     lines += [
         "",
@@ -72,6 +79,7 @@ def results(
             f"{each['times_real_time']['whole']:.0f} times real time on {each['threads']} "
             f"thread{'s' if each['threads'] > 1 else ''}"
             for each in speed["speed"]
+            if each.get("shipped", True) and each.get("device", "cpu") == "cpu"
         )
         + ". Peak memory of the command: "
         + ", ".join(
@@ -87,7 +95,64 @@ def results(
         f"Measured at commit {(benchmark['commit'] or 'unknown')[:12]}, {benchmark['date']}; all "
         "figures and conventions are in `eval/results/` and `eval/README.md`.",
     ]
+    if peers is not None:
+        lines += ["", *_peers_section(peers)]
     return "\n".join(line.rstrip() for line in lines)
+
+
+def _peers_section(peers: Mapping[str, Any]) -> list[str]:
+    """Ours beside what else can be installed, from the record of one run."""
+    data, machine = peers["data"], peers["machine"]
+    return [
+        f"Ours beside what else can be installed, in one run on {machine['cpu']}: the same "
+        f"{data['n_recordings']} recordings of {data['name']} ({data['seconds'] / 60:.0f} min), "
+        "the same scorer. F1 in %, each recording's median onset deviation taken off.",
+        "",
+        systems_table(peers, "aligned"),
+        "",
+        "A dash: the system writes no pedal. What each one's notes mean, the figures as found "
+        "and the paired differences with their intervals are in `eval/results/README.md`.",
+        "",
+        "```",
+        peers["command"],
+        "```",
+        "",
+        f"Measured at commit {(peers['commit'] or 'unknown')[:12]}, {peers['date']}.",
+    ]
+
+
+def _peers_report(peers: Mapping[str, Any]) -> list[str]:
+    """All that the record of several systems says, section by section."""
+    conventions = [
+        f"- **{block['system']['title']}** (`{block['system']['name']}`): "
+        f"{block['system']['conventions']} {block['speed']['n_failed']} clips failed."
+        for block in peers["systems"].values()
+    ]
+    workers = "one process at a time" if peers["workers"] == 1 else f"{peers['workers']} processes"
+    return [
+        f"## Ours and others on {peers['data']['name']}, in one run",
+        f"{peers['data']['n_recordings']} recordings, {peers['data']['seconds'] / 60:.0f} min; "
+        f"{peers['machine']['cpu']}, {workers}; F1 in %, mean over recordings with the 95 % "
+        "interval of a bootstrap over recordings. Never compare an aligned figure with one as "
+        "found.",
+        systems_table(peers, "aligned"),
+        systems_table(peers, "as_found"),
+        "The difference, recording by recording; where the interval holds 0, neither is better "
+        "for certain:",
+        differences_table(peers),
+        "Mistakes by kind, and what was played; `transcribe/mistakes.py` defines each. Times "
+        "aligned; notes of all recordings together:",
+        mistakes_table(list(peers["systems"].values())),
+        "\n".join(conventions),
+        f"```\n{peers['command']}\n```",
+        f"Measured at commit {(peers['commit'] or 'unknown')[:12]}, {peers['date']}.",
+    ]
+
+
+def noise_sets(record: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """What a record says of recordings without a piano; older ones have one set, not a list."""
+    found = record.get("noise", [])
+    return [found] if isinstance(found, Mapping) else list(found)
 
 
 def with_results(readme: str, section: str) -> str:
@@ -101,7 +166,7 @@ def with_results(readme: str, section: str) -> str:
 
 def current() -> str:
     """The section that the records make."""
-    return results(_record("maps-real-dev"), _record("speed"), _record("noises"))
+    return results(_record("maps-real-dev"), _record("speed"), _record("noises"), _peers())
 
 
 def report() -> str:
@@ -109,6 +174,7 @@ def report() -> str:
     benchmark, calibration = _record("maps-real-dev"), _record("calibration")
     validation, ablations = _record("validation"), _record("ablations")
     before, after = _record("damage-before"), _record("damage")
+    speed, peers = _record("speed"), _peers()
     sections = [
         "# Results",
         "Written from the records beside this page by `python -m eval.readme`; `eval/README.md` "
@@ -119,14 +185,22 @@ def report() -> str:
         _both_alignments(benchmark["summary"]),
         "The best, the median and the worst recording:",
         "![piano rolls](pianorolls.png)",
+        *([] if peers is None else _peers_report(peers)),
+        "## Whose are the deviations?",
+        "Onsets that ours and transkun 2.0.1 both found, by the velocity that was played: how "
+        "widely each spreads around the labels (interquartile range), how far the two spread "
+        "around each other, and how many both hear more than 20 ms off the label on the same "
+        "side. The Disklavier plays soft notes when it can, not when its file says: no system "
+        "can be within 20 ms of those labels but by being wrong.",
+        deviations_table(_record("deviations")),
         "## MAESTRO validation, rendered on instruments that training never heard",
         f"{len(validation['passages'])} passages of 30 s on "
         f"{' and '.join(validation['instruments'])}, without room or noise; thresholds were "
         "chosen on them.",
         _both_alignments(validation["summary"]),
         "## Where nobody plays",
-        noise_table(_record("noises")["noise"]),
-        noise_table(benchmark["noise"]),
+        *(noise_table(each) for each in noise_sets(_record("noises"))),
+        *(noise_table(each) for each in noise_sets(benchmark)),
         "dog_bark, helicopter and clock_tick were never heard in training.",
         "## Does a confidence mean something?",
         f"All notes of {calibration['data']['name']}; of what it calls 0.9, are 90 % right?",
@@ -138,8 +212,44 @@ def report() -> str:
         comparison_table(before, after),
         "## What each choice is worth",
         ablation_table(ablations),
+        *_speed_report(speed),
+        *_page_report(_record("page")),
     ]
     return "\n\n".join(section.strip() for section in sections) + "\n"
+
+
+def _speed_report(speed: Mapping[str, Any]) -> list[str]:
+    """Where the time goes; records from before that was measured have no such section."""
+    if "startup" not in speed:
+        return []
+    return [
+        "## Where time and memory go",
+        f"{speed['machine']['cpu']}, all in one run; the peak is that of the machine's own matrix "
+        "products, measured beside.",
+        speed_table(speed),
+        f"```\n{speed['command']}\n```",
+    ]
+
+
+def _page_report(page: Mapping[str, Any]) -> list[str]:
+    """How soon and how smoothly the page shows notes."""
+    first = page["first_notes"]
+    rows = [
+        f"| {name} | {each['frames_a_second']:.1f} | {each['longest_frame_ms']:.1f} |"
+        for name, each in page["frames"].items()
+    ]
+    return [
+        "## The page",
+        f"In {page['browser']}: the first notes of a recording of "
+        f"{first['upload_bytes'] / 1e6:.0f} MB stood on the page "
+        f"{first['seconds_after_upload']:.1f} s after its upload ended. With synthetic notes:",
+        "\n".join(["| | frames a second | longest frame, ms |", "|---|--:|--:|", *rows]),
+        f"```\n{page['command']}\n```",
+    ]
+
+
+def _peers() -> dict[str, Any] | None:
+    return _record(PEERS) if (RESULTS / f"{PEERS}.json").is_file() else None
 
 
 def _f1_rows(summary: Mapping[str, Any]) -> list[str]:

@@ -43,9 +43,15 @@ def command(module: str, options: argparse.Namespace, *, positional: Sequence[st
         if value is None or name in ("out", "midi_out"):
             continue
         values = value if isinstance(value, list) else [value]
-        shown = [data_name(each) if isinstance(each, Path) else str(each) for each in values]
+        shown = [data_name(each) if isinstance(each, Path) else _bare(each) for each in values]
         words += shown if name in positional else [f"--{name.replace('_', '-')}", *shown]
     return " ".join(words)
+
+
+def _bare(word: object) -> str:
+    """A word of a command line; of a setting that is a whole path (``a.b=/c/d``) its name."""
+    setting, equals, value = str(word).partition("=")
+    return f"{setting}={Path(value).name}" if equals and Path(value).is_absolute() else str(word)
 
 
 def data_name(path: Path) -> str:

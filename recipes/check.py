@@ -1,15 +1,22 @@
-"""Whether a recipe came out as published: ``python -m recipes.check EXPECTED RECORD``.
+"""Score a recipe's weights and say whether they came out as expected.
+
+    python -m recipes.check EXPECTED RECORD                                   a record at hand
+    python -m recipes.check EXPECTED RECORD --data DATA --checkpoint WEIGHTS  makes it first
 
 ``EXPECTED`` maps metrics of a benchmark's record to a mean and a tolerance, both as
-fractions. Exit code 0 means reproduced; 1 names every metric that missed and by how much.
-Better than expected is reproduced too.
+fractions, and says where the means come from (``source``). With ``--data`` the weights are
+first scored by `eval.benchmark`, which writes ``RECORD``. The verdict goes to stdout, and as
+a table to the file beside ``RECORD`` whose name ends in ``.md``. Exit code 0 means
+reproduced; 1 names every metric that missed and by how much. Better than expected is
+reproduced too.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,18 +38,74 @@ def misses(expected: Mapping[str, Any], record: Mapping[str, Any]) -> list[str]:
     return found
 
 
-def main(arguments: list[str]) -> int:
-    """Print the verdict; 0 for reproduced."""
-    if len(arguments) != 2:
-        print("usage: python -m recipes.check EXPECTED.json RECORD.json", file=sys.stderr)
-        return 2
-    expected, record = (json.loads(Path(path).read_text("utf-8")) for path in arguments)
+def verdict_table(expected: Mapping[str, Any], record: Mapping[str, Any]) -> str:
+    """Expected and found side by side, in percent, as Markdown."""
+    lines = [
+        "| metric | expected | tolerance | found | 95 % interval | difference |",
+        "|---|--:|--:|--:|--:|--:|",
+    ]
+    for name, wanted in expected["metrics"].items():
+        cells = [f"{100 * wanted['mean']:.1f}", f"{100 * wanted['tolerance']:.1f}"]
+        summary = record["summary"].get(name)
+        if summary is None:
+            cells += ["none", "", ""]
+        else:
+            interval = summary.get("interval_95")
+            cells.append(f"{100 * summary['mean']:.1f}")
+            cells.append(" to ".join(f"{100 * edge:.1f}" for edge in interval) if interval else "")
+            cells.append(f"{round(100 * (summary['mean'] - wanted['mean']), 1) + 0.0:+.1f}")
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def benchmark(data: Path, split: str, checkpoint: Path, device: str, record: Path) -> int:
+    """Score weights on a data set with the project's benchmark; returns its exit code."""
+    from eval.benchmark import main as run_benchmark
+
+    words = ["--data", str(data), "--split", split, "--checkpoint", str(checkpoint)]
+    return run_benchmark([*words, "--device", device, "--out", str(record)])
+
+
+def verdict(expected_path: Path, record_path: Path) -> int:
+    """Print the verdict and write its table; 0 for reproduced."""
+    expected, record = (
+        json.loads(path.read_text(encoding="utf-8")) for path in (expected_path, record_path)
+    )
     found = misses(expected, record)
-    for line in found:
-        print(line)
-    print("not reproduced" if found else "reproduced")
+    outcome = "not reproduced" if found else "reproduced"
+    table = verdict_table(expected, record)
+    source = f"Expected: {expected['source']}\n\n" if "source" in expected else ""
+    page = f"# {outcome}\n\n{source}F1 in %, mean over recordings.\n\n{table}\n"
+    record_path.with_suffix(".md").write_text(page, encoding="utf-8")
+    print(table, *found, outcome, sep="\n")
     return 1 if found else 0
 
 
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Do what the arguments say; 0 for reproduced, 1 for not, 2 for a wrong call."""
+    parser = argparse.ArgumentParser(
+        prog="python -m recipes.check",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("expected", metavar="EXPECTED", type=Path)
+    parser.add_argument("record", metavar="RECORD", type=Path)
+    parser.add_argument("--data", type=Path, help="data set to score on; makes RECORD")
+    parser.add_argument("--split", default="test", help="default: test")
+    parser.add_argument("--checkpoint", type=Path, help="weights to score")
+    parser.add_argument("--device", default="cpu", help="default: cpu")
+    options = parser.parse_args(arguments)
+    if (options.data is None) != (options.checkpoint is None):
+        parser.error("--data and --checkpoint go together: what is scored, and on what")
+    if options.data is not None:
+        code = benchmark(
+            options.data, options.split, options.checkpoint, options.device, options.record
+        )
+        if code:
+            return code
+    return verdict(options.expected, options.record)
+
+
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

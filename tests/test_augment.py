@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from synthetic_bank import string, write_wav
 
+from recipes.synthetic_bank import string, write_wav
 from transcribe.errors import DatasetError
 from transcribe.notes import Note, PedalPress, Performance
 from transcribe.train.augment import (

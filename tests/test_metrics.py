@@ -1,4 +1,6 @@
 import json
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -6,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mir_eval import multipitch, transcription, transcription_velocity
 
+from transcribe import matching
 from transcribe.metrics import (
     Ratio,
     Scores,
@@ -16,6 +19,7 @@ from transcribe.metrics import (
     score,
 )
 from transcribe.notes import Note, PedalPress, Performance, sustained
+from transcribe.ratios import Correlation, Mean
 from transcribe.summary import aggregate
 
 
@@ -81,44 +85,127 @@ def arrays(performance):
 def test_a_performance_equals_itself():
     performance = Performance(scale(), [PedalPress(onset=1.2, offset=2.6)])
     scores = score(performance, performance)
-    assert len(scores.ratios) == 24
+    assert len(scores.ratios) == 40
     assert {ratio.f1 for ratio in scores.ratios.values()} == {1.0}
     assert scores.numbers["as_found/velocity_error"] == 0
     assert scores.numbers["as_found/velocity_correlation"] == pytest.approx(1)
     assert scores.numbers["as_found/key/overlap"] == 1
 
 
+ENDINGS = {"": 0.05, "_20ms": 0.02, "_10ms": 0.01}
+LATER = 5.0
+"""Added to both sides for mir_eval, which refuses times below 0."""
+
+
+def mir_eval_scores(ref, est):
+    """What mir_eval says when it is called directly, under the names of `score`."""
+    ref_times, ref_hertz, ref_velocities = ref
+    est_times, est_hertz, est_velocities = est
+    sides = ref_times + LATER, ref_hertz, est_times + LATER, est_hertz
+    with_velocity = (*sides[:2], ref_velocities, *sides[2:], est_velocities)
+    found = {}
+    for ending, tolerance in ENDINGS.items():
+        found[f"onset{ending}"] = transcription.precision_recall_f1_overlap(
+            *sides, onset_tolerance=tolerance, offset_ratio=None
+        )
+        found[f"onset_offset{ending}"] = transcription.precision_recall_f1_overlap(
+            *sides, onset_tolerance=tolerance
+        )
+        found[f"onset_offset_velocity{ending}"] = (
+            transcription_velocity.precision_recall_f1_overlap(
+                *with_velocity, onset_tolerance=tolerance
+            )
+        )
+    return found
+
+
+def assert_equal_to_mir_eval(scores, ref, est, alignment, convention):
+    for name, expected in mir_eval_scores(ref, est).items():
+        by_onset = not name.startswith("onset_offset")
+        ratio = scores.ratios["/".join([alignment, *([] if by_onset else [convention]), name])]
+        assert (ratio.precision, ratio.recall, ratio.f1) == pytest.approx(expected[:3])
+        overlap = "overlap" + (name.removeprefix("onset") if by_onset else f"_{name}")
+        found = scores.numbers[f"{alignment}/{convention}/{overlap}"]
+        assert (found or 0) == pytest.approx(expected[3])
+
+
+def shifted(performance, seconds):
+    """The same earlier or later, even before 0, as mir_eval's arrays."""
+    intervals, pitches, velocities = arrays(performance)
+    return intervals + seconds, pitches, velocities
+
+
 @given(ref=performances(), est=performances())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=60, deadline=None)
 @pytest.mark.filterwarnings("ignore:.*notes are empty")
 def test_equal_to_mir_eval_called_directly(ref, est):
+    """Every kind, at every tolerance, in both conventions, as found and aligned."""
     scores = score(ref, est)
+    late = onset_deviation(ref, est)
     for convention, extend in (("key", lambda p: p), ("sustained", sustained)):
-        ref_times, ref_hertz, ref_velocities = arrays(extend(ref))
-        est_times, est_hertz, est_velocities = arrays(extend(est))
-        sides = ref_times, ref_hertz, est_times, est_hertz
+        sides = arrays(extend(ref)), arrays(extend(est))
+        assert_equal_to_mir_eval(scores, *sides, "as_found", convention)
+        sides = arrays(extend(ref)), shifted(extend(est), -late)
+        assert_equal_to_mir_eval(scores, *sides, "aligned", convention)
 
-        for name, tolerance in (("onset", 0.05), ("onset_20ms", 0.02), ("onset_10ms", 0.01)):
-            expected = transcription.precision_recall_f1_overlap(
-                *sides, onset_tolerance=tolerance, offset_ratio=None
-            )
-            ratio = scores.ratios[f"as_found/{name}"]
-            assert (ratio.precision, ratio.recall, ratio.f1) == pytest.approx(expected[:3])
-            if name == "onset":
-                overlap = scores.numbers[f"as_found/{convention}/overlap"]
-                assert (overlap or 0) == pytest.approx(expected[3])
 
-        expected = transcription.precision_recall_f1_overlap(*sides)
-        ratio = scores.ratios[f"as_found/{convention}/onset_offset"]
+@given(ref=performances(), est=performances())
+@settings(max_examples=30, deadline=None)
+@pytest.mark.filterwarnings("ignore:.*notes are empty")
+def test_pedal_presses_equal_mir_evals_notes_of_one_pitch(ref, est):
+    def sides(performance):
+        times = np.array([(p.onset, p.offset) for p in performance.pedal]).reshape(-1, 2)
+        return times, np.full(len(times), 27.5)
+
+    scores = score(ref, est)
+    for name, offset_ratio in (("onset", None), ("onset_offset", 0.2)):
+        expected = transcription.precision_recall_f1_overlap(
+            *sides(ref), *sides(est), offset_ratio=offset_ratio
+        )
+        ratio = scores.ratios[f"as_found/pedal/{name}"]
         assert (ratio.precision, ratio.recall, ratio.f1) == pytest.approx(expected[:3])
-        overlap = scores.numbers[f"as_found/{convention}/overlap_onset_offset"]
+        overlap_name = "overlap" if offset_ratio is None else "overlap_onset_offset"
+        overlap = scores.numbers[f"as_found/pedal/{overlap_name}"]
         assert (overlap or 0) == pytest.approx(expected[3])
 
-        expected = transcription_velocity.precision_recall_f1_overlap(
-            ref_times, ref_hertz, ref_velocities, est_times, est_hertz, est_velocities
-        )
-        ratio = scores.ratios[f"as_found/{convention}/onset_offset_velocity"]
-        assert (ratio.precision, ratio.recall, ratio.f1) == pytest.approx(expected[:3])
+
+def test_a_long_recording_is_matched_in_passages_as_a_whole():
+    """Thousands of strokes of few keys, so that mir_eval is asked many times."""
+    rng = np.random.default_rng(5)
+    onsets = np.cumsum(rng.exponential(0.06, 1500))
+    ref = Performance([note(t, 60 + i % 3, 0.1, 1 + i % 127) for i, t in enumerate(onsets)])
+    est = Performance(
+        [
+            note(max(0, n.onset + d), n.pitch, 0.1, n.velocity)
+            for n, d in zip(ref.notes, rng.normal(0, 0.03, 1500), strict=True)
+        ]
+    )
+    assert_equal_to_mir_eval(score(ref, est), arrays(ref), arrays(est), "as_found", "key")
+
+
+def test_mir_eval_is_asked_in_hertz(monkeypatch):
+    """Whatever `score` does, what reaches mir_eval is the frequency of the keys."""
+    asked = []
+    match_notes = matching.transcription.match_notes
+
+    def spy(ref_intervals, ref_pitches, est_intervals, est_pitches, **settings):
+        asked.extend([*ref_pitches, *est_pitches])
+        return match_notes(ref_intervals, ref_pitches, est_intervals, est_pitches, **settings)
+
+    monkeypatch.setattr(matching.transcription, "match_notes", spy)
+    chromatic = Performance([note(0.5 * i, 21 + i) for i in range(88)])
+    score(chromatic, chromatic)
+    assert sorted(set(asked)) == pytest.approx([27.5 * 2 ** (i / 12) for i in range(88)])
+    assert max(asked) == pytest.approx(4186.01, abs=0.01)
+
+
+def test_no_other_module_speaks_to_mir_eval():
+    """So MIDI numbers have one way only, through `matching.Events.hertz`."""
+    package = Path(matching.__file__).parent
+    users = [path.name for path in package.rglob("*.py") if "mir_eval import" in path.read_text()]
+    assert users == ["matching.py"]
+    called = re.findall(r"transcription\.(\w+)\(", Path(matching.__file__).read_text())
+    assert called == ["match_notes"]
 
 
 @given(ref=performances(), est=performances())
@@ -335,6 +422,53 @@ def test_recordings_without_pedal_are_left_out_of_its_mean_but_pooled():
     assert summaries["pedal"].interval is None
     assert summaries["pedal"].pooled == Ratio(4, 8, 4)
     assert summaries["error"].mean == 2
+
+
+def test_means_and_correlations_are_pooled_over_all_notes():
+    """Ten notes 2 steps off and one 13 steps off: 7.5 by recordings, 3 by notes."""
+    rng = np.random.default_rng(0)
+    played, heard = rng.integers(1, 128, (2, 40))
+    scores = [
+        Scores.of({}, {"error": Mean(20.0, 10), "r": Correlation.of(played[:30], heard[:30])}),
+        Scores.of({}, {"error": Mean(13.0, 1), "r": Correlation.of(played[30:], heard[30:])}),
+        Scores.of({}, {"error": Mean(0.0, 0), "r": Correlation.of([], [])}, {"late": 0.1}),
+    ]
+    summaries = aggregate(scores)
+    assert summaries["error"].mean == 7.5
+    assert summaries["error"].pooled_number == 3
+    together = np.corrcoef(played, heard)[0, 1]
+    assert summaries["r"].pooled_number == pytest.approx(together)
+    assert summaries["r"].mean == pytest.approx(
+        (np.corrcoef(played[:30], heard[:30])[0, 1] + np.corrcoef(played[30:], heard[30:])[0, 1])
+        / 2
+    )
+    assert summaries["late"].pooled_number is None
+    assert "pooled" not in summaries["late"].as_json()
+    assert summaries["error"].as_json()["pooled"] == 3
+
+
+@given(st.lists(st.tuples(st.integers(1, 127), st.integers(1, 127)), max_size=20))
+@settings(deadline=None)
+def test_correlation_is_pearsons(pairs):
+    x, y = np.array(pairs, float).reshape(-1, 2).T
+    found = Correlation.of(x, y).value
+    if len(x) and np.ptp(x) and np.ptp(y):
+        assert found == pytest.approx(np.corrcoef(x, y)[0, 1])
+    else:
+        assert found is None
+
+
+def test_the_interval_of_pooled_scores_draws_recordings_not_notes():
+    """One long bad recording among short good ones: pooled depends on how often it is drawn."""
+    scores = [Scores({"onset": Ratio(10, 10, 10)}, {})] * 9 + [
+        Scores({"onset": Ratio(910, 910, 0)}, {})
+    ]
+    summary = aggregate(scores)["onset"]
+    assert summary.pooled.f1 == pytest.approx(0.09)
+    low, high = summary.pooled_interval
+    assert low == pytest.approx(70 / (70 + 3 * 910), abs=0.01)
+    assert high == 1  # in a third of the draws it is absent
+    assert summary.as_json()["pooled"]["f1_interval_95"] == [low, high]
 
 
 def test_scores_and_summaries_are_json():

@@ -119,6 +119,23 @@ def test_context_lets_every_key_hear_the_whole_keyboard():
         assert not torch.equal(network(frames).onset[0, :, 5], network(loud).onset[0, :, 5])
 
 
+def test_only_velocities_come_from_the_touch():
+    """Its parameters move the velocity plane and no other."""
+    network = small_network()
+    frames = torch.rand(1, 8, FeatureConfig().n_channels, FeatureConfig().n_bins)
+    with torch.no_grad():
+        before = network(frames)
+        for parameter in network.network.touch.parameters():
+            parameter += 0.1
+        after = network(frames)
+    moved = [
+        name
+        for name in before._fields
+        if not torch.equal(*(getattr(x, name) for x in (before, after)))
+    ]
+    assert moved == ["velocity"]
+
+
 @pytest.mark.parametrize("n_frames", [7, 8])
 @pytest.mark.parametrize("stride", [1, 2, 3])
 def test_the_keys_are_followed_in_strides(stride, n_frames):

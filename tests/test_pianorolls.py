@@ -1,15 +1,15 @@
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from data_sets import write_data_set
 from PIL import Image
 
 from eval import hearing, pianorolls
-from eval.pianorolls import Rolled, best_median_worst, draw, parts
+from eval.pianorolls import Rolled, best_median_worst, panel
+from transcribe import pianoroll
 from transcribe.audio import write_wav
 from transcribe.midi import write_midi
 from transcribe.notes import Note, PedalPress, Performance, sustained
+from transcribe.pianoroll import draw
 from transcribe.transcriber import Transcription
 
 PLAYED = Performance(
@@ -21,7 +21,7 @@ PLAYED = Performance(
 @pytest.fixture(autouse=True)
 def small(monkeypatch):
     """Smaller pictures, which are drawn sooner."""
-    monkeypatch.setattr(pianorolls, "PANEL_INCHES", (6.0, 2.5))
+    monkeypatch.setattr(pianoroll, "PANEL_INCHES", (6.0, 2.5))
 
 
 def rolled(name="a", f1=1.0, est=PLAYED):
@@ -48,31 +48,17 @@ def test_best_median_and_worst_by_f1():
     assert list(best_median_worst(each[:1])) == ["only"]
 
 
-def test_right_missed_and_extra_notes_on_the_references_clock():
-    late = [replace(n, onset=n.onset + 0.03, offset=n.offset + 0.04) for n in PLAYED.notes[:-1]]
-    wrong = Note(onset=0.53, pitch=90, offset=0.63, velocity=50)
-    found = parts(PLAYED, Performance([*late, wrong], [PedalPress(onset=0.53, offset=1.43)]))
-    assert [note for note, _ in found.right] == list(PLAYED.notes[:-1])
-    assert found.right[2][1] == pytest.approx((0.4, 0.71))
-    assert found.missed == PLAYED.notes[-1:]
-    ((extra, span),) = found.extra
-    assert extra == wrong
-    assert span == pytest.approx((0.5, 0.6))
-    assert found.ref_pedal == ((0.5, 1.5),)
-    assert found.est_pedal[0] == pytest.approx((0.5, 1.4))
-
-
 def test_what_is_wrong_can_be_seen(tmp_path):
     fewer = Performance(PLAYED.notes[:5])
     more = Performance([*PLAYED.notes, Note(onset=1, pitch=80, offset=1.9, velocity=64)])
     seen = {}
     for name, est in (("right", PLAYED), ("fewer", fewer), ("more", more)):
         path = tmp_path / f"{name}.png"
-        draw({"only": rolled(est=est)}, path, seconds=3, title="waltzes")
+        draw([panel("only", rolled(est=est), 3)], path, title="waltzes")
         colours = {
-            "right": pianorolls.RIGHT,
-            "missed": pianorolls.MISSED,
-            "extra": pianorolls.EXTRA,
+            "right": pianoroll.RIGHT,
+            "missed": pianoroll.MISSED,
+            "extra": pianoroll.FALSE,
         }
         seen[name] = {what: pixels(path, colour) for what, colour in colours.items()}
     assert seen["fewer"]["missed"] > seen["right"]["missed"] + 300
@@ -84,14 +70,14 @@ def test_what_is_wrong_can_be_seen(tmp_path):
 def test_notes_after_the_picture_are_not_drawn(tmp_path):
     est = Performance(PLAYED.notes[:5])
     for name, seconds in (("short", 0.9), ("long", 3)):
-        draw({"only": rolled(est=est)}, tmp_path / f"{name}.png", seconds=seconds, title="")
-    missed = [pixels(tmp_path / f"{name}.png", pianorolls.MISSED) for name in ("short", "long")]
+        draw([panel("only", rolled(est=est), seconds)], tmp_path / f"{name}.png", title="")
+    missed = [pixels(tmp_path / f"{name}.png", pianoroll.MISSED) for name in ("short", "long")]
     assert missed[0] < missed[1] - 300
 
 
 def test_recordings_without_notes_can_be_drawn(tmp_path):
     silent = Rolled("silent", 0.0, Performance(), Performance(), False)
-    draw({"only": silent}, tmp_path / "silent.png", seconds=3, title="")
+    draw([panel("only", silent, 3)], tmp_path / "silent.png", title="")
     assert pixels(tmp_path / "silent.png", "#ffffff") > 5000
 
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import shutil
+
 import pytest
 
-from eval.readme import README, REPORT, current, report, with_results
+from eval import readme
+from eval.readme import PEERS, README, REPORT, RESULTS, current, noise_sets, report, with_results
 
 
 def test_the_figures_are_those_of_the_records():
@@ -19,6 +23,59 @@ def test_the_report_is_what_the_records_make():
 def test_a_readme_without_marks_is_refused():
     with pytest.raises(ValueError, match="marks"):
         with_results("# transcribe\n", "figures")
+
+
+def test_older_records_have_one_set_of_noise_and_newer_ones_a_list():
+    rain = {"name": "rain"}
+    assert noise_sets({"noise": rain}) == noise_sets({"noise": [rain]}) == [rain]
+    assert noise_sets({}) == []
+
+
+def test_a_record_of_several_systems_becomes_a_table_in_both_pages(monkeypatch, tmp_path):
+    """With the record the pages have its table; without, nothing of it."""
+    for path in RESULTS.glob("*.json"):
+        shutil.copy(path, tmp_path)
+    (tmp_path / f"{PEERS}.json").unlink(missing_ok=True)
+    monkeypatch.setattr(readme, "RESULTS", tmp_path)
+    assert "another one" not in current() + report()
+
+    def block(title, mean, factor):
+        summary = {"mean": mean, "interval_95": [mean - 0.05, mean + 0.05]}
+        return {
+            "system": {"name": title, "title": title, "conventions": f"Notes of {title}."},
+            "summary": {f"{each}/onset": summary for each in ("aligned", "as_found")},
+            "speed": {
+                "n_failed": 0,
+                "real_time_factor": factor,
+                "cpu_real_time_factor": factor,
+                "peak_mb": 700.4,
+                "startup_seconds": 2.5,
+                "first_notes_seconds": 3.5,
+            },
+        }
+
+    difference = {"mean": -0.0234, "interval_95": [-0.03, -0.01]}
+    record = {
+        "commit": "0123456789abcdef",
+        "date": "2026-01-01 00:00 UTC",
+        "machine": {"cpu": "an abacus"},
+        "command": "python -m eval.benchmark set=maps-real-dev system=all",
+        "threads": 1,
+        "workers": 1,
+        "data": {"name": "maps-real-dev", "n_recordings": 19, "seconds": 1660},
+        "systems": {"ours": block("ours", 0.9, 0.02), "other": block("another one", 0.95, 1.25)},
+        "differences": {"other": {"aligned/onset": difference}},
+    }
+    (tmp_path / f"{PEERS}.json").write_text(json.dumps(record))
+    for page in (current(), report()):
+        assert "| aligned | ours | another one |" in page
+        assert "| note onset, 50 ms | 90.0 [85.0, 95.0] | 95.0 [90.0, 100.0] |" in page
+        assert "| real-time factor, 1 thread | 0.020 | 1.250 |" in page
+        assert "python -m eval.benchmark set=maps-real-dev system=all" in page
+        assert "0123456789ab" in page
+        assert "an abacus" in page
+    assert "| note onset, 50 ms | -2.3 [-3.0, -1.0] |" in report()
+    assert "- **another one** (`another one`): Notes of another one. 0 clips failed." in report()
 
 
 def test_quick_start_is_two_commands():

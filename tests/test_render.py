@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
-from synthetic_bank import SOFT_DB, frequency, string, write_synthetic_bank, write_wav
 
+from recipes.synthetic_bank import SOFT_DB, frequency, string, write_synthetic_bank, write_wav
 from transcribe.errors import InstrumentError, MidiError
 from transcribe.instrument import SampleBank
 from transcribe.midi import write_midi
@@ -338,6 +338,18 @@ def test_an_answer_is_as_loud_as_the_setting(bank):
         for level in (0.0, 0.2, 0.4)
     )
     assert_allclose(two - dry, 2 * (one - dry), atol=1e-6)
+
+
+def test_dampers_that_leave_the_strings_set_them_ringing(bank):
+    """Nobody plays: the pedal goes down with a sigh that lasts until it comes up."""
+    pressed = Performance([], [PedalPress(onset=0.5, offset=2.0)])
+    heard = render(pressed, bank, RenderConfig(pedal_noise=0.02, resonance=0.2), duration=3.0)
+    knock = render(pressed, bank, RenderConfig(pedal_noise=0.02), duration=3.0)
+    sigh = heard - knock
+    assert_array_equal(sigh[: RATE // 2], 0)
+    ringing = rms(sigh[RATE : 3 * RATE // 2])
+    assert 0.1 * rms(knock[RATE // 2 : RATE]) < ringing < 2 * rms(knock[RATE // 2 : RATE])
+    assert rms(sigh[round(2.4 * RATE) :]) < 0.02 * ringing
 
 
 def test_settings_out_of_range_are_refused():

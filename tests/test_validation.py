@@ -6,9 +6,9 @@ import csv
 import json
 
 import pytest
-from synthetic_bank import write_synthetic_bank
 
 from eval import validation
+from recipes.synthetic_bank import write_synthetic_bank
 from transcribe.midi import write_midi
 from transcribe.notes import Note, PedalPress, Performance
 
@@ -34,6 +34,7 @@ def test_passages_are_scored_and_recorded(pieces, random_checkpoint, tmp_path, c
     arguments = [
         *("--checkpoint", str(random_checkpoint), "--passages", "2", "--out", str(out)),
         "experiment=tiny",
+        "data=pieces",
         f"data.validation_sources.pieces.index={pieces / 'pieces.csv'}",
         f"data.instruments={pieces / 'instruments'}",
         "data.validation_seconds=3",
@@ -49,7 +50,7 @@ def test_passages_are_scored_and_recorded(pieces, random_checkpoint, tmp_path, c
 
 def test_data_that_is_not_there_is_named(random_checkpoint, tmp_path, capsys):
     arguments = [
-        *("--checkpoint", str(random_checkpoint), "experiment=tiny"),
+        *("--checkpoint", str(random_checkpoint), "experiment=tiny", "data=pieces"),
         f"data.validation_sources.pieces.index={tmp_path / 'nowhere.csv'}",
     ]
     assert validation.main(arguments) == 1

@@ -45,8 +45,9 @@ the sustain pedal. Reads wav, flac, mp3, ogg, opus, m4a, aiff, wma and the sound
 videos."""
 _EPILOG = """\
 commands, which come first (transcribe COMMAND --help tells more):
-  evaluate REF EST      compare two MIDI files, note by note
+  evaluate REF EST      compare MIDI files, or folders of them, note by note
   render MIDI           turn MIDI into sound with a sampled piano
+  serve                 open a page in the browser that does all this
   train                 train a network; takes Hydra overrides
 
 A recording that is named like a command is written ./train.

@@ -1,4 +1,4 @@
-"""The commands that stand beside transcribing: evaluate, render, train.
+"""The commands that stand beside transcribing: evaluate, render, serve, train.
 
 Each takes the words after its name and returns an exit code, as `cli.main` does; what
 it raises, `cli.main` turns into a line.
@@ -11,20 +11,16 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from transcribe.console import clock, count, say
+from transcribe.console import clock, count, progress_of, say
 from transcribe.errors import InstrumentError, TranscribeError
-
-if TYPE_CHECKING:
-    from transcribe.metrics import Scores
 
 SOUNDFONT_SUFFIXES = (".sf2", ".sf3")
 
 
 def train(words: Sequence[str]) -> int:
     """``transcribe train``: hand the overrides to Hydra."""
-    with _needing("train", "hydra", "omegaconf", "pytorch_lightning"):
+    with _needing("train", "hydra", "omegaconf", "pytorch_lightning", "matplotlib"):
         from transcribe.train.__main__ import main as train_main
 
     sys.argv = ["transcribe train", *words]
@@ -33,57 +29,133 @@ def train(words: Sequence[str]) -> int:
 
 
 def evaluate(words: Sequence[str]) -> int:
-    """``transcribe evaluate REF EST``: print a table of metrics."""
+    """``transcribe evaluate REF EST``: compare two performances, or two folders of them."""
+    parser = _evaluate_parser()
+    options = parser.parse_args(words)
+    if options.ref.is_dir() != options.est.is_dir() and options.split is None:
+        parser.error("REF and EST are two files or two folders; found one of each")
+    if options.no_piano and (options.split or options.output):
+        parser.error("--no-piano takes neither --split nor --output; --json prints its figures")
+    if not options.row_seconds > 0:
+        parser.error(f"--row-seconds is above 0; found {options.row_seconds:g}")
+    with _needing("eval", "mir_eval", "matplotlib"):
+        from transcribe import report, tables
+        from transcribe.evaluate import evaluate as compare
+        from transcribe.evaluate import evaluate_without_piano
+
+        if options.output and options.pictures != "none":
+            import matplotlib  # noqa: F401
+
+    if options.no_piano:
+        found = evaluate_without_piano(options.ref, options.est, est_suffix=options.est_suffix)
+        text = report.as_json(found) if options.json else tables.false_note_table(found).text()
+        print(text.rstrip("\n"))
+        return _told_left_out(report.remarks(found))
+    if options.output is not None:
+        _check_report_folder(options.output, overwrite=options.overwrite)
+    with progress_of(f"comparing with {options.ref.name}", None) as progress:
+        evaluation = compare(
+            options.ref,
+            options.est,
+            split=options.split,
+            est_suffix=options.est_suffix,
+            progress=progress,
+        )
+    title = f"{options.est.name} compared with {options.ref.name}"
+    print(report.as_json(evaluation) if options.json else report.as_text(evaluation))
+    if options.output is not None:
+        options.output.mkdir(parents=True, exist_ok=True)
+        pictures: list[str] = []
+        if options.pictures != "none":
+            from transcribe.pictures import draw_pictures
+
+            few = options.pictures == "few"
+            pictures = draw_pictures(
+                evaluation, options.output, seconds=options.row_seconds, few=few
+            )
+        written = report.write_report(evaluation, options.output, title, pictures=pictures)
+        names = ", ".join(map(str, written))
+        if not options.json:
+            say(f"wrote {names} and {count(len(pictures), 'picture')}", sys.stdout)
+    return _told_left_out(report.remarks(evaluation))
+
+
+def _told_left_out(remarks: Sequence[str]) -> int:
+    """Say on stderr what was not compared; the exit code."""
+    for line in remarks:
+        say(f"transcribe evaluate: {line}", sys.stderr)
+    if remarks:
+        say(f"transcribe evaluate: {count(len(remarks), 'file')} not compared", sys.stderr)
+    return 1 if remarks else 0
+
+
+def _check_report_folder(folder: Path, *, overwrite: bool) -> None:
+    """Before anything slow is done, see that the report can be written."""
+    if folder.exists() and not folder.is_dir():
+        raise TranscribeError(f"{folder}: expected a folder for the report, found a file")
+    if (folder / "evaluation.json").exists() and not overwrite:
+        raise TranscribeError(f"{folder} has a report already; --overwrite replaces it")
+
+
+def _evaluate_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="transcribe evaluate",
-        description="Compare a MIDI file with a reference: precision, recall and F1 of notes "
-        "and pedal, in percent. The columns 'aligned' take the median onset deviation off "
-        "first. What the reference does not tell, pedal or velocities, is left out.",
+        description="Compare what was heard with what was played, two files or two folders: "
+        "precision, recall and F1 of notes and pedal, as found and with the median onset "
+        "deviation taken off ('aligned'), for key releases and with notes as long as the pedal "
+        "lets them sound ('pedal-extended'); and the mistakes by kind. What the reference does "
+        "not tell, pedal or velocities, is left out.",
+        epilog="In folders, subfolders included, files are paired by their names without "
+        "endings. A reference without estimate, an estimate without reference and a file that "
+        "can't be read are listed, and the exit code is 1; the figures are of the others, and a "
+        "second mean counts what is missing as transcriptions without a note. Where the "
+        "recording lies beside the reference, both sides are cut where it ends.",
         allow_abbrev=False,
     )
-    parser.add_argument("ref", metavar="REF", type=Path, help="MIDI file of what was played")
-    parser.add_argument("est", metavar="EST", type=Path, help="MIDI file of what was heard")
-    parser.add_argument("--json", action="store_true", help="print every metric, as JSON")
-    options = parser.parse_args(words)
-    with _needing("eval", "mir_eval"):
-        from transcribe.metrics import score
-    import json
-
-    from transcribe.midi import read_midi
-
-    ref, est = read_midi(options.ref), read_midi(options.est)
-    scores = score(
-        ref,
-        est,
-        ref_has_pedal=bool(ref.pedal),
-        ref_has_velocity=len({note.velocity for note in ref.notes}) > 1,
+    add = parser.add_argument
+    add("ref", metavar="REF", type=Path, help="what was played: MIDI, or labels (.tsv, .txt)")
+    add("est", metavar="EST", type=Path, help="what was heard: MIDI of any program")
+    add(
+        "-o",
+        "--output",
+        metavar="FOLDER",
+        type=Path,
+        help="also write evaluation.json, .csv and .md there, and piano rolls of hits, misses "
+        "and false notes",
     )
-    if options.json:
-        print(json.dumps(scores.as_json(), indent=1))
-        return 0
-    print("\n".join(_table(scores)))
-    deviation = scores.numbers["onset_deviation/median"]
-    print(
-        f"{count(len(ref.notes), 'reference note')}, {len(est.notes)} estimated; median onset "
-        + ("deviation unknown" if deviation is None else f"deviation {1000 * deviation:+.1f} ms")
+    add(
+        "--pictures",
+        choices=("few", "all", "none"),
+        default="few",
+        help="of several pieces, draw the best, the median and the worst (few, default), or all",
     )
-    return 0
-
-
-def _table(scores: Scores) -> Iterator[str]:
-    """One line a metric: percentages as found and aligned."""
-    names = [name.partition("/")[2] for name in scores.ratios if name.startswith("as_found/")]
-    width = max(len(name) for name in names)
-    yield f"{'':{width}}   {'as found':^20}   {'aligned':^20}".rstrip()
-    heads = f"{'prec.':>6} {'recall':>6} {'F1':>6}"
-    yield f"{'':{width}}   {heads}   {heads}"
-    for name in names:
-        ratios = [scores.ratios[f"{alignment}/{name}"] for alignment in ("as_found", "aligned")]
-        columns = [
-            " ".join(f"{100 * part:6.1f}" for part in (ratio.precision, ratio.recall, ratio.f1))
-            for ratio in ratios
-        ]
-        yield f"{name:{width}}   " + "   ".join(columns)
+    add(
+        "--row-seconds",
+        metavar="SECONDS",
+        type=float,
+        default=30.0,
+        help="of music in a row of a picture; default: 30",
+    )
+    add("--json", action="store_true", help="print every figure, as JSON, in place of the tables")
+    add("--overwrite", action="store_true", help="replace a report that is there")
+    add(
+        "--split",
+        choices=("train", "validation", "test"),
+        help="REF is a data set (MAESTRO, MAPS, or an index); compare with this part of it",
+    )
+    add(
+        "--est-suffix",
+        metavar="TEXT",
+        default="",
+        help="what the names in EST have more than those in REF, such as _basic_pitch",
+    )
+    add(
+        "--no-piano",
+        action="store_true",
+        help="REF is a recording in which nobody plays the piano, or a folder of them: count "
+        "false notes a minute",
+    )
+    return parser
 
 
 def render(words: Sequence[str]) -> int:
@@ -131,9 +203,17 @@ def render(words: Sequence[str]) -> int:
     return 0
 
 
+def serve(words: Sequence[str]) -> int:
+    """``transcribe serve``: a page in the browser that does all this."""
+    from transcribe.web.serve import main as serve_main
+
+    return serve_main(words)
+
+
 COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "evaluate": evaluate,
     "render": render,
+    "serve": serve,
     "train": train,
 }
 """What the first word of the command line may ask for instead of transcribing."""

@@ -17,13 +17,14 @@ import math
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterator
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from transcribe.features import FrameGrid
+from transcribe.evidence import Evidence, Reader, Thresholds
+from transcribe.grid import FrameGrid
 from transcribe.notes import LOWEST_PITCH, N_PITCHES, Note, PedalPress, Performance
-from transcribe.peaks import AGREEMENT, KEY_END, ONSET, REACH, Event, Floats, crossing, ends, onsets
+from transcribe.peaks import AGREEMENT, KEY_END, ONSET, Floats, crossing
 from transcribe.rolls import Rolls
 
 KEY = "key"
@@ -36,7 +37,8 @@ _SHORTEST = 0.001
 _AFTER_PEDAL = 0.01
 """Seconds from a pedal press to the release of a key it must catch."""
 
-_CLOSED_WIDTH = 7
+_CLOSED_WIDTH = 8
+_EVENTS_AT_ONCE = 50_000
 
 
 @dataclass
@@ -102,6 +104,16 @@ class DecodeConfig:
         if self.bridge_frames < 0:
             raise ValueError(f"decode.bridge_frames is 0 or more; found {self.bridge_frames}")
 
+    def thresholds(self) -> Thresholds:
+        """The part of these settings that decides what counts as an event."""
+        return Thresholds(
+            onset=self.onset_threshold,
+            offset=self.offset_threshold,
+            frame=self.frame_threshold,
+            sounding=self.sounding_threshold,
+            bridge_frames=self.bridge_frames,
+        )
+
 
 def decode(rolls: Rolls, grid: FrameGrid, config: DecodeConfig) -> Performance:
     """Read notes and pedal presses off the rolls.
@@ -149,6 +161,8 @@ class _Strike:
     """A note in the making; positions in frames from the start of the recording."""
 
     position: float
+    peak: int
+    """The frame of its onset's peak, which no threshold moves."""
     frame: int
     """The first on which the key is down, if the frame plane is right."""
     confidence: float
@@ -162,21 +176,21 @@ class _Strike:
 class Decoder:
     """Rolls in pieces of any length to one `Performance`: what `decode` makes of them joined.
 
-    Holds a few frames, two strikes a key, and the notes found.
+    Holds a few frames, two strikes a key, and the notes found. Evidence that was read off
+    the rolls, at these thresholds or a lower one for onsets, does in place of them.
     """
 
     def __init__(self, grid: FrameGrid, config: DecodeConfig) -> None:
         config.check()
         self._grid = grid
         self._config = replace(config)
-        self._ahead = max(REACH, config.bridge_frames)
+        self._reader = Reader(config.thresholds())
         self._apart = max(grid.position(config.minimum_repeat), AGREEMENT)
-        self._held = Rolls.empty(REACH)
-        self._held_start = -REACH
         self._n_frames = 0
         self._latest: list[_Strike | None] = [None] * N_PITCHES
         self._previous: list[_Strike | None] = [None] * N_PITCHES
-        self._closed = array("d")  # rows as `_close` writes them, a tenth of a Note's size
+        self._closed = array("d")  # rows as `_row` writes them, a tenth of a Note's size
+        self._pedal_before = np.zeros(1)
         self._pressed: float | None = None
         self._pedal_fell = 0.0
         self._presses: list[tuple[float, float]] = []
@@ -186,14 +200,13 @@ class Decoder:
     def n_notes(self) -> int:
         """How many notes were found so far."""
         strikes = (*self._latest, *self._previous)
-        return len(self._closed) // _CLOSED_WIDTH + sum(strike is not None for strike in strikes)
+        return self.n_settled + sum(strike is not None for strike in strikes)
 
     def push(self, rolls: Rolls) -> None:
         """Take the next frames, any number of them."""
         if self._finished:
             raise ValueError("this Decoder has finished; make a new one for more rolls")
-        self._n_frames += len(rolls)
-        self._advance(rolls)
+        self.take(self._reader.push(rolls))
 
     def finish(self, offsets: str | None = None) -> Performance:
         """End the recording and return what was played.
@@ -202,64 +215,66 @@ class Decoder:
         either, notes end as ``DecodeConfig.offsets`` says.
         """
         if not self._finished:
+            self.take(self._reader.finish())
             self._finished = True
-            self._advance(Rolls.empty(self._ahead))
-            for column in range(N_PITCHES):
-                latest, previous = self._latest[column], self._previous[column]
-                if previous is not None:
-                    self._close(column, previous, latest)
-                if latest is not None:
-                    self._close(column, latest, None)
+            for row in self._open():
+                self._closed.extend(row)
             self._latest = [None] * N_PITCHES
             self._previous = [None] * N_PITCHES
             if self._pressed is not None:
                 self._presses.append((self._pressed, float(self._n_frames)))
+        notes = tuple(note for _, note in self.struck(offsets=offsets))
+        return Performance(notes, tuple(self._pedal()))
+
+    @property
+    def n_settled(self) -> int:
+        """How many of `struck` no later frame can change, but for a pedal press to come."""
+        return len(self._closed) // _CLOSED_WIDTH
+
+    def struck(self, start: int = 0, *, offsets: str | None = None) -> list[tuple[int, Note]]:
+        """Notes as far as they are known, each with the frame in which its onset peaks.
+
+        Frame and pitch together name a note, whatever the onset threshold: another one adds
+        or removes notes but keeps the names of those that stay.
+
+        Parameters
+        ----------
+        start : int
+            Leaves out so many of the first ones, which are sorted by when they settled.
+        offsets : str, optional
+            ``"key"`` or ``"sustained"``; as `DecodeConfig.offsets` if left out.
+
+        Returns
+        -------
+        list of (int, Note)
+            First what is settled; then, before `finish`, what may still change. There, a
+            note whose end has not been heard lasts until the last frame.
+        """
         offsets = self._config.offsets if offsets is None else offsets
         if offsets not in (KEY, SUSTAINED):
             raise ValueError(f"offsets is 'key' or 'sustained'; found {offsets!r}")
-        pedal = tuple(self._pedal())
-        return Performance(tuple(self._notes(pedal, offsets)), pedal)
+        rows = np.array(self._closed[start * _CLOSED_WIDTH :]).reshape(-1, _CLOSED_WIDTH).tolist()
+        return list(self._notes([*rows, *self._open()], tuple(self._pedal()), offsets))
 
-    def _advance(self, rolls: Rolls) -> None:
-        """Read the frames whose surroundings are now known, and forget what is behind."""
-        held = _joined(self._held, rolls)
-        stop = len(held) - self._ahead
-        if stop > REACH:
-            self._read_pedal(held.pedal[REACH - 1 : stop].astype(np.float64))
-            events = [*self._onsets(held, stop), *self._ends(held, stop)]
-            for row, kind, column, values in sorted(events):
+    @property
+    def pedal(self) -> tuple[PedalPress, ...]:
+        """The pedal presses that have ended so far."""
+        return tuple(self._pedal())
+
+    def take(self, evidence: Evidence) -> None:
+        """Take evidence in place of the rolls that it was read from, in pieces or whole."""
+        if self._finished:
+            raise ValueError("this Decoder has finished; make a new one for more evidence")
+        self._read_pedal(evidence.pedal.astype(np.float64))
+        events = evidence.above(self._config.onset_threshold)
+        for start in range(0, len(events), _EVENTS_AT_ONCE):
+            part = events[start : start + _EVENTS_AT_ONCE]
+            rows = (part[name].tolist() for name in ("frame", "kind", "column", "values"))
+            for frame, kind, column, values in zip(*rows, strict=True):
                 if kind == ONSET:
-                    self._strike(column, self._held_start + row, *values)
+                    self._strike(column, frame, *values)
                 else:
-                    self._end(column, self._held_start + row, kind - KEY_END, *values)
-            held = _copied(held, stop - REACH)
-            self._held_start += stop - REACH
-        self._held = held
-
-    def _onsets(self, held: Rolls, stop: int) -> Iterator[Event]:
-        config = self._config
-        return onsets(
-            held,
-            REACH,
-            stop,
-            onset_threshold=config.onset_threshold,
-            offset_threshold=config.offset_threshold,
-            frame_threshold=config.frame_threshold,
-            sounding_threshold=config.sounding_threshold,
-        )
-
-    def _ends(self, held: Rolls, stop: int) -> Iterator[Event]:
-        config = self._config
-        for sounding in (False, True):
-            yield from ends(
-                held,
-                REACH,
-                stop,
-                sounding=sounding,
-                threshold=config.sounding_threshold if sounding else config.frame_threshold,
-                offset_threshold=config.offset_threshold,
-                bridge_frames=config.bridge_frames,
-            )
+                    self._end(column, frame, kind - KEY_END, *values[:3])
 
     def _strike(
         self,
@@ -275,6 +290,7 @@ class Decoder:
         position = max(frame + shift, 0.0)
         strike = _Strike(
             position=position,
+            peak=frame,
             frame=frame + round(shift),
             confidence=confidence,
             velocity=velocity,
@@ -288,7 +304,7 @@ class Decoder:
                 self._latest[column] = strike
             return
         if previous is not None:
-            self._close(column, previous, latest)
+            self._closed.extend(self._row(column, previous, latest))
         self._previous[column], self._latest[column] = latest, strike
 
     def _end(
@@ -303,8 +319,17 @@ class Decoder:
             elif not brief:
                 strike.ends[plane] = frame + crossing
 
-    def _close(self, column: int, strike: _Strike, following: _Strike | None) -> None:
-        """Nothing more can change this note: settle its ends and keep it."""
+    def _open(self) -> Iterator[list[float]]:
+        """Rows of the strikes that may still change."""
+        for column in range(N_PITCHES):
+            latest, previous = self._latest[column], self._previous[column]
+            if previous is not None:
+                yield self._row(column, previous, latest)
+            if latest is not None:
+                yield self._row(column, latest, None)
+
+    def _row(self, column: int, strike: _Strike, following: _Strike | None) -> list[float]:
+        """A note with its ends settled, as `_closed` keeps it; empty if it is too short."""
         last = math.inf if following is None else following.position
         latest_end = float(self._n_frames) if following is None else last
         shortest = self._grid.position(max(self._config.prolong_to, _SHORTEST))
@@ -317,35 +342,39 @@ class Decoder:
             key = following.earlier_release
         told = sounding if self._config.offsets == SUSTAINED else key
         if self._grid.seconds(told - strike.position) < self._config.minimum_duration:
-            return
-        self._closed.extend(
-            [
-                column + LOWEST_PITCH,
-                strike.position,
-                min(max(key, strike.position + shortest), last),
-                min(max(sounding, strike.position + shortest), last),
-                last,
-                strike.velocity,
-                strike.confidence,
-            ]
-        )
+            return []
+        return [
+            strike.peak,
+            column + LOWEST_PITCH,
+            strike.position,
+            min(max(key, strike.position + shortest), last),
+            min(max(sounding, strike.position + shortest), last),
+            last,
+            strike.velocity,
+            strike.confidence,
+        ]
 
-    def _notes(self, pedal: tuple[PedalPress, ...], offsets: str) -> Iterator[Note]:
+    def _notes(
+        self, rows: list[list[float]], pedal: tuple[PedalPress, ...], offsets: str
+    ) -> Iterator[tuple[int, Note]]:
         presses = [press.onset for press in pedal]
-        for row in np.array(self._closed).reshape(-1, _CLOSED_WIDTH).tolist():
-            pitch, *positions, velocity, confidence = row
+        for row in rows:
+            if not row:
+                continue
+            peak, pitch, *positions, velocity, confidence = row
             onset, release, sound_end, following = map(self._grid.seconds, positions)
             if offsets == SUSTAINED:
                 offset = sound_end
             else:
                 offset = self._caught(release, sound_end, following, presses)
-            yield Note(
+            note = Note(
                 onset=onset,
                 pitch=int(pitch),
                 offset=offset,
                 velocity=min(max(round(velocity * 127), 1), 127),
                 confidence=min(confidence, 1.0),
             )
+            yield int(peak), note
 
     def _caught(
         self, release: float, sound_end: float, following: float, presses: list[float]
@@ -360,8 +389,10 @@ class Decoder:
         return min(presses[index] + _AFTER_PEDAL, following)
 
     def _read_pedal(self, probability: Floats) -> None:
-        """Find presses in the pedal's next frames, which come after one already read."""
-        before, after = probability[:-1], probability[1:]
+        """Find presses in the pedal's next frames."""
+        if not len(probability):
+            return
+        before, after = np.concatenate([self._pedal_before, probability[:-1]]), probability
         down = self._config.pedal_threshold
         up = down - self._config.pedal_hysteresis
         rises = (before < down) & (after >= down)
@@ -370,7 +401,7 @@ class Decoder:
         rows = np.flatnonzero(rises | falls | lifts)
         crossings = crossing(before[rows], after[rows], down)
         for row, within in zip(rows.tolist(), crossings.tolist(), strict=True):
-            frame = self._held_start + REACH + row
+            frame = self._n_frames + row
             position = frame + within
             if rises[row] and self._pressed is None:
                 self._pressed = position if frame else 0.0
@@ -382,25 +413,11 @@ class Decoder:
             if lifts[row] and self._pressed is not None:
                 self._presses.append((self._pressed, self._pedal_fell))
                 self._pressed = None
+        self._pedal_before = probability[-1:]
+        self._n_frames += len(probability)
 
     def _pedal(self) -> Iterator[PedalPress]:
         for press in self._presses:
             onset, offset = map(self._grid.seconds, press)
             if offset - onset >= max(self._config.minimum_press, _SHORTEST):
                 yield PedalPress(onset=onset, offset=offset)
-
-
-def _joined(first: Rolls, second: Rolls) -> Rolls:
-    return Rolls(
-        **{
-            plane.name: np.concatenate([getattr(first, plane.name), getattr(second, plane.name)])
-            for plane in fields(Rolls)
-        }
-    )
-
-
-def _copied(rolls: Rolls, start: int) -> Rolls:
-    """The rows from ``start``, which keep nothing else alive."""
-    return Rolls(
-        **{plane.name: getattr(rolls, plane.name)[start:].copy() for plane in fields(Rolls)}
-    )

@@ -44,7 +44,7 @@ def write_csv(performance: Performance, path: str | os.PathLike[str]) -> None:
                 f"{note.confidence:.3f}",
             ]
         )
-    _write_aside(path, table.getvalue().encode("utf-8"))
+    write_aside(path, table.getvalue().encode("utf-8"))
 
 
 def write_json(
@@ -104,10 +104,10 @@ def write_json(
     }
     text = json.dumps(content, ensure_ascii=False, indent=1) + "\n"
     # A file name that is no Unicode holds lone surrogates; as "\udcff" JSON can say them.
-    _write_aside(path, text.encode("utf-8", "backslashreplace"))
+    write_aside(path, text.encode("utf-8", "backslashreplace"))
 
 
-def _write_aside(path: str | os.PathLike[str], content: bytes) -> None:
+def write_aside(path: str | os.PathLike[str], content: bytes) -> None:
     """Write a neighbour, then rename it: a file that exists is finished."""
     path = Path(path)
     aside = path.with_name(f".{path.name}.{os.getpid()}.part")

@@ -22,36 +22,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from transcribe.grid import FrameGrid
 from transcribe.notes import LOWEST_PITCH, N_PITCHES
 
 MEL = "mel"
 LOG_FREQUENCY = "log_frequency"
 _FRAMES_PER_CHUNK = 512
-
-
-@dataclass(frozen=True, slots=True)
-class FrameGrid:
-    """The only converter between seconds and frames."""
-
-    sample_rate: int
-    hop_length: int
-
-    @property
-    def frame_rate(self) -> float:
-        """Frames a second; rarely a whole number."""
-        return self.sample_rate / self.hop_length
-
-    def seconds(self, position: float) -> float:
-        """Time of a position in frames, which need not be whole."""
-        return position * self.hop_length / self.sample_rate
-
-    def position(self, seconds: float) -> float:
-        """Position in frames of a time, not rounded."""
-        return seconds * self.sample_rate / self.hop_length
-
-    def n_frames(self, n_samples: int) -> int:
-        """How many frames ``n_samples`` samples make."""
-        return -(-n_samples // self.hop_length)
 
 
 @dataclass

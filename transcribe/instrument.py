@@ -195,6 +195,10 @@ class SampleBank:
             raise InstrumentError(f"{self.folder}: the recordings of the top layer are silent")
         return _REFERENCE_LEVEL / rms
 
+    def read(self, recording: Recording) -> Samples:
+        """The sound of a recording, whole, at the bank's sample rate."""
+        return read_audio(recording.path, self.sample_rate)
+
     def _decode(self, recording: Recording) -> tuple[Samples, int]:
         """Samples of a recording and the index of its attack.
 
@@ -203,7 +207,7 @@ class SampleBank:
         """
         if self._decoded is not None and self._decoded[0] is recording:
             return self._decoded[1:]
-        samples = read_audio(recording.path, self.sample_rate)
+        samples = self.read(recording)
         attack = round(recording.onset * self.sample_rate)
         loud = np.abs(samples) > 0.1 * np.max(np.abs(samples), initial=0.0)
         heard = int(np.argmax(loud)) - round(_RISE * self.sample_rate)

@@ -2,26 +2,30 @@
 
 Conventions
 -----------
-- A note is right if its pitch is the same and its onset lies within the tolerance
-  (50 ms, or 20 or 10 ms where the name says so). *Onset_offset* also asks that the offset
-  lie within 50 ms or 20 % of the reference's duration, whichever is more, and
-  *onset_offset_velocity* that the velocity be within 0.1 after mir_eval's linear fit.
-  Notes are paired by `mir_eval.transcription.match_notes` [1]_.
+- A note is right if its pitch is the same and its onset lies within the tolerance, ends
+  included: 50 ms, or 20 or 10 ms where the name ends so. *Onset_offset* also asks that the
+  offset lie within 50 ms or 20 % of the reference's duration, whichever is more and whatever
+  the tolerance of the onset, and *onset_offset_velocity* that the velocity be within 0.1
+  after mir_eval's linear fit. Notes are paired by `mir_eval.transcription.match_notes` [1]_.
+- *Overlap* is the mean over matched notes of the time that both sound over the time from
+  the first's onset to the last's offset.
 - ``key/`` compares key releases; ``sustained/`` compares offsets that last until the
   sustain pedal comes up or the key is struck again, on both sides (`notes.sustained`).
 - ``as_found/`` compares the times as they are; ``aligned/`` first takes the recording's
-  median onset deviation (`onset_deviation`) off every estimated time.
+  median onset deviation (`onset_deviation`) off every estimated time. The *spread* of the
+  deviation is its interquartile range.
 - *Frames* are moments ``k * frame_hop``, 10 ms unless said; a note counts on those with
   ``onset <= moment < offset``. Each pair of moment and pitch counts once.
 - A pedal press is right if its onset lies within 50 ms, and for *onset_offset* its offset
   as for notes.
 - Where reference and estimate are both empty, precision, recall and F1 are 0, as in
   mir_eval; `aggregate` leaves a recording whose reference is empty out of the mean.
-- A velocity error is in MIDI steps, raw: mir_eval's velocity score fits a line first, so
-  that halved or even inverted velocities are right to it.
+- A velocity error is in MIDI steps, raw, over notes matched by onset within 50 ms:
+  mir_eval's velocity score fits a line first, so that halved or even inverted velocities
+  are right to it.
 
 Every function takes a `Performance`, so pitches reach mir_eval, which wants hertz, in no
-other way than through the conversion here.
+other way than through `matching`.
 
 References
 ----------
@@ -31,81 +35,52 @@ References
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TypeAlias
 
 import numpy as np
-from mir_eval import transcription
-from numpy.typing import NDArray
 
-from transcribe.notes import LOWEST_PITCH, N_PITCHES, Performance, sustained
+from transcribe.matching import (
+    ONSET_TOLERANCE,
+    Events,
+    FloatArray,
+    IntArray,
+    Matching,
+    match,
+    match_aligned,
+    onset_deviation,
+    onset_deviations,
+)
+from transcribe.notes import Performance, sustained
+from transcribe.ratios import Correlation, Mean, Ratio, Scores
 
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
+__all__ = [
+    "FINE_ONSET_TOLERANCES",
+    "FRAME_HOP",
+    "OFFSET_RATIO",
+    "ONSET_TOLERANCE",
+    "VELOCITY_TOLERANCE",
+    "Matching",
+    "Ratio",
+    "Scores",
+    "false_notes_per_minute",
+    "frame_f1",
+    "match_aligned",
+    "note_f1",
+    "onset_deviation",
+    "onset_f1",
+    "score",
+]
 
-ONSET_TOLERANCE = 0.05
 FINE_ONSET_TOLERANCES = (0.02, 0.01)
 OFFSET_RATIO = 0.2
 VELOCITY_TOLERANCE = 0.1
 FRAME_HOP = 0.01
-_A4_HERTZ = 440.0
-
-
-@dataclass(frozen=True, slots=True)
-class Ratio:
-    """How many things the reference has, how many the estimate, how many agree."""
-
-    n_ref: int
-    n_est: int
-    n_matched: int
-
-    @property
-    def precision(self) -> float:
-        """Part of the estimate that is right; 0 for an empty estimate."""
-        return self.n_matched / self.n_est if self.n_est else 0.0
-
-    @property
-    def recall(self) -> float:
-        """Part of the reference that was found; 0 for an empty reference."""
-        return self.n_matched / self.n_ref if self.n_ref else 0.0
-
-    @property
-    def f1(self) -> float:
-        """Harmonic mean of precision and recall; 0 where both are."""
-        total = self.n_ref + self.n_est
-        return 2 * self.n_matched / total if total else 0.0
-
-    def __add__(self, other: Ratio) -> Ratio:
-        return Ratio(
-            self.n_ref + other.n_ref, self.n_est + other.n_est, self.n_matched + other.n_matched
-        )
-
-    def as_json(self) -> dict[str, float]:
-        """Counts and the three ratios."""
-        return {
-            "precision": self.precision,
-            "recall": self.recall,
-            "f1": self.f1,
-            "n_ref": self.n_ref,
-            "n_est": self.n_est,
-            "n_matched": self.n_matched,
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class Scores:
-    """One recording's metrics by name, such as ``"aligned/sustained/onset_offset"``.
-
-    Numbers are None where they are undefined: no matched notes, or no spread to
-    correlate. What the reference can't tell (pedal, velocity) is absent.
-    """
-
-    ratios: dict[str, Ratio]
-    numbers: dict[str, float | None]
-
-    def as_json(self) -> dict[str, Any]:
-        """Plain dictionaries of floats."""
-        return {name: ratio.as_json() for name, ratio in self.ratios.items()} | self.numbers
+_TOLERANCES = {
+    "" if seconds == ONSET_TOLERANCE else f"_{round(seconds * 1000)}ms": seconds
+    for seconds in (ONSET_TOLERANCE, *FINE_ONSET_TOLERANCES)
+}
+"""How names end, and the tolerance of onsets that this means."""
+_Sums: TypeAlias = "dict[str, Mean | Correlation]"
 
 
 def score(
@@ -139,53 +114,96 @@ def score(
         Each of its names but ``onset_deviation/...`` begins with ``as_found/`` or
         ``aligned/``.
     """
-    deviations = _onset_deviations(_key_events(ref), _key_events(est))
+    ref_notes, est_notes = Events.of_notes(ref), Events.of_notes(est)
+    deviations = onset_deviations(ref_notes, est_notes)
     median = float(np.median(deviations)) if len(deviations) else 0.0
     quartiles = np.percentile(deviations, [25, 75]) if len(deviations) else None
-    ratios: dict[str, Ratio] = {}
     numbers: dict[str, float | None] = {
         "onset_deviation/median": median if len(deviations) else None,
         "onset_deviation/spread": None if quartiles is None else float(np.ptp(quartiles)),
     }
-    pairs = {"key": (_key_events(ref), _key_events(est))}
+    conventions = {"key": (ref_notes, est_notes)}
     if ref_has_pedal:
         long_est = sustained(est) if est_sustained is None else est_sustained
-        pairs["sustained"] = (_key_events(sustained(ref)), _key_events(long_est))
-    ref_pedal, est_pedal = _pedal_events(ref), _pedal_events(est)
+        conventions["sustained"] = (Events.of_notes(sustained(ref)), Events.of_notes(long_est))
+    ref_pedal, est_pedal = Events.of_pedal(ref), Events.of_pedal(est)
 
+    ratios: dict[str, Ratio] = {}
+    sums: _Sums = {}
     for alignment, shift in (("as_found", 0.0), ("aligned", -median)):
-        found: dict[str, Ratio] = {}
-        measured: dict[str, float | None] = {}
-        ref_notes, est_notes = pairs["key"][0], pairs["key"][1].moved(shift)
-        matched = _match(ref_notes, est_notes)
-        found["onset"] = _ratio(ref_notes, est_notes, matched)
-        for tolerance in FINE_ONSET_TOLERANCES:
-            closer = _match(ref_notes, est_notes, onset_tolerance=tolerance)
-            name = f"onset_{round(tolerance * 1000)}ms"
-            found[name] = _ratio(ref_notes, est_notes, closer)
+        moved = est_notes.moved(shift)
+        by_onset = {
+            ending: match(ref_notes, moved, onset_tolerance=tolerance)
+            for ending, tolerance in _TOLERANCES.items()
+        }
+        found = {
+            f"onset{ending}": _ratio(ref_notes, moved, pairs) for ending, pairs in by_onset.items()
+        }
+        measured: _Sums = {}
         if ref_has_velocity:
-            error, correlation = _velocity_error(ref_notes, est_notes, matched)
-            measured |= {"velocity_error": error, "velocity_correlation": correlation}
-        for convention, (long_ref, unmoved) in pairs.items():
-            moved = unmoved.moved(shift)
-            matched = _match(long_ref, moved, offset_ratio=OFFSET_RATIO)
-            found[f"{convention}/onset_offset"] = _ratio(long_ref, moved, matched)
-            if ref_has_velocity:
-                agreed = _agreeing_in_velocity(long_ref, moved, matched)
-                name = f"{convention}/onset_offset_velocity"
-                found[name] = _ratio(long_ref, moved, agreed)
-            found[f"{convention}/frame"] = _frame_ratio(long_ref, moved, frame_hop)
-            measured[f"{convention}/overlap"] = _overlap(long_ref, moved, _match(long_ref, moved))
-            measured[f"{convention}/overlap_onset_offset"] = _overlap(long_ref, moved, matched)
+            wanted, heard = _velocities(ref_notes, moved, by_onset[""])
+            measured["velocity_error"] = Mean.of(np.abs(heard - wanted))
+            measured["velocity_correlation"] = Correlation.of(wanted, heard)
+        for convention, (long_ref, unmoved) in conventions.items():
+            long_est_notes = unmoved.moved(shift)
+            same = _same_strikes(long_est_notes, moved)
+            each_ratios, each_sums = _of_convention(
+                long_ref,
+                long_est_notes,
+                by_onset if same else None,
+                ref_has_velocity,
+                frame_hop,
+            )
+            found |= {f"{convention}/{name}": each for name, each in each_ratios.items()}
+            measured |= {f"{convention}/{name}": each for name, each in each_sums.items()}
         if ref_has_pedal:
-            moved = est_pedal.moved(shift)
-            found["pedal/frame"] = _frame_ratio(ref_pedal, moved, frame_hop)
-            found["pedal/onset"] = _ratio(ref_pedal, moved, _match(ref_pedal, moved))
-            matched = _match(ref_pedal, moved, offset_ratio=OFFSET_RATIO)
-            found["pedal/onset_offset"] = _ratio(ref_pedal, moved, matched)
-        ratios |= {f"{alignment}/{name}": ratio for name, ratio in found.items()}
-        numbers |= {f"{alignment}/{name}": number for name, number in measured.items()}
-    return Scores(ratios, numbers)
+            each_ratios, each_sums = _of_pedal(ref_pedal, est_pedal.moved(shift), frame_hop)
+            found |= {f"pedal/{name}": each for name, each in each_ratios.items()}
+            measured |= {f"pedal/{name}": each for name, each in each_sums.items()}
+        ratios |= {f"{alignment}/{name}": each for name, each in found.items()}
+        sums |= {f"{alignment}/{name}": each for name, each in measured.items()}
+    return Scores.of(ratios, sums, numbers)
+
+
+def _of_convention(
+    ref: Events,
+    est: Events,
+    by_onset: dict[str, IntArray] | None,
+    ref_has_velocity: bool,
+    frame_hop: float,
+) -> tuple[dict[str, Ratio], _Sums]:
+    """What depends on where notes end; ``by_onset`` if it is known who matches by onset."""
+    offset: dict[str, Ratio] = {}
+    velocity: dict[str, Ratio] = {}
+    overlap: _Sums = {}
+    overlap_offset: _Sums = {}
+    overlap_velocity: _Sums = {}
+    for ending, tolerance in _TOLERANCES.items():
+        by_both = match(ref, est, onset_tolerance=tolerance, offset_ratio=OFFSET_RATIO)
+        offset[f"onset_offset{ending}"] = _ratio(ref, est, by_both)
+        if ref_has_velocity:
+            agreeing = _agreeing_in_velocity(ref, est, by_both)
+            velocity[f"onset_offset_velocity{ending}"] = _ratio(ref, est, agreeing)
+            name = f"overlap_onset_offset_velocity{ending}"
+            overlap_velocity[name] = _overlap(ref, est, agreeing)
+        overlap_offset[f"overlap_onset_offset{ending}"] = _overlap(ref, est, by_both)
+        pairs = match(ref, est, onset_tolerance=tolerance) if by_onset is None else by_onset[ending]
+        overlap[f"overlap{ending}"] = _overlap(ref, est, pairs)
+    ratios = offset | velocity | {"frame": _frame_ratio(ref, est, frame_hop)}
+    return ratios, overlap | overlap_offset | overlap_velocity
+
+
+def _of_pedal(ref: Events, est: Events, frame_hop: float) -> tuple[dict[str, Ratio], _Sums]:
+    by_onset, by_both = match(ref, est), match(ref, est, offset_ratio=OFFSET_RATIO)
+    ratios = {
+        "frame": _frame_ratio(ref, est, frame_hop),
+        "onset": _ratio(ref, est, by_onset),
+        "onset_offset": _ratio(ref, est, by_both),
+    }
+    return ratios, {
+        "overlap": _overlap(ref, est, by_onset),
+        "overlap_onset_offset": _overlap(ref, est, by_both),
+    }
 
 
 def onset_f1(ref: Performance, est: Performance, *, aligned: bool = False) -> float:
@@ -206,33 +224,7 @@ def frame_f1(ref: Performance, est: Performance, *, frame_hop: float = FRAME_HOP
 
     For pedal-extended offsets give it ``sustained(ref)`` and ``sustained(est)``.
     """
-    return _frame_ratio(_key_events(ref), _key_events(est), frame_hop).f1
-
-
-def onset_deviation(ref: Performance, est: Performance) -> float:
-    """Seconds by which the estimated onsets are late, in the median; 0 if none match.
-
-    In two passes: the median over notes matched at 50 ms, then, with that taken off, the
-    median over notes matched again, because the first 50 ms cut off one side of the
-    deviations more than the other.
-    """
-    deviations = _onset_deviations(_key_events(ref), _key_events(est))
-    return float(np.median(deviations)) if len(deviations) else 0.0
-
-
-class Matching(NamedTuple):
-    """Which heard note is which played note."""
-
-    pairs: IntArray
-    """Numbers of (ref, est) notes, shape (n, 2), in the order of the first."""
-    deviation: float
-    """Seconds that the estimate was late in the median, and that were taken off."""
-
-
-def match_aligned(ref: Performance, est: Performance) -> Matching:
-    """Pair notes of one pitch within 50 ms, the median onset deviation taken off."""
-    deviation = onset_deviation(ref, est)
-    return Matching(_match(_key_events(ref), _key_events(est).moved(-deviation)), deviation)
+    return _frame_ratio(Events.of_notes(ref), Events.of_notes(est), frame_hop).f1
 
 
 def false_notes_per_minute(est: Performance, duration: float) -> float:
@@ -251,146 +243,69 @@ def false_notes_per_minute(est: Performance, duration: float) -> float:
 
 
 def _f1(ref: Performance, est: Performance, *, aligned: bool, offset_ratio: float | None) -> float:
-    ref_notes, est_notes = _key_events(ref), _key_events(est)
+    ref_notes, est_notes = Events.of_notes(ref), Events.of_notes(est)
     if aligned:
         est_notes = est_notes.moved(-onset_deviation(ref, est))
-    return _ratio(ref_notes, est_notes, _match(ref_notes, est_notes, offset_ratio=offset_ratio)).f1
+    return _ratio(ref_notes, est_notes, match(ref_notes, est_notes, offset_ratio=offset_ratio)).f1
 
 
-class _Events(NamedTuple):
-    """Notes, or pedal presses as notes of one pitch, as arrays of n rows."""
-
-    intervals: FloatArray
-    """Shape (n, 2): onset and offset in seconds."""
-    pitches: IntArray
-    velocities: FloatArray
-
-    def moved(self, seconds: float) -> _Events:
-        return self._replace(intervals=self.intervals + seconds)
-
-    @property
-    def hertz(self) -> FloatArray:
-        return _A4_HERTZ * 2.0 ** ((self.pitches - 69) / 12)
-
-
-def _key_events(performance: Performance) -> _Events:
-    notes = performance.notes
-    return _Events(
-        np.array([(note.onset, note.offset) for note in notes], float).reshape(-1, 2),
-        np.array([note.pitch for note in notes], np.int64),
-        np.array([note.velocity for note in notes], float),
-    )
-
-
-def _pedal_events(performance: Performance) -> _Events:
-    presses = performance.pedal
-    return _Events(
-        np.array([(press.onset, press.offset) for press in presses], float).reshape(-1, 2),
-        np.full(len(presses), LOWEST_PITCH, np.int64),
-        np.ones(len(presses)),
-    )
-
-
-def _match(
-    ref: _Events,
-    est: _Events,
-    *,
-    onset_tolerance: float = ONSET_TOLERANCE,
-    offset_ratio: float | None = None,
-) -> IntArray:
-    """Row numbers (ref, est) of matched notes, shape (n, 2), in the order of the first.
-
-    Pitches are taken one at a time: none is within mir_eval's 50 cents of another, so the
-    pairs are the same, and its table of all distances stays small in a recording of
-    tens of thousands of notes.
-    """
-    pairs = [np.zeros((0, 2), np.int64)]
-    ref_hertz, est_hertz = ref.hertz, est.hertz
-    for pitch in np.intersect1d(ref.pitches, est.pitches):
-        ref_rows = np.flatnonzero(ref.pitches == pitch)
-        est_rows = np.flatnonzero(est.pitches == pitch)
-        found = transcription.match_notes(
-            ref.intervals[ref_rows],
-            ref_hertz[ref_rows],
-            est.intervals[est_rows],
-            est_hertz[est_rows],
-            onset_tolerance=onset_tolerance,
-            offset_ratio=offset_ratio,
-        )
-        rows = np.array(found, np.int64).reshape(-1, 2)
-        pairs.append(np.stack([ref_rows[rows[:, 0]], est_rows[rows[:, 1]]], axis=1))
-    matched = np.concatenate(pairs)
-    return matched[np.argsort(matched[:, 0])]
-
-
-def _ratio(ref: _Events, est: _Events, matched: IntArray) -> Ratio:
+def _ratio(ref: Events, est: Events, matched: IntArray) -> Ratio:
     return Ratio(len(ref.pitches), len(est.pitches), len(matched))
 
 
-def _onset_deviations(ref: _Events, est: _Events) -> FloatArray:
-    """Estimated minus reference onset of matched notes, as `onset_deviation` says."""
-    first = _differences(ref, est, _match(ref, est))
-    if not len(first):
-        return first
-    return _differences(ref, est, _match(ref, est.moved(-float(np.median(first)))))
+def _same_strikes(events: Events, others: Events) -> bool:
+    """Whether the two differ in offsets and velocities alone."""
+    return np.array_equal(events.pitches, others.pitches) and np.array_equal(
+        events.intervals[:, 0], others.intervals[:, 0]
+    )
 
 
-def _differences(ref: _Events, est: _Events, matched: IntArray) -> FloatArray:
-    return est.intervals[matched[:, 1], 0] - ref.intervals[matched[:, 0], 0]
+def _velocities(ref: Events, est: Events, matched: IntArray) -> tuple[FloatArray, FloatArray]:
+    """Of matched notes, as played and as heard."""
+    return ref.velocities[matched[:, 0]], est.velocities[matched[:, 1]]
 
 
-def _agreeing_in_velocity(ref: _Events, est: _Events, matched: IntArray) -> IntArray:
+def _agreeing_in_velocity(ref: Events, est: Events, matched: IntArray) -> IntArray:
     """Those of the pairs whose velocities agree once a line is fitted through all pairs.
 
     As `mir_eval.transcription_velocity` does, which would need its own matching.
     """
     if not len(matched):
         return matched
+    wanted, heard = _velocities(ref, est, matched)
     lowest = ref.velocities.min()
     scale = max(1.0, float(np.ptp(ref.velocities)))
-    wanted = (ref.velocities[matched[:, 0]] - lowest) / scale
-    heard = est.velocities[matched[:, 1]]
+    wanted = (wanted - lowest) / scale
     line = np.stack([heard, np.ones_like(heard)], axis=1)
     slope, intercept = np.linalg.lstsq(line, wanted, rcond=None)[0]
     return matched[np.abs(slope * heard + intercept - wanted) < VELOCITY_TOLERANCE]
 
 
-def _velocity_error(
-    ref: _Events, est: _Events, matched: IntArray
-) -> tuple[float | None, float | None]:
-    """Mean absolute error in MIDI steps, and Pearson's correlation, of raw velocities."""
-    if not len(matched):
-        return None, None
-    wanted, heard = ref.velocities[matched[:, 0]], est.velocities[matched[:, 1]]
-    error = float(np.abs(heard - wanted).mean())
-    if not (np.ptp(wanted) and np.ptp(heard)):
-        return error, None
-    return error, float(np.corrcoef(wanted, heard)[0, 1])
+def _overlap(ref: Events, est: Events, matched: IntArray) -> Mean:
+    """As `mir_eval.transcription.average_overlap_ratio`, which loops over notes."""
+    played, heard = ref.intervals[matched[:, 0]], est.intervals[matched[:, 1]]
+    shared = np.minimum(played[:, 1], heard[:, 1]) - np.maximum(played[:, 0], heard[:, 0])
+    spanned = np.maximum(played[:, 1], heard[:, 1]) - np.minimum(played[:, 0], heard[:, 0])
+    return Mean.of(shared / spanned)
 
 
-def _overlap(ref: _Events, est: _Events, matched: IntArray) -> float | None:
-    """Mean over matched notes of the time they share over the time they span together."""
-    if not len(matched):
-        return None
-    ratio = transcription.average_overlap_ratio(ref.intervals, est.intervals, matched)
-    return float(ratio)
-
-
-def _frame_ratio(ref: _Events, est: _Events, frame_hop: float) -> Ratio:
-    last = max((float(each.intervals[:, 1].max(initial=0)) for each in (ref, est)), default=0)
-    n_frames = int(last / frame_hop) + 2
-    ref_roll, est_roll = (_sounding(each, frame_hop, n_frames) for each in (ref, est))
-    return Ratio(
-        int(ref_roll.sum()),
-        int(est_roll.sum()),
-        int(np.logical_and(ref_roll, est_roll).sum()),
+def _frame_ratio(ref: Events, est: Events, frame_hop: float) -> Ratio:
+    """Moments and pitches that sound."""
+    ref_frames, est_frames = (
+        np.ceil(each.intervals / frame_hop - 1e-6).astype(int).clip(0) for each in (ref, est)
     )
+    n_frames = 1 + max(int(each.max(initial=0)) for each in (ref_frames, est_frames))
+    ref_frames += ref.pitches[:, None] * n_frames  # so that no pitch meets another
+    est_frames += est.pitches[:, None] * n_frames
+    n_ref, n_est = _n_covered(ref_frames), _n_covered(est_frames)
+    n_either = _n_covered(np.concatenate([ref_frames, est_frames]))
+    return Ratio(n_ref, n_est, n_ref + n_est - n_either)
 
 
-def _sounding(events: _Events, frame_hop: float, n_frames: int) -> NDArray[np.bool_]:
-    """Which pitch sounds at which moment, shape (88, n_frames)."""
-    roll = np.zeros((N_PITCHES, n_frames), bool)
-    edges = np.ceil(events.intervals / frame_hop - 1e-6).astype(int).clip(0)
-    for pitch, (start, stop) in zip(events.pitches, edges, strict=True):
-        roll[pitch - LOWEST_PITCH, start:stop] = True
-    return roll
+def _n_covered(edges: IntArray) -> int:
+    """How many whole numbers lie in any ``start <= number < stop``; edges of shape (n, 2)."""
+    edges = edges[np.argsort(edges[:, 0])]
+    done = np.maximum.accumulate(edges[:, 1])
+    begin = np.maximum(edges[1:, 0], done[:-1])
+    first = edges[:1, 1] - edges[:1, 0]
+    return int(first.sum() + (edges[1:, 1] - begin).clip(0).sum())

@@ -80,6 +80,9 @@ class ModelConfig:
     together; 0 leaves it out."""
     pedal_size: int = 24
     """Hidden units in each direction of the pedal's BiLSTM."""
+    velocity_size: int = 32
+    """Harmonic: features of an attack, taken before the blocks, for velocities alone; 0
+    reads velocities off the same features as everything else."""
     dropout: float = 0.0
     """Probability, after every convolution pair (harmonic: after the blocks)."""
 
@@ -171,13 +174,16 @@ class HarmonicNetwork(nn.Module):
         self.sequence = BiLstm(self.stride * width, lstm_size)
         self.unfold = nn.Linear(2 * lstm_size, self.stride * width)
         self.local = nn.Linear(width, width)
-        self.head = Heads(width, 1, list(PITCH_PLANES))
+        self.touch = Touch(width, config.velocity_size) if config.velocity_size else None
+        own = ("velocity",) if self.touch else ()
+        self.head = Heads(width, 1, [name for name in PITCH_PLANES if name not in own])
         self.pedal_sequence = BiLstm(3 * width + 2 * context_size, config.pedal_size)
         self.pedal_head = nn.Linear(2 * config.pedal_size, 1)
 
     def forward(self, frames: Tensor) -> Logits:
         """Logits of a batch of windows."""
-        keys = self.stack(frames)
+        attacks = self.stack.attacks(frames)
+        keys = self.stack(attacks)
         whole = [keys.mean(2), keys.amax(2)]
         if self.context is not None and self.spread is not None:
             context = self.context(torch.cat(whole, dim=-1))
@@ -185,6 +191,8 @@ class HarmonicNetwork(nn.Module):
             whole.append(context)
         followed = (self.local(keys) + self._follow(keys)).relu()
         planes = self.head(followed)
+        if self.touch is not None:
+            planes["velocity"] = self.touch(attacks, keys, followed)
         whole.append(followed.mean(2))
         pedal = self.pedal_head(self.pedal_sequence(torch.cat(whole, dim=-1)))
         return Logits(**planes, pedal=pedal.squeeze(-1))
@@ -199,6 +207,31 @@ class HarmonicNetwork(nn.Module):
         followed = self.unfold(self.sequence.along(steps))
         followed = followed.view(-1, n_batch, n_keys, self.stride, width).permute(1, 0, 3, 2, 4)
         return followed.reshape(n_batch, -1, n_keys, width)[:, :n_frames]
+
+
+class Touch(nn.Module):
+    """How hard each key was struck, from its attack and what the network makes of it."""
+
+    def __init__(self, width: int, size: int) -> None:
+        super().__init__()
+        self.attack = ConvNorm(width, size, (5, 1))
+        self.head = nn.Sequential(
+            nn.Linear(size + 2 * width, width), nn.ReLU(), nn.Linear(width, 1)
+        )
+
+    def forward(self, attacks: Tensor, keys: Tensor, followed: Tensor) -> Tensor:
+        """Logits of the velocity, (B, T, 88).
+
+        Parameters
+        ----------
+        attacks : Tensor
+            Shape (B, width, T, 88), from `HarmonicStack.attacks`.
+        keys, followed : Tensor
+            Shape (B, T, 88, width): before and after the LSTM along time.
+        """
+        struck = self.attack(attacks).permute(0, 2, 3, 1)
+        logits: Tensor = self.head(torch.cat([struck, keys, followed], dim=-1))
+        return logits.squeeze(-1)
 
 
 class ConvNorm(nn.Module):
@@ -253,7 +286,11 @@ class MelStack(nn.Module):
 
 
 class HarmonicStack(nn.Module):
-    """Spectra to features of each key, with shared parameters: (B, T, 88, width)."""
+    """Spectra to features of each key, with shared parameters.
+
+    `attacks` sees five frames and a key's own harmonics, and the stack itself adds what
+    the blocks see around it.
+    """
 
     def __init__(self, config: ModelConfig, features: FeatureConfig) -> None:
         super().__init__()
@@ -288,7 +325,8 @@ class HarmonicStack(nn.Module):
         )
         self.dropout = nn.Dropout(config.dropout)
 
-    def forward(self, frames: Tensor) -> Tensor:
+    def attacks(self, frames: Tensor) -> Tensor:
+        """Feature frames to features of each key, shape (B, width, T, 88)."""
         spectra = self.norm(frames.transpose(1, 2))
         if torch.is_autocast_enabled(spectra.device.type):
             spectra = spectra.to(torch.get_autocast_dtype(spectra.device.type))
@@ -300,10 +338,13 @@ class HarmonicStack(nn.Module):
             ],
             dim=-1,
         ).permute(0, 3, 1, 2)
-        x = self.fold(self.attack(stacked))
-        x = x + self.key_bias.to(x.dtype)
-        x = self.dropout(self.blocks(x))
-        return x.permute(0, 2, 3, 1)
+        folded: Tensor = self.fold(self.attack(stacked))
+        return folded + self.key_bias.to(folded.dtype)
+
+    def forward(self, attacks: Tensor) -> Tensor:
+        """What `attacks` made to features of shape (B, T, 88, width)."""
+        heard: Tensor = self.dropout(self.blocks(attacks))
+        return heard.permute(0, 2, 3, 1)
 
 
 class HarmonicBlock(nn.Module):

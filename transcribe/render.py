@@ -16,7 +16,6 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -25,15 +24,18 @@ from numpy.typing import NDArray
 from transcribe.audio import read_audio
 from transcribe.errors import InstrumentError, MidiError, TranscribeError
 from transcribe.instrument import LONGEST_VOICE, SampleBank, Samples, Voice
+from transcribe.mechanism import answering_strings, brushed_felt, thumps
 from transcribe.midi import read_midi
 from transcribe.notes import HIGHEST_PITCH, LOWEST_PITCH, N_PITCHES, Performance, sustained
 
 _RELEASE_TIME_CONSTANTS = 8.0
-_RESONANCE_DURATION = 2.0
 _RESONANCE_DAMPED = 0.08
 _PEDAL_TRAVEL = 0.03
+_DAMPER_SIGH = 30.0
+"""How hard the felt of all dampers brushes the strings as it leaves them: level of the noise
+that sets them ringing, beside the pedal's knock."""
 _FFT_STEP = 4096
-_KEY_DETUNE, _NOTE_LEVEL, _KEY_NOISE, _PEDAL_NOISE = range(4)
+_KEY_DETUNE, _NOTE_LEVEL, _KEY_NOISE, _PEDAL_NOISE, _DAMPER_NOISE = range(5)
 
 
 @dataclass
@@ -196,6 +198,15 @@ def render_blocks(
         yield player.play(first, min(block, n_samples - first))
 
 
+def n_rendered(
+    performance: Performance | NoteTable, bank: SampleBank, config: RenderConfig | None = None
+) -> int:
+    """How many samples `render` and `render_blocks` return of a whole performance."""
+    table = performance if isinstance(performance, NoteTable) else NoteTable.of(performance)
+    config = config or RenderConfig()
+    return _Player(table, bank, config, config.seed).n_samples()
+
+
 def render_midi(midi_path: Path, bank: SampleBank, config: RenderConfig | None = None) -> Samples:
     """Read a MIDI file and play it whole; samples as from `render`."""
     return render(read_midi(midi_path), bank, config)
@@ -250,54 +261,6 @@ def _check_header(path: Path, pattern: bytes, what: str, error: type[TranscribeE
         raise error(f"{path}: expected {what}; found another kind of file")
 
 
-@lru_cache(maxsize=4)
-def _thumps(sample_rate: int) -> tuple[Samples, ...]:
-    """Eight knocks of wood and felt: noise below a few hundred Hz, dying in 0.2 s."""
-    rng = np.random.default_rng(0)
-    n_samples = round(0.2 * sample_rate)
-    time = np.arange(n_samples) / sample_rate
-    frequency = np.fft.rfftfreq(n_samples, 1 / sample_rate)
-    knocks = []
-    for _ in range(8):
-        corner = rng.uniform(80, 400)
-        spectrum = np.fft.rfft(rng.standard_normal(n_samples)) / (1 + (frequency / corner) ** 2)
-        knock = np.fft.irfft(spectrum, n_samples) * np.exp(-time / 0.03)
-        knock *= np.minimum(1, time / 0.003)
-        knocks.append((knock * (0.3 / np.max(np.abs(knock)))).astype(np.float32))
-    return tuple(knocks)
-
-
-@lru_cache(maxsize=4)
-def _answering_strings(sample_rate: int) -> Samples:
-    """What all undamped strings answer to a click: their partials, dying away.
-
-    Scaled to a gain of 1 at the frequency of the loudest answer.
-    """
-    rng = np.random.default_rng(0)
-    n_samples = round(_RESONANCE_DURATION * sample_rate)
-    time = np.arange(n_samples) / sample_rate
-    partial = np.arange(1, 9)
-    response = np.zeros(n_samples)
-    for pitch in range(LOWEST_PITCH, HIGHEST_PITCH + 1):
-        lowest = 440 * 2 ** ((pitch - 69) / 12)
-        inharmonicity = 1e-4 * 2 ** (abs(pitch - 45) / 12)
-        frequency = lowest * partial * np.sqrt(1 + inharmonicity * partial**2)
-        frequency = frequency[frequency < 0.45 * sample_rate]
-        # Falls by 60 dB in 12 s in the bass and 1 s in the treble; higher partials sooner.
-        decay = math.log(1000) / (12 * 2 ** (-(pitch - LOWEST_PITCH) / 24))
-        for index, hertz in enumerate(frequency.tolist()):
-            amplitude = rng.uniform(0.3, 1) / (index + 1)
-            phase = rng.uniform(0, 2 * np.pi)
-            response += (
-                amplitude
-                * np.sin(2 * np.pi * hertz * time + phase)
-                * np.exp(-decay * (1 + 0.3 * index) * time)
-            )
-    response *= np.minimum(1, time / 0.01) * np.minimum(1, (_RESONANCE_DURATION - time) / 0.3)
-    response /= np.max(np.abs(np.fft.rfft(response)))
-    return response.astype(np.float32)
-
-
 class _Player:
     """One performance on one instrument; plays any part, and parts equal the whole."""
 
@@ -326,7 +289,7 @@ class _Player:
         for index in np.flatnonzero(self.undamped).tolist():
             voice = self._voice(int(table.pitch[index]), int(table.velocity[index]))
             end = max(end, float(table.onset[index]) + len(voice.samples) / rate)
-        knock = len(_thumps(rate)[0]) / rate
+        knock = len(thumps(rate)[0]) / rate
         if self.config.key_noise:
             end = max(end, float(np.max(table.released, initial=0.0)) + knock)
         if self.config.pedal_noise and len(table.pedal_offset):
@@ -356,7 +319,7 @@ class _Player:
             out = self._strings(first, n_samples)
         else:
             # What strings answer now depends on what was played before.
-            before = min(first, len(_answering_strings(self.bank.sample_rate)) + 1)
+            before = min(first, len(answering_strings(self.bank.sample_rate)) + 1)
             struck = self._strings(first - before, before + n_samples)
             out = struck[before:] + self._resonance(struck, first - before)[before:]
         self._add_thumps(out, first)
@@ -365,13 +328,17 @@ class _Player:
     def _resonance(self, struck: Samples, first: int) -> Samples:
         """What the strings that the pedal has freed answer to ``struck``."""
         rate, table = self.bank.sample_rate, self.table
-        response = _answering_strings(rate)
+        response = answering_strings(rate)
         n_damped = round(4 * _RESONANCE_DAMPED * rate)
         damping = np.exp(-np.arange(n_damped) / (_RESONANCE_DAMPED * rate)).astype(np.float32)
         n_travel = round(_PEDAL_TRAVEL * rate)
+        sighs = self._random(_DAMPER_NOISE).random(len(table.pedal_onset))
+        brushing = brushed_felt(rate, n_travel) * np.float32(
+            _DAMPER_SIGH * self.config.pedal_noise * 10 ** (self.config.gain_db / 20)
+        )
         out = np.zeros_like(struck)
-        for onset, offset in zip(
-            table.pedal_onset.tolist(), table.pedal_offset.tolist(), strict=True
+        for onset, offset, sigh in zip(
+            table.pedal_onset.tolist(), table.pedal_offset.tolist(), sighs.tolist(), strict=True
         ):
             begin = round(onset * rate) - first
             end = min(round(offset * rate) - first, len(struck))
@@ -381,6 +348,8 @@ class _Player:
             position = np.arange(low - begin, min(high - begin, n_travel), dtype=np.float32)
             heard = struck[low:high].copy()
             heard[: len(position)] *= position / n_travel
+            brushed = brushing[int(sigh * len(brushing))]
+            heard[: len(position)] += brushed[low - begin : low - begin + len(position)] * sigh
             stop = min(end + n_damped, len(struck))
             n_fft = -(-(len(heard) + len(response)) // _FFT_STEP) * _FFT_STEP
             spectrum = np.fft.rfft(heard, n_fft) * np.fft.rfft(response, n_fft)
@@ -438,12 +407,12 @@ class _Player:
         ):
             if level == 0:
                 continue
-            thumps = _thumps(self.bank.sample_rate)
+            knocks = thumps(self.bank.sample_rate)
             choice = self._random(purpose).random((2, len(times)))
             starts = np.round(times * self.bank.sample_rate).astype(np.int64) - first
-            heard = np.flatnonzero((starts < len(out)) & (starts > -len(thumps[0])))
+            heard = np.flatnonzero((starts < len(out)) & (starts > -len(knocks[0])))
             for index in heard.tolist():
-                thump = thumps[int(choice[0, index] * len(thumps))]
+                thump = knocks[int(choice[0, index] * len(knocks))]
                 start = int(starts[index])
                 low, high = max(0, -start), min(len(thump), len(out) - start)
                 loudness = np.float32(level * gain * (0.3 + 0.7 * choice[1, index]))

@@ -16,12 +16,12 @@ Positions are measured in frames: a time ``t`` lies at ``x = t * frame_rate``.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from transcribe.features import FrameGrid
+from transcribe.grid import FrameGrid
 from transcribe.notes import LOWEST_PITCH, N_PITCHES, Performance, sustained
 
 FloatArray = NDArray[np.float32]
@@ -37,6 +37,8 @@ PITCH_PLANES = (
 )
 """The planes with a column per key, in the order in which `Rolls.stack` puts them."""
 SHIFT_PLANES = ("onset_shift", "offset_shift")
+PLANES = (*PITCH_PLANES, "pedal")
+"""All of them, in that order."""
 N_ACTIVATIONS = len(PITCH_PLANES) * N_PITCHES + 1
 
 
@@ -59,11 +61,11 @@ class Rolls:
 
     def __post_init__(self) -> None:
         n_frames = len(self.pedal)
-        for plane in fields(self):
-            expected = (n_frames,) if plane.name == "pedal" else (n_frames, N_PITCHES)
-            found = getattr(self, plane.name).shape
+        for name in PLANES:
+            expected = (n_frames,) if name == "pedal" else (n_frames, N_PITCHES)
+            found = getattr(self, name).shape
             if found != expected:
-                raise ValueError(f"plane {plane.name}: expected shape {expected}, found {found}")
+                raise ValueError(f"plane {name}: expected shape {expected}, found {found}")
 
     def __len__(self) -> int:
         return len(self.pedal)

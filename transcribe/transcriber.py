@@ -136,6 +136,7 @@ class Transcriber:
         *,
         sample_rate: int | None = None,
         progress: Callable[[float], None] | None = None,
+        rolls: Callable[[Rolls], None] | None = None,
     ) -> Transcription:
         """Hear a recording.
 
@@ -149,6 +150,9 @@ class Transcriber:
             file, which says its own, not allowed.
         progress : callable, optional
             Is told now and then how many seconds of the recording are done.
+        rolls : callable, optional
+            Is given what the network says, piece by piece from the beginning, before the
+            progress is told that counts it.
 
         Returns
         -------
@@ -173,8 +177,11 @@ class Transcriber:
         decoder = Decoder(config.grid, self.decode)
         n_frames = 0
         for part in activations:
-            decoder.push(Rolls.unstack(part))
+            said = Rolls.unstack(part)
+            decoder.push(said)
             n_frames += len(part)
+            if rolls is not None:
+                rolls(said)
             if progress is not None:
                 progress(config.grid.seconds(n_frames))
         performance, sustained = decoder.finish(), decoder.finish(SUSTAINED)

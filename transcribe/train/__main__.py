@@ -1,7 +1,9 @@
 """``python -m transcribe.train experiment=NAME``: settings in, weights out.
 
 A run writes to its output folder and goes on from what it finds there: kill it, start
-it again with the same command, and it resumes from the last finished epoch.
+it again with the same command, and it resumes from the last finished epoch. Beside the
+weights, ``last.safetensors``, it leaves what a person looks at: ``curves.png``,
+``table.md`` and ``rolls/`` (`report`).
 """
 
 from __future__ import annotations
@@ -15,10 +17,11 @@ import torch
 from hydra.core.config_store import ConfigStore
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.callbacks import Callback, LearningRateMonitor, ModelCheckpoint
-from pytorch_lightning.loggers import CSVLogger, Logger
 
 from transcribe.train.config import TrainConfig
 from transcribe.train.lit_module import LitData, LitTranscriber
+from transcribe.train.loggers import make_loggers
+from transcribe.train.report import Report
 
 logger = logging.getLogger(__name__)
 CONF = Path(__file__).resolve().parents[2] / "conf"
@@ -34,14 +37,17 @@ def train(config: TrainConfig) -> Path:
     pl.seed_everything(config.seed, workers=True, verbose=False)
     if settings.accelerator == "cpu" or not torch.cuda.is_available():
         torch.set_num_threads(settings.n_threads)
-    loggers: list[Logger] = [CSVLogger(output, name="log")]
-    if settings.tensorboard:
-        from pytorch_lightning.loggers import TensorBoardLogger
-
-        loggers.append(TensorBoardLogger(output, name="tensorboard"))
     callbacks: list[Callback] = [
-        ModelCheckpoint(output, filename="epoch", save_last=True, save_top_k=1),
+        # At the epoch's very end: saved after validation, it would go on a step off.
+        ModelCheckpoint(
+            output,
+            filename="epoch",
+            save_last=True,
+            save_top_k=1,
+            save_on_train_epoch_end=True,
+        ),
         LearningRateMonitor("step"),
+        Report(output),
     ]
     trainer = pl.Trainer(
         accelerator=settings.accelerator,
@@ -56,7 +62,7 @@ def train(config: TrainConfig) -> Path:
         enable_progress_bar=settings.progress_bar,
         use_distributed_sampler=False,
         num_sanity_val_steps=0,
-        logger=loggers,
+        logger=make_loggers(config),
         callbacks=callbacks,
         default_root_dir=output,
     )

@@ -49,6 +49,8 @@ class TrainerConfig:
     log_every_n_steps: int = 20
     tensorboard: bool = False
     """Also log for TensorBoard (the extra of this name)."""
+    wandb: bool = False
+    """Also log to Weights and Biases (the extra of this name); see `loggers`."""
     progress_bar: bool = True
 
 

@@ -49,6 +49,14 @@ class LitTranscriber(pl.LightningModule):
         self.features = Features(config.features)
         self.n_windows_seen = 0
 
+    def on_train_epoch_start(self) -> None:
+        """What is random in the network depends on the epoch, not on how it was reached.
+
+        So a run that was stopped and goes on ends in the same weights as one that was not.
+        """
+        place = [self.config.seed, self.current_epoch, self.global_rank]
+        torch.manual_seed(int(np.random.SeedSequence(place).generate_state(1)[0]))
+
     def training_step(self, batch: dict[str, Tensor], _: int) -> Tensor:
         """One batch of `TrainingWindows`."""
         terms = transcription_loss(
@@ -84,8 +92,12 @@ class LitTranscriber(pl.LightningModule):
         """Go on counting."""
         self.n_windows_seen = checkpoint.get("n_windows_seen", 0)
 
-    def validation_step(self, piece: ValidationPiece, _: int) -> None:
-        """Transcribe a passage with the windows and the decoder that ship, and score it."""
+    def validation_step(self, piece: ValidationPiece, _: int) -> dict[str, Any]:
+        """Transcribe a passage with the windows and the decoder that ship, and score it.
+
+        Returns what was played, what the network said and what was read off it, for
+        `report.Report`.
+        """
         config = self.config
         network = self.averaged()
         frames = self.features.whole(piece.samples)
@@ -93,9 +105,12 @@ class LitTranscriber(pl.LightningModule):
             network.activations, frames, **dataclasses.asdict(config.windows)
         )
         decoder = Decoder(config.features.grid, config.decode)
-        decoder.push(Rolls.unstack(activations))
-        figures = validation_figures(piece, decoder.finish(KEY), decoder.finish(SUSTAINED))
+        rolls = Rolls.unstack(activations)
+        decoder.push(rolls)
+        est = decoder.finish(KEY)
+        figures = validation_figures(piece, est, decoder.finish(SUSTAINED))
         self.log_dict(figures, on_epoch=True, batch_size=1, sync_dist=True)
+        return {"piece": piece, "rolls": rolls, "est": est, "figures": figures}
 
     def on_validation_epoch_end(self) -> None:
         """Keep the averaged weights as a file that transcribes."""
@@ -196,21 +211,30 @@ def unstack(targets: Tensor) -> Logits:
 
 
 class WindowSampler(Sampler[int]):
-    """Numbers that never repeat: epoch ``e`` of ``n`` windows draws ``e * n + i``."""
+    """Numbers that never repeat: epoch ``e`` of ``n`` windows draws ``e * n + i``.
 
-    def __init__(self, n_windows: int, rank: int = 0, world_size: int = 1) -> None:
+    Parameters
+    ----------
+    n_windows : int
+        Of an epoch, over all processes.
+    rank, world_size : int
+        This process, and how many there are.
+    epoch : callable
+        Says which epoch it is, and is asked when one begins. (The epoch that Lightning
+        tells a sampler by ``set_epoch`` is one too many in a run that goes on.)
+    """
+
+    def __init__(
+        self, n_windows: int, rank: int = 0, world_size: int = 1, *, epoch: Callable[[], int]
+    ) -> None:
         self.n_windows, self.rank, self.world_size = n_windows, rank, world_size
-        self.epoch = 0
-
-    def set_epoch(self, epoch: int) -> None:
-        """Called by Lightning when an epoch begins, a resumed one too."""
         self.epoch = epoch
 
     def __len__(self) -> int:
         return self.n_windows // self.world_size
 
     def __iter__(self) -> Iterator[int]:
-        first = self.epoch * self.n_windows + self.rank
+        first = self.epoch() * self.n_windows + self.rank
         return iter(range(first, first + len(self) * self.world_size, self.world_size))
 
 
@@ -239,10 +263,16 @@ class LitData(pl.LightningDataModule):
             seed=config.seed,
             libraries=self.libraries,
         )
+        n_steps = data.windows_per_epoch // trainer.world_size // data.batch_size
         return DataLoader(
             windows,
             batch_size=data.batch_size,
-            sampler=WindowSampler(data.windows_per_epoch, trainer.global_rank, trainer.world_size),
+            sampler=WindowSampler(
+                data.windows_per_epoch,
+                trainer.global_rank,
+                trainer.world_size,
+                epoch=lambda: trainer.global_step // max(1, n_steps),
+            ),
             num_workers=data.n_workers,
             persistent_workers=data.n_workers > 0,
             prefetch_factor=4 if data.n_workers else None,

@@ -25,7 +25,11 @@ class LossConfig:
     frame: float = 0.25
     sounding: float = 0.25
     shift: float = 0.3
-    velocity: float = 3.0
+    velocity: float = 2.0
+    velocity_relative: float = 2.0
+    """Of velocities within a window, the mean error taken off: which notes are louder than
+    others can be heard, how hard all were struck hardly, once a level control has been
+    touched."""
     pedal: float = 1.5
     pedal_edge: float = 4.0
     """How much more a frame counts within two frames of a movement of the pedal: presses
@@ -90,10 +94,18 @@ def transcription_loss(
         )
         return (loss * pedal_mask[:, None]).sum() / n_frames
 
+    struck = targets.onset * velocity_mask[:, None, None]
+
+    def velocity_error() -> Tensor:
+        return (logits.velocity.float().sigmoid() - targets.velocity) * struck
+
     def velocity() -> Tensor:
-        mask = targets.onset * velocity_mask[:, None, None]
-        error = (logits.velocity.float().sigmoid() - targets.velocity).abs()
-        return (error * mask).sum() / mask.sum().clamp(min=1)
+        return velocity_error().abs().sum() / struck.sum().clamp(min=1)
+
+    def velocity_relative() -> Tensor:
+        error, n_struck = velocity_error(), struck.sum((1, 2), keepdim=True).clamp(min=1)
+        mean = error.sum((1, 2), keepdim=True) / n_struck
+        return ((error - mean * struck).abs()).sum() / struck.sum().clamp(min=1)
 
     terms = {
         "onset": lambda: cross_entropy("onset", positive=config.onset_positive),
@@ -104,6 +116,7 @@ def transcription_loss(
             shift("onset_shift", targets.onset) + shift("offset_shift", targets.offset)
         ),
         "velocity": velocity,
+        "velocity_relative": velocity_relative,
         "pedal": pedal,
     }
     return {

@@ -1,0 +1,33 @@
+"""This project's `Transcriber`, as it ships.
+
+Beside ``NAME.mid``, with key releases and pedal, it writes ``NAME.sustained.mid`` with the
+notes as long as they sound (``--offsets sustained``), which the network tells apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+SUSTAINED_SUFFIX = ".sustained.mid"
+
+
+def load(
+    n_threads: int, checkpoint: str | None = None, device: str = "cpu"
+) -> Callable[[str, str], list[str]]:
+    """Load the packaged weights, or those of a file."""
+    import torch
+
+    from transcribe.midi import write_midi
+    from transcribe.transcriber import Transcriber
+
+    torch.set_num_threads(n_threads)
+    transcriber = Transcriber.load(checkpoint, device=device)
+
+    def transcribe(audio: str, midi: str) -> list[str]:
+        heard = transcriber.transcribe(audio)
+        write_midi(heard.sustained, Path(midi).with_suffix(SUSTAINED_SUFFIX))
+        write_midi(heard.performance, midi)
+        return [warning.replace(audio, Path(audio).name) for warning in heard.warnings]
+
+    return transcribe

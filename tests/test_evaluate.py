@@ -1,0 +1,389 @@
+"""Files and folders compared, in Python and by the command."""
+
+import csv
+import io
+import json
+from dataclasses import replace
+
+import mido
+import numpy as np
+import pytest
+
+from transcribe import pianoroll, report
+from transcribe.audio import write_wav
+from transcribe.cli import main
+from transcribe.errors import TranscribeError
+from transcribe.evaluate import evaluate, evaluate_without_piano, first_seconds
+from transcribe.midi import write_midi
+from transcribe.notes import Note, PedalPress, Performance
+from transcribe.pairing import find_sources, pair
+from transcribe.ratios import Ratio
+
+PLAYED = Performance(
+    [
+        Note(onset=0.5 * i, pitch=60 + i, offset=0.5 * i + 0.4, velocity=40 + 5 * i)
+        for i in range(10)
+    ],
+    [PedalPress(onset=0.5, offset=1.5), PedalPress(onset=2.2, offset=4.0)],
+)
+
+
+def first(n):
+    return Performance(PLAYED.notes[:n], PLAYED.pedal)
+
+
+@pytest.fixture
+def folders(tmp_path):
+    """Three pieces, all heard, the second only in half."""
+    for side in ("ref", "est"):
+        (tmp_path / side / "sonatas").mkdir(parents=True)
+    for name in ("a", "b", "sonatas/c"):
+        write_midi(PLAYED, tmp_path / "ref" / f"{name}.mid")
+        heard = first(5) if name == "b" else PLAYED
+        write_midi(heard, tmp_path / "est" / f"{name}.mid")
+    return tmp_path / "ref", tmp_path / "est"
+
+
+def names(sources):
+    return [each.name for each in sources]
+
+
+# --- which file is the transcription of which
+
+
+def test_files_of_one_path_belong_together(folders):
+    pairing = pair(*folders)
+    assert [(a.name, b.name) for a, b in pairing.pairs] == [
+        (each, each) for each in ("a", "b", "sonatas/c")
+    ]
+    assert pairing.missing == pairing.surplus == ()
+
+
+def test_files_of_one_name_belong_together_in_other_subfolders(folders):
+    ref, est = folders
+    (est / "sonatas" / "c.mid").rename(est / "c.MIDI")
+    assert [(a.name, b.name) for a, b in pair(ref, est).pairs][-1] == ("sonatas/c", "c")
+
+
+def test_one_name_twice_is_no_pair(folders):
+    ref, est = folders
+    (est / "a.mid").rename(est / "sonatas" / "a.mid")
+    (est / "x").mkdir()
+    write_midi(PLAYED, est / "x" / "a.mid")
+    pairing = pair(ref, est)
+    assert names(pairing.missing) == ["a"]
+    assert names(pairing.surplus) == ["sonatas/a", "x/a"]
+
+
+def test_names_of_other_programs_may_have_a_suffix(folders):
+    ref, est = folders
+    for path in list(est.rglob("*.mid")):
+        path.rename(path.with_name(f"{path.stem}_basic_pitch.mid"))
+    with pytest.raises(TranscribeError, match=r"3 \(the first is a\) and 3 \(the first is a_basic"):
+        pair(ref, est)
+    assert len(pair(ref, est, est_suffix="_basic_pitch").pairs) == 3
+
+
+def test_estimates_inside_the_references_folder_are_no_references(folders):
+    ref, est = folders
+    est.rename(ref / "heard")
+    assert names(find_sources(ref, without=ref / "heard")) == ["a", "b", "sonatas/c"]
+    assert len(pair(ref, ref / "heard").pairs) == 3
+
+
+def test_hidden_files_and_other_text_are_left_out(folders):
+    ref, _ = folders
+    (ref / "README.txt").write_text("Three sonatas\n")
+    (ref / "._a.mid").write_bytes(b"resource fork")
+    (ref / "d.txt").write_text("OnsetTime\tOffsetTime\tMidiPitch\n0.5\t0.9\t60\n")
+    (ref / "e.txt").write_text("0.5 0.9 60\n")
+    assert names(find_sources(ref)) == ["a", "b", "d", "e", "sonatas/c"]
+
+
+def test_labels_tell_the_notes_and_midi_beside_them_the_pedal(folders):
+    ref, est = folders
+    lines = ["# onset,offset,pitch,velocity"]
+    lines += [f"{n.onset},{n.offset},{n.pitch},{n.velocity}" for n in PLAYED.notes[:5]]
+    (ref / "b.tsv").write_text("\n".join(lines))
+    found = {each.name: each for each in evaluate(ref, est).pieces}
+    assert found["b"].scores.ratios["as_found/onset"] == Ratio(5, 5, 5)
+    assert found["b"].scores.ratios["as_found/pedal/onset"] == Ratio(2, 2, 2)
+    alone = evaluate(ref / "b.mid", est / "b.mid").pieces[0]  # what is named is what is read
+    assert alone.scores.ratios["as_found/onset"] == Ratio(10, 5, 5)
+
+
+def test_text_labels_alone_know_neither_pedal_nor_velocity(tmp_path, folders):
+    lines = [f"{n.onset}\t{n.offset}\t{n.pitch}" for n in PLAYED.notes]
+    (tmp_path / "maps.txt").write_text("\n".join(["OnsetTime\tOffsetTime\tMidiPitch", *lines]))
+    piece = evaluate(tmp_path / "maps.txt", folders[1] / "a.mid").pieces[0]
+    assert piece.scores.ratios["as_found/onset"].f1 == 1
+    told = " ".join([*piece.scores.ratios, *piece.scores.numbers, *piece.mistakes.breakdowns])
+    assert not [word for word in ("pedal", "sustained", "velocity", "loudness") if word in told]
+
+
+def test_a_piece_played_without_pedal_among_others_counts_as_that(folders):
+    ref, est = folders
+    write_midi(Performance(PLAYED.notes), ref / "a.mid")
+    ratios = evaluate(ref, est).pieces[0].scores.ratios
+    assert ratios["as_found/pedal/onset"] == Ratio(0, 2, 0)
+    alone = evaluate(ref / "a.mid", est / "a.mid").pieces[0].scores.ratios
+    assert not any("pedal" in name for name in alone)
+
+
+def test_labels_are_cut_where_the_recording_beside_them_ends(folders):
+    ref, est = folders
+    write_wav(ref / "a.wav", np.zeros(8000, np.float32), 4000)
+    found = {each.name: each for each in evaluate(ref, est).pieces}
+    assert found["a"].scores.ratios["as_found/onset"] == Ratio(4, 4, 4)
+    assert found["sonatas/c"].scores.ratios["as_found/onset"] == Ratio(10, 10, 10)
+
+
+# --- MIDI of other programs
+
+
+def midi_file(path, tracks, ticks=480):
+    """Tracks of (time in ticks, message) written as a file of type 1."""
+    file = mido.MidiFile(ticks_per_beat=ticks)
+    for events in tracks:
+        track = mido.MidiTrack()
+        now = 0
+        for tick, message in sorted(events, key=lambda event: event[0]):
+            track.append(message.copy(time=tick - now))
+            now = tick
+        file.tracks.append(track)
+    file.save(path)
+    return path
+
+
+def key(pitch, on, off, channel=0, velocity=64):
+    return [
+        (on, mido.Message("note_on", note=pitch, velocity=velocity, channel=channel)),
+        (off, mido.Message("note_off", note=pitch, channel=channel)),
+    ]
+
+
+def control(tick, value, channel=0):
+    return tick, mido.Message("control_change", control=64, value=value, channel=channel)
+
+
+def compared(tmp_path, tracks, played):
+    """Figures of a foreign file against a performance."""
+    write_midi(played, tmp_path / "played.mid")
+    midi_file(tmp_path / "foreign.mid", tracks)
+    return evaluate(tmp_path / "played.mid", tmp_path / "foreign.mid").pieces[0].scores
+
+
+def melody(*rows):
+    return Performance([Note(onset=a, offset=b, pitch=p, velocity=64) for a, b, p in rows])
+
+
+def test_tracks_channels_and_tempo_changes_are_one_performance_without_drums(tmp_path):
+    """120 quarter notes a minute, from the second quarter on 60; two hands and a drum kit."""
+    tempo = [(480, mido.MetaMessage("set_tempo", tempo=1_000_000))]
+    right, left = key(72, 0, 480) + key(74, 480, 960), key(48, 0, 960, channel=3)
+    drums = key(38, 0, 100, channel=9) + key(42, 480, 600, channel=9)
+    scores = compared(
+        tmp_path,
+        [tempo, right, left, drums],
+        melody((0, 0.5, 72), (0.5, 1.5, 74), (0, 1.5, 48)),
+    )
+    assert scores.ratios["as_found/key/onset_offset"] == Ratio(3, 3, 3)
+
+
+def test_overlapping_notes_of_a_pitch_are_cut(tmp_path):
+    """Two channels hold C at once; on one piano the second stroke ends the first."""
+    tracks = [key(60, 0, 1920) + key(60, 960, 2880, channel=1)]
+    scores = compared(tmp_path, tracks, melody((0, 1, 60), (1, 3, 60)))
+    assert scores.ratios["as_found/key/onset_offset"] == Ratio(2, 2, 2)
+
+
+def test_a_pedal_that_wavers_and_is_never_lifted(tmp_path):
+    values = [control(480 + 10 * i, value) for i, value in enumerate((10, 63, 64, 90, 127, 70))]
+    played = Performance(
+        melody((0, 1, 60), (1, 3, 64)).notes, [PedalPress(onset=0.5 + 20 / 960, offset=3.0)]
+    )
+    tracks = [key(60, 0, 960) + key(64, 960, 2880) + values]
+    scores = compared(tmp_path, tracks, played)
+    assert scores.ratios["as_found/pedal/onset_offset"] == Ratio(1, 1, 1)
+    assert scores.ratios["as_found/sustained/onset_offset"].f1 == 1
+
+
+def test_an_estimate_without_pedal_that_writes_notes_as_long_as_they_sound(tmp_path):
+    """Right where the pedal is counted in, wrong as key releases, and no press found."""
+    played = Performance(melody((0, 0.3, 60)).notes, [PedalPress(onset=0.2, offset=2.0)])
+    scores = compared(tmp_path, [key(60, 0, 1920)], played)
+    assert scores.ratios["as_found/sustained/onset_offset"].f1 == 1
+    assert scores.ratios["as_found/key/onset_offset"].f1 == 0
+    assert scores.ratios["as_found/pedal/onset"] == Ratio(1, 0, 0)
+
+
+# --- what is missing
+
+
+@pytest.fixture
+def incomplete(folders):
+    """One missing, one surplus, one unreadable; one whole pair is left."""
+    ref, est = folders
+    (est / "a.mid").rename(est / "other.mid")
+    (est / "b.mid").write_bytes(b"MThd, cut off")
+    return ref, est
+
+
+def test_nothing_is_passed_over_in_silence(incomplete):
+    found = evaluate(*incomplete)
+    assert [each.name for each in found.pieces] == ["sonatas/c"]
+    assert [each.name for each in found.missing] == ["a", "b"]
+    assert found.surplus == ("other",)
+    assert list(found.unreadable) == ["b"]
+    assert not found.complete
+    assert found.summary()["as_found/onset"].mean == 1
+    counted = found.summary(with_missing=True)["as_found/onset"]
+    assert (counted.n_recordings, counted.mean) == (3, pytest.approx(1 / 3))
+    assert counted.pooled == Ratio(30, 10, 10)
+    assert found.mistakes(with_missing=True).missed["other"] == 20
+    record = json.loads(report.as_json(found))
+    assert (record["missing"], record["surplus"]) == (["a", "b"], ["other"])
+    assert record["summary_with_missing"]["as_found/onset"]["mean"] == pytest.approx(1 / 3)
+
+
+def test_an_unreadable_reference_is_listed_and_its_estimate_no_surplus(folders):
+    ref, est = folders
+    (ref / "a.mid").write_bytes(b"no MIDI")
+    found = evaluate(ref, est)
+    assert [each.name for each in found.pieces] == ["b", "sonatas/c"]
+    assert list(found.unreadable) == ["a"]
+    assert (found.missing, found.surplus) == ((), ())
+
+
+@pytest.fixture
+def run(capsys):
+    """Exit code, stdout and stderr of ``transcribe evaluate``."""
+
+    def call(*words):
+        code = main(["evaluate", *map(str, words)])
+        return code, *capsys.readouterr()
+
+    return call
+
+
+def test_the_command_tells_of_a_folder_and_what_is_missing(run, incomplete):
+    code, out, err = run(*incomplete)
+    assert code == 1
+    assert "a (missing)" in out
+    assert "b (unreadable)" in out
+    assert "mean over 1 piece: notes and pedal" in out
+    assert "mean with 2 missing pieces as unheard" in out
+    assert "missed: 0 of 10 notes, aligned" in out
+    lines = err.splitlines()
+    assert "transcribe evaluate: a: missing; there is no estimate of it" in lines
+    assert "transcribe evaluate: other: surplus; it has no reference" in lines
+    assert any(line.startswith("transcribe evaluate: b: unreadable: ") for line in lines)
+    assert lines[-1] == "transcribe evaluate: 3 files not compared"
+
+
+def test_the_command_writes_a_report_and_pictures(run, folders, tmp_path, monkeypatch):
+    monkeypatch.setattr(pianoroll, "PANEL_INCHES", (4.0, 1.5))
+    out = tmp_path / "report"
+    code, printed, _ = run(*folders, "-o", out, "--pictures", "all", "--row-seconds", "3")
+    assert code == 0
+    pictures = [f"pianoroll-{name}.png" for name in ("a", "b", "sonatas-c")]
+    texts = [f"evaluation.{kind}" for kind in ("csv", "json", "md")]
+    assert sorted(path.name for path in out.iterdir()) == texts + pictures
+    record = json.loads((out / "evaluation.json").read_text())
+    assert record["summary"]["as_found/onset"]["mean"] == pytest.approx((1 + 1 + 2 / 3) / 3)
+    assert record["pieces"][1]["scores"]["as_found/onset"]["n_matched"] == 5
+    page = (out / "evaluation.md").read_text()
+    assert "| onset, 50 ms | 3 | 88.9 |" in page
+    assert all(f"({name})" in page for name in pictures)
+    assert "Kinds of missed notes" in page
+    rows = list(csv.DictReader(io.StringIO((out / "evaluation.csv").read_text())))
+    by = {(row["scope"], row["piece"], row["metric"]): row for row in rows}
+    assert len(by) == len(rows)
+    assert by["piece", "b", "as_found/onset"]["recall"] == "0.5"
+    assert float(by["mean", "", "as_found/onset"]["f1"]) == pytest.approx(8 / 9)
+    assert by["pooled", "", "as_found/onset"]["n_matched"] == "25"
+    assert by["pooled", "", "mistakes/register/C4 to B4"]["n_ref"] == "30"
+    assert "wrote" in printed
+    code, _, err = run(*folders, "-o", out)
+    assert code == 1
+    assert "--overwrite replaces it" in err
+
+
+def test_a_long_piece_is_drawn_on_several_pages(run, folders, tmp_path, monkeypatch):
+    monkeypatch.setattr(pianoroll, "PANEL_INCHES", (3.0, 0.8))
+    ref, est = folders
+    out = tmp_path / "report"
+    code, *_ = run(ref / "a.mid", est / "a.mid", "-o", out, "--row-seconds", "0.7")
+    assert code == 0
+    assert sorted(path.name for path in out.glob("*.png")) == [
+        "pianoroll-a-1.png",
+        "pianoroll-a-2.png",
+    ]
+
+
+def test_json_on_stdout_is_all_there_is(run, folders):
+    code, out, err = run(*folders, "--json")
+    assert (code, err) == (0, "")
+    found = json.loads(out)
+    assert [each["name"] for each in found["pieces"]] == ["a", "b", "sonatas/c"]
+    assert found["mistakes"]["missed"]["other"] + found["mistakes"]["missed"]["octave_masked"] == 5
+
+
+def test_recordings_without_a_piano(run, tmp_path):
+    (tmp_path / "noise").mkdir()
+    (tmp_path / "heard").mkdir()
+    for name, seconds in (("rain", 30), ("dogs", 10), ("wind", 10)):
+        write_wav(tmp_path / "noise" / f"{name}.wav", np.zeros(1000 * seconds, np.float32), 1000)
+    write_midi(first(3), tmp_path / "heard" / "rain.mid")
+    write_midi(Performance(), tmp_path / "heard" / "dogs.mid")
+    found = evaluate_without_piano(tmp_path / "noise", tmp_path / "heard")
+    assert found.as_json()["false_notes_per_minute"] == 4.5
+    assert found.missing == ("wind",)
+    code, out, err = run("--no-piano", tmp_path / "noise", tmp_path / "heard")
+    assert code == 1
+    assert out.splitlines()[-1].split() == ["all", "together", "3", "40.0", "4.50"]
+    assert "wind: missing" in err
+    code, out, _ = run(
+        "--no-piano", tmp_path / "noise" / "rain.wav", tmp_path / "heard" / "rain.mid"
+    )
+    assert code == 0
+    assert out.splitlines()[-1].split()[-1] == "6.00"
+
+
+def test_a_data_set_can_be_the_reference(run, tmp_path):
+    from data_sets import write_data_set
+
+    played = {"a": PLAYED, "b": replace(PLAYED, notes=PLAYED.notes[:5])}
+    data = write_data_set(tmp_path / "waltzes", played, seconds=6)
+    (tmp_path / "heard").mkdir()
+    for name in played:
+        write_midi(PLAYED, tmp_path / "heard" / f"{name}.mid")
+    code, out, _ = run(data, tmp_path / "heard", "--split", "test", "--json")
+    assert code == 0
+    assert [
+        each["scores"]["as_found/onset"]["precision"] for each in json.loads(out)["pieces"]
+    ] == [
+        1.0,
+        0.5,
+    ]
+
+
+def test_a_file_and_a_folder_are_wrong_usage(run, folders, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        run(folders[0], folders[1] / "a.mid")
+    assert "two files or two folders" in capsys.readouterr().err
+
+
+def test_folders_with_nothing_in_common_are_refused(run, tmp_path, folders):
+    (tmp_path / "empty").mkdir()
+    code, _, err = run(folders[0], tmp_path / "empty")
+    assert code == 1
+    assert "found 3 (the first is a) and none" in err
+
+
+def test_first_seconds_cuts_what_still_sounds():
+    cut = first_seconds(PLAYED, 1.2)
+    assert [note.onset for note in cut.notes] == pytest.approx([0, 0.5, 1.0])
+    assert max(note.offset for note in cut.notes) == 1.2
+    assert cut.pedal == (PedalPress(onset=0.5, offset=1.2),)
+    assert first_seconds(PLAYED, 100) == PLAYED

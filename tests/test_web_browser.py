@@ -1,0 +1,572 @@
+"""The page in a real Chromium, with the packaged weights, as a pianist would use it."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import urllib.request
+import wave
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import write_pcm
+
+from eval import browser
+from transcribe.audio import read_audio
+from transcribe.cli import main
+from transcribe.midi import read_midi
+
+sync_api = pytest.importorskip("playwright.sync_api", reason=browser.HOW_TO)
+if browser.chromium() is None:
+    pytest.skip(browser.HOW_TO, allow_module_level=True)
+
+expect = sync_api.expect
+PRELUDE = Path(__file__).parent / "data" / "prelude.mp3"
+DONE = 180_000
+"""Milliseconds that a recording may take: the machine may be busy."""
+SOON = 20_000
+"""Milliseconds that anything else may take."""
+expect.set_options(timeout=SOON)
+RATE = 48000
+
+# What a page can't be asked from outside: which sounds it started.
+SPY = """
+window.struck = [];
+const start = AudioBufferSourceNode.prototype.start;
+AudioBufferSourceNode.prototype.start = function (when, ...rest) {
+  window.struck.push(when);
+  return start.call(this, when, ...rest);
+};
+"""
+
+
+@pytest.fixture(scope="module")
+def prelude() -> np.ndarray:
+    """The prelude's samples."""
+    return read_audio(PRELUDE, RATE)
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with browser.serving(tmp_path_factory.mktemp("served")) as where:
+        yield where
+
+
+@pytest.fixture(scope="module")
+def chromium(tmp_path_factory: pytest.TempPathFactory, prelude: np.ndarray) -> Iterator[Any]:
+    """Chromium, whose microphone hears the prelude."""
+    heard = write_pcm(tmp_path_factory.mktemp("microphone") / "prelude.wav", prelude, RATE)
+    with browser.browser(
+        "--use-fake-device-for-media-stream",
+        "--use-fake-ui-for-media-stream",
+        f"--use-file-for-fake-audio-capture={heard}",
+    ) as started:
+        yield started
+
+
+@pytest.fixture
+def opened(chromium: Any, address: str) -> Iterator[Callable[..., Any]]:
+    """Open pages; at the end none of them may have failed or asked anybody else."""
+    asked: list[str] = []
+    wrong: list[str] = []
+    contexts = []
+
+    def new(**options: Any) -> Any:
+        context = chromium.new_context(**{"viewport": {"width": 1280, "height": 800}, **options})
+        context.set_default_timeout(SOON)
+        context.add_init_script(SPY)
+        context.on("request", lambda request: asked.append(request.url))
+        context.on("weberror", lambda error: wrong.append(str(error.error)))
+        context.on("console", lambda said: said.type == "error" and wrong.append(said.text))
+        contexts.append(context)
+        return context.new_page()
+
+    yield new
+    for context in contexts:
+        context.close()
+    assert asked
+    assert [url for url in asked if not url.startswith((f"{address}/", "blob:", "data:"))] == []
+    assert wrong == []
+
+
+def drop(page: Any, path: Path) -> None:
+    """Drop a file on the page."""
+    data = base64.b64encode(path.read_bytes()).decode()
+    transfer = page.evaluate_handle(
+        """([data, name]) => {
+          const transfer = new DataTransfer();
+          const bytes = Uint8Array.from(atob(data), (each) => each.charCodeAt(0));
+          transfer.items.add(new File([bytes], name));
+          return transfer;
+        }""",
+        [data, path.name],
+    )
+    for event in ("dragenter", "dragover", "drop"):
+        page.dispatch_event("body", event, {"dataTransfer": transfer})
+
+
+@pytest.fixture(scope="module")
+def heard(chromium: Any, address: str) -> str:
+    """Address of a page that shows the prelude's notes; no test may change them for good."""
+    context = chromium.new_context()
+    page = context.new_page()
+    page.goto(address)
+    page.set_input_files("#files", PRELUDE)
+    page.wait_for_url("**/#/recording/*", timeout=SOON)
+    expect(page.locator("#progress")).to_be_hidden(timeout=DONE)
+    where = page.url
+    context.close()
+    return str(where)
+
+
+def ask(heard: str, what: str) -> Any:
+    """What the server says of the recording that an address shows."""
+    address, _, recording = heard.partition("/#/recording/")
+    with urllib.request.urlopen(f"{address}/api/recordings/{recording}/{what}") as answer:
+        return json.loads(answer.read())
+
+
+def expect_heard(page: Any, least: int) -> None:
+    """Wait until a recording is done and at least so many of its notes are counted."""
+    expect(page.locator("#progress")).to_be_hidden(timeout=DONE)
+    expect(page.locator("#n-notes")).to_have_text(re.compile(r"^\d"))
+    for _ in range(SOON // 50):
+        if n_notes(page) >= least:
+            break
+        page.wait_for_timeout(50)
+    assert n_notes(page) >= least
+
+
+def n_notes(page: Any) -> int:
+    return int(page.locator("#n-notes").inner_text().replace(",", "").split()[0])
+
+
+def seconds(page: Any) -> float:
+    """Where the playhead is."""
+    minutes, rest = page.locator("#position").inner_text().split(":")
+    return 60 * int(minutes) + float(rest)
+
+
+def show(page: Any, where: str) -> int:
+    """Open a recording's page and wait for its notes; how many there are."""
+    page.goto(where)
+    expect(page.locator("#n-notes")).to_have_text(re.compile(r"^[1-9][\d,]* notes?$"))
+    return n_notes(page)
+
+
+def set_slider(page: Any, name: str, value: float) -> None:
+    page.locator(f"#{name}").fill(str(value))
+
+
+def test_a_dropped_file_becomes_the_notes_that_the_command_writes(
+    opened, address, tmp_path, monkeypatch
+):
+    page = opened()
+    page.goto(address)
+    drop(page, PRELUDE)
+    expect(page.locator("#name")).to_have_text("prelude.mp3")
+    expect(page.locator("#progress-words")).to_have_text(
+        re.compile("^(Waiting|Beginning|.* of 0:40 heard)")
+    )
+    expect_heard(page, 100)
+    assert n_notes(page) == len(ask(page.url, "notes")["notes"])
+    page.click("#take")
+    with page.expect_download() as download:
+        page.click("[data-kind=mid]")
+    assert download.value.suggested_filename == "prelude.mid"
+    download.value.save_as(tmp_path / "page.mid")
+    monkeypatch.chdir(tmp_path)
+    assert main([str(PRELUDE), "-o", "command.mid"]) == 0
+    assert read_midi(tmp_path / "page.mid") == read_midi(tmp_path / "command.mid")
+
+
+def test_the_recording_its_notes_or_both_are_heard(opened, heard):
+    page = opened()
+    show(page, heard)
+    page.click("#play")
+    expect(page.locator("#position")).to_have_text(re.compile(r"0:0[1-9]\.\d"))
+    assert page.evaluate("!document.querySelector('audio').paused")
+    page.keyboard.press("Space")
+    stopped = seconds(page)
+    assert page.evaluate("document.querySelector('audio').paused")
+    assert page.evaluate("struck.length") == 0
+    for key, both in (("2", False), ("3", True)):
+        page.keyboard.press("Home")
+        page.keyboard.press(key)
+        page.evaluate("struck.length = 0")
+        page.click("#play")
+        expect(page.locator("#position")).to_have_text(re.compile(r"0:0[1-9]\.\d"))
+        times = page.evaluate("struck")
+        assert page.evaluate("!document.querySelector('audio').paused") == both
+        page.click("#play")
+        # The prelude begins with a broken chord, a note every fifth of a second.
+        assert len(times) >= 3
+        assert np.median(np.diff(times)) == pytest.approx(0.2, abs=0.05)
+    assert stopped < 20
+
+
+def test_a_click_goes_there_and_a_passage_is_repeated_slowly(opened, heard):
+    page = opened()
+    show(page, heard)
+    box = page.locator("#roll").bounding_box()
+    page.mouse.click(box["x"] + 400, box["y"] + 50)
+    there = seconds(page)
+    assert there > 1
+    page.select_option("#speed", "0.5")
+    assert page.evaluate("document.querySelector('audio').preservesPitch")
+    page.mouse.move(box["x"] + 300, box["y"] + 50)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 340, box["y"] + 52, steps=4)
+    page.mouse.up()
+    expect(page.locator("#loop")).to_have_attribute("aria-pressed", "true")
+    said = page.locator("#said").inner_text()
+    start, end = (float(each) for each in re.findall(r"0:(\d\d\.\d)", said))
+    assert 0.3 < end - start < 1.5
+    page.click("#play")
+    places = []
+    for _ in range(30):
+        page.wait_for_timeout(100)
+        places.append(seconds(page))
+    page.click("#play")
+    assert page.evaluate("document.querySelector('audio').playbackRate") == 0.5
+    assert start - 0.1 <= min(places) <= max(places) <= end + 0.3
+    assert any(later < earlier for earlier, later in pairwise(places))
+
+
+def test_the_slider_answers_at_once_and_goes_back(opened, heard):
+    page = opened()
+    before = show(page, heard)
+    set_slider(page, "amount", 5)
+    expect(page.locator("#n-notes")).not_to_have_text(f"{before} notes")
+    fewer = n_notes(page)
+    set_slider(page, "amount", 95)
+    expect(page.locator("#n-notes")).not_to_have_text(f"{fewer} notes")
+    expect(page.locator("#n-notes")).not_to_have_text(f"{before} notes")
+    more = n_notes(page)
+    assert fewer < before < more
+    set_slider(page, "shortest", 200)
+    expect(page.locator("#n-notes")).not_to_have_text(f"{more} notes")
+    notes = ask(heard, "notes")["notes"]
+    assert min(offset - onset for _, onset, _, offset, *_ in notes) >= 0.199
+    page.click("#settings-reset")
+    expect(page.locator("#n-notes")).to_have_text(f"{before} notes")
+
+
+def over(page: Any, what: str, y: float) -> tuple[float, float] | None:
+    """Where the mouse is over a note (or its edge), looking along a height of the roll."""
+    box = page.locator("#roll").bounding_box()
+    for x in range(60, 900, 4):
+        page.mouse.move(box["x"] + x, box["y"] + y)
+        if page.locator("#roll").get_attribute("data-over") == what:
+            return box["x"] + x, box["y"] + y
+    return None
+
+
+def test_notes_are_added_moved_and_lengthened_with_the_mouse_and_undone(opened, heard):
+    page = opened()
+    before = show(page, heard)
+    box = page.locator("#roll").bounding_box()
+    page.mouse.dblclick(box["x"] + 300, box["y"] + 110)
+    expect(page.locator("#n-notes")).to_have_text(f"{before + 1} notes")
+    expect(page.locator("#chosen-words")).to_contain_text("by you")
+    name = page.locator("#chosen-name").inner_text()
+    onset = float(page.locator("#field-onset").input_value())
+    place = over(page, "note", 110)
+    assert place is not None
+    page.mouse.move(*place)
+    page.mouse.down()
+    page.mouse.move(place[0] + 70, place[1] + 60, steps=5)
+    page.mouse.up()
+    expect(page.locator("#chosen-name")).not_to_have_text(name)
+    assert float(page.locator("#field-onset").input_value()) > onset + 0.3
+    length = float(page.locator("#field-length").input_value())
+    place = over(page, "edge", 170)
+    assert place is not None
+    page.mouse.move(*place)
+    page.mouse.down()
+    page.mouse.move(place[0] + 50, place[1], steps=5)
+    page.mouse.up()
+    expect(page.locator("#field-length")).not_to_have_value(f"{length:.3f}")
+    assert float(page.locator("#field-length").input_value()) > length + 0.2
+    assert sum(row[6] for row in ask(heard, "notes")["notes"]) == 1
+    page.reload()
+    expect(page.locator("#n-notes")).to_have_text(f"{before + 1} notes")
+    for _ in range(3):
+        page.keyboard.press("Control+z")
+    expect(page.locator("#n-notes")).to_have_text(f"{before} notes")
+    page.keyboard.press("Control+Shift+z")
+    expect(page.locator("#n-notes")).to_have_text(f"{before + 1} notes")
+    page.click("#undo")
+    expect(page.locator("#n-notes")).to_have_text(f"{before} notes")
+
+
+def test_a_box_selects_and_delete_takes_away(opened, heard):
+    page = opened()
+    before = show(page, heard)
+    box = page.locator("#roll").bounding_box()
+    page.mouse.move(box["x"] + 60, box["y"] + 90)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 400, box["y"] + box["height"] - 30, steps=4)
+    page.mouse.up()
+    expect(page.locator("#chosen-name")).to_have_text(re.compile(r"^\d+ notes$"))
+    chosen = int(page.locator("#chosen-name").inner_text().split()[0])
+    page.click("#delete")
+    expect(page.locator("#n-notes")).to_have_text(f"{before - chosen} notes")
+    page.click("#undo")
+    expect(page.locator("#n-notes")).to_have_text(f"{before} notes")
+
+
+def focus(page: Any, target: str, limit: int = 60) -> None:
+    """Press Tab until an element has the focus."""
+    for _ in range(limit):
+        page.keyboard.press("Tab")
+        if page.evaluate(f"document.activeElement === document.querySelector('{target}')"):
+            return
+    pytest.fail(f"Tab never came to {target}")
+
+
+def test_the_keyboard_alone_is_enough(opened, heard, address):
+    page = opened()
+    page.goto(address)
+    recording = heard.partition("/#/recording/")[2]
+    focus(page, f'a[href$="{recording}"]')
+    page.keyboard.press("Enter")
+    expect(page.locator("#n-notes")).to_have_text(re.compile(r"^[1-9]\d* notes$"))
+    before = n_notes(page)
+    focus(page, "#roll")
+    page.keyboard.press("ArrowRight")
+    first = page.locator("#said").inner_text()
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("#said")).not_to_have_text(first)
+    notes = ask(heard, "notes")["notes"]
+    page.keyboard.press("Enter")
+    expect(page.locator("#field-onset")).to_have_value(f"{notes[1][1]:.3f}")
+    page.keyboard.press("Shift+ArrowUp")
+    expect(page.locator("#field-pitch")).to_have_value(str(notes[1][2] + 1))
+    page.keyboard.press("]")
+    length = notes[1][3] - notes[1][1]
+    expect(page.locator("#field-length")).to_have_value(f"{length + 0.01:.3f}")
+    page.keyboard.press(">")
+    expect(page.locator("#field-velocity")).to_have_value(str(notes[1][4] - 5))
+    page.keyboard.press("Delete")
+    expect(page.locator("#n-notes")).to_have_text(f"{before - 1} notes")
+    page.keyboard.press("a")
+    expect(page.locator("#n-notes")).to_have_text(f"{before} notes")
+    for _ in range(5):
+        page.keyboard.press("Control+z")
+    expect(page.locator("#undo")).to_be_disabled()
+    assert ask(heard, "notes")["notes"] == notes
+    page.keyboard.press("?")
+    expect(page.locator("#help")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator("#help")).to_be_hidden()
+    focus(page, "#take")
+    page.keyboard.press("Enter")
+    expect(page.locator("[data-kind=mid]")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.locator("#take")).to_be_focused()
+
+
+def test_what_the_microphone_heard_is_transcribed(opened, address):
+    page = opened()
+    page.goto(address)
+    page.click("#record")
+    expect(page.locator("#taking")).to_be_visible()
+    expect(page.locator("#level-words")).to_have_text(re.compile("^(Good|Rather quiet)"))
+    expect(page.locator("#taking-clock")).to_have_text("0:04")
+    page.click("#taking-stop")
+    expect(page.locator("#name")).to_have_text(re.compile("^Recorded "))
+    expect_heard(page, 8)
+
+
+def test_a_recording_outlives_the_page_that_was_closed(opened, address):
+    page = opened()
+    page.goto(address)
+    page.click("#record")
+    expect(page.locator("#taking-clock")).to_have_text("0:03")
+    other = page.context.new_page()
+    page.close()
+    other.goto(address)
+    expect(other.locator("#unfinished-list .card")).to_have_count(1)
+    other.click("#unfinished-list >> text=Transcribe it")
+    expect(other.locator("#name")).to_have_text(re.compile("^Recorded "))
+    expect_heard(other, 2)
+    other.click("#back")
+    expect(other.locator("#unfinished")).to_be_hidden()
+
+
+def test_work_goes_on_while_the_page_is_loaded_again_and_can_be_stopped(
+    opened, address, prelude, tmp_path
+):
+    long = tmp_path / "long.wav"
+    samples = np.round(read_audio(PRELUDE, 16000) * 32767).astype("<i2").tobytes()
+    with wave.open(str(long), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(16000)
+        file.writeframes(samples * 30)
+    page = opened()
+    page.goto(address)
+    page.set_input_files("#files", long)
+    expect(page.locator("#progress-words")).to_have_text(
+        re.compile(r"of 20:\d\d heard, about .* left"), timeout=DONE
+    )
+    expect(page.locator("#n-notes")).to_have_text(re.compile(r"^[1-9]"), timeout=DONE)
+    page.reload()
+    expect(page.locator("#progress-words")).to_have_text(re.compile("heard"))
+    expect(page.locator("#n-notes")).to_have_text(re.compile(r"^[1-9]"))
+    some = n_notes(page)
+    expect(page.locator("#n-notes")).not_to_have_text(re.compile(f"^{some:,} "), timeout=DONE)
+    page.click("#progress-cancel")
+    expect(page.locator("#progress-words")).to_have_text(re.compile("^Stopped after"))
+    assert n_notes(page) >= some
+    page.click("#back")
+    card = page.locator(".card", has_text="long.wav")
+    card.get_by_role("button", name="Remove").click()
+    page.click("#question-yes")
+    expect(card).to_have_count(0)
+
+
+def test_what_is_no_recording_is_said_and_can_be_removed(opened, address, tmp_path):
+    text = tmp_path / "letter.mp3"
+    text.write_text("Dear Clara,")
+    page = opened()
+    page.goto(address)
+    page.set_input_files("#files", text)
+    expect(page.locator("#progress-words")).not_to_have_text(
+        re.compile("^(|Waiting.*|Beginning.*)$"), timeout=DONE
+    )
+    expect(page.locator("#progress-hint")).not_to_be_empty()
+    expect(page.locator("#progress-again")).to_be_visible()
+    empty = tmp_path / "empty.wav"
+    empty.touch()
+    page.click("#back")
+    page.set_input_files("#files", empty)
+    expect(page.locator("#uploads .card")).to_contain_text("is empty. Choose another file")
+
+
+@pytest.mark.parametrize("width", [360, 640])
+def test_narrow_screens_and_large_type_need_no_sideways_scrolling(opened, heard, address, width):
+    """640 pixels are what is left of 1280 at 200 %."""
+    page = opened(viewport={"width": width, "height": 700}, has_touch=width < 500)
+    for where, shown in ((address, "#choose-files"), (heard, "#play")):
+        page.goto(where)
+        expect(page.locator(shown)).to_be_visible()
+        page.wait_for_timeout(200)
+        overflow = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        assert page.evaluate(overflow) <= 0
+    assert page.locator("#roll").bounding_box()["height"] > 200
+    if width == 360:
+        box = page.locator("#roll").bounding_box()
+        page.touchscreen.tap(box["x"] + 200, box["y"] + 40)
+        assert seconds(page) > 0
+        page.tap("#take")
+        menu = page.locator("#take-menu").bounding_box()
+        assert 0 <= menu["x"] < menu["x"] + menu["width"] <= width
+
+
+CHECKS = """() => {
+  const shown = (element) => element.checkVisibility() && element.getClientRects().length > 0;
+  const nameless = [...document.querySelectorAll("button, a, input, select, [role=application]")]
+    .filter(shown)
+    .filter((element) => !(element.textContent.trim() || element.getAttribute("aria-label")
+      || [...(element.labels ?? [])].some((label) => label.textContent.trim())))
+    .map((element) => element.outerHTML);
+  const parse = (colour) => {
+    const context = new OffscreenCanvas(1, 1).getContext("2d");
+    context.fillStyle = colour;
+    context.fillRect(0, 0, 1, 1);
+    return [...context.getImageData(0, 0, 1, 1).data];
+  };
+  const light = ([r, g, b]) => [r, g, b]
+    .map((each) => each / 255)
+    .map((each) => (each <= 0.04045 ? each / 12.92 : ((each + 0.055) / 1.055) ** 2.4))
+    .reduce((sum, each, i) => sum + each * [0.2126, 0.7152, 0.0722][i], 0);
+  const ground = (element) => {
+    for (let at = element; at; at = at.parentElement) {
+      const colour = parse(getComputedStyle(at).backgroundColor);
+      if (colour[3] > 200) return colour;
+    }
+    return [255, 255, 255];
+  };
+  const faint = [];
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    const element = walker.currentNode.parentElement;
+    const read = walker.currentNode.data.trim() && shown(element);
+    if (!read || element.closest(":disabled, .sr, option")) continue;
+    const [a, b] = [light(parse(getComputedStyle(element).color)), light(ground(element))];
+    const contrast = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+    if (contrast < 4.5) faint.push([walker.currentNode.data.trim(), contrast.toFixed(2)]);
+  }
+  const ids = [...document.querySelectorAll("[id]")].map((element) => element.id);
+  return { nameless, faint, repeated: ids.filter((id, i) => ids.indexOf(id) !== i),
+    headings: document.querySelectorAll("main:not([hidden]) h1").length };
+}"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_everything_has_a_name_and_can_be_read(opened, heard, address, scheme):
+    page = opened(color_scheme=scheme)
+    page.goto(address)
+    expect(page.locator("#recordings .card").first).to_be_visible()
+    right = {"nameless": [], "faint": [], "repeated": [], "headings": 1}
+    assert page.evaluate(CHECKS) == right
+    show(page, heard)
+    page.locator("#roll").focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    page.click("#take")
+    assert page.evaluate(CHECKS) == right
+
+
+def test_pictures_tables_and_sound_are_taken_away(opened, heard, tmp_path):
+    page = opened()
+    count = show(page, heard)
+    taken = {}
+    for kind in ("sustained.mid", "csv", "json", "svg", "wav", "original", "png"):
+        page.click("#take")
+        with page.expect_download(timeout=DONE) as download:
+            page.click("#take-png" if kind == "png" else f"[data-kind='{kind}']")
+        assert download.value.suggested_filename.startswith("prelude")
+        taken[kind] = tmp_path / kind
+        download.value.save_as(taken[kind])
+    assert len(read_midi(taken["sustained.mid"]).notes) == count
+    assert len(taken["csv"].read_text(encoding="utf-8").splitlines()) == count + 1
+    assert len(json.loads(taken["json"].read_text(encoding="utf-8"))["notes"]) == count
+    assert "<svg" in taken["svg"].read_text(encoding="utf-8")[:300]
+    assert np.abs(read_audio(taken["wav"], 16000)).max() > 0.01
+    assert taken["original"].read_bytes() == PRELUDE.read_bytes()
+    assert taken["png"].read_bytes().startswith(b"\x89PNG")
+
+
+def test_an_upload_can_be_stopped(opened, address, tmp_path):
+    large = tmp_path / "large.wav"
+    with large.open("wb") as file:
+        file.truncate(1_500_000_000)
+    page = opened()
+    page.goto(address)
+    page.set_input_files("#files", large)
+    card = page.locator("#uploads .card")
+    expect(card.locator(".what")).to_have_text(re.compile(r"^Reading the file, \d+ % of 1\.5 GB$"))
+    card.get_by_role("button", name="Stop").click()
+    expect(card).to_have_count(0)
+    page.reload()
+    expect(page.locator("#disk")).not_to_be_empty()
+    assert page.locator("#recordings .card", has_text="large.wav").count() == 0
+
+
+def test_the_page_says_when_the_program_is_gone_and_goes_on_when_it_is_back(chromium, tmp_path):
+    page = chromium.new_page()
+    with browser.serving(tmp_path) as address:
+        page.goto(address)
+        expect(page.locator("#list-empty")).to_be_visible()
+    expect(page.locator("#lost")).to_contain_text("transcribe serve")
+    with browser.serving(tmp_path, ["--port", address.rpartition(":")[2]]):
+        expect(page.locator("#lost")).to_be_hidden()
+    page.close()

@@ -1,0 +1,259 @@
+"""``transcribe serve``: what it says, where it keeps things, and what it refuses."""
+
+from __future__ import annotations
+
+import re
+import socket
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import melody_samples, write_pcm
+from web_server import PATIENCE, Client, serving
+
+from transcribe.cli import main
+from transcribe.errors import AudioError
+from transcribe.web import serve
+from transcribe.web.answers import RefusedError
+from transcribe.web.library import Library
+from transcribe.web.words import plain_warnings, said_of
+
+
+def test_help_is_there_and_the_others_import_no_web_server(capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["serve", "--help"])
+    assert ended.value.code == 0
+    told = capsys.readouterr().out
+    for option in ("--folder", "--port", "--host", "--no-browser", "--jobs"):
+        assert option in told
+    code = (
+        "import sys\n"
+        "from transcribe.cli import main\n"
+        "try: main(['--help'])\n"
+        "except SystemExit: pass\n"
+        "assert not {'starlette', 'uvicorn', 'torch', 'numpy'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
+
+
+def test_the_server_itself_imports_no_torch():
+    code = "import sys, transcribe.web.serve; assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--port", "0"],
+        ["--port", "99999"],
+        ["--jobs", "0"],
+        ["--max-upload", "-1"],
+        ["--checkpoint", "nowhere.safetensors"],
+        ["--nonsense"],
+    ],
+)
+def test_wrong_usage(words):
+    with pytest.raises(SystemExit) as ended:
+        main(["serve", *words])
+    assert ended.value.code == 2
+
+
+def test_a_folder_that_is_a_file_is_named(tmp_path, capsys):
+    (tmp_path / "file").write_text("x")
+    assert main(["serve", "--folder", str(tmp_path / "file"), "--no-browser"]) == 1
+    assert "choose another with --folder" in capsys.readouterr().err
+
+
+def test_a_port_that_is_taken(tmp_path, capsys):
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        words = ["serve", "--folder", str(tmp_path), "--no-browser", "--port", str(port)]
+        assert main(words) == 1
+        assert f"port {port}: can't listen there" in capsys.readouterr().err
+
+
+def test_the_default_port_gives_way(monkeypatch):
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        monkeypatch.setattr(serve, "DEFAULT_PORT", other.getsockname()[1])
+        address = serve._bound(None, None)
+        with address.sock:
+            assert address.port != serve.DEFAULT_PORT
+            assert address.local
+            assert address.url == f"http://127.0.0.1:{address.port}/"
+
+
+def test_only_loopback_is_bound_unless_asked_for():
+    for host in (None, "localhost", "127.0.0.1"):
+        with serve._bound(host, None).sock as sock:
+            assert sock.getsockname()[0] == "127.0.0.1"
+
+
+@pytest.mark.parametrize(
+    ("platform", "environment", "expected"),
+    [
+        ("linux", {}, "HOME/.local/share/transcribe"),
+        ("linux", {"XDG_DATA_HOME": "/data"}, "/data/transcribe"),
+        ("linux", {"XDG_DATA_HOME": "relative"}, "HOME/.local/share/transcribe"),
+        ("darwin", {}, "HOME/Library/Application Support/transcribe"),
+        ("win32", {"LOCALAPPDATA": "/local"}, "/local/transcribe"),
+    ],
+)
+def test_each_platform_keeps_it_in_its_place(monkeypatch, platform, environment, expected):
+    for name in ("XDG_DATA_HOME", "LOCALAPPDATA"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(sys, "platform", platform)
+    assert serve.default_folder() == Path(expected.replace("HOME", str(Path.home())))
+
+
+def test_the_house_gets_an_address_with_a_token(tmp_path):
+    process = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "transcribe", "serve", "--no-browser", "--host", "0.0.0.0"),
+            *("--folder", str(tmp_path / "library")),
+        ],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        line = process.stdout.readline()
+        found = re.search(r"open http://[^ ]+:(\d+)/\?token=([\w-]+) ", line)
+        assert found, line
+        assert "Use it in a network you trust" in process.stdout.readline()
+        client = Client(int(found[1]))
+        assert client.get("/api/recordings").status == 401
+        admitted = client.get(f"/?token={found[2]}")
+        assert admitted.status == 200
+        cookie = admitted.headers["set-cookie"].partition(";")[0]
+        assert client.get("/api/recordings", Cookie=cookie).json["recordings"] == []
+        process.stdout.readline()
+        assert re.search(r"for one more device: http://.*\?token=", process.stdout.readline())
+    finally:
+        process.kill()
+        process.communicate(timeout=PATIENCE)
+
+
+def test_a_browser_is_opened_unless_it_is_not_wanted(tmp_path, monkeypatch):
+    opened: list[str] = []
+    monkeypatch.setattr(serve.webbrowser, "open", opened.append)
+    monkeypatch.setattr(serve._Uvicorn, "run", lambda self, sockets: None)
+    folder = ["--folder", str(tmp_path)]
+    assert main(["serve", *folder]) == 0
+    assert re.fullmatch(r"http://127\.0\.0\.1:\d+/", opened[0])
+    assert main(["serve", *folder, "--no-browser"]) == 0
+    assert len(opened) == 1
+    # One that runs already, on the same folder, is opened instead.
+    with serve._locked(tmp_path):
+        assert main(["serve", *folder]) == 1  # it has not said yet where it is
+        (tmp_path / "server.json").write_text('{"url": "http://x/", "needs_token": false}')
+        assert main(["serve", *folder]) == 0
+    assert opened[1:] == ["http://x/"]
+
+
+def test_a_library_of_a_newer_version_is_left_alone(tmp_path):
+    Library(tmp_path).close()
+    with sqlite3.connect(tmp_path / "library.sqlite") as database:
+        database.execute("PRAGMA user_version = 99")
+    with pytest.raises(RefusedError, match="newer version"):
+        Library(tmp_path)
+
+
+def test_a_full_disk_loses_no_edit_that_was_kept(tmp_path):
+    """SQLite says "database or disk is full"; here because the file may not grow."""
+    library = Library(tmp_path)
+    upload = library.new_upload()
+    upload.write_bytes(b"data")
+    entry = library.add(upload, "song.mp3", most=10)
+    library.add_edit(entry, [{"note": None, "id": "m1.60"}])
+    pages = library._database.execute("PRAGMA page_count").fetchone()[0]
+    library._database.execute(f"PRAGMA max_page_count = {pages}")
+    with pytest.raises(RefusedError) as refused:
+        library.add_edit(entry, [{"note": None, "id": "m" * 100_000}])
+    assert (refused.value.status, refused.value.error) == (507, "The disk is full.")
+    assert [edit.changes for edit in library.edits(entry)] == [[{"note": None, "id": "m1.60"}]]
+    library._database.execute("PRAGMA max_page_count = 1000000")
+    library.add_edit(entry, [{"note": None, "id": "m2.60"}])
+    assert len(library.edits(entry)) == 2
+    library.close()
+
+
+def test_a_model_that_cannot_be_loaded_is_said_of_every_recording(tmp_path):
+    bad = tmp_path / "bad.safetensors"
+    bad.write_bytes(b"nothing")
+    options = ("--device", "cpu", "--checkpoint", str(bad))
+    with serving(tmp_path / "library", n_jobs=1, options=options) as client:
+        data = write_pcm(tmp_path / "x.wav", melody_samples()).read_bytes()
+        found = client.wait(client.upload(data).json["id"])
+        assert found["state"] == "failed"
+        assert found["error"].startswith("The model could not be loaded: ")
+        assert "not a readable weights file" in found["error"]
+        assert "worker.log" in found["hint"]
+
+
+# --- words ---
+
+FINE = {"silent": False, "duration": 60.0, "confidence": 0.97, "n_notes": 300, "clipped": 0.0}
+
+
+def test_a_good_recording_needs_no_words():
+    assert plain_warnings((), **FINE) == []
+
+
+@pytest.mark.parametrize(
+    ("odd", "sentence"),
+    [
+        ({"silent": True, "confidence": None}, "This recording is silent."),
+        ({"confidence": None, "n_notes": 0}, "This does not sound like a piano: no notes"),
+        ({"confidence": 0.8}, "This does not sound like a piano; the notes are guesses."),
+        ({"confidence": 0.9, "n_notes": 3}, "This does not sound like a piano; the notes"),
+        ({"clipped": 0.01}, "This recording is distorted"),
+    ],
+)
+def test_each_oddity_has_its_sentence(odd, sentence):
+    (warning,) = plain_warnings((), **{**FINE, **odd})
+    assert warning.startswith(sentence)
+
+
+@pytest.mark.parametrize(
+    ("remark", "sentence"),
+    [
+        (
+            "truncated or damaged: 75.0 s of the 200.0 s that the header",
+            "This file is cut off or damaged: 1 min 15 s of 3 min 20 s are missing.",
+        ),
+        ("truncated: no end mark found", "This file is cut off; how much"),
+        ("3 damaged packet(s) skipped", "Parts of this file are damaged"),
+        ("0.52 s of silence put where the recording has a hole", "This recording has holes"),
+        ("4 NaN or infinite sample(s) replaced by 0", "Some of the sound is no valid sound"),
+        ("something new", "Something new."),
+    ],
+)
+def test_the_transcribers_remarks_in_plain_words(remark, sentence):
+    (warning,) = plain_warnings((remark,), **FINE)
+    assert warning.startswith(sentence)
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (MemoryError(), "There was not enough memory"),
+        (OSError(28, "No space left on device"), "The disk is full."),
+        (OSError(13, "Permission denied"), "A file could not be read or written: Permission"),
+        (AudioError("PATH: no audio track in this file; expected wav"), "There is no sound in"),
+        (AudioError("PATH: expected sound, but all of it is damaged"), "This recording is damaged"),
+        (AudioError("PATH: an unknown trouble"), "This recording can't be used: an unknown"),
+        (RuntimeError("bug"), "Something unexpected went wrong (RuntimeError: bug)."),
+    ],
+)
+def test_errors_in_plain_words_with_what_to_do(error, sentence):
+    words = said_of(error, Path("PATH"))
+    assert words.error.startswith(sentence)
+    assert words.hint.endswith(".")
+    assert "PATH" not in words.error + words.hint

@@ -1,0 +1,316 @@
+"""Two files, or two folders of files, compared: which is the transcription of which, how good.
+
+Conventions
+-----------
+- Files are read and paired as `pairing` says. A reference without estimate is *missing*, an
+  estimate without reference *surplus*, a file that can't be read *unreadable*. None is passed
+  over in silence: all are listed, and figures of the pairs that are there are followed by
+  figures in which each missing or unreadable estimate counts as one without a note.
+- Where the recording itself lies beside the reference, both sides are cut where it ends: of
+  labels that go on, nothing can be heard.
+- The references know the pedal if any of their MIDI files has a press, and are otherwise
+  taken to know nothing about it; one knows velocities if it has two different ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from transcribe.errors import AudioError, TranscribeError
+from transcribe.metrics import score
+from transcribe.mistakes import Mistakes, find_mistakes
+from transcribe.notes import Performance
+from transcribe.pairing import (
+    Pairing,
+    Source,
+    find_recordings,
+    find_sources,
+    named_source,
+    pair,
+    pair_by,
+    some,
+)
+from transcribe.ratios import Scores
+from transcribe.summary import Summary, aggregate
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """What was played, what the reference knows of it, and how much of it there is to hear."""
+
+    source: Source
+    performance: Performance
+    has_pedal: bool
+    has_velocity: bool
+    seconds: float | None
+
+    def cut(self, performance: Performance) -> Performance:
+        """What of a performance lies within the recording."""
+        return performance if self.seconds is None else first_seconds(performance, self.seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """One reference and its estimate, compared."""
+
+    name: str
+    scores: Scores
+    mistakes: Mistakes
+    reference: Reference
+    estimate: Source | None
+    """None: compared with nothing heard."""
+
+    @property
+    def f1(self) -> float:
+        """Of onsets within 50 ms, aligned."""
+        return self.scores.ratios["aligned/onset"].f1
+
+    def as_json(self) -> dict[str, Any]:
+        """Every metric and mistake."""
+        return {
+            "name": self.name,
+            "reference_has_pedal": self.reference.has_pedal,
+            "reference_has_velocity": self.reference.has_velocity,
+            "seconds_of_recording": self.reference.seconds,
+            "scores": self.scores.as_json(),
+            "mistakes": self.mistakes.as_json(),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """All pieces compared, and what could not be."""
+
+    pieces: tuple[Piece, ...]
+    missing: tuple[Piece, ...] = ()
+    """References without a readable estimate, compared with nothing heard."""
+    surplus: tuple[str, ...] = ()
+    unreadable: dict[str, str] = field(default_factory=dict)
+    """Names and reasons, of references and estimates."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether every file of both sides was compared."""
+        return not (self.missing or self.surplus or self.unreadable)
+
+    def summary(self, *, with_missing: bool = False) -> dict[str, Summary]:
+        """Metrics over the pieces; missing estimates left out, or as without a note."""
+        return aggregate([each.scores for each in self._chosen(with_missing)])
+
+    def mistakes(self, *, with_missing: bool = False) -> Mistakes:
+        """The mistakes of all pieces together; missing estimates left out, or all missed."""
+        first, *others = (each.mistakes for each in self._chosen(with_missing))
+        return sum(others, first)
+
+    def _chosen(self, with_missing: bool) -> tuple[Piece, ...]:
+        return self.pieces + (self.missing if with_missing else ())
+
+    def as_json(self) -> dict[str, Any]:
+        """Everything, by piece and together."""
+        found: dict[str, Any] = {
+            "n_compared": len(self.pieces),
+            "missing": [each.name for each in self.missing],
+            "surplus": list(self.surplus),
+            "unreadable": dict(self.unreadable),
+            "summary": _plain(self.summary()),
+            "mistakes": self.mistakes().as_json(),
+            "mistakes_summary": _plain(
+                aggregate([each.mistakes.as_scores() for each in self.pieces])
+            ),
+        }
+        if self.missing:
+            found["summary_with_missing"] = _plain(self.summary(with_missing=True))
+            found["mistakes_with_missing"] = self.mistakes(with_missing=True).as_json()
+        return found | {"pieces": [each.as_json() for each in self.pieces]}
+
+
+def evaluate(
+    ref: Path,
+    est: Path,
+    *,
+    split: str | None = None,
+    est_suffix: str = "",
+    progress: Callable[[float], None] | None = None,
+) -> Evaluation:
+    """Compare a file with a file, or a folder with a folder.
+
+    Parameters
+    ----------
+    ref, est : Path
+        Both files or both folders; a reference may also be a data set (`load_dataset`) if
+        a split is given.
+    split : str, optional
+        Which part of that data set.
+    est_suffix : str
+        What the estimates' names have more than the references', such as ``_basic_pitch``.
+    progress : callable, optional
+        Called with the seconds of music that are done.
+
+    Raises
+    ------
+    TranscribeError
+        A single file can't be read, or no file of one folder belongs to one of the other.
+    """
+    pairing = pair(ref, est, split=split, est_suffix=est_suffix)
+    estimates = {known.name: heard for known, heard in pairing.pairs}
+    unreadable: dict[str, str] = {}
+    single = not est.is_dir()
+    references = []
+    sources = (*(known for known, _ in pairing.pairs), *pairing.missing)
+    for source in sorted(sources, key=lambda each: each.name):
+        try:
+            references.append((source, source.read(), source.seconds))
+        except TranscribeError as error:
+            if single:
+                raise
+            unreadable[source.name] = str(error)
+    knows_pedal = any(performance.pedal for _, performance, _ in references)
+    pieces: list[Piece] = []
+    missing: list[Piece] = []
+    done = 0.0
+    for source, performance, seconds in references:
+        reference = Reference(
+            source,
+            performance,
+            has_pedal=knows_pedal and source.midi is not None,
+            has_velocity=len({note.velocity for note in performance.notes}) > 1,
+            seconds=seconds,
+        )
+        heard = estimates.get(source.name)
+        try:
+            found = None if heard is None else heard.read()
+        except TranscribeError as error:
+            if single:
+                raise
+            unreadable[source.name] = str(error)
+            heard = found = None
+        piece = compare(reference, heard, found or Performance())
+        (missing if heard is None else pieces).append(piece)
+        done += performance.duration if seconds is None else seconds
+        if progress is not None:
+            progress(done)
+    if not pieces:
+        first = next(iter(unreadable.values()), "")
+        raise TranscribeError(f"none of the {len(pairing.pairs)} pairs could be read: {first}")
+    surplus = tuple(each.name for each in pairing.surplus)
+    return Evaluation(tuple(pieces), tuple(missing), surplus, unreadable)
+
+
+def compare(reference: Reference, source: Source | None, est: Performance) -> Piece:
+    """Every metric and mistake of one piece."""
+    ref, est = reference.cut(reference.performance), reference.cut(est)
+    pedal, velocity = reference.has_pedal, reference.has_velocity
+    return Piece(
+        reference.source.name,
+        score(ref, est, ref_has_pedal=pedal, ref_has_velocity=velocity),
+        find_mistakes(ref, est, ref_has_pedal=pedal, ref_has_velocity=velocity),
+        reference,
+        source,
+    )
+
+
+def first_seconds(performance: Performance, seconds: float) -> Performance:
+    """What begins before a moment, cut off there."""
+    return Performance(
+        tuple(
+            replace(note, offset=min(note.offset, seconds))
+            for note in performance.notes
+            if note.onset < seconds
+        ),
+        tuple(
+            replace(press, offset=min(press.offset, seconds))
+            for press in performance.pedal
+            if press.onset < seconds
+        ),
+    )
+
+
+def _plain(summaries: dict[str, Summary]) -> dict[str, Any]:
+    return {name: each.as_json() for name, each in summaries.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class FalseNotes:
+    """What was heard in recordings in which nobody plays the piano."""
+
+    recordings: tuple[tuple[str, int, float], ...]
+    """Name, notes, seconds."""
+    missing: tuple[str, ...] = ()
+    """Recordings without an estimate: no statement is made about them."""
+    surplus: tuple[str, ...] = ()
+    unreadable: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def complete(self) -> bool:
+        """Whether there was an estimate for every recording and no other."""
+        return not (self.missing or self.surplus or self.unreadable)
+
+    def as_json(self) -> dict[str, Any]:
+        """All together and each, as in a benchmark's record."""
+        n_notes = sum(n for _, n, _ in self.recordings)
+        seconds = sum(each for _, _, each in self.recordings)
+        return {
+            "n_recordings": len(self.recordings),
+            "seconds": round(seconds, 1),
+            "false_notes_per_minute": round(60 * n_notes / seconds, 2),
+            "missing": list(self.missing),
+            "surplus": list(self.surplus),
+            "unreadable": dict(self.unreadable),
+            "recordings": [
+                {
+                    "name": name,
+                    "n_notes": n,
+                    "duration": round(each, 3),
+                    "per_minute": round(60 * n / each, 2),
+                }
+                for name, n, each in self.recordings
+            ],
+        }
+
+
+def evaluate_without_piano(recordings: Path, est: Path, *, est_suffix: str = "") -> FalseNotes:
+    """Count what was heard in recordings without a piano, a file or a folder of them.
+
+    Raises
+    ------
+    TranscribeError
+        A single file can't be read, or no estimate belongs to any recording.
+    """
+    single = not recordings.is_dir()
+    if single:
+        pairing = Pairing(((Source(recordings.stem, audio=recordings), named_source(est)),))
+    else:
+        sounds = find_recordings(recordings)
+        estimates = find_sources(est, without=recordings, name_suffix=est_suffix)
+        pairing = pair_by(lambda each: each.name, sounds, estimates)
+        if not pairing.pairs:
+            raise TranscribeError(
+                f"expected recordings in {recordings} and MIDI files of the same names in {est}; "
+                f"found {some(sounds)} and {some(estimates)}"
+            )
+    found, unreadable = [], {}
+    for sound, heard in pairing.pairs:
+        try:
+            seconds = sound.seconds
+            if not seconds:
+                raise AudioError(
+                    f"{sound.audio}: expected to be told how long it is; found no word"
+                )
+            n_notes = len(first_seconds(heard.read(), seconds).notes)
+        except TranscribeError as error:
+            if single:
+                raise
+            unreadable[sound.name] = str(error)
+            continue
+        found.append((sound.name, n_notes, seconds))
+    if not found:
+        raise TranscribeError(f"none could be read: {next(iter(unreadable.values()), est)}")
+    return FalseNotes(
+        tuple(found),
+        tuple(each.name for each in pairing.missing),
+        tuple(each.name for each in pairing.surplus),
+        unreadable,
+    )

@@ -1,0 +1,180 @@
+"""Which file is the transcription of which: performances in files, found and paired.
+
+Conventions
+-----------
+- In a folder a performance is all files of one path without their endings, as `datasets`
+  reads them: notes come from ``NAME.tsv`` if there is one, otherwise from ``NAME.mid``,
+  otherwise from ``NAME.txt``, the pedal from ``NAME.mid``. A file that is named itself tells
+  the notes whatever lies beside it.
+- The recording is the sound file of that name, if there is one.
+- Two folders' performances belong together, subfolders included, that have one path without
+  their endings, or else one name that neither folder has twice.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from transcribe.audio import probe
+from transcribe.datasets import load_dataset, read_labels
+from transcribe.datasets.labels import labels_beside
+from transcribe.errors import TranscribeError
+from transcribe.midi import read_midi
+from transcribe.notes import Performance
+
+MIDI_SUFFIXES = (".mid", ".midi", ".kar", ".smf")
+LABEL_SUFFIXES = (".tsv", ".txt")
+RECORDING_SUFFIXES = (
+    *(".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a", ".aac", ".aiff", ".aif", ".wma", ".mp4"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The files that tell one performance."""
+
+    name: str
+    """Path within the folder, without its ending."""
+    midi: Path | None = None
+    labels: Path | None = None
+    audio: Path | None = None
+
+    def read(self) -> Performance:
+        """Notes and pedal; raises a `TranscribeError` for what can't be read."""
+        from_midi = Performance() if self.midi is None else read_midi(self.midi)
+        if self.labels is None:
+            return from_midi
+        return Performance(read_labels(self.labels), from_midi.pedal)
+
+    @property
+    def seconds(self) -> float | None:
+        """How long the recording beside it is; None if there is none, or it doesn't say."""
+        return None if self.audio is None else probe(self.audio).duration
+
+
+@dataclass(frozen=True, slots=True)
+class Pairing:
+    """What belongs together, and what is left over."""
+
+    pairs: tuple[tuple[Source, Source], ...]
+    missing: tuple[Source, ...] = ()
+    """References without an estimate."""
+    surplus: tuple[Source, ...] = ()
+    """Estimates without a reference."""
+
+
+def pair(ref: Path, est: Path, *, split: str | None = None, est_suffix: str = "") -> Pairing:
+    """Find what belongs together; raises TranscribeError if nothing does."""
+    if split is None and not ref.is_dir():
+        return Pairing(((named_source(ref), named_source(est)),))
+    estimates = find_sources(est, without=ref, name_suffix=est_suffix)
+    if split is None:
+        references = find_sources(ref, without=est)
+    else:
+        references = [
+            Source(each.name, each.midi_path, each.labels_path, each.audio_path)
+            for each in load_dataset(ref, split=split)
+        ]
+    pairing = pair_by(lambda each: each.name, references, estimates)
+    by_stem = pair_by(lambda each: Path(each.name).name, pairing.missing, pairing.surplus)
+    pairs = sorted(pairing.pairs + by_stem.pairs, key=lambda each: each[0].name)
+    if not pairs:
+        raise TranscribeError(
+            f"expected files of the same names in {ref} and {est}; found "
+            f"{some(references)} and {some(estimates)}"
+        )
+    return Pairing(tuple(pairs), by_stem.missing, by_stem.surplus)
+
+
+def find_sources(
+    folder: Path, *, without: Path | None = None, name_suffix: str = ""
+) -> list[Source]:
+    """The performances in a folder and its subfolders but one, sorted by name.
+
+    Names are given without a suffix that they may have, such as ``_basic_pitch``. Hidden
+    files are left out, and text that doesn't look like labels.
+    """
+    if not folder.is_dir():
+        raise TranscribeError(f"{folder}: expected a folder, as the other is one")
+    skipped = None if without is None else without.resolve()
+    if skipped is not None and (
+        skipped == folder.resolve() or not skipped.is_relative_to(folder.resolve())
+    ):
+        skipped = None
+    found: dict[str, Source] = {}
+    for path in sorted(folder.rglob("*")):
+        suffix = path.suffix.lower()
+        if path.name.startswith(".") or suffix not in MIDI_SUFFIXES + LABEL_SUFFIXES:
+            continue
+        if skipped is not None and path.resolve().is_relative_to(skipped):
+            continue
+        if path.is_dir() or (suffix == ".txt" and not _looks_like_labels(path)):
+            continue
+        name = path.relative_to(folder).with_suffix("").as_posix()
+        if name not in found:
+            found[name] = _found_source(path, name)
+    return [replace(each, name=name.removesuffix(name_suffix)) for name, each in found.items()]
+
+
+def named_source(path: Path) -> Source:
+    """One performance: the file's notes, and if it is text, the pedal of the MIDI beside it."""
+    if path.suffix.lower() not in LABEL_SUFFIXES:
+        return Source(path.stem, path, audio=_beside(path, RECORDING_SUFFIXES))
+    midi = _beside(path, MIDI_SUFFIXES)
+    return Source(path.stem, midi, path, _beside(path, RECORDING_SUFFIXES))
+
+
+def _found_source(path: Path, name: str) -> Source:
+    """One performance, from whichever of its files."""
+    midi = path if path.suffix.lower() in MIDI_SUFFIXES else _beside(path, MIDI_SUFFIXES)
+    labels = labels_beside(path, has_midi=midi is not None)
+    return Source(name, midi, labels, _beside(path, RECORDING_SUFFIXES))
+
+
+def _beside(path: Path, suffixes: Iterable[str]) -> Path | None:
+    return next((each for each in map(path.with_suffix, suffixes) if each.is_file()), None)
+
+
+def find_recordings(folder: Path) -> list[Source]:
+    """The sound files in a folder and its subfolders, sorted by name."""
+    return [
+        Source(path.relative_to(folder).with_suffix("").as_posix(), audio=path)
+        for path in sorted(folder.rglob("*"))
+        if path.suffix.lower() in RECORDING_SUFFIXES and not path.name.startswith(".")
+    ]
+
+
+def pair_by(
+    key: Callable[[Source], str], references: Sequence[Source], estimates: Sequence[Source]
+) -> Pairing:
+    """Pair by a key, where it is one reference's and one estimate's alone."""
+    n_ref, n_est = (Counter(map(key, each)) for each in (references, estimates))
+    only = {key(each): each for each in estimates if n_est[key(each)] == n_ref[key(each)] == 1}
+    return Pairing(
+        tuple((each, only[key(each)]) for each in references if key(each) in only),
+        tuple(each for each in references if key(each) not in only),
+        tuple(each for each in estimates if key(each) not in only),
+    )
+
+
+def _looks_like_labels(path: Path) -> bool:
+    """Whether the first line that is no comment begins with three columns of numbers."""
+    try:
+        with path.open(encoding="utf-8-sig") as file:
+            for line in file:
+                columns = line.replace(",", "\t").split()
+                if columns[:1] == ["OnsetTime"]:
+                    return True
+                if columns and not line.startswith("#"):
+                    return len([float(column) for column in columns[:3]]) == 3
+    except (OSError, ValueError):
+        return False
+    return False
+
+
+def some(sources: Sequence[Source]) -> str:
+    """How many, and the first."""
+    return f"{len(sources)} (the first is {sources[0].name})" if sources else "none"

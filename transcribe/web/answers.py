@@ -1,0 +1,44 @@
+"""What the server says when something can't be done: a plain sentence and what to do next."""
+
+from __future__ import annotations
+
+from transcribe.errors import TranscribeError
+
+
+class RefusedError(TranscribeError):
+    """A request that can't be done, with the status that says why to a program.
+
+    Parameters
+    ----------
+    status : int
+        Of HTTP, 400 to 599.
+    error : str
+        What is wrong, a sentence.
+    hint : str
+        What to do next, a sentence.
+    """
+
+    def __init__(self, status: int, error: str, hint: str = "") -> None:
+        super().__init__(error)
+        self.status, self.error, self.hint = status, error, hint
+
+    @property
+    def content(self) -> dict[str, str]:
+        """The body of the answer."""
+        return {"error": self.error, "hint": self.hint}
+
+
+def not_here() -> RefusedError:
+    """For a recording that there is not, or not any more."""
+    return RefusedError(
+        404, "This recording is not here any more.", "Go back to the list of recordings."
+    )
+
+
+def disk_full() -> RefusedError:
+    """For a disk with no room."""
+    return RefusedError(
+        507,
+        "The disk is full.",
+        "Delete recordings you no longer need, or make room on the disk; then try again.",
+    )

@@ -1,0 +1,421 @@
+"""The addresses of the server; what each answers is in ``README.md`` beside this."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import json
+import math
+import shutil
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from transcribe.web import downloads, piano
+from transcribe.web.answers import RefusedError, disk_full, not_here
+from transcribe.web.crew import Crew
+from transcribe.web.desk import Desk, settings
+from transcribe.web.edits import resolved
+from transcribe.web.hub import Hub
+from transcribe.web.library import (
+    CANCELLED,
+    DONE,
+    FAILED,
+    LOWEST_THRESHOLD,
+    PAIRS_PER_SECOND,
+    WORKING,
+    Entry,
+    Library,
+)
+from transcribe.web.names import disposition, download_name
+from transcribe.web.sound import sound_response
+from transcribe.web.uploads import Limits, receive
+
+STATIC = Path(__file__).parent / "static"
+THRESHOLDS = (LOWEST_THRESHOLD, 0.95)
+"""How far the slider goes."""
+_LONGEST_MINIMUM = 2.0
+_MOST_JSON = 8 << 20
+_Result = TypeVar("_Result")
+
+
+class Server:
+    """The answers, and what they need.
+
+    Parameters
+    ----------
+    library : Library
+    limits : Limits
+    n_jobs : int
+        How many recordings are heard at once.
+    worker_options : sequence of str
+        Words for `transcribe.web.worker`.
+    """
+
+    def __init__(
+        self,
+        library: Library,
+        limits: Limits | None = None,
+        *,
+        n_jobs: int = 1,
+        worker_options: Sequence[str] = (),
+    ) -> None:
+        self.library = library
+        self.limits = limits or Limits()
+        self.desk = Desk(library)
+        self.hub = Hub()
+        self._n_jobs, self._worker_options = n_jobs, worker_options
+        self._editing: dict[str, asyncio.Lock] = {}
+        self._crew: Crew | None = None
+
+    @property
+    def crew(self) -> Crew:
+        """The workers; there are some while the application runs."""
+        if self._crew is None:
+            raise RuntimeError("the application does not run")
+        return self._crew
+
+    @asynccontextmanager
+    async def running(self, _: Starlette) -> AsyncIterator[None]:
+        """Workers come when the application starts and go when it ends."""
+        self._crew = Crew(
+            self.library,
+            self.hub,
+            self.described,
+            n_jobs=self._n_jobs,
+            options=self._worker_options,
+        )
+        self._crew.start()
+        try:
+            yield
+        finally:
+            self.hub.close()
+            await self._crew.stop()
+
+    def application(self) -> Starlette:
+        """The routes; not yet guarded."""
+        one = "/api/recordings/{id}"
+        routes = [
+            Route("/", self.index),
+            Route("/favicon.ico", self.icon),
+            Route("/api/recordings", self.list, methods=["GET"]),
+            Route("/api/recordings", self.upload, methods=["POST"]),
+            Route("/api/events", self.all_events),
+            Route(one, self.one, methods=["GET"]),
+            Route(one, self.delete, methods=["DELETE"]),
+            Route(f"{one}/cancel", self.cancel, methods=["POST"]),
+            Route(f"{one}/again", self.again, methods=["POST"]),
+            Route(f"{one}/events", self.events),
+            Route(f"{one}/notes", self.notes),
+            Route(f"{one}/settings", self.set, methods=["PUT"]),
+            Route(f"{one}/edits", self.edit, methods=["POST"]),
+            Route(f"{one}/undo", self.undo, methods=["POST"]),
+            Route(f"{one}/redo", self.redo, methods=["POST"]),
+            Route(f"{one}/waveform", self.waveform),
+            Route(f"{one}/sound", self.sound),
+            Route(f"{one}/original", self.original),
+            Route(f"{one}/download/{{kind}}", self.download),
+            Route("/api/piano", self.piano),
+            Route("/api/piano/{number:int}.wav", self.piano_note),
+            Mount("/static", StaticFiles(directory=STATIC)),
+        ]
+        handlers: dict[Any, Callable[..., Any]] = {
+            RefusedError: _refused,
+            HTTPException: _http_error,
+            OSError: _disk_error,
+            Exception: _unexpected,
+        }
+        return Starlette(routes=routes, lifespan=self.running, exception_handlers=handlers)
+
+    # --- the page ---
+
+    async def index(self, _: Request) -> Response:
+        """The page."""
+        return FileResponse(STATIC / "index.html", headers={"Cache-Control": "no-cache"})
+
+    async def icon(self, _: Request) -> Response:
+        """What browsers ask for by themselves."""
+        return FileResponse(STATIC / "icon.svg", headers={"Cache-Control": "no-cache"})
+
+    # --- recordings ---
+
+    def described(self, entry: Entry) -> dict[str, Any]:
+        """What the page is told of a recording."""
+        live = self._crew.live.get(entry.id) if self._crew is not None else None
+        working = live is not None and entry.state == WORKING
+        heard = live.heard_seconds if live is not None and working else 0.0
+        if entry.state == DONE:
+            heard = entry.duration or 0.0
+        elif not working:
+            pedal = self.library.heard(entry) / "pedal"
+            n_frames = pedal.stat().st_size // 4 if pedal.is_file() else 0
+            heard = n_frames * entry.hop_length / entry.sample_rate
+        return {
+            "id": entry.id,
+            "name": entry.name,
+            "created": entry.created,
+            "bytes": entry.n_bytes,
+            "duration": entry.duration,
+            "state": entry.state,
+            "heard_seconds": round(heard, 3),
+            "seconds_left": live.seconds_left if live is not None and working else None,
+            "error": entry.error,
+            "hint": entry.hint,
+            "warnings": entry.warnings,
+            "n_notes": live.n_notes if live is not None and working else entry.n_notes,
+            "edited": self.library.n_edits(entry)[0] > 0,
+            "settings": settings(entry),
+            "settings_default": settings(entry, default=True),
+        }
+
+    def _entry(self, request: Request) -> Entry:
+        """The recording that a request is about, as the workers see it if they do."""
+        name = request.path_params["id"]
+        live = self._crew.live.get(name) if self._crew is not None else None
+        return live.entry if live is not None else self.library.entry(name)
+
+    async def list(self, _: Request) -> Response:
+        """All recordings, the newest first, and the limits."""
+        live = self.crew.live
+        entries = await asyncio.to_thread(self.library.entries)
+        shown = [live[entry.id].entry if entry.id in live else entry for entry in entries]
+        return JSONResponse(
+            {
+                "recordings": [self.described(entry) for entry in shown],
+                "limits": {
+                    "upload_bytes": self.limits.n_bytes,
+                    "n_recordings": self.limits.n_recordings,
+                    "threshold": THRESHOLDS,
+                    "minimum_duration": (0.0, _LONGEST_MINIMUM),
+                },
+                "disk_free_bytes": shutil.disk_usage(self.library.folder).free,
+            }
+        )
+
+    async def upload(self, request: Request) -> Response:
+        """Take a recording in."""
+        entry = await receive(request, self.library, self.limits)
+        content = self.described(entry)
+        self.hub.publish(entry.id, "state", content)
+        self.crew.look()
+        return JSONResponse(content, 201)
+
+    async def one(self, request: Request) -> Response:
+        """One recording."""
+        return JSONResponse(self.described(self._entry(request)))
+
+    async def delete(self, request: Request) -> Response:
+        """Forget a recording."""
+        entry = self._entry(request)
+        await self.crew.cancel(entry)
+        await asyncio.to_thread(self.library.delete, entry)
+        self.hub.publish(entry.id, "deleted", {"id": entry.id})
+        self.hub.end(entry.id)
+        self._editing.pop(entry.id, None)
+        return Response(status_code=204)
+
+    async def cancel(self, request: Request) -> Response:
+        """Stop the work on a recording."""
+        entry = self._entry(request)
+        await self.crew.cancel(entry)
+        content = self.described(self.library.entry(entry.id))
+        self.hub.publish(entry.id, "state", content)
+        return JSONResponse(content)
+
+    async def again(self, request: Request) -> Response:
+        """Queue a recording that failed or was cancelled."""
+        entry = self._entry(request)
+        if entry.state not in (FAILED, CANCELLED):
+            raise RefusedError(409, "This recording is in work or done already.", "")
+        await asyncio.to_thread(self.library.queue_again, entry)
+        content = self.described(entry)
+        self.hub.publish(entry.id, "state", content)
+        self.crew.look()
+        return JSONResponse(content)
+
+    async def events(self, request: Request) -> Response:
+        """What happens to one recording."""
+        entry = self._entry(request)
+        return _stream(self.hub.listen(entry.id, "state", self.described(entry)))
+
+    async def all_events(self, _: Request) -> Response:
+        """What happens to any recording."""
+        return _stream(self.hub.listen(None, "state", None))
+
+    # --- notes ---
+
+    async def notes(self, request: Request) -> Response:
+        """The notes as they are now."""
+        return await self._answer(self._entry(request))
+
+    async def _answer(self, entry: Entry) -> Response:
+        return await asyncio.to_thread(lambda: JSONResponse(self.desk.answer(entry)))
+
+    async def _changed(self, request: Request, change: Callable[[Entry], object]) -> Response:
+        """Make one change after the other, each in a thread, and answer with the notes."""
+        name = self._entry(request).id
+        async with self._editing.setdefault(name, asyncio.Lock()):
+            entry = self._entry(request)
+            await asyncio.to_thread(change, entry)
+            answer = await asyncio.to_thread(self.desk.answer, entry)
+            if entry.state != WORKING:
+                entry.n_notes = len(answer["notes"])
+                await asyncio.to_thread(self.library.save, entry)
+        self.hub.publish(entry.id, "state", self.described(entry))
+        return await asyncio.to_thread(JSONResponse, answer)
+
+    async def set(self, request: Request) -> Response:
+        """Choose threshold and minimum duration; null is the model's own."""
+        wanted = await _json(request)
+        lowest, highest = THRESHOLDS
+        threshold = _number(wanted, "threshold", lowest, highest)
+        minimum = _number(wanted, "minimum_duration", 0.0, _LONGEST_MINIMUM)
+
+        def change(entry: Entry) -> None:
+            if "threshold" in wanted:
+                entry.threshold = threshold
+            if "minimum_duration" in wanted:
+                entry.minimum_duration = minimum
+            self.library.save(entry)
+
+        return await self._changed(request, change)
+
+    async def edit(self, request: Request) -> Response:
+        """Add, change and delete notes, as one step."""
+        wanted = await _json(request)
+
+        def change(entry: Entry) -> None:
+            changes = resolved(wanted.get("changes"), self.desk.notes(entry))
+            self.library.add_edit(entry, changes)
+
+        return await self._changed(request, change)
+
+    async def undo(self, request: Request) -> Response:
+        """Take the last step back."""
+        return await self._changed(request, self.library.undo)
+
+    async def redo(self, request: Request) -> Response:
+        """Do the step again that was taken back last."""
+        return await self._changed(request, self.library.redo)
+
+    # --- sound and files ---
+
+    async def waveform(self, request: Request) -> Response:
+        """The least and greatest sample of every 1/50 s."""
+        path = self._kept(self._entry(request), "waveform")
+        data = await asyncio.to_thread(path.read_bytes)
+        return Response(
+            data[: len(data) // 2 * 2],
+            media_type="application/octet-stream",
+            headers={"X-Pairs-Per-Second": str(PAIRS_PER_SECOND)},
+        )
+
+    async def sound(self, request: Request) -> Response:
+        """What was decoded."""
+        return sound_response(
+            self._kept(self._entry(request), "sound.wav"), request.headers.get("range")
+        )
+
+    def _kept(self, entry: Entry, name: str) -> Path:
+        path = self.library.heard(entry) / name
+        if not path.is_file():
+            raise RefusedError(404, "Nothing of this recording was heard yet.", "Wait a moment.")
+        return path
+
+    async def original(self, request: Request) -> Response:
+        """The file as it was put in."""
+        entry = self._entry(request)
+        path = self.library.original(entry)
+        if not path.is_file():
+            raise not_here()
+        name = download_name(entry.name, Path(entry.name).suffix)
+        return FileResponse(
+            path,
+            media_type="application/octet-stream",
+            headers={"Content-Disposition": disposition(name)},
+        )
+
+    async def download(self, request: Request) -> Response:
+        """The transcription, written down."""
+        entry = self._entry(request)
+        kind = request.path_params["kind"]
+        return await asyncio.to_thread(downloads.response, self.desk, entry, kind)
+
+    async def piano(self, _: Request) -> Response:
+        """The notes that the page can play."""
+        return JSONResponse({"samples": await asyncio.to_thread(piano.listing)})
+
+    async def piano_note(self, request: Request) -> Response:
+        """One of them."""
+        data = await asyncio.to_thread(piano.note, request.path_params["number"])
+        return Response(data, media_type="audio/wav", headers={"Cache-Control": "max-age=86400"})
+
+
+def _stream(events: AsyncIterator[str]) -> Response:
+    return StreamingResponse(events, media_type="text/event-stream")
+
+
+async def _json(request: Request) -> dict[str, Any]:
+    """The body of a request, an object."""
+    data = bytearray()
+    async for part in request.stream():
+        data += part
+        if len(data) > _MOST_JSON:
+            raise RefusedError(413, "This is too much at once.", "Select fewer notes.")
+    try:
+        content = json.loads(data)
+    except ValueError:
+        content = None
+    if not isinstance(content, dict):
+        raise RefusedError(400, "Expected a JSON object.", "")
+    return content
+
+
+def _number(wanted: dict[str, Any], name: str, lowest: float, highest: float) -> float | None:
+    value = wanted.get(name)
+    if value is None:
+        return None
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, (int, float))
+        or not (math.isfinite(value) and lowest <= value <= highest)
+    ):
+        raise RefusedError(422, f"{name} is a number from {lowest:g} to {highest:g}.", "")
+    return float(value)
+
+
+async def _refused(_: Request, error: Exception) -> Response:
+    if not isinstance(error, RefusedError):
+        raise error
+    return JSONResponse(error.content, error.status)
+
+
+async def _http_error(_: Request, error: Exception) -> Response:
+    if not isinstance(error, HTTPException):
+        raise error
+    words = {404: "There is nothing at this address.", 405: "This can't be done here."}
+    content = {"error": words.get(error.status_code, error.detail), "hint": ""}
+    return JSONResponse(content, error.status_code, headers=error.headers)
+
+
+async def _disk_error(request: Request, error: Exception) -> Response:
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return await _refused(request, disk_full())
+    raise error
+
+
+async def _unexpected(_: Request, error: Exception) -> Response:
+    """A bug, or a disk that fails: say so; the terminal shows where."""
+    content = {
+        "error": f"Something unexpected went wrong ({type(error).__name__}).",
+        "hint": "Try again; nothing that was kept is lost.",
+    }
+    return JSONResponse(content, 500)

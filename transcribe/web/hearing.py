@@ -1,0 +1,238 @@
+"""One recording heard in a worker, and what is kept of it in a folder.
+
+The folder of a hearing holds
+
+- ``events`` and ``pedal``: the evidence (`transcribe.evidence`) as raw records, appended
+  as the work goes on;
+- ``sound.wav``: what was decoded, mono 16-bit, its header right after every block;
+- ``waveform``: for every 1/50 s the least and the greatest sample, as signed bytes.
+
+A hearing that is cut short leaves files that are right as far as they go.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+import wave
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from transcribe.audio import AudioReader
+from transcribe.decode import Decoder
+from transcribe.errors import AudioError
+from transcribe.evidence import Evidence, Reader
+from transcribe.rolls import Rolls
+from transcribe.transcriber import NOTHING_HEARD, Transcriber
+from transcribe.web.library import LOWEST_THRESHOLD, PAIRS_PER_SECOND
+from transcribe.web.rows import as_row
+from transcribe.web.words import plain_warnings
+
+LONGEST = 12 * 3600.0
+"""Seconds; a longer recording is refused, as it would fill the disk with silence."""
+SPARE_DISK = 100 * 1024 * 1024
+"""Bytes that are left free on the disk, so that the lists can still be written."""
+_BETWEEN_MESSAGES = 0.2
+_CLIPPED = 0.995
+"""Of full scale; from here on a sample counts as cut off."""
+
+Tell = Callable[[dict[str, Any]], None]
+Floats = NDArray[np.float32]
+
+
+def hear(transcriber: Transcriber, recording: Path, folder: Path, tell: Tell) -> None:
+    """Transcribe a recording into a folder, and tell how it goes.
+
+    Parameters
+    ----------
+    transcriber : Transcriber
+        Does all of the work.
+    recording : Path
+        A file of any kind that `AudioReader` takes.
+    folder : Path
+        Made if need be; what is in it is replaced.
+    tell : callable
+        Is given a message (a dictionary for JSON) at the beginning, now and then, and at
+        the end.
+
+    Raises
+    ------
+    AudioError
+        The recording can't be used.
+    OSError
+        The disk is full, or the folder can't be written to.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    reader = AudioReader(recording, sample_rate=transcriber.checkpoint.features.sample_rate)
+    duration = reader.info.duration
+    if duration is not None and duration > LONGEST:
+        raise AudioError(_too_long(duration))
+    grid = transcriber.checkpoint.features.grid
+    tell(
+        {
+            "kind": "begun",
+            "duration": duration,
+            "decode": asdict(transcriber.decode),
+            "model": transcriber.name,
+            "sample_rate": grid.sample_rate,
+            "hop_length": grid.hop_length,
+        }
+    )
+    with _Sound(folder, reader) as sound, _Notes(folder, transcriber, tell) as notes:
+        heard = transcriber.transcribe(sound.blocks(), rolls=notes.push, progress=notes.tell)
+        notes.finish()
+    silent = f"{NOTHING_HEARD}: the recording is silent" in heard.warnings
+    if silent:
+        for name in ("events", "pedal"):
+            (folder / name).write_bytes(b"")
+    confidences = [note.confidence for note in heard.performance.notes]
+    remarks = [*reader.warnings, *heard.warnings]
+    tell(
+        {
+            "kind": "done",
+            "duration": heard.duration,
+            "n_notes": len(heard.performance.notes),
+            "remarks": remarks,
+            "warnings": plain_warnings(
+                remarks,
+                silent=silent,
+                duration=heard.duration,
+                confidence=float(np.mean(confidences)) if confidences else None,
+                n_notes=len(confidences),
+                clipped=sound.n_clipped / max(sound.n_samples, 1),
+            ),
+        }
+    )
+
+
+def _too_long(seconds: float) -> str:
+    return (
+        f"this recording is longer than {LONGEST / 3600:.0f} hours "
+        f"({seconds / 3600:.1f}); cut it into parts"
+    )
+
+
+class _Sound:
+    """Passes the blocks of a recording on, and writes them down as sound and waveform."""
+
+    def __init__(self, folder: Path, reader: AudioReader) -> None:
+        self._folder, self._reader = folder, reader
+        self._per_pair = reader.sample_rate // PAIRS_PER_SECOND
+        self._rest = np.zeros(0, np.float32)
+        self.n_samples = 0
+        self.n_clipped = 0
+
+    def __enter__(self) -> _Sound:
+        self._waveform = (self._folder / "waveform").open("wb")
+        self._file = (self._folder / "sound.wav").open("w+b")
+        self._wav = wave.open(self._file, "wb")
+        self._wav.setnchannels(1)
+        self._wav.setsampwidth(2)
+        self._wav.setframerate(self._reader.sample_rate)
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._wav.close()
+        self._file.close()
+        self._waveform.close()
+
+    def blocks(self) -> Iterator[Floats]:
+        """The recording's own blocks, each written down before it is given."""
+        for block in self._reader:
+            self._write(block)
+            yield block
+        self._write_pairs(np.pad(self._rest, (0, -len(self._rest) % self._per_pair)))
+
+    def _write(self, block: Floats) -> None:
+        if self.n_samples > LONGEST * self._reader.sample_rate:
+            raise AudioError(_too_long(self._reader.seconds_read))
+        if shutil.disk_usage(self._folder).free < SPARE_DISK:
+            raise DiskFullError
+        self.n_samples += len(block)
+        self.n_clipped += int(np.count_nonzero(np.abs(block) >= _CLIPPED))
+        clipped = np.clip(block, -1, 1)
+        self._wav.writeframes(np.round(clipped * 32767).astype("<i2").tobytes())
+        self._file.flush()
+        self._rest = np.concatenate([self._rest, clipped])
+        whole = len(self._rest) // self._per_pair * self._per_pair
+        self._write_pairs(self._rest[:whole])
+        self._rest = self._rest[whole:]
+
+    def _write_pairs(self, samples: Floats) -> None:
+        rows = samples.reshape(-1, self._per_pair)
+        pairs = np.stack([rows.min(axis=1, initial=1), rows.max(axis=1, initial=-1)], axis=1)
+        self._waveform.write(np.round(pairs * 127).astype("i1").tobytes())
+        self._waveform.flush()
+
+
+class DiskFullError(OSError):
+    """There is too little room left on the disk to go on."""
+
+
+class _Notes:
+    """Keeps the evidence, and tells of the notes as far as they are known."""
+
+    def __init__(self, folder: Path, transcriber: Transcriber, tell: Tell) -> None:
+        self._folder, self._tell = folder, tell
+        decode = transcriber.decode
+        floor = min(LOWEST_THRESHOLD, decode.onset_threshold)
+        self._reader = Reader(replace(decode, onset_threshold=floor).thresholds())
+        self._decoder = Decoder(transcriber.checkpoint.features.grid, decode)
+        self._n_settled = 0
+        self._open: dict[str, list[Any]] = {}
+        self._n_events = self._n_frames = 0
+        self._told = 0.0
+
+    def __enter__(self) -> _Notes:
+        self._events = (self._folder / "events").open("wb")
+        self._pedal = (self._folder / "pedal").open("wb")
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._events.close()
+        self._pedal.close()
+
+    def push(self, rolls: Rolls) -> None:
+        """Take what the network says next."""
+        self._keep(self._reader.push(rolls))
+
+    def finish(self) -> None:
+        """Take the last frames."""
+        self._keep(self._reader.finish())
+        self._told = 0.0
+        self.tell(None)
+
+    def _keep(self, evidence: Evidence) -> None:
+        self._decoder.take(evidence)
+        self._events.write(evidence.events.tobytes())
+        self._pedal.write(evidence.pedal.astype("<f4").tobytes())
+        self._events.flush()
+        self._pedal.flush()
+        self._n_events += len(evidence.events)
+        self._n_frames += len(evidence.pedal)
+
+    def tell(self, seconds: float | None) -> None:
+        """Tell how far it is and which notes are new or have changed, not too often."""
+        now = time.monotonic()
+        if now - self._told < _BETWEEN_MESSAGES:
+            return
+        self._told = now
+        n_settled = self._decoder.n_settled
+        rows = {row[0]: row for row in map(as_row, self._decoder.struck(self._n_settled))}
+        news = [row for name, row in rows.items() if self._open.get(name) != row]
+        self._n_settled, self._open = n_settled, rows
+        self._tell(
+            {
+                "kind": "heard",
+                "seconds": seconds,
+                "n_events": self._n_events,
+                "n_frames": self._n_frames,
+                "n_notes": self._decoder.n_notes,
+                "notes": news,
+            }
+        )

@@ -1,0 +1,73 @@
+"""Tells pages that are open what happens, as Server-Sent Events."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+_MOST_WAITING = 2000
+"""Events a page may lag behind; one that is slower is cut off, and asks anew."""
+_BEAT = 10.0
+"""Seconds after which an idle stream says that it is still there."""
+
+
+class Hub:
+    """Passes events on to whoever listens. For use inside the event loop only."""
+
+    def __init__(self) -> None:
+        self._listeners: dict[asyncio.Queue[str | None], str | None] = {}
+        self._closed = False
+
+    def publish(self, recording: str, kind: str, content: dict[str, Any]) -> None:
+        """Tell those who listen to a recording; of all but notes, those who listen to all."""
+        text = _event(kind, content)
+        for queue, wanted in list(self._listeners.items()):
+            if wanted != recording and not (wanted is None and kind != "notes"):
+                continue
+            if queue.qsize() >= _MOST_WAITING:
+                self._cut(queue)
+            else:
+                queue.put_nowait(text)
+
+    def close(self) -> None:
+        """End all streams."""
+        self._closed = True
+        for queue in list(self._listeners):
+            self._cut(queue)
+
+    def end(self, recording: str) -> None:
+        """End the streams of a recording that is no more."""
+        for queue, wanted in list(self._listeners.items()):
+            if wanted == recording:
+                self._cut(queue)
+
+    def _cut(self, queue: asyncio.Queue[str | None]) -> None:
+        self._listeners.pop(queue, None)
+        queue.put_nowait(None)
+
+    async def listen(
+        self, recording: str | None, kind: str, first: dict[str, Any] | None
+    ) -> AsyncIterator[str]:
+        """What happens to a recording, or to any if None, as the text of a stream."""
+        queue: asyncio.Queue[str | None] = asyncio.Queue()
+        if self._closed:
+            return
+        self._listeners[queue] = recording
+        try:
+            yield "retry: 1000\n\n" if first is None else _event(kind, first)
+            while True:
+                try:
+                    text = await asyncio.wait_for(queue.get(), _BEAT)
+                except asyncio.TimeoutError:
+                    text = ": still here\n\n"
+                if text is None:
+                    return
+                yield text
+        finally:
+            self._listeners.pop(queue, None)
+
+
+def _event(kind: str, content: dict[str, Any]) -> str:
+    return f"event: {kind}\ndata: {json.dumps(content)}\n\n"

@@ -1,0 +1,368 @@
+"""What is kept from one run of the server to the next: recordings, settings and edits.
+
+A library is a folder with ``library.sqlite`` and, for every recording, a folder under
+``recordings/`` that holds the file as it was put in (``original``) and one folder for
+every time it was heard (`hearing`). No path in the database leads out of the folder, so
+it may be moved; nothing in a path comes from a file's name.
+
+The database says of a recording that it is being worked on only while a server does so;
+one that finds such a recording at its start puts it back into the queue.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import shutil
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from transcribe.web.answers import RefusedError, disk_full, not_here
+
+QUEUED, WORKING, DONE, FAILED, CANCELLED = "queued", "working", "done", "failed", "cancelled"
+LOWEST_THRESHOLD = 0.05
+"""What is kept of a hearing answers for onset thresholds from this probability on."""
+PAIRS_PER_SECOND = 50
+"""Of the waveform that is kept of a hearing."""
+_VERSION = 1
+_TABLES = """
+CREATE TABLE recordings (
+    id TEXT PRIMARY KEY,
+    number INTEGER NOT NULL,
+    state TEXT NOT NULL,
+    attempt INTEGER NOT NULL,
+    content TEXT NOT NULL
+);
+CREATE TABLE edits (
+    step INTEGER PRIMARY KEY AUTOINCREMENT,
+    recording TEXT NOT NULL REFERENCES recordings (id) ON DELETE CASCADE,
+    changes TEXT NOT NULL,
+    undone INTEGER NOT NULL DEFAULT 0
+);
+CREATE INDEX edits_of ON edits (recording, step);
+"""
+
+
+@dataclass(slots=True)
+class Entry:
+    """One recording of the library."""
+
+    id: str
+    name: str
+    """As the person named the file; for showing, never part of a path."""
+    created: float
+    """Seconds since 1970."""
+    n_bytes: int
+    number: int = 0
+    """Counts up in the order in which they are to be heard."""
+    state: str = QUEUED
+    attempt: int = 0
+    """How often hearing it was begun; names the folder."""
+    duration: float | None = None
+    n_notes: int = 0
+    error: str = ""
+    hint: str = ""
+    warnings: list[str] = field(default_factory=list)
+    """For the person, in plain words."""
+    remarks: list[str] = field(default_factory=list)
+    """The transcriber's own, for the downloads."""
+    model: str = ""
+    decode: dict[str, Any] = field(default_factory=dict)
+    """Settings of the model, as `DecodeConfig` has them; empty before it is first heard."""
+    sample_rate: int = 16000
+    hop_length: int = 512
+    threshold: float | None = None
+    """Chosen by the person; None for the model's own."""
+    minimum_duration: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """One step of editing by hand."""
+
+    step: int
+    changes: list[dict[str, Any]]
+
+
+class Library:
+    """A folder of recordings. Every method may be called from any thread.
+
+    Parameters
+    ----------
+    folder : Path
+        Made if need be.
+
+    Raises
+    ------
+    RefusedError
+        If the folder can't be used.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._lock = threading.RLock()
+        try:
+            (folder / "recordings").mkdir(parents=True, exist_ok=True)
+            shutil.rmtree(folder / "uploads", ignore_errors=True)
+            (folder / "uploads").mkdir()
+            self._database = sqlite3.connect(
+                folder / "library.sqlite", check_same_thread=False, isolation_level=None
+            )
+            self._prepare()
+        except (OSError, sqlite3.Error) as error:
+            raise RefusedError(
+                500, f"the folder {folder} can't be used: {error}", "choose another with --folder"
+            ) from error
+        self._sweep()
+
+    def _prepare(self) -> None:
+        self._database.execute("PRAGMA foreign_keys = ON")
+        self._database.execute("PRAGMA synchronous = FULL")
+        found = self._database.execute("PRAGMA user_version").fetchone()[0]
+        if found > _VERSION:
+            raise sqlite3.DatabaseError(
+                f"it was written by a newer version of transcribe (format {found})"
+            )
+        if found == 0:
+            self._database.executescript(
+                f"BEGIN; {_TABLES} PRAGMA user_version = {_VERSION}; COMMIT;"
+            )
+
+    def _sweep(self) -> None:
+        """Put back what a killed server left: half-done work, folders of no recording."""
+        for entry in self.entries():
+            if entry.state == WORKING:
+                entry.state = QUEUED
+                entry.warnings = [
+                    "The program ended while this was being transcribed; it starts again."
+                ]
+                self.save(entry)
+        known = {entry.id: entry for entry in self.entries()}
+        for path in (self.folder / "recordings").iterdir():
+            if path.name not in known:
+                shutil.rmtree(path, ignore_errors=True)
+                continue
+            current = self.heard(known[path.name])
+            for old in path.glob("heard-*"):
+                if old != current:
+                    shutil.rmtree(old, ignore_errors=True)
+
+    def close(self) -> None:
+        """End the use of the folder."""
+        with self._lock:
+            self._database.close()
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        """All of what is written inside, or nothing of it."""
+        with self._lock:
+            try:
+                self._database.execute("BEGIN IMMEDIATE")
+                yield self._database
+                self._database.execute("COMMIT")
+            except sqlite3.OperationalError as error:
+                self._roll_back()
+                if "full" in str(error) or "disk I/O" in str(error):
+                    raise disk_full() from error
+                raise RefusedError(
+                    500,
+                    f"The list of recordings can't be written: {error}.",
+                    "Check that the folder may be written to, then try again.",
+                ) from error
+            except BaseException:
+                self._roll_back()
+                raise
+
+    def _roll_back(self) -> None:
+        if self._database.in_transaction:
+            self._database.execute("ROLLBACK")
+
+    # --- recordings ---
+
+    def new_upload(self) -> Path:
+        """A file to write a recording to before it is `add`\\ ed."""
+        return self.folder / "uploads" / secrets.token_urlsafe(12)
+
+    def add(self, upload: Path, name: str, *, most: int) -> Entry:
+        """Take a finished upload in.
+
+        Raises
+        ------
+        RefusedError
+            There are as many recordings as there may be, or the disk is full.
+        """
+        entry = Entry(
+            id=secrets.token_urlsafe(12),
+            name=name,
+            created=time.time(),
+            n_bytes=upload.stat().st_size,
+        )
+        with self._lock:
+            if self.n_entries() >= most:
+                raise too_many(most)
+            folder = self.place(entry)
+            folder.mkdir()
+            upload.replace(folder / "original")
+            try:
+                self._insert(entry)
+            except BaseException:
+                shutil.rmtree(folder, ignore_errors=True)
+                raise
+        return entry
+
+    def _insert(self, entry: Entry) -> None:
+        with self._writing() as database:
+            entry.number = self._next_number()
+            database.execute(
+                "INSERT INTO recordings VALUES (?, ?, ?, ?, ?)",
+                (entry.id, entry.number, entry.state, entry.attempt, _packed(entry)),
+            )
+
+    def _next_number(self) -> int:
+        row = self._database.execute("SELECT max(number) FROM recordings").fetchone()
+        return int(row[0] or 0) + 1
+
+    def save(self, entry: Entry) -> None:
+        """Write what has changed of a recording."""
+        with self._writing() as database:
+            database.execute(
+                "UPDATE recordings SET number = ?, state = ?, attempt = ?, content = ? "
+                "WHERE id = ?",
+                (entry.number, entry.state, entry.attempt, _packed(entry), entry.id),
+            )
+
+    def queue_again(self, entry: Entry) -> None:
+        """Put a recording at the end of the queue."""
+        with self._lock:
+            entry.state, entry.error, entry.hint = QUEUED, "", ""
+            entry.warnings, entry.remarks = [], []
+            entry.number = self._next_number()
+            self.save(entry)
+
+    def entries(self) -> list[Entry]:
+        """All recordings, the newest first."""
+        with self._lock:
+            rows = self._database.execute(
+                "SELECT id, number, state, attempt, content FROM recordings ORDER BY number DESC"
+            ).fetchall()
+        entries = [_unpacked(*row) for row in rows]
+        return sorted(entries, key=lambda entry: entry.created, reverse=True)
+
+    def n_entries(self) -> int:
+        """How many recordings there are."""
+        with self._lock:
+            return int(self._database.execute("SELECT count(*) FROM recordings").fetchone()[0])
+
+    def entry(self, name: str) -> Entry:
+        """The recording of an id; raises RefusedError (404) where there is none."""
+        with self._lock:
+            row = self._database.execute(
+                "SELECT id, number, state, attempt, content FROM recordings WHERE id = ?", (name,)
+            ).fetchone()
+        if row is None:
+            raise not_here()
+        return _unpacked(*row)
+
+    def next_queued(self) -> Entry | None:
+        """The recording that has waited longest."""
+        with self._lock:
+            row = self._database.execute(
+                "SELECT id, number, state, attempt, content FROM recordings WHERE state = ? "
+                "ORDER BY number LIMIT 1",
+                (QUEUED,),
+            ).fetchone()
+        return None if row is None else _unpacked(*row)
+
+    def delete(self, entry: Entry) -> None:
+        """Forget a recording and all that belongs to it."""
+        with self._writing() as database:
+            database.execute("DELETE FROM recordings WHERE id = ?", (entry.id,))
+        shutil.rmtree(self.place(entry), ignore_errors=True)
+
+    def place(self, entry: Entry) -> Path:
+        """The folder of a recording."""
+        return self.folder / "recordings" / entry.id
+
+    def original(self, entry: Entry) -> Path:
+        """The file as it was put in."""
+        return self.place(entry) / "original"
+
+    def heard(self, entry: Entry) -> Path:
+        """The folder of what was heard last."""
+        return self.place(entry) / f"heard-{entry.attempt}"
+
+    # --- edits ---
+
+    def edits(self, entry: Entry) -> list[Edit]:
+        """The steps that count, the earliest first."""
+        with self._lock:
+            rows = self._database.execute(
+                "SELECT step, changes FROM edits WHERE recording = ? AND NOT undone ORDER BY step",
+                (entry.id,),
+            ).fetchall()
+        return [Edit(step, json.loads(changes)) for step, changes in rows]
+
+    def add_edit(self, entry: Entry, changes: Sequence[dict[str, Any]]) -> int:
+        """Keep a step; what was undone before can't be redone after it. Returns its number."""
+        with self._writing() as database:
+            database.execute("DELETE FROM edits WHERE recording = ? AND undone", (entry.id,))
+            cursor = database.execute(
+                "INSERT INTO edits (recording, changes) VALUES (?, ?)",
+                (entry.id, json.dumps(list(changes))),
+            )
+            return int(cursor.lastrowid or 0)
+
+    def undo(self, entry: Entry) -> None:
+        """Take the last step back; raises RefusedError where there is none."""
+        self._move(entry, "max", undone=False, nothing="There is nothing to undo.")
+
+    def redo(self, entry: Entry) -> None:
+        """Do the step again that was taken back last; raises RefusedError without one."""
+        self._move(entry, "min", undone=True, nothing="There is nothing to redo.")
+
+    def _move(self, entry: Entry, which: str, *, undone: bool, nothing: str) -> None:
+        with self._writing() as database:
+            step = database.execute(
+                f"SELECT {which}(step) FROM edits WHERE recording = ? AND undone = ?",
+                (entry.id, undone),
+            ).fetchone()[0]
+            if step is None:
+                raise RefusedError(409, nothing, "")
+            database.execute("UPDATE edits SET undone = ? WHERE step = ?", (not undone, step))
+
+    def n_edits(self, entry: Entry) -> tuple[int, int]:
+        """How many steps could be undone and redone."""
+        with self._lock:
+            rows = self._database.execute(
+                "SELECT undone, count(*) FROM edits WHERE recording = ? GROUP BY undone",
+                (entry.id,),
+            ).fetchall()
+        found = dict(rows)
+        return found.get(0, 0), found.get(1, 0)
+
+
+def too_many(most: int) -> RefusedError:
+    """For a library that is full."""
+    return RefusedError(
+        409,
+        f"There are {most} recordings already, as many as there may be.",
+        "Delete some that you no longer need, then try again.",
+    )
+
+
+_COLUMNS = ("id", "number", "state", "attempt")
+
+
+def _packed(entry: Entry) -> str:
+    names = [name for name in entry.__dataclass_fields__ if name not in _COLUMNS]
+    return json.dumps({name: getattr(entry, name) for name in names})
+
+
+def _unpacked(name: str, number: int, state: str, attempt: int, content: str) -> Entry:
+    return Entry(id=name, number=number, state=state, attempt=attempt, **json.loads(content))

@@ -1,0 +1,34 @@
+"""A note as the page knows it: ``[id, onset, pitch, offset, velocity, confidence, hand]``.
+
+The id of a note that the model heard is made of the frame in which its onset peaks and of
+its pitch (``m1234.60``). No setting moves a peak, so the id stays the same however the
+slider is moved, and what was done to a note by hand finds it again. A note added by hand
+is named by the step that added it (``h5.0``).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from transcribe.notes import Note
+
+Row = list[Any]
+BY_MODEL, BY_HAND = 0, 1
+
+
+def model_id(peak: int, pitch: int) -> str:
+    """The id of a note that the model heard."""
+    return f"m{peak}.{pitch}"
+
+
+def as_row(struck: tuple[int, Note]) -> Row:
+    """A note that the model heard, with the frame of its peak, as `Decoder.struck` gives it."""
+    peak, note = struck
+    return note_row(model_id(peak, note.pitch), note, BY_MODEL)
+
+
+def note_row(name: str, note: Note, hand: int) -> Row:
+    """A note with its id, and whether it was changed or added by hand."""
+    confidence = None if hand else round(note.confidence, 3)
+    times = round(note.onset, 4), round(note.offset, 4)
+    return [name, times[0], note.pitch, times[1], note.velocity, confidence, hand]

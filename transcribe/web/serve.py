@@ -1,0 +1,326 @@
+"""``transcribe serve``: start the server, open the browser, end cleanly."""
+
+from __future__ import annotations
+
+import argparse
+import ipaddress
+import json
+import os
+import socket
+import sys
+import webbrowser
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import uvicorn
+
+from transcribe.console import say
+from transcribe.errors import TranscribeError
+from transcribe.web.app import Server
+from transcribe.web.guard import Doorman, Guard
+from transcribe.web.library import Library
+from transcribe.web.uploads import Limits
+
+DEFAULT_PORT = 8737
+_LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+
+
+def main(words: Sequence[str]) -> int:
+    """Do what the words after ``transcribe serve`` say, until Ctrl-C."""
+    parser = _parser()
+    options = parser.parse_args(words)
+    if options.checkpoint and not Path(options.checkpoint).is_file():
+        parser.error(f"--checkpoint {options.checkpoint}: there is no such file")
+    folder: Path = (options.folder or default_folder()).expanduser().absolute()
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with _locked(folder) as lock:
+            if lock is None:
+                return _already_running(folder, options)
+            return _serve(folder, options)
+    except OSError as error:
+        what = error.strerror or str(error)
+        raise TranscribeError(
+            f"{folder}: this folder can't be used: {what}; choose another with --folder"
+        ) from error
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="transcribe serve",
+        description="Open a page in the browser that turns recordings into notes. All of it "
+        "happens on this computer; nothing is sent anywhere. End it with Ctrl-C.",
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add(
+        "--folder",
+        metavar="DIR",
+        type=Path,
+        help=f"where recordings and notes are kept (default {default_folder()})",
+    )
+    add("--port", metavar="N", type=_port, help=f"default {DEFAULT_PORT}, or a free one")
+    add("--no-browser", action="store_true", help="print the address, open no browser")
+    add(
+        "--host",
+        metavar="ADDRESS",
+        help="also let other devices in the house use it, through this address of the computer "
+        "(0.0.0.0 for any); prints an address with a token that admits one device",
+    )
+    add("--jobs", metavar="N", type=_count, default=1, help="recordings at once (default 1)")
+    add("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto", help="where to compute")
+    add("--threads", metavar="N", type=_count, help="CPU threads a recording")
+    add("--checkpoint", metavar="FILE", help="weights to use in place of the packaged ones")
+    add(
+        "--max-upload",
+        metavar="GB",
+        type=_gigabytes,
+        default=2.0,
+        help="the largest recording that is taken (default 2)",
+    )
+    return parser
+
+
+def default_folder() -> Path:
+    """Where this kind of computer keeps what a person's programs keep."""
+    home = Path.home()
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local") / "transcribe"
+    if sys.platform == "darwin":
+        return home / "Library" / "Application Support" / "transcribe"
+    told = os.environ.get("XDG_DATA_HOME", "")
+    return (Path(told) if os.path.isabs(told) else home / ".local" / "share") / "transcribe"
+
+
+@dataclass(frozen=True, slots=True)
+class _Address:
+    """Where the server listens, and how it is called."""
+
+    sock: socket.socket
+    shown: str
+    """Host as it stands in an address."""
+    local: bool
+
+    @property
+    def port(self) -> int:
+        port: int = self.sock.getsockname()[1]
+        return port
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.shown}:{self.port}/"
+
+
+class _Uvicorn(uvicorn.Server):
+    """Ends the streams of open pages first, which would not end by themselves."""
+
+    def __init__(self, config: uvicorn.Config, server: Server) -> None:
+        super().__init__(config)
+        self._ours = server
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """As uvicorn does it, with nobody listening any more."""
+        self._ours.hub.close()
+        await super().shutdown(sockets)
+
+
+def _serve(folder: Path, options: argparse.Namespace) -> int:
+    address = _bound(options.host, options.port)
+    library = Library(folder)
+    try:
+        server = Server(
+            library,
+            Limits(n_bytes=round(options.max_upload * 1024**3)),
+            n_jobs=options.jobs,
+            worker_options=_worker_options(options),
+        )
+        doorman = None
+        url = address.url
+        if not address.local:
+            doorman = Doorman(
+                f"transcribe-{address.port}",
+                lambda token: say(f"for one more device: {address.url}?token={token}", sys.stdout),
+            )
+            url = f"{address.url}?token={doorman.token()}"
+        hosts = (*_LOOPBACK, *(() if address.local else (address.shown, *_names())))
+        guarded = Guard(
+            server.application(),
+            hosts=[host.lower() for host in hosts],
+            port=address.port,
+            doorman=doorman,
+        )
+        config = uvicorn.Config(
+            guarded,
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            ws="none",
+            lifespan="on",
+            timeout_graceful_shutdown=2,
+        )
+        _run(_Uvicorn(config, server), address, folder, url, options)
+    finally:
+        library.close()
+        address.sock.close()
+    say(
+        "transcribe: ended; recordings and notes are kept, and what was in work goes on next time",
+        sys.stdout,
+    )
+    return 0
+
+
+def _run(
+    server: uvicorn.Server,
+    address: _Address,
+    folder: Path,
+    url: str,
+    options: argparse.Namespace,
+) -> None:
+    note = folder / "server.json"
+    noted = {"url": address.url, "needs_token": not address.local}
+    note.write_text(json.dumps(noted), encoding="utf-8")
+    say(f"transcribe: open {url} (Ctrl-C ends it)", sys.stdout)
+    if not address.local:
+        say(
+            "transcribe: the address admits one device; whoever has it can see and change all "
+            "recordings. Use it in a network you trust: nothing is encrypted.",
+            sys.stdout,
+        )
+    say(f"transcribe: recordings and notes are kept in {folder}", sys.stdout)
+    if not options.no_browser:
+        webbrowser.open(url)
+    try:
+        server.run(sockets=[address.sock])
+    except KeyboardInterrupt:
+        pass  # uvicorn has shut down and passes the signal on
+    finally:
+        note.unlink(missing_ok=True)
+
+
+def _worker_options(options: argparse.Namespace) -> list[str]:
+    words = ["--device", options.device]
+    n_threads = options.threads
+    if n_threads is None and options.jobs > 1:
+        n_threads = max(1, (os.cpu_count() or 1) // options.jobs)
+    if n_threads:
+        words += ["--threads", str(n_threads)]
+    if options.checkpoint:
+        words += ["--checkpoint", str(Path(options.checkpoint).absolute())]
+    return words
+
+
+def _already_running(folder: Path, options: argparse.Namespace) -> int:
+    try:
+        noted = json.loads((folder / "server.json").read_text(encoding="utf-8"))
+        url, needs_token = noted["url"], noted["needs_token"]
+    except (OSError, ValueError, KeyError) as error:
+        raise TranscribeError(
+            f"{folder}: another transcribe serve uses this folder and has just started or is "
+            "ending; try again in a moment"
+        ) from error
+    say(f"transcribe: it runs already, with the recordings in {folder}: {url}", sys.stdout)
+    if needs_token:
+        say("transcribe: open the newest address that it printed where it runs", sys.stdout)
+    elif not options.no_browser:
+        webbrowser.open(url)
+    return 0
+
+
+def _bound(host: str | None, port: int | None) -> _Address:
+    """A socket that listens; on the default port, or if that is taken on any other."""
+    local = host is None or host == "localhost" or _is_loopback(host)
+    name = "127.0.0.1" if host in (None, "localhost") else str(host)
+    try:
+        family, _, _, _, where = socket.getaddrinfo(name, 0, type=socket.SOCK_STREAM)[0]
+    except OSError as error:
+        raise TranscribeError(f"--host {name}: this is no address of this computer") from error
+    last: OSError | None = None
+    for wanted in (port,) if port is not None else (DEFAULT_PORT, 0):
+        sock = socket.socket(family, socket.SOCK_STREAM)
+        if os.name == "posix":
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            sock.bind((where[0], wanted))
+            sock.listen(128)
+        except OSError as error:
+            sock.close()
+            last = error
+            continue
+        return _Address(sock, _shown(str(where[0])), local)
+    reason = last.strerror if last is not None else ""
+    raise TranscribeError(
+        f"{name}, port {port if port is not None else DEFAULT_PORT}: can't listen there: {reason}; "
+        "leave --port out to take a free one"
+    ) from last
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _shown(address: str) -> str:
+    """An address as other devices can use it."""
+    if address in ("0.0.0.0", "::"):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            try:
+                probe.connect(("192.0.2.1", 9))  # sends nothing; finds the way out
+                address = probe.getsockname()[0]
+            except OSError:
+                address = "127.0.0.1"
+    return f"[{address}]" if ":" in address else address
+
+
+def _names() -> tuple[str, ...]:
+    name = socket.gethostname().lower()
+    return (name, f"{name.partition('.')[0]}.local")
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[IO[Any] | None]:
+    """Hold the folder for this process; None if another has it. Ends with the process."""
+    with (folder / "server.lock").open("a+b") as file:
+        yield file if _lock(file) else None
+
+
+def _lock(file: IO[Any]) -> bool:
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 65535:
+        raise argparse.ArgumentTypeError(f"expected a port from 1 to 65535; found {text!r}")
+    return int(text)
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number, 1 or more; found {text!r}")
+    return int(text)
+
+
+def _gigabytes(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < 1e4:
+        raise argparse.ArgumentTypeError(f"expected gigabytes, above 0; found {text!r}")
+    return value

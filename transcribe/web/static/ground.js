@@ -1,0 +1,110 @@
+/** What lies under and beside the notes of a roll: rows, seconds, pedal, keyboard. */
+
+import { clock, HIGHEST, isBlack, LOWEST, pitchName } from "./words.js";
+
+/** Pixels around the notes. */
+export const EDGES = { left: 46, ruler: 22, wave: 56, pedal: 18 };
+/** Seconds between two lines, from near to far. */
+const STEPS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 3600];
+
+/** Rows of the keys, and a dimmer ground where nothing has been heard yet. */
+export function drawRows(roll, context) {
+  const { colours, view } = roll;
+  const top = EDGES.ruler + EDGES.wave;
+  for (let pitch = LOWEST; pitch <= HIGHEST; pitch += 1) {
+    const y = view.y(pitch);
+    if (y > view.height || y + view.row < 0) continue;
+    if (isBlack(pitch)) {
+      context.fillStyle = colours.rowBlack;
+      context.fillRect(EDGES.left, top + y, view.width, view.row);
+    }
+    if (pitch % 12 === 0) {
+      context.fillStyle = colours.rowOctave;
+      context.fillRect(EDGES.left, Math.round(top + y + view.row) - 1, view.width, 1);
+    }
+  }
+  const heard = Math.max(0, view.x(roll.heard));
+  if (heard < view.width) {
+    context.globalAlpha = 0.6;
+    context.fillStyle = colours.rowBlack;
+    context.fillRect(EDGES.left + heard, EDGES.ruler, view.width - heard, roll.height);
+    context.globalAlpha = 1;
+  }
+}
+
+/** Seconds above, and a line at each. */
+export function drawSeconds(roll, context) {
+  const { colours, view } = roll;
+  const step = STEPS.find((seconds) => seconds * view.scale >= 72) ?? STEPS.at(-1);
+  context.font = `11px ${colours.font}`;
+  context.textBaseline = "middle";
+  context.textAlign = "left";
+  for (let k = Math.floor(view.start / step); k * step <= view.end; k += 1) {
+    const x = Math.round(EDGES.left + view.x(k * step));
+    if (x < EDGES.left) continue;
+    context.fillStyle = colours.line;
+    context.fillRect(x, EDGES.ruler - 6, 1, roll.height);
+    context.fillStyle = colours.muted;
+    context.fillText(clock(k * step, step < 1 ? 1 : 0), x + 4, EDGES.ruler / 2);
+  }
+  context.fillStyle = colours.line;
+  for (const y of [EDGES.ruler, EDGES.ruler + EDGES.wave, roll.height - EDGES.pedal]) {
+    context.fillRect(0, y - 1, roll.width, 1);
+  }
+}
+
+/** When the pedal is down. */
+export function drawPedal(roll, context) {
+  const { colours, view } = roll;
+  context.fillStyle = colours.pedal;
+  const y = roll.height - EDGES.pedal + 5;
+  for (const [onset, offset] of roll.notes.pedal) {
+    if (offset < view.start) continue;
+    if (onset > view.end) break;
+    const width = Math.max(1, (offset - onset) * view.scale - 1);
+    context.fillRect(EDGES.left + view.x(onset), y, width, EDGES.pedal - 9);
+  }
+}
+
+/** The keyboard at the side, or only some keys of it, lit. */
+export function drawKeys(roll, context, lit = null) {
+  const { colours, view } = roll;
+  const top = EDGES.ruler + EDGES.wave;
+  context.save();
+  clipTo(context, 0, top, EDGES.left, view.height);
+  if (!lit) {
+    context.fillStyle = colours.keyWhite;
+    context.fillRect(0, top, EDGES.left - 1, view.height);
+  }
+  context.font = `10px ${colours.font}`;
+  context.textAlign = "right";
+  context.textBaseline = "middle";
+  for (let pitch = LOWEST; pitch <= HIGHEST; pitch += 1) {
+    const y = top + view.y(pitch);
+    if (lit) {
+      if (!lit.has(pitch)) continue;
+      context.fillStyle = colours.accent;
+      context.fillRect(0, y, EDGES.left - 1, view.row);
+    } else if (isBlack(pitch)) {
+      context.fillStyle = colours.keyLine;
+      context.fillRect(0, y + view.row / 2 - 0.5, EDGES.left, 1);
+      context.fillStyle = colours.keyBlack;
+      context.fillRect(0, y, EDGES.left * 0.58, view.row);
+    } else {
+      context.fillStyle = colours.keyLine;
+      if ([0, 5].includes(pitch % 12)) context.fillRect(0, y + view.row - 0.5, EDGES.left, 1);
+      if (pitch % 12 === 0 && y > top + 6) {
+        context.fillStyle = colours.keyName;
+        context.fillText(pitchName(pitch), EDGES.left - 5, y + view.row / 2);
+      }
+    }
+  }
+  context.restore();
+}
+
+/** Draw only within a box until the context is restored. */
+export function clipTo(context, x, y, width, height) {
+  context.beginPath();
+  context.rect(x, y, width, height);
+  context.clip();
+}

@@ -1,0 +1,57 @@
+/** What the page tells the person: short notices, questions, and words for screen readers. */
+
+import { byId, icon, make } from "./elements.js";
+
+let lastSaid = 0;
+
+/** Say something to a screen reader without showing it. */
+export function say(words) {
+  byId("said").textContent = words;
+}
+
+/** Say progress, but not more often than every ten seconds. */
+export function sayNowAndThen(words) {
+  if (performance.now() - lastSaid < 10_000) return;
+  lastSaid = performance.now();
+  say(words);
+}
+
+/** Show words for some seconds. */
+export function tell(words) {
+  show("notice", words, "", 6000);
+}
+
+/** Show what went wrong and what to do, until it is closed. */
+export function tellError(error) {
+  if (error.name === "AbortError") return;
+  show("notice error", error.message, error.hint ?? "", 0);
+}
+
+function show(kind, words, hint, milliseconds) {
+  const same = [...byId("notices").children].find((each) => each.dataset.words === words);
+  same?.remove();
+  const notice = make(
+    "div",
+    { class: kind, "data-words": words, role: kind.includes("error") ? "alert" : "status" },
+    make("div", {}, make("p", {}, words), hint ? make("p", { class: "quiet" }, hint) : null),
+    make(
+      "button",
+      { type: "button", class: "plain", "aria-label": "Close", onclick: () => notice.remove() },
+      icon("close"),
+    ),
+  );
+  byId("notices").append(notice);
+  if (milliseconds) setTimeout(() => notice.remove(), milliseconds);
+}
+
+/** Ask before something that can't be taken back; resolves to true for yes. */
+export function ask(question, yes) {
+  const dialog = byId("question");
+  byId("question-words").textContent = question;
+  byId("question-yes").textContent = yes;
+  dialog.returnValue = "";
+  dialog.showModal();
+  return new Promise((resolve) => {
+    dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"), { once: true });
+  });
+}

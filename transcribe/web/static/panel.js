@@ -1,0 +1,146 @@
+/** What is beside the roll: how many notes there are to be, and the selected ones in words. */
+
+import { asChanges } from "./edits.js";
+import { byId } from "./elements.js";
+import { certainty, count, HIGHEST, LOWEST, loudness, pitchName } from "./words.js";
+
+/** Milliseconds after the last move of a slider before the program is asked. */
+const PAUSE = 90;
+
+export class Panel {
+  /**
+   * @param {import("./notes.js").Notes} notes
+   * @param {object} does `settings({threshold, minimum_duration})`, `change(notes)`
+   */
+  constructor(notes, does) {
+    this.notes = notes;
+    this.does = does;
+    this.chosen = [];
+    this.timer = 0;
+    const keys = Array.from({ length: HIGHEST - LOWEST + 1 }, (_, i) => HIGHEST - i);
+    byId("field-pitch").append(...keys.map((pitch) => new Option(pitchName(pitch), pitch)));
+    for (const id of ["amount", "shortest"]) byId(id).addEventListener("input", () => this.slid());
+    byId("settings-reset").addEventListener("click", () => {
+      this.showSettings(this.initial);
+      this.send();
+    });
+    for (const name of ["onset", "length", "pitch", "velocity"]) {
+      byId(`field-${name}`).addEventListener("change", (event) => this.typed(name, event.target));
+    }
+    byId("field-velocity").addEventListener("input", (event) => this.mark(event.target.value));
+  }
+
+  /** Show a recording's settings and what they were at first. */
+  open(settings, initial) {
+    clearTimeout(this.timer);
+    this.timer = 0;
+    this.initial = initial;
+    this.showSettings(settings);
+  }
+
+  /** The program says anew what the settings were at first. */
+  setInitial(initial) {
+    this.initial = initial;
+    this.describeSettings();
+  }
+
+  showSettings({ threshold, minimum_duration: shortest }) {
+    byId("amount").value = Math.round(100 * (1 - threshold));
+    byId("shortest").value = Math.round(1000 * shortest);
+    this.settings = { threshold, minimum_duration: shortest };
+    this.describeSettings();
+  }
+
+  describeSettings() {
+    const { threshold, minimum_duration: shortest } = this.settings;
+    byId("shortest-words").textContent = `${Math.round(1000 * shortest)} ms`;
+    byId("shortest").setAttribute("aria-valuetext", `${Math.round(1000 * shortest)} milliseconds`);
+    const same =
+      Math.abs(threshold - this.initial.threshold) < 0.005 &&
+      Math.abs(shortest - this.initial.minimum_duration) < 0.005;
+    byId("settings-reset").disabled = same;
+  }
+
+  slid() {
+    const threshold = 1 - byId("amount").valueAsNumber / 100;
+    const shortest = byId("shortest").valueAsNumber / 1000;
+    this.settings = { threshold: Math.round(threshold * 100) / 100, minimum_duration: shortest };
+    this.describeSettings();
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.send(), PAUSE);
+  }
+
+  send() {
+    clearTimeout(this.timer);
+    this.timer = 0;
+    this.does.settings(this.settings);
+  }
+
+  /** Say how many notes there are and how many are doubtful. */
+  counted() {
+    const { length, nDoubtful } = this.notes;
+    byId("n-notes").textContent = count(length, "note");
+    byId("amount").setAttribute("aria-valuetext", count(length, "note"));
+    byId("doubtful-words").textContent = nDoubtful
+      ? `${count(nDoubtful, "note")} ${nDoubtful === 1 ? "is" : "are"} doubtful.`
+      : "None of them is doubtful.";
+    byId("doubtful-next").hidden = !nDoubtful;
+  }
+
+  /** Show the selected notes. */
+  choose(ids) {
+    this.chosen = ids.map((id) => this.notes.get(id)).filter(Boolean);
+    const [note] = this.chosen;
+    byId("chosen-none").hidden = Boolean(note);
+    byId("chosen").hidden = !note;
+    if (!note) return;
+    const one = this.chosen.length === 1;
+    byId("chosen-name").textContent = one ? pitchName(note.pitch) : `${this.chosen.length} notes`;
+    byId("chosen-words").textContent = one ? inWords(note) : "What you do now is done to all of them.";
+    for (const name of ["onset", "length", "pitch"]) {
+      const field = byId(`field-${name}`);
+      field.hidden = document.querySelector(`label[for="field-${name}"]`).hidden = !one;
+    }
+    byId("field-onset").value = note.onset.toFixed(3);
+    byId("field-length").value = (note.offset - note.onset).toFixed(3);
+    byId("field-pitch").value = note.pitch;
+    const velocities = this.chosen.map((each) => each.velocity);
+    const mean = Math.round(velocities.reduce((sum, each) => sum + each) / velocities.length);
+    byId("field-velocity").value = mean;
+    this.mark(mean);
+  }
+
+  mark(velocity) {
+    byId("field-mark").textContent = `${loudness(velocity)}, ${velocity}`;
+    byId("field-velocity").setAttribute("aria-valuetext", `${loudness(velocity)}, ${velocity} of 127`);
+  }
+
+  typed(name, field) {
+    const value = Number(field.value);
+    if (field.value === "" || !Number.isFinite(value) || !field.checkValidity()) {
+      this.choose(this.chosen.map((note) => note.id));
+      return;
+    }
+    const length = (note) => note.offset - note.onset;
+    const changed = {
+      onset: (note) => ({ ...note, onset: value, offset: value + length(note) }),
+      length: (note) => ({ ...note, offset: note.onset + value }),
+      pitch: (note) => ({ ...note, pitch: value }),
+      velocity: (note) => ({ ...note, velocity: value }),
+    }[name];
+    this.does.change(asChanges(this.chosen.map(changed)));
+  }
+}
+
+function inWords(note) {
+  const sure = certainty(note.confidence);
+  if (note.hand && note.confidence === null) return "Changed or added by you.";
+  if (note.hand) return `Changed by you. It was ${sure}.`;
+  return `${sure[0].toUpperCase()}${sure.slice(1)}.`;
+}
+
+/** A note for ears. */
+export const spokenNote = (note) =>
+  `${pitchName(note.pitch)}, at ${note.onset.toFixed(2)} s, ` +
+  `${(note.offset - note.onset).toFixed(2)} s long, ${loudness(note.velocity)} (${note.velocity}), ` +
+  (note.hand ? "changed by you" : certainty(note.confidence));

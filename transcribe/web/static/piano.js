@@ -1,0 +1,114 @@
+/** A sampled piano that notes are struck on ahead of time. */
+
+import { getPiano, getSample } from "./server.js";
+
+/** Seconds in which a damped string falls silent to a third. */
+const DAMPING = 0.09;
+/** Sounds fetched at the same time; more would keep the page from moving smoothly. */
+const AT_ONCE = 2;
+/** How loudness grows with velocity; the same as where the program plays notes itself. */
+const TOUCH = 2.2;
+
+export class Piano {
+  constructor() {
+    this.samples = [];
+    this.voices = new Set();
+    this.loading = null;
+    this.context = this.output = null;
+  }
+
+  /**
+   * Sound from now on.
+   *
+   * @param {AudioContext} context
+   * @param {AudioNode} output
+   */
+  connect(context, output) {
+    this.context = context;
+    this.output = output;
+  }
+
+  /** Fetch and decode all its sounds, once. */
+  load() {
+    this.loading ??= this.fetchAll().catch((error) => {
+      this.loading = null;
+      throw error;
+    });
+    return this.loading;
+  }
+
+  async fetchAll() {
+    const list = await getPiano();
+    if (!list.length) throw noSounds();
+    const decoder = new OfflineAudioContext(1, 1, 44_100);
+    const samples = [];
+    const waiting = list.values();
+    const lane = async () => {
+      for (const { pitch, velocity, url } of waiting) {
+        const buffer = await decoder.decodeAudioData(await getSample(url));
+        samples.push({ pitch, velocity, buffer });
+      }
+    };
+    await Promise.all(Array.from({ length: AT_ONCE }, lane));
+    this.samples = samples;
+  }
+
+  /** The sample of the nearest key among those made for a velocity. */
+  sampleFor(pitch, velocity) {
+    let best = null;
+    let least = Infinity;
+    for (const sample of this.samples) {
+      const spare = sample.velocity - velocity;
+      const distance = Math.abs(sample.pitch - pitch) * 1000 + (spare < 0 ? 200 - spare : spare);
+      if (distance < least) [best, least] = [sample, distance];
+    }
+    return best;
+  }
+
+  /**
+   * Strike a key.
+   *
+   * @param {number} when time of the context
+   * @param {number} until when it is damped
+   * @param {number} late seconds of the sound to leave out, for notes that already sound
+   */
+  strike(pitch, velocity, when, until, late = 0) {
+    const sample = this.sampleFor(pitch, velocity);
+    if (!sample || late >= sample.buffer.duration) return;
+    const source = new AudioBufferSourceNode(this.context, {
+      buffer: sample.buffer,
+      playbackRate: 2 ** ((pitch - sample.pitch) / 12),
+    });
+    const loudness = (velocity / 127) ** TOUCH;
+    const gain = new GainNode(this.context, { gain: loudness });
+    gain.gain.setValueAtTime(loudness, Math.max(when, until));
+    gain.gain.setTargetAtTime(0, Math.max(when, until), DAMPING);
+    source.connect(gain).connect(this.output);
+    source.start(when, late * source.playbackRate.value);
+    source.stop(Math.max(when, until) + 8 * DAMPING);
+    const voice = { source, gain };
+    this.voices.add(voice);
+    source.onended = () => {
+      this.voices.delete(voice);
+      gain.disconnect();
+    };
+  }
+
+  /** Damp everything that sounds or was to sound. */
+  silence() {
+    if (!this.context) return;
+    const now = this.context.currentTime;
+    for (const { source, gain } of this.voices) {
+      gain.gain.cancelScheduledValues(now);
+      gain.gain.setTargetAtTime(0, now, 0.02);
+      source.stop(now + 0.15);
+    }
+    this.voices.clear();
+  }
+}
+
+function noSounds() {
+  return Object.assign(new Error("There is no piano here to play the notes on."), {
+    hint: "Listen to the recording, or open the MIDI file in another program.",
+  });
+}

@@ -1,0 +1,282 @@
+/**
+ * Plays the recording, its notes on a sampled piano, or one in each ear.
+ *
+ * Where the recording is heard, its audio element is the clock; otherwise the sound card's.
+ * Events: `change` when it starts, stops or is set otherwise, `tuning` when its piano is not
+ * ready yet, `trouble` with an error as detail.
+ */
+
+import { Piano } from "./piano.js";
+
+/** Seconds for which notes are struck ahead; more when the page is in the background. */
+const AHEAD = 0.4;
+const AHEAD_HIDDEN = 2.5;
+/** The piano's notes times this are about as loud as a recording. */
+const LEVEL = 3;
+/** Seconds by which notes and recording may drift apart. */
+const DRIFT = 0.04;
+
+export class Player extends EventTarget {
+  /**
+   * @param {HTMLAudioElement} audio
+   * @param {() => import("./notes.js").Notes} notes
+   */
+  constructor(audio, notes) {
+    super();
+    this.audio = audio;
+    this.notes = notes;
+    this.playing = false;
+    this.duration = 0;
+    /** Seconds of the recording's sound that there are. */
+    this.heard = 0;
+    /** `recording`, `notes` or `both` (one in each ear). */
+    this.listen = "recording";
+    this.speed = 1;
+    /** `{start, end}` of a passage that is repeated. */
+    this.passage = null;
+    this.context = null;
+    this.piano = new Piano();
+    /** Whether sound has begun, after what may have to be loaded first. */
+    this.begun = false;
+    /** Second of music at the context's time `since`; while stopped, where it stands. */
+    this.origin = 0;
+    this.since = 0;
+    this.timer = 0;
+    audio.preservesPitch = true;
+    audio.addEventListener("error", () => {
+      if (audio.getAttribute("src") && this.playing) this.fail(soundMissing());
+    });
+    audio.addEventListener("ended", () => this.playing && this.audible && this.tick());
+  }
+
+  /** Whether the recording itself is heard. */
+  get audible() {
+    return this.listen !== "notes";
+  }
+
+  /** Second of music that sounds now. */
+  get position() {
+    if (!this.begun) return this.origin;
+    if (this.audible) return this.audio.currentTime;
+    return Math.max(0, this.origin + (this.context.currentTime - this.since) * this.speed);
+  }
+
+  /** Take another recording, of which nothing can be heard yet. */
+  open(duration) {
+    this.pause();
+    this.passage = null;
+    this.origin = 0;
+    this.duration = duration;
+    this.audio.removeAttribute("src");
+    this.audio.load();
+  }
+
+  /** The recording's sound is at an address, so many seconds of it by now. */
+  hear(address, seconds) {
+    this.heard = seconds;
+    if (this.audio.getAttribute("src") !== address) this.audio.src = address;
+  }
+
+  /** Begin at once; must be called from a click or a key. */
+  async play() {
+    if (this.playing) return;
+    if (this.origin >= this.duration - 0.05) this.origin = this.passage?.start ?? 0;
+    if (this.audible && !this.audio.getAttribute("src")) return this.fail(soundMissing());
+    // What was loaded while the rest was being heard ends too early.
+    if (this.audio.duration < this.heard - 0.5) this.audio.load();
+    this.prepare();
+    this.playing = true;
+    this.changed();
+    try {
+      await this.context.resume();
+      if (this.listen !== "recording") await this.tuned();
+      if (this.playing && !this.begun) await this.begin();
+    } catch (error) {
+      if (this.playing && error.name !== "AbortError") this.fail(error);
+    }
+  }
+
+  /** The piano's sounds are there; what takes longer than a moment is told. */
+  async tuned() {
+    const slow = setTimeout(() => this.dispatchEvent(new Event("tuning")), 500);
+    try {
+      await this.piano.load();
+    } finally {
+      clearTimeout(slow);
+    }
+  }
+
+  async begin() {
+    this.balance();
+    this.audio.playbackRate = this.speed;
+    if (this.audible) {
+      this.audio.currentTime = this.origin;
+      await this.audio.play();
+    }
+    this.begun = true;
+    this.resync(this.origin);
+    clearInterval(this.timer);
+    this.timer = setInterval(() => this.tick(), 50);
+    this.tick();
+  }
+
+  pause() {
+    if (!this.playing) return;
+    this.origin = Math.min(this.position, this.duration || Infinity);
+    this.playing = this.begun = false;
+    clearInterval(this.timer);
+    this.audio.pause();
+    this.piano.silence();
+    this.changed();
+  }
+
+  toggle() {
+    if (this.playing) this.pause();
+    else this.play();
+  }
+
+  /** Go to a second of music, playing on if it plays. */
+  seek(time) {
+    const to = Math.min(Math.max(0, time), this.duration);
+    this.origin = to;
+    if (this.begun) {
+      if (this.audible) this.audio.currentTime = to;
+      this.resync(to);
+    }
+    this.changed();
+  }
+
+  /** Hear `recording`, `notes` or `both`. */
+  async setListen(listen) {
+    const playing = this.playing;
+    this.pause();
+    this.listen = listen;
+    this.changed();
+    if (playing) await this.play();
+  }
+
+  /** 1 is as recorded; pitches stay as they are. */
+  setSpeed(speed) {
+    const position = this.position;
+    this.speed = speed;
+    this.audio.playbackRate = speed;
+    if (this.begun) this.resync(position);
+    this.changed();
+  }
+
+  /** Have the piano ready by the time that it is wanted. */
+  async tune() {
+    try {
+      await this.piano.load();
+    } catch {
+      // Pressing play tries once more, and says what is wrong.
+    }
+  }
+
+  /** Repeat a passage, `{start, end}`, or nothing (`null`). */
+  setPassage(passage) {
+    this.passage = passage;
+    if (passage && (this.position < passage.start || this.position > passage.end)) {
+      this.seek(passage.start);
+    }
+    this.changed();
+  }
+
+  /** Sound one key for a moment, if the piano is there and nothing plays. */
+  async tryKey(pitch, velocity) {
+    if (this.playing || !navigator.userActivation?.hasBeenActive) return;
+    this.prepare();
+    try {
+      await Promise.all([this.context.resume(), this.piano.load()]);
+    } catch {
+      return; // Only a foretaste: pressing play says what is wrong.
+    }
+    this.piano.silence();
+    const now = this.context.currentTime;
+    this.piano.strike(pitch, velocity, now, now + 0.5);
+  }
+
+  changed() {
+    this.dispatchEvent(new Event("change"));
+  }
+
+  fail(error) {
+    this.pause();
+    this.dispatchEvent(new CustomEvent("trouble", { detail: error }));
+  }
+
+  prepare() {
+    if (this.context) return;
+    this.context = new AudioContext({ latencyHint: "interactive" });
+    this.left = new StereoPannerNode(this.context);
+    this.right = new StereoPannerNode(this.context);
+    const level = new GainNode(this.context, { gain: LEVEL });
+    const limit = new DynamicsCompressorNode(this.context, { threshold: -8, ratio: 12 });
+    this.context.createMediaElementSource(this.audio).connect(this.left);
+    this.left.connect(this.context.destination);
+    level.connect(limit).connect(this.right).connect(this.context.destination);
+    this.piano.connect(this.context, level);
+  }
+
+  balance() {
+    const apart = this.listen === "both" ? 1 : 0;
+    this.left.pan.value = -apart;
+    this.right.pan.value = apart;
+  }
+
+  /** Strike notes anew from a second of music on. */
+  resync(position) {
+    this.piano.silence();
+    this.origin = position;
+    this.since = this.context.currentTime + (this.audible ? 0 : 0.03);
+    this.struckUntil = position;
+    this.fresh = true;
+  }
+
+  tick() {
+    const position = this.position;
+    const end = this.passage?.end ?? this.duration;
+    if (position >= end - 0.01 || (this.audible && this.audio.ended)) {
+      if (this.passage) this.seek(this.passage.start);
+      else this.pause();
+      return;
+    }
+    if (this.listen !== "recording") this.strikeAhead(position, end);
+  }
+
+  strikeAhead(position, end) {
+    const now = this.context.currentTime;
+    if (this.audible) {
+      const assumed = this.origin + (now - this.since) * this.speed;
+      if (Math.abs(assumed - position) > DRIFT * this.speed) {
+        [this.origin, this.since] = [position, now];
+      }
+    }
+    const notes = this.notes();
+    const sounding = notes.soundsUntil();
+    const at = (time) => this.since + (time - this.origin) / this.speed;
+    const ahead = document.hidden ? AHEAD_HIDDEN : AHEAD;
+    const until = Math.min(end, position + ahead * this.speed);
+    if (this.fresh) {
+      const [first, last] = [notes.firstFrom(position - 4), notes.firstFrom(position)];
+      for (let i = first; i < last; i += 1) {
+        if (sounding[i] <= position) continue;
+        const late = (position - notes.onset[i]) / this.speed;
+        this.piano.strike(notes.pitch[i], notes.velocity[i], now, at(sounding[i]), late);
+      }
+      this.fresh = false;
+    }
+    for (let i = notes.firstFrom(this.struckUntil); i < notes.length; i += 1) {
+      if (notes.onset[i] >= until) break;
+      const when = Math.max(now, at(notes.onset[i]));
+      this.piano.strike(notes.pitch[i], notes.velocity[i], when, at(sounding[i]));
+    }
+    this.struckUntil = Math.max(this.struckUntil, until);
+  }
+}
+
+function soundMissing() {
+  const error = new Error("The recording's sound can not be played yet.");
+  error.hint = "Wait until a little more of it has been heard, then press play again.";
+  return error;
+}

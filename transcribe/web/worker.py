@@ -1,0 +1,92 @@
+"""The process that hears recordings: jobs come in as lines of JSON, messages go out.
+
+    python -m transcribe.web.worker [--device NAME] [--threads N] [--checkpoint FILE]
+
+It loads the weights once, says ``{"kind": "ready"}``, and then takes one job a line,
+``{"recording": path, "folder": path}``. What goes wrong with a recording is told as
+``{"kind": "failed"}``; whatever kills the process kills nothing else. It ends with its
+input, or when nobody reads what it tells.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import sys
+import traceback
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from transcribe.errors import TranscribeError
+from transcribe.web.hearing import Tell, hear
+from transcribe.web.words import said_of
+
+_UNEXPECTED = (RuntimeError, ValueError, TypeError, ArithmeticError, LookupError)
+
+
+def main() -> int:
+    """Take jobs until there are no more."""
+    parser = argparse.ArgumentParser(prog="transcribe.web.worker")
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--threads", type=int)
+    parser.add_argument("--checkpoint")
+    options = parser.parse_args()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the server, which ends us
+    _go_first()
+    out = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # whatever a library prints
+
+    def tell(message: dict[str, Any]) -> None:
+        out.write(json.dumps(message) + "\n")
+        out.flush()
+
+    try:
+        return _work(options, tell)
+    except BrokenPipeError:
+        return 0
+
+
+def _work(options: argparse.Namespace, tell: Tell) -> int:
+    import torch
+
+    from transcribe.transcriber import Transcriber
+
+    try:
+        if options.threads:
+            torch.set_num_threads(options.threads)
+        transcriber = Transcriber.load(options.checkpoint, device=options.device)
+        second = np.zeros(transcriber.checkpoint.features.sample_rate, np.float32)
+        transcriber([second])  # so that the first recording does not wait for it
+    except (TranscribeError, OSError, ValueError, RuntimeError) as error:
+        traceback.print_exc()
+        tell({"kind": "unfit", "error": f"The model could not be loaded: {error}"})
+        return 1
+    tell({"kind": "ready"})
+    for line in sys.stdin:
+        job = json.loads(line)
+        recording = Path(job["recording"])
+        try:
+            hear(transcriber, recording, Path(job["folder"]), tell)
+        except BrokenPipeError:
+            raise
+        except (TranscribeError, OSError, MemoryError, *_UNEXPECTED) as error:
+            traceback.print_exc()
+            words = said_of(error, recording)
+            tell({"kind": "failed", "error": words.error, "hint": words.hint})
+    return 0
+
+
+def _go_first() -> None:
+    """If memory runs out, let this be the process that ends."""
+    try:
+        Path("/proc/self/oom_score_adj").write_text("500", encoding="ascii")
+    except OSError:
+        return  # no Linux, or not allowed: it is only a wish
+
+
+if __name__ == "__main__":
+    sys.exit(main())
