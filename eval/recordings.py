@@ -70,7 +70,8 @@ def encode(
                 out.mux(pictures.encode(image))
             out.mux(pictures.encode(None))
         n_channels = stream.layout.nb_channels
-        whole = av.AudioFrame.from_ndarray(np.tile(samples, (n_channels, 1)), "fltp", layout)
+        packed = np.repeat(samples.astype(np.float32), n_channels).reshape(1, -1)
+        whole = av.AudioFrame.from_ndarray(packed, "flt", layout)
         whole.sample_rate = rate
         whole.pts = 0
         n_samples = stream.codec_context.frame_size or 1024

@@ -53,6 +53,8 @@ _LEAST_MISSING = 0.25
 """Seconds; a smaller difference from the header's duration is padding, not truncation."""
 _LEAST_BIT_RATE = 50
 """Bits a second; digital silence in the most sparing codec takes more."""
+_UNSAFE_PLANES = 8
+"""From so many planes on PyAV 17 and 18 read beyond the end of FFmpeg's list of them."""
 _ABSURD = 1e12
 """A float sample of this size or more is as little a sample as NaN."""
 
@@ -196,7 +198,11 @@ class AudioReader:
             if frame.sample_rate not in SAMPLE_RATES:
                 self._n_damaged += 1
                 continue
-            rate, time, samples = frame.sample_rate, frame.time, self._mono(frame)
+            try:
+                rate, time, samples = frame.sample_rate, frame.time, self._mono(frame)
+            except av.error.FFmpegError:
+                self._n_damaged += 1
+                continue
             if first_rate is None:
                 first_rate = rate
                 origin += self._encoder_delay(stream, frame, origin)
@@ -262,6 +268,8 @@ class AudioReader:
 
     def _mono(self, frame: AudioFrame) -> FloatArray:
         """The mean of a frame's channels, shape (n_samples,), full scale at 1."""
+        if frame.format.is_planar and frame.layout.nb_channels >= _UNSAFE_PLANES:
+            (frame,) = av.AudioResampler(format=frame.format.packed).resample(frame)
         try:
             samples = frame.to_ndarray()
         except ValueError as error:

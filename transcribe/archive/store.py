@@ -65,7 +65,9 @@ class Store(Protocol):
         """The folder of this machine that this is; None for any other place."""
         ...
 
-    def walk(self, *, skip: Callable[[str], bool] = lambda name: False) -> Iterator[Found | Trouble]:
+    def walk(
+        self, *, skip: Callable[[str], bool] = lambda name: False
+    ) -> Iterator[Found | Trouble]:
         """All files, in order of their names, each once; ``skip`` says of a folder not to enter.
 
         Files aside (`ASIDE`) are not told of; see `leftovers`.
@@ -132,7 +134,9 @@ class LocalStore:
         """Where a name is on the disk."""
         return self.root / name
 
-    def walk(self, *, skip: Callable[[str], bool] = lambda name: False) -> Iterator[Found | Trouble]:
+    def walk(
+        self, *, skip: Callable[[str], bool] = lambda name: False
+    ) -> Iterator[Found | Trouble]:
         yield from self._walk(self.root, "", (), skip)
 
     def _walk(
@@ -147,7 +151,9 @@ class LocalStore:
             status = folder.stat()
             here = (status.st_dev, status.st_ino)
             if here in above:
-                yield Trouble(prefix.rstrip("/"), "a link to a folder that it lies in; not followed")
+                yield Trouble(
+                    prefix.rstrip("/"), "a link to a folder that it lies in; not followed"
+                )
                 return
             with os.scandir(folder) as listed:
                 entries = sorted(listed, key=lambda entry: entry.name)
