@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from transcribe.console import reason
 from transcribe.errors import TranscribeError
@@ -50,6 +50,16 @@ class Trouble:
 
     name: str
     reason: str
+    is_loss: bool = True
+    """Whether there may be recordings in it that are not found elsewhere."""
+
+
+def nothing(name: str) -> bool:
+    """Skips no folder."""
+    return False
+
+
+Skip: TypeAlias = Callable[[str], bool]
 
 
 class Store(Protocol):
@@ -134,48 +144,57 @@ class LocalStore:
         """Where a name is on the disk."""
         return self.root / name
 
-    def walk(
-        self, *, skip: Callable[[str], bool] = lambda name: False
-    ) -> Iterator[Found | Trouble]:
-        yield from self._walk(self.root, "", (), skip)
+    def walk(self, *, skip: Skip = nothing) -> Iterator[Found | Trouble]:
+        """Links to folders are followed last, and only to folders not seen before."""
+        seen: dict[tuple[int, int], str] = {}
+        links: list[str] = []
+        yield from self._walk("", seen, links, skip)
+        while links:
+            name = links.pop(0)
+            try:
+                status = self.path(name).stat()
+            except OSError as error:
+                yield Trouble(name, f"this folder can't be read: {reason(error)}")
+                continue
+            there = seen.get((status.st_dev, status.st_ino))
+            if there is None:
+                yield from self._walk(name, seen, links, skip)
+            else:
+                yield Trouble(name, f"a link to {there or 'the source itself'}", is_loss=False)
 
     def _walk(
-        self,
-        folder: Path,
-        prefix: str,
-        above: tuple[tuple[int, int], ...],
-        skip: Callable[[str], bool],
+        self, top: str, seen: dict[tuple[int, int], str], links: list[str], skip: Skip
     ) -> Iterator[Found | Trouble]:
-        """Depth first; ``above`` are the folders that led here, so that no link goes in rounds."""
-        try:
-            status = folder.stat()
-            here = (status.st_dev, status.st_ino)
-            if here in above:
-                yield Trouble(
-                    prefix.rstrip("/"), "a link to a folder that it lies in; not followed"
-                )
-                return
-            with os.scandir(folder) as listed:
-                entries = sorted(listed, key=lambda entry: entry.name)
-        except OSError as error:
-            yield Trouble(prefix.rstrip("/"), f"this folder can't be read: {reason(error)}")
-            return
-        for entry in entries:
-            name = prefix + entry.name
-            if entry.name.startswith(ASIDE):
-                continue
+        """Depth first, without links to folders, which are gathered."""
+        waiting = [top]
+        while waiting:
+            folder = waiting.pop()
             try:
-                status = entry.stat()
+                path = self.path(folder)
+                status = path.stat()
+                seen[status.st_dev, status.st_ino] = folder
+                with os.scandir(path) as listed:
+                    entries = sorted(listed, key=lambda entry: entry.name)
             except OSError as error:
-                broken = entry.is_symlink() and not os.path.exists(entry.path)
-                why = "a link to nothing" if broken else f"can't be read: {reason(error)}"
-                yield Trouble(name, why)
+                yield Trouble(folder, f"this folder can't be read: {reason(error, about=path)}")
                 continue
-            if stat.S_ISDIR(status.st_mode):
-                if not skip(name):
-                    yield from self._walk(Path(entry.path), name + "/", (*above, here), skip)
-            elif stat.S_ISREG(status.st_mode):
-                yield Found(name, status.st_size, status.st_mtime)
+            folders: list[str] = []
+            for entry in entries:
+                name = f"{folder}/{entry.name}" if folder else entry.name
+                if entry.name.startswith(ASIDE):
+                    continue
+                try:
+                    status = entry.stat()
+                except OSError as error:
+                    why = "a link to nothing" if entry.is_symlink() else reason(error)
+                    yield Trouble(name, why)
+                    continue
+                if stat.S_ISDIR(status.st_mode):
+                    if not skip(name):
+                        (links if entry.is_symlink() else folders).append(name)
+                elif stat.S_ISREG(status.st_mode):
+                    yield Found(name, status.st_size, status.st_mtime)
+            waiting += reversed(folders)
 
     def look(self, name: str) -> Found | None:
         try:

@@ -6,16 +6,33 @@ imported only where a `Worker` is made.
 
 from __future__ import annotations
 
+import errno
+import hashlib
+import logging
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from transcribe.archive.judge import DISK_FULL, KEPT, UNWRITABLE, judged
+from transcribe.archive.store import Found, Store, open_store
+from transcribe.console import reason
+from transcribe.errors import TranscribeError
+from transcribe.machine import peak_memory
+
+if TYPE_CHECKING:
+    from transcribe.archive.hearing import Heard
+
+log = logging.getLogger(__name__)
 
 MIDI, CSV, JSON = "mid", "csv", "json"
 KINDS = (MIDI, CSV, JSON)
 """Kinds of outputs, by the endings of their names."""
 
 DONE, FAILED = "done", "failed"
-DISK_FULL = "disk full"
-"""The cause of a failure after which no other recording can be done either."""
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+_BLOCK_BYTES = 1 << 22
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +74,9 @@ class Job:
     attempt: int = 1
     isolated: bool = False
     """To be done alone in a fresh worker, because others died of it."""
+    keep_existing: bool = False
+    """Whether files in the place of the outputs are not known to be this archive's: other
+    content is then kept, under another name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +148,98 @@ class Worker:
     """
 
     def __init__(self, settings: Settings) -> None:
-        raise NotImplementedError
+        from transcribe.archive.hearing import Hearer
+
+        self._hearer = Hearer(settings)
 
     def __call__(self, job: Job, beat: Beat | None = None) -> Outcome:
         """Transcribe one recording and write its outputs; whatever is wrong is in the outcome."""
-        raise NotImplementedError
+        started = time.monotonic()
+        outcome = self._outcome(job, beat or (lambda seconds: None))
+        return replace(
+            outcome,
+            model=self._hearer.model,
+            model_sha256=self._hearer.model_sha256,
+            seconds=time.monotonic() - started,
+            peak_memory=peak_memory(),
+        )
+
+    def _outcome(self, job: Job, beat: Beat) -> Outcome:
+        path = Path(job.place)
+        found: Found | None = None
+        digest = None
+        try:
+            source = open_store(job.source)
+            found = source.look(job.place)
+            if found is None:
+                raise FileNotFoundError(errno.ENOENT, "there is no such file")
+            with source.fetch(job.place) as path:
+                digest = _digest(path, beat)
+                heard = self._hearer.hear(path, beat)
+            if source.look(job.place) != found:
+                raise OSError(errno.EBUSY, "the recording changed while it was read")
+            outputs, kept = self._write(job, heard)
+        except _WriteError as error:
+            cause = UNWRITABLE if error.__cause__.errno not in _NO_ROOM else DISK_FULL
+            outcome = Outcome(state=FAILED, cause=cause, error=str(error), may_pass=True)
+        except Exception as error:
+            # A decoder or a store may raise anything at all over a bad file.
+            if not isinstance(error, (TranscribeError, OSError, MemoryError)):
+                log.exception("%s", job.name)
+            cause, said, may_pass = judged(error, path)
+            outcome = Outcome(state=FAILED, cause=cause, error=said, may_pass=may_pass)
+        else:
+            outcome = replace(heard.outcome, outputs=outputs)
+            if kept:
+                warning = f"{KEPT}: {', '.join(kept)}"
+                outcome = replace(outcome, warnings=(*outcome.warnings, warning))
+        if found is not None:
+            outcome = replace(outcome, size=found.size, modified=found.modified)
+        return replace(outcome, sha256=digest)
+
+    def _write(self, job: Job, heard: Heard) -> tuple[tuple[Output, ...], list[str]]:
+        """Write what the job asks for; what had to be moved out of the way."""
+        destination = open_store(job.destination)
+        outputs, kept = [], []
+        try:
+            for kind, name in job.outputs:
+                content = self._hearer.content(kind, job.name, heard)
+                if job.keep_existing:
+                    kept += _keep(destination, name, content)
+                put = destination.put(name, content)
+                digest = hashlib.sha256(content).hexdigest()
+                outputs.append(Output(kind, name, len(content), digest, put.modified))
+        except OSError as error:
+            raise _WriteError(reason(error)) from error
+        return tuple(outputs), kept
+
+
+class _WriteError(Exception):
+    """The destination refused; its cause is the OSError."""
+
+    __cause__: OSError
+
+
+def _digest(path: Path, beat: Beat) -> str:
+    """SHA-256 of a file."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK_BYTES):
+            digest.update(block)
+            beat(0.0)
+    return digest.hexdigest()
+
+
+def _keep(destination: Store, name: str, content: bytes) -> list[str]:
+    """Rename what is in the place of an output, if it is another; the new name."""
+    found = destination.look(name)
+    if found is None or not found.size:
+        return []
+    with destination.fetch(name) as path:
+        if found.size == len(content) and path.read_bytes() == content:
+            return []
+    n = 1
+    while destination.look(f"{name}.kept-{n}") is not None:
+        n += 1
+    destination.rename(name, f"{name}.kept-{n}")
+    return [f"{name}.kept-{n}"]
