@@ -75,7 +75,7 @@ FORMATS = {
     "float.wav": ("pcm_f32le", 192000, {"layout": "stereo"}),
     "double.wav": ("pcm_f64le", 11025, {}),
     "surround.wav": ("pcm_s16le", 48000, {"layout": "5.1"}),
-    "8-channels.m4a": ("aac", 48000, {"layout": "7.1"}),
+    "8-channels.m4a": ("aac", 48000, {"layout": "octagonal"}),
     "16-channels.m4a": ("aac", 48000, {"layout": "hexadecagonal"}),
     "a.w64": ("pcm_s16le", 44100, {}),
     "a.aiff": ("pcm_s16be", 44100, {"layout": "stereo"}),
