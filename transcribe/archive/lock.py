@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import socket
 import sys
@@ -30,6 +31,11 @@ def locked(path: Path) -> Iterator[None]:
         try:
             _take(file.fileno())
         except OSError as error:
+            if error.errno not in (errno.EAGAIN, errno.EACCES, errno.EDEADLK):
+                raise BusyError(
+                    f"{path}: this place can't hold a lock ({error.strerror}), so nothing would "
+                    "keep two runs apart; put the manifest on another disk with --state"
+                ) from error
             with contextlib.suppress(OSError):
                 file.seek(0)
             holder = file.read().strip() if sys.platform != "win32" else ""

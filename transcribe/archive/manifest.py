@@ -54,6 +54,8 @@ class Row:
     """1 for a failure that is not the recording's own; the next run tries again."""
     stem: str = ""
     """Its outputs are named this and their endings."""
+    guarded: int = 0
+    """1 where a file that this archive did not write is in the place of an output."""
     size: int = 0
     modified: float | None = None
     sha256: str | None = None
@@ -90,8 +92,10 @@ _ESCAPED = ("name", "place", "stem")
 def escaped(name: str) -> str:
     r"""A name as printable text: a backslash and what can't be printed are escaped.
 
-    >>> escaped("a\nb\\c")
-    'a\\x0ab\\\\c'
+    A byte that is no UTF-8, a lone surrogate in Python, is written as such a byte.
+
+    >>> escaped("a\nb\\c\udcff")
+    'a\\x0ab\\\\c\\xff'
     """
 
     def letter(each: str) -> str:
@@ -100,13 +104,9 @@ def escaped(name: str) -> str:
             return "\\\\"
         if each.isprintable():
             return each
-        return (
-            f"\\x{code:02x}"
-            if code < 0x100
-            else f"\\u{code:04x}"
-            if code < 0x10000
-            else (f"\\U{code:08x}")
-        )
+        if code < 0x80 or 0xDC80 <= code <= 0xDCFF:
+            return f"\\x{code & 0xFF:02x}"
+        return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
     return "".join(map(letter, name))
 
@@ -116,7 +116,10 @@ def unescaped(text: str) -> str:
 
     def letter(match: re.Match[str]) -> str:
         code = match[1]
-        return "\\" if code == "\\" else chr(int(code[1:], 16))
+        if code == "\\":
+            return code
+        number = int(code[1:], 16)
+        return chr(number + 0xDC00 if code[0] == "x" and number >= 0x80 else number)
 
     return re.sub(r"\\(\\|x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8})", letter, text)
 
@@ -312,14 +315,17 @@ def export_csv(rows: Iterable[Row]) -> bytes:
     writer.writerow(COLUMNS)
     for row in rows:
         values = [getattr(row, name) for name in COLUMNS]
-        cells = ("" if value is None else _cell(value) for value in values)
+        for column in _ESCAPED:
+            values[COLUMNS.index(column)] = escaped(getattr(row, column))
+        values[COLUMNS.index("warnings")] = row.warnings.replace("\n", "; ")
+        cells = ("" if value is None else cell(value) for value in values)
         writer.writerow(cells)
     return table.getvalue().encode("utf-8")
 
 
-def _cell(value: Any) -> str:
+def cell(value: Any) -> str:
     """Text in one line, which no spreadsheet takes for a formula."""
     if not isinstance(value, str):
         return str(round(value, 4) if isinstance(value, float) else value)
-    text = "; ".join(escaped(line) for line in value.split("\n"))
+    text = "".join(letter if letter.isprintable() else escaped(letter) for letter in value)
     return f"'{text}" if text[:1] in ("=", "+", "-", "@") else text

@@ -214,6 +214,25 @@ class Worker:
         return tuple(outputs), kept
 
 
+class Prober:
+    """Only reads what a recording's header says, without torch; its outcomes hold no more."""
+
+    def __call__(self, job: Job, beat: Beat | None = None) -> Outcome:
+        """Duration, sample rate and codec of a recording."""
+        from transcribe.audio import probe
+
+        path = Path(job.place)
+        try:
+            with open_store(job.source).fetch(job.place) as path:
+                info = probe(path)
+        except Exception as error:
+            cause, said, may_pass = judged(error, path)
+            return Outcome(state=FAILED, cause=cause, error=said, may_pass=may_pass)
+        return Outcome(
+            state=DONE, duration=info.duration, sample_rate=info.sample_rate, codec=info.codec
+        )
+
+
 class _WriteError(Exception):
     """The destination refused; its cause is the OSError."""
 
