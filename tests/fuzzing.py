@@ -1,4 +1,4 @@
-"""Ways to damage a file, and a decoder held at arm's length from the test."""
+"""Ways to damage a file, and a reader of it held at arm's length from the test."""
 
 from __future__ import annotations
 
@@ -131,26 +131,29 @@ def _crc_table() -> list[int]:
 _OGG_CRC = _crc_table()
 
 
-class DecodingChild:
-    """`decoding_child` in a process of its own, replaced when a file kills or hangs it.
+class Child:
+    """A script that answers questions about files, replaced when a file kills or hangs it.
 
     Parameters
     ----------
+    script : str
+        Name of a file beside this one, such as `decoding_child`.
     time_limit : float
         Seconds after which a file is taken to hang.
     """
 
-    def __init__(self, time_limit: float) -> None:
+    def __init__(self, script: str, time_limit: float) -> None:
+        self.script = script
         self.time_limit = time_limit
         self.process: subprocess.Popen[str] | None = None
 
-    def __enter__(self) -> DecodingChild:
+    def __enter__(self) -> Child:
         return self
 
     def __exit__(self, *_: object) -> None:
         self._end()
 
-    def decode(self, path: Path) -> dict[str, Any]:
+    def ask(self, path: Path) -> dict[str, Any]:
         """The child's answer, or ``died`` with its exit code, or ``hung``."""
         if self.process is None:
             self._start()
@@ -177,7 +180,7 @@ class DecodingChild:
     def _start(self) -> None:
         root = Path(__file__).resolve().parent.parent
         self.process = subprocess.Popen(
-            [sys.executable, str(root / "tests" / "decoding_child.py")],
+            [sys.executable, str(root / "tests" / self.script)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fuzzing import DecodingChild, mutated, with_ogg_checksums
+from fuzzing import Child, mutated, with_ogg_checksums
 
 from eval.recordings import FRAGMENTED, KINDS, encode, write_kind
 from transcribe.audio import AudioReader, probe
@@ -20,7 +20,7 @@ from transcribe.errors import AudioError
 N_CASES = int(os.environ.get("FUZZ_CASES", "680"))
 SEED = int(os.environ.get("FUZZ_SEED", "0"))
 SECONDS = 0.4
-TIME_LIMIT = 20.0
+TIME_LIMIT = 30.0
 """Seconds for a file of less than one; on a quiet machine none takes a tenth of that."""
 LONGEST = 2 * 3600.0
 """Seconds of sound that a few kilobytes may turn into, most of them silence."""
@@ -35,11 +35,11 @@ def melody(rate: int) -> np.ndarray:
 def test_a_damaged_recording_gives_sound_or_is_refused(tmp_path: Path, kind: str) -> None:
     whole = write_kind(tmp_path / f"whole-{kind}", kind, melody(KINDS[kind][1])).read_bytes()
     n_sounding = 0
-    with DecodingChild(TIME_LIMIT) as child:
+    with Child("decoding_child.py", TIME_LIMIT) as child:
         for case in range(N_CASES // len(KINDS)):
             path = tmp_path / f"{SEED}-{case}-{kind}"
             path.write_bytes(mutated(whole, np.random.default_rng((SEED, case))))
-            answer = child.decode(path)
+            answer = child.ask(path)
             assert "seconds" in answer or "refused" in answer, f"{path}: {answer}"
             assert answer.get("seconds", 0) < LONGEST, f"{path}: {answer}"
             n_sounding += "seconds" in answer
@@ -49,16 +49,16 @@ def test_a_damaged_recording_gives_sound_or_is_refused(tmp_path: Path, kind: str
 
 def test_the_decoding_child_tells_death_and_hanging_apart_and_goes_on(tmp_path: Path) -> None:
     good = write_kind(tmp_path / "good.wav", "16-bit.wav", melody(44100))
-    with DecodingChild(TIME_LIMIT) as child:
-        assert child.decode(good)["seconds"] == pytest.approx(SECONDS)
+    with Child("decoding_child.py", TIME_LIMIT) as child:
+        assert child.ask(good)["seconds"] == pytest.approx(SECONDS)
         assert child.process is not None
         child.process.kill()
-        assert "died" in child.decode(good)
-        assert child.decode(good)["seconds"] == pytest.approx(SECONDS)
+        assert "died" in child.ask(good)
+        assert child.ask(good)["seconds"] == pytest.approx(SECONDS)
         child.time_limit = 0.0
-        assert "hung" in child.decode(good)
+        assert "hung" in child.ask(good)
         child.time_limit = TIME_LIMIT
-        assert child.decode(good)["seconds"] == pytest.approx(SECONDS)
+        assert child.ask(good)["seconds"] == pytest.approx(SECONDS)
 
 
 @pytest.mark.parametrize("kind", ["stereo.ogg", "mono.opus"])

@@ -1,192 +1,246 @@
-"""Workers on Ray die in every way, and each death is told of once and reaches nothing else."""
+"""Workers on Ray, machines and drivers are lost in every way; each recording is done once."""
 
 from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
 import pytest
 
+os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 os.environ.setdefault("RAY_agent_register_timeout_ms", "120000")
 ray = pytest.importorskip("ray")
+import archive_workers  # noqa: E402
+from archive_workers import ByName, unfit  # noqa: E402
 from ray.cluster_utils import Cluster  # noqa: E402
-from ray_workers import Scripted, unfit  # noqa: E402
+from test_archive_run import Archive  # noqa: E402
 
-from transcribe.archive.pool import (  # noqa: E402
-    CRASHED,
-    HUNG,
-    LOST,
-    MEMORY,
-    Died,
-    Finished,
-    Limits,
-    PoolError,
-)
-from transcribe.archive.ray_pool import RayPool  # noqa: E402
-from transcribe.archive.work import Job  # noqa: E402
+from transcribe.archive import manifest as m  # noqa: E402
+from transcribe.archive.pool import Limits, PoolError  # noqa: E402
+from transcribe.archive.ray_pool import RayPool, connect, room_for  # noqa: E402
+from transcribe.archive.store import LocalStore  # noqa: E402
+from transcribe.errors import TranscribeError  # noqa: E402
 
-PATIENCE = 90.0
-"""Seconds until a test gives up waiting for the cluster."""
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="Ray's clusters want Linux or macOS")
+PATIENCE = 120.0
+"""Seconds until a test gives up waiting for something to happen."""
+NODE = {"object_store_memory": 80 << 20}
 
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
+    ray.cloudpickle.register_pickle_by_value(archive_workers)
     cluster = Cluster(
-        initialize_head=True,
-        head_node_args={"num_cpus": 2, "include_dashboard": False, "object_store_memory": 80 << 20},
+        initialize_head=True, head_node_args={"num_cpus": 3, "include_dashboard": False, **NODE}
     )
     yield cluster
     cluster.shutdown()
 
 
-def job(number: int, what: str, **more: object) -> Job:
-    return Job(
-        number=number,
-        name=f"job{number}",
-        source="",
-        place=what,
-        destination="",
-        outputs=(),
-        **more,  # type: ignore[arg-type]
-    )
+@pytest.fixture
+def archive(tmp_path: Path) -> Archive:
+    return Archive(tmp_path)
 
 
-def news(pool: RayPool, n_jobs: int) -> list[Finished | Died]:
-    """What happens until so many jobs have ended."""
-    told: list[Finished | Died] = []
-    until = time.monotonic() + PATIENCE
-    while len(told) < n_jobs:
-        assert time.monotonic() < until, told
-        new = pool.next(1.0)
-        if new is not None:
-            told.append(new)
-    return told
+def ray_pool(
+    cluster: Cluster, archive: Archive, *, seconds: float = 0.0, limits: Limits | None = None
+) -> RayPool:
+    connect(cluster.address)
+    return RayPool(partial(ByName, str(archive.log), seconds), limits or Limits())
 
 
-def diary(folder: Path) -> dict[int, list[str]]:
-    """What each worker process was made and asked."""
-    return {int(path.name): path.read_text().split("\n")[:-1] for path in folder.iterdir()}
+def log(archive: Archive) -> list[tuple[str, int, str, int]]:
+    """Name, attempt, alone or shared, and process of each attempt."""
+    lines = (line.rsplit(maxsplit=3) for line in archive.log.read_text().splitlines())
+    return [(name, int(attempt), how, int(pid)) for name, attempt, how, pid in lines]
+
+
+def meanwhile(archive: Archive, n_attempts: int, act: Callable[[], None]) -> threading.Thread:
+    """Do something as soon as so many attempts have begun."""
+
+    def wait() -> None:
+        until = time.monotonic() + PATIENCE
+        while len(log(archive)) < n_attempts and time.monotonic() < until:
+            time.sleep(0.05)
+        act()
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    return thread
 
 
 def is_running(pid: int) -> bool:
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
         return False
-    return True
 
 
-def test_whatever_kills_a_worker_is_told_of_once_and_the_others_go_on(
-    cluster: Cluster, tmp_path: Path
+def test_poison_is_tried_alone_and_quarantined_and_ray_repeats_nothing(
+    cluster: Cluster, archive: Archive
 ) -> None:
-    limits = Limits(seconds=30, stall=3, memory=600_000_000)
-    pool = RayPool(partial(Scripted, str(tmp_path)), limits, address=cluster.address, size=2)
-    try:
-        acts = ["nap 0.1"] * 6 + ["crash", "hang", "eat 700", "raise"]
-        for number, act in enumerate(acts):
-            pool.submit(job(number, act))
-        told = {each.job.number: each for each in news(pool, len(acts))}
-        assert pool.next(0.5) is None
-    finally:
-        pool.close()
-    assert sorted(told) == list(range(len(acts)))
-    assert all(isinstance(told[number], Finished) for number in range(6))
-    died = {each.job.place.split()[0]: each for each in told.values() if isinstance(each, Died)}
-    assert {what: each.kind for what, each in died.items()} == {
-        "crash": CRASHED,
-        "hang": HUNG,
-        "eat": MEMORY,
-        "raise": CRASHED,
+    good = [f"good-{number}.wav" for number in range(6)]
+    archive.add("crash.wav", "hang.wav", "swell.wav", "bad.wav", "flaky.wav", *good)
+    limits = Limits(stall=8.0, memory=500_000_000)
+    archive.run(pool=ray_pool(cluster, archive, limits=limits), retries=2)
+    rows = archive.rows()
+    assert {name for name, row in rows.items() if row.state == m.DONE} == {*good, "flaky.wav"}
+    assert {name: rows[name].cause for name in ("crash.wav", "hang.wav", "bad.wav")} == {
+        "crash.wav": "crashed its worker",
+        "hang.wav": "hung",
+        "bad.wav": "not a recording",
     }
-    assert "3 s" in died["hang"].reason
-    assert "600 MB" in died["eat"].reason
-    assert "a bug" in died["raise"].reason
-    # Ray has given no job to a second worker, and no worker is left.
-    workers = diary(tmp_path)
-    asked = [line for lines in workers.values() for line in lines if line != "made"]
-    assert sorted(asked) == sorted(f"job{number} 1" for number in range(len(acts)))
-    until = time.monotonic() + 10
-    while any(map(is_running, workers)) and time.monotonic() < until:
+    assert rows["hang.wav"].error == "no sign of life for 8 s"
+    if sys.platform == "linux":
+        assert rows["swell.wav"].cause == "took too much memory"
+        assert "500 MB" in rows["swell.wav"].error
+    attempts = log(archive)
+    poison = ("crash.wav", "hang.wav", "swell.wav")
+    assert archive.attempts() == {
+        **dict.fromkeys((*good, "bad.wav"), 1),
+        **dict.fromkeys((*poison, "flaky.wav"), 3),
+    }
+    # Alone means in a process that hears nothing else.
+    processes = [pid for *_, pid in attempts]
+    alone = [pid for name, _, how, pid in attempts if how == "alone" and name in poison]
+    assert len(alone) == 6
+    assert all(processes.count(pid) == 1 for pid in alone)
+    until = time.monotonic() + 20
+    while any(map(is_running, processes)) and time.monotonic() < until:
         time.sleep(0.1)
-    assert not any(map(is_running, workers))
+    assert not any(map(is_running, processes))
+    assert archive.run(pool=ray_pool(cluster, archive)).settled_names == []
 
 
-def test_an_isolated_job_has_a_fresh_worker_which_ends_with_it(
-    cluster: Cluster, tmp_path: Path
+def test_workers_killed_at_random_cost_an_attempt_and_nothing_else(
+    cluster: Cluster, archive: Archive
 ) -> None:
-    pool = RayPool(partial(Scripted, str(tmp_path)), Limits(), address=cluster.address, size=1)
-    try:
-        for number, isolated in enumerate((False, True, False, False)):
-            pool.submit(job(number, "nap 0", isolated=isolated, attempt=1 + isolated))
-        told = news(pool, 4)
-    finally:
-        pool.close()
-    pids = {each.job.number: int(each.outcome.error) for each in told}
-    assert pids[1] not in (pids[0], pids[2])
-    assert pids[2] == pids[3]
-    assert diary(tmp_path)[pids[1]] == ["made", "job1 2"]
+    names = [f"{number:02}.wav" for number in range(24)]
+    archive.add(*names)
+    killed: list[int] = []
+
+    def kill_some() -> None:
+        for n_attempts in (5, 10, 15):
+            while len(log(archive)) < n_attempts:
+                time.sleep(0.02)
+            victim = log(archive)[-1][-1]
+            os.kill(victim, signal.SIGKILL)
+            killed.append(victim)
+
+    killer = threading.Thread(target=kill_some)
+    killer.start()
+    archive.run(pool=ray_pool(cluster, archive, seconds=0.2))
+    killer.join()
+    LocalStore(archive.out).clear_leftovers()  # as the next run does
+    assert set(archive.states().values()) == {m.DONE}
+    assert archive.outputs() == {name.replace(".wav", ".mid") for name in names}
+    n_attempts = sum(archive.attempts().values())
+    assert len(names) <= n_attempts <= len(names) + len(killed)
+    assert sum(row.deaths for row in archive.rows().values()) == n_attempts - len(names)
 
 
-def test_workers_killed_at_random_cost_only_the_jobs_they_were_at(
-    cluster: Cluster, tmp_path: Path
+def test_what_a_lost_machine_was_at_is_done_on_another_and_nobody_s_fault(
+    cluster: Cluster, archive: Archive
 ) -> None:
-    n_jobs = 40
-    pool = RayPool(partial(Scripted, str(tmp_path)), Limits(), address=cluster.address, size=2)
-    try:
-        for number in range(n_jobs):
-            pool.submit(job(number, "nap 0.1"))
-        told: list[Finished | Died] = []
-        killed: list[int] = []
-        while len(told) < n_jobs:
-            told += news(pool, 1)
-            if len(told) in (5, 15, 25):
-                victim = max(pid for pid in diary(tmp_path) if pid not in killed)
-                os.kill(victim, signal.SIGKILL)
-                killed.append(victim)
-    finally:
-        pool.close()
-    died = [each for each in told if isinstance(each, Died)]
-    assert {each.kind for each in died} <= {CRASHED}
-    assert len(died) <= len(killed) == 3
-    assert len({each.job.number for each in told}) == n_jobs
-
-
-def test_jobs_of_a_lost_machine_are_lost_and_nobody_s_fault(
-    cluster: Cluster, tmp_path: Path
-) -> None:
-    node = cluster.add_node(num_cpus=1, object_store_memory=80 << 20)
+    node = cluster.add_node(num_cpus=2, **NODE)
     cluster.wait_for_nodes()
-    pool = RayPool(partial(Scripted, str(tmp_path)), Limits(), address=cluster.address)
-    try:
-        assert pool.size == 2  # of three CPUs one is left free
-        pool._size = 3
-        for number in range(3):
-            pool.submit(job(number, "nap 4"))
-        until = time.monotonic() + PATIENCE
-        while sum(map(len, diary(tmp_path).values())) < 6:
-            assert pool.next(0.1) is None
-            assert time.monotonic() < until
-        cluster.remove_node(node, allow_graceful=False)
-        told = news(pool, 3)
-        lost = [each for each in told if isinstance(each, Died)]
-        assert [each.kind for each in lost] == [LOST]
-        pool.submit(lost[0].job)
-        assert isinstance(news(pool, 1)[0], Finished)
-    finally:
-        pool.close()
+    archive.add(*(f"{number}.wav" for number in range(6)))
+    pool = ray_pool(cluster, archive, seconds=5.0)
+    assert pool.size == 4  # of five CPUs one is left free
+    killer = meanwhile(archive, 4, lambda: cluster.remove_node(node, allow_graceful=False))
+    archive.run(pool=pool)
+    killer.join()
+    rows = archive.rows()
+    assert {row.state for row in rows.values()} == {m.DONE}
+    assert sum(archive.attempts().values()) > len(rows)
+    assert {row.deaths for row in rows.values()} == {0}
 
 
-def test_weights_that_are_missing_and_clusters_that_are_not_there_are_told(
-    cluster: Cluster,
+def test_a_killed_driver_takes_its_workers_along_and_the_next_goes_on(
+    cluster: Cluster, archive: Archive, tmp_path: Path
 ) -> None:
-    pool = RayPool(unfit, Limits(), address=cluster.address, size=1)
-    try:
-        pool.submit(job(0, "nap 0"))
-        with pytest.raises(PoolError, match="there are no such weights"):
-            news(pool, 1)
-    finally:
-        pool.close()
+    names = [f"{number}.wav" for number in range(10)]
+    archive.add(*names)
+    code = (
+        "import sys; from functools import partial; from pathlib import Path\n"
+        "import ray, archive_workers\n"
+        "from test_archive_run import Archive\n"
+        "from transcribe.archive.pool import Limits\n"
+        "from transcribe.archive.ray_pool import RayPool, connect\n"
+        "ray.cloudpickle.register_pickle_by_value(archive_workers)\n"
+        "archive = Archive(Path(sys.argv[1]))\n"
+        "connect(sys.argv[2])\n"
+        "make = partial(archive_workers.ByName, str(archive.log), 0.5)\n"
+        "archive.run(pool=RayPool(make, Limits()))\n"
+    )
+    driver = subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path), cluster.address],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    until = time.monotonic() + PATIENCE
+    while len(archive.outputs()) < 3:
+        assert time.monotonic() < until
+        assert driver.poll() is None
+        time.sleep(0.05)
+    driver.kill()
+    driver.wait()
+    workers = {pid for *_, pid in log(archive)}
+    while any(map(is_running, workers)):
+        assert time.monotonic() < until
+        time.sleep(0.1)
+    LocalStore(archive.out).clear_leftovers()
+    n_done = len(archive.outputs())
+    archive.run(pool=ray_pool(cluster, archive))
+    assert set(archive.states().values()) == {m.DONE}
+    assert archive.outputs() == {name.replace(".wav", ".mid") for name in names}
+    repeated = [name for name, n in archive.attempts().items() if n > 1]
+    assert len(repeated) <= 4
+    assert n_done < len(names)
+    for name in names:
+        output = archive.out / name.replace(".wav", ".mid")
+        assert output.read_bytes() == b"transcribed " + name.encode()
+
+
+def test_weights_that_are_missing_end_the_run(cluster: Cluster, archive: Archive) -> None:
+    archive.add("a.wav")
+    connect(cluster.address)
+    with pytest.raises(PoolError, match="no such weights"):
+        archive.run(pool=RayPool(unfit, Limits()))
+    assert archive.states() == {"a.wav": m.WAITING}
+
+
+def test_a_cluster_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(**_: object) -> None:
+        raise ConnectionError("Failed to connect\nto the head node")
+
+    monkeypatch.setattr(ray, "init", refuse)
+    with pytest.raises(TranscribeError, match=r"no Ray answers at 10\.0\.0\.1:6379"):
+        connect("10.0.0.1:6379")
+
+
+@pytest.mark.parametrize(
+    ("cluster_has", "n_cpus", "n_gpus", "room"),
+    [
+        ({"CPU": 64.0}, 1, 0, 63),
+        ({"CPU": 64.0}, 4, 0, 15),
+        ({"CPU": 1.0}, 1, 0, 1),
+        ({}, 1, 0, 1),
+        ({"CPU": 16.0, "GPU": 2.0}, 1, 1, 2),
+    ],
+)
+def test_one_cpu_of_a_cluster_is_left_free(
+    monkeypatch: pytest.MonkeyPatch,
+    cluster_has: dict[str, float],
+    n_cpus: int,
+    n_gpus: int,
+    room: int,
+) -> None:
+    monkeypatch.setattr(ray, "cluster_resources", lambda: cluster_has)
+    assert room_for(n_cpus, n_gpus) == room

@@ -13,11 +13,12 @@ from transcribe.archive.pool import Limits, Pool
 from transcribe.archive.process_pool import ProcessPool
 from transcribe.archive.work import Settings, Worker
 from transcribe.console import count
+from transcribe.errors import TranscribeError
 from transcribe.machine import free_memory, n_cores, n_gpus
 
 WORKER_MEMORY = 1_000_000_000
 """Bytes that a worker takes at most in ordinary use; measured, 0.75 to 0.85 GB."""
-_LEAST_LIMIT = 2_000_000_000
+LEAST_LIMIT = 2_000_000_000
 _MEMORY_SHARE = 0.9
 
 
@@ -42,8 +43,14 @@ def hire(options: argparse.Namespace, settings: Settings, log: Path) -> Crew:
         For what workers print.
     """
     if options.ray or options.ray_address:
-        from transcribe.archive.ray_pool import hire_on_ray
-
+        try:
+            from transcribe.archive.ray_pool import hire_on_ray
+        except ModuleNotFoundError as error:
+            if error.name != "ray":
+                raise
+            raise TranscribeError(
+                "ray is not installed; it comes with: pip install 'transcribe[ray]'"
+            ) from error
         crew: Crew = hire_on_ray(options, settings, log)
         return crew
     devices = devices_of(options.device, options.workers)
@@ -80,7 +87,7 @@ def limits_of(options: argparse.Namespace, n_workers: int) -> Limits:
     memory = free_memory()
     limit = None if memory is None else int(_MEMORY_SHARE * memory / n_workers)
     if limit is not None:
-        limit = max(limit, _LEAST_LIMIT)
+        limit = max(limit, LEAST_LIMIT)
     if options.memory_limit:
         limit = options.memory_limit * 1_000_000
     return Limits(seconds=options.time_limit, stall=options.stall_limit, memory=limit)

@@ -11,12 +11,15 @@ a machine that is lost wait until there is room for them on another.
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import os
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
 from typing import Any, TypeAlias
 
 # Read when ray is imported: it tells nobody that it is used, and waits longer than the 15 s
@@ -27,8 +30,11 @@ os.environ.setdefault("RAY_agent_register_timeout_ms", "120000")
 import ray
 from ray.exceptions import ActorDiedError, ActorUnavailableError, RayError, RayTaskError
 
+from transcribe.archive.crew import LEAST_LIMIT, Crew
 from transcribe.archive.pool import CRASHED, HUNG, LOST, MEMORY, Died, Finished, Limits, PoolError
-from transcribe.archive.work import Beat, Job, Outcome
+from transcribe.archive.work import Beat, Job, Outcome, Settings, Worker
+from transcribe.console import count
+from transcribe.errors import TranscribeError
 from transcribe.machine import go_first, n_cores, resident_memory
 
 Hear: TypeAlias = Callable[[Job, Beat], Outcome]
@@ -42,6 +48,7 @@ _LONGEST_START = 600.0
 """Seconds until some worker must be ready."""
 _MOST_FAILED_STARTS = 5
 """Workers in a row that die before they are ready, until the pool gives up."""
+_MEMORY_SHARE = 0.9
 _OBJECT_STORE = 100 << 20
 """Bytes; nothing but jobs and outcomes goes through it."""
 
@@ -94,6 +101,39 @@ class _Member:
     heard: float = 0.0
 
 
+def connect(address: str | None = None) -> None:
+    """Join a Ray cluster, or start Ray on this machine for as long as the pool lasts.
+
+    Parameters
+    ----------
+    address : str, optional
+        Of a cluster, as Ray has it: ``"auto"`` or ``"HOST:PORT"``.
+
+    Raises
+    ------
+    TranscribeError
+        There is no such cluster, or Ray can't be started.
+    """
+    told: dict[str, Any] = {"log_to_driver": False, "logging_level": "error"}
+    if address is None:
+        told |= {"num_cpus": n_cores(), "include_dashboard": False}
+        told["object_store_memory"] = _OBJECT_STORE
+    try:
+        ray.init(address=address or "local", **told)
+    except Exception as error:  # Ray raises bare exceptions
+        where = "can be started on this machine" if address is None else f"answers at {address}"
+        raise TranscribeError(f"no Ray {where}: {_last_line(error)}") from error
+
+
+def room_for(n_cpus: int, n_gpus: int = 0) -> int:
+    """Workers for which the cluster has room now, one CPU left free for Ray; at least one."""
+    has = ray.cluster_resources()
+    room = (has.get("CPU", 0) - 1) // n_cpus
+    if n_gpus:
+        room = min(room, has.get("GPU", 0) // n_gpus)
+    return max(1, int(room))
+
+
 class RayPool:
     """Workers that are Ray actors.
 
@@ -102,19 +142,11 @@ class RayPool:
     make : callable
         Makes a worker, in the actor's process, such as ``functools.partial(Worker, settings)``.
     limits : Limits
-    address : str, optional
-        Of a cluster, as Ray has it: ``"auto"`` or ``"HOST:PORT"``. Without it Ray is started
-        on this machine and ends with the pool.
     size : int, optional
         How many workers; without it as many as the cluster has room for, now and later, with
         one CPU left free for Ray itself.
     n_cpus, n_gpus : int
         What each worker takes.
-
-    Raises
-    ------
-    PoolError
-        There is no such cluster.
     """
 
     def __init__(
@@ -122,14 +154,12 @@ class RayPool:
         make: Make,
         limits: Limits,
         *,
-        address: str | None = None,
         size: int | None = None,
         n_cpus: int = 1,
         n_gpus: int = 0,
     ) -> None:
         self._limits = limits
         self._n_cpus, self._n_gpus, self._size = n_cpus, n_gpus, size
-        self._connect(address)
         hearing = ray.remote(concurrency_groups={"watch": 1})(_Hearing)
         self._hearing = hearing.options(
             num_cpus=n_cpus,
@@ -148,35 +178,13 @@ class RayPool:
         self._counted = -_BETWEEN_COUNTS
         self._room = 1
 
-    def _connect(self, address: str | None) -> None:
-        told = {"log_to_driver": False, "logging_level": "error", "namespace": "transcribe"}
-        try:
-            if address is not None:
-                ray.init(address=address, **told)
-            else:
-                ray.init(
-                    address="local",
-                    num_cpus=n_cores(),
-                    include_dashboard=False,
-                    object_store_memory=_OBJECT_STORE,
-                    **told,
-                )
-        except (ConnectionError, RuntimeError, ValueError, OSError, RayError) as error:
-            where = "on this machine" if address is None else f"at {address}"
-            raise PoolError(f"no Ray {where}: {error}") from error
-
     @property
     def size(self) -> int:
         if self._size is not None:
             return self._size
         now = time.monotonic()
         if now - self._counted > _BETWEEN_COUNTS:
-            self._counted = now
-            has = ray.cluster_resources()
-            room = (has.get("CPU", 0) - 1) // self._n_cpus
-            if self._n_gpus:
-                room = min(room, has.get("GPU", 0) // self._n_gpus)
-            self._room = max(1, int(room))
+            self._counted, self._room = now, room_for(self._n_cpus, self._n_gpus)
         return self._room
 
     @property
@@ -338,3 +346,34 @@ def _last_line(error: BaseException) -> str:
     """Of what Ray says, the line that matters: the last, with the exception's own words."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[-1] if lines else type(error).__name__
+
+
+def hire_on_ray(options: argparse.Namespace, settings: Settings, log: Path) -> Crew:
+    """The pool that ``--ray`` or ``--ray-address`` asks for; as `crew.hire`.
+
+    What workers print goes to Ray's own logs.
+    """
+    del log
+    connect(options.ray_address)
+    has_gpus = ray.cluster_resources().get("GPU", 0) >= 1
+    device = options.device
+    if device == "auto":
+        device = "cuda" if has_gpus else "cpu"
+    elif device == "cuda" and not has_gpus:
+        raise TranscribeError("--device cuda: no machine of the Ray cluster has a GPU")
+    if settings.checkpoint is not None:
+        settings = replace(settings, checkpoint=os.path.abspath(settings.checkpoint))
+    n_gpus = int(device == "cuda")
+    n_workers = options.workers or room_for(settings.threads, n_gpus)
+    memory = _MEMORY_SHARE * ray.cluster_resources().get("memory", 0) / n_workers
+    limit = options.memory_limit * 1_000_000 if options.memory_limit else max(memory, LEAST_LIMIT)
+    pool = RayPool(
+        partial(Worker, replace(settings, device=device)),
+        Limits(seconds=options.time_limit, stall=options.stall_limit, memory=int(limit)),
+        size=options.workers,
+        n_cpus=settings.threads,
+        n_gpus=n_gpus,
+    )
+    n_machines = sum(each["Alive"] for each in ray.nodes())
+    where = f"{count(n_machines, 'machine')} of a Ray cluster"
+    return Crew(pool, f"{count(n_workers, 'worker')} on {device}, {where}")
