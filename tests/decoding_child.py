@@ -47,7 +47,8 @@ def main() -> None:
     except (ImportError, ValueError, OSError):
         pass  # Windows has no such limits, macOS not this one
     for line in sys.stdin:
-        print(json.dumps(answer(os.fsdecode(bytes.fromhex(line.strip())))), flush=True)
+        path = os.fsdecode(bytes.fromhex(line.strip()))
+        print(json.dumps(answer(path) if path else {}), flush=True)
 
 
 if __name__ == "__main__":

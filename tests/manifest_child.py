@@ -45,4 +45,5 @@ def answer(path: Path) -> dict[str, object]:
 
 if __name__ == "__main__":
     for line in sys.stdin:
-        print(json.dumps(answer(Path(os.fsdecode(bytes.fromhex(line.strip()))))), flush=True)
+        path = os.fsdecode(bytes.fromhex(line.strip()))
+        print(json.dumps(answer(Path(path)) if path else {}), flush=True)

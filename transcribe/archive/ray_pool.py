@@ -160,7 +160,8 @@ class RayPool:
     ) -> None:
         self._limits = limits
         self._n_cpus, self._n_gpus, self._size = n_cpus, n_gpus, size
-        hearing = ray.remote(concurrency_groups={"watch": 1})(_Hearing)
+        remote: Any = ray.remote  # whose types know only some of its options
+        hearing = remote(concurrency_groups={"watch": 1})(_Hearing)
         self._hearing = hearing.options(
             num_cpus=n_cpus,
             num_gpus=n_gpus,
