@@ -27,8 +27,9 @@ class ByName:
 
     def __call__(self, job, beat=None):
         with Path(self.log).open("a") as file:
-            file.write(f"{job.name} {job.attempt} {'alone' if job.isolated else 'shared'} ")
-            file.write(f"{os.getpid()}\n")
+            how = "alone" if job.isolated else "shared"
+            name = job.name.replace(" ", "_")
+            file.write(f"{name} {job.attempt} {how} {os.getpid()}\n")
         name = Path(job.name).name
         time.sleep(self.seconds)
         if name.startswith("crash") or (name.startswith("once") and job.attempt == 1):

@@ -18,6 +18,9 @@ from transcribe.machine import free_memory, n_cores, n_gpus
 
 WORKER_MEMORY = 1_000_000_000
 """Bytes that a worker takes at most in ordinary use; measured, 0.75 to 0.85 GB."""
+SIDE_BY_SIDE = 8
+"""Recordings that a GPU hears at once, their windows in one batch. On a CPU a batch is slower
+than its windows one by one."""
 LEAST_LIMIT = 2_000_000_000
 _MEMORY_SHARE = 0.9
 
@@ -55,9 +58,13 @@ def hire(options: argparse.Namespace, settings: Settings, log: Path) -> Crew:
         return crew
     devices = devices_of(options.device, options.workers)
     limits = limits_of(options, len(devices))
-    makes = [partial(Worker, replace(settings, device=device)) for device in devices]
-    kinds = ", ".join(sorted(set(devices)))
-    return Crew(ProcessPool(makes, limits, log), f"{count(len(devices), 'worker')} on {kinds}")
+    together = 1 if devices[0] == "cpu" else SIDE_BY_SIDE
+    each = [replace(settings, device=device, side_by_side=together) for device in devices]
+    makes = [partial(Worker, chosen) for chosen in each]
+    told = f"{count(len(devices), 'worker')} on {', '.join(sorted(set(devices)))}"
+    if together > 1:
+        told += f", {together} recordings at once on each"
+    return Crew(ProcessPool(makes, limits, log, side_by_side=together), told)
 
 
 def devices_of(device: str, n_workers: int | None) -> list[str]:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from transcribe import __version__
 from transcribe.archive.ahead import ahead
+from transcribe.archive.batches import Batcher
 from transcribe.archive.judge import warnings_of
 from transcribe.archive.work import CSV, DONE, MIDI, Beat, Outcome, Settings
 from transcribe.audio import AudioReader
@@ -49,6 +50,11 @@ class Hearer:
         }
         chosen = {name: value for name, value in chosen.items() if value is not None}
         self.transcriber.decode = replace(self.transcriber.decode, **chosen)
+        self._batcher: Batcher | None = None
+        if settings.side_by_side > 1:
+            network = self.transcriber.checkpoint.model
+            self._batcher = Batcher(network.batch_activations, settings.side_by_side)
+            self.transcriber.activations = self._batcher
         self.model = self.transcriber.name
         self.model_sha256 = self.transcriber.checkpoint.metadata.get("sha256", "")
 
@@ -78,7 +84,8 @@ class Hearer:
                 n_clipped += int(np.count_nonzero(np.abs(block) >= CLIPPED_LEVEL))
                 yield block
 
-        with contextlib.closing(ahead(listened())) as blocks:
+        together = self._batcher.listening() if self._batcher else contextlib.nullcontext()
+        with together, contextlib.closing(ahead(listened())) as blocks:
             heard = transcriber.transcribe(blocks, progress=beat)
         notes = heard.performance.notes
         confidence = float(np.mean([note.confidence for note in notes])) if notes else None

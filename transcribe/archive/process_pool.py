@@ -17,7 +17,8 @@ import threading
 import time
 import traceback
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
@@ -39,6 +40,16 @@ _READY, _BEAT, _DONE, _UNFIT = "ready", "beat", "done", "unfit"
 
 
 @dataclass(slots=True, eq=False)
+class _Task:
+    """A job that is being done."""
+
+    job: Job
+    started: float
+    alive: float
+    heard: float = 0.0
+
+
+@dataclass(slots=True, eq=False)
 class _Member:
     """A worker process, as the parent knows it."""
 
@@ -47,12 +58,15 @@ class _Member:
     make: Make
     ready: bool = False
     used: bool = False
-    job: Job | None = None
-    started: float = 0.0
-    alive: float = 0.0
-    heard: float = 0.0
-    spoilt: tuple[str, str] | None = field(default=None)
+    tasks: dict[int, _Task] = field(default_factory=dict)
+    """By the numbers of their jobs."""
+    spoilt: tuple[str, str] | None = None
     """Why the parent ended it: kind and reason."""
+
+    @property
+    def is_isolated(self) -> bool:
+        """Whether it does one job alone."""
+        return any(task.job.isolated for task in self.tasks.values())
 
 
 class ProcessPool:
@@ -66,9 +80,18 @@ class ProcessPool:
     limits : Limits
     log : path, optional
         File to which the processes' own output goes; without it, to where the parent's goes.
+    side_by_side : int
+        Jobs that one process does at once, in threads.
     """
 
-    def __init__(self, makes: Sequence[Make], limits: Limits, log: Path | None = None) -> None:
+    def __init__(
+        self,
+        makes: Sequence[Make],
+        limits: Limits,
+        log: Path | None = None,
+        *,
+        side_by_side: int = 1,
+    ) -> None:
         self._context = multiprocessing.get_context("spawn")
         self._limits, self._log = limits, log
         self._vacant = list(makes)
@@ -77,11 +100,12 @@ class ProcessPool:
         self._news: deque[Finished | Died] = deque()
         self._n_failed_starts = 0
         self._looked = 0.0
-        self.size = len(makes)
+        self._side_by_side = side_by_side
+        self.size = len(makes) * side_by_side
 
     @property
     def heard(self) -> float:
-        return sum(member.heard for member in self._members if member.job is not None)
+        return sum(task.heard for member in self._members for task in member.tasks.values())
 
     def submit(self, job: Job) -> None:
         self._queue.append(job)
@@ -115,29 +139,38 @@ class ProcessPool:
             if member is None:
                 continue
             self._queue.remove(job)
-            member.job, member.used, member.heard = job, True, 0.0
-            member.started = member.alive = time.monotonic()
+            member.used = True
+            member.tasks[job.number] = _Task(job, time.monotonic(), time.monotonic())
             with contextlib.suppress(OSError):  # if it is gone, its end is told of
                 member.link.send(job)
-        n_wanted = sum(not member.job for member in self._members if not member.used)
-        while self._vacant and n_wanted < len(self._queue):
+        n_coming = sum(self._side_by_side for member in self._members if not member.used)
+        while self._vacant and n_coming < len(self._queue):
             self._members.append(self._start(self._vacant.pop(0)))
-            n_wanted += 1
+            n_coming += self._side_by_side
 
     def _free(self, *, isolated: bool) -> _Member | None:
         """A member that may take a job; one that must be fresh may have to be made so."""
-        idle = [member for member in self._members if member.job is None and not member.spoilt]
-        for member in idle:
-            if member.ready and not (isolated and member.used):
-                return member
-        if isolated and idle and not self._vacant and not any(not m.used for m in idle):
+        members = [member for member in self._members if not member.spoilt]
+        if not isolated:
+            return next(filter(self._has_room, members), None)
+        idle = [member for member in members if not member.tasks]
+        fresh = next((member for member in idle if not member.used), None)
+        if fresh is not None:
+            return fresh if fresh.ready else None
+        if idle and not self._vacant:
             self._end(idle[0])
         return None
+
+    def _has_room(self, member: _Member) -> bool:
+        return member.ready and len(member.tasks) < self._side_by_side and not member.is_isolated
 
     def _start(self, make: Make) -> _Member:
         ours, theirs = self._context.Pipe()
         process = self._context.Process(
-            target=_serve, args=(theirs, make, self._log), name="transcribe worker", daemon=True
+            target=_serve,
+            args=(theirs, make, self._log, self._side_by_side),
+            name="transcribe worker",
+            daemon=True,
         )
         try:
             process.start()
@@ -173,17 +206,19 @@ class ProcessPool:
             self._mourn(member)
 
     def _take(self, member: _Member, kind: str, content: Any) -> None:
-        member.alive = time.monotonic()
         if kind == _READY:
             member.ready = True
             self._n_failed_starts = 0
-        elif kind == _BEAT:
-            member.heard = content
         elif kind == _UNFIT:
             raise PoolError(content)
-        elif kind == _DONE and member.job is not None:
-            self._news.append(Finished(member.job, content))
-            isolated, member.job = member.job.isolated, None
+        elif kind == _BEAT:
+            number, heard = content
+            if number in member.tasks:
+                member.tasks[number].alive, member.tasks[number].heard = time.monotonic(), heard
+        elif kind == _DONE:
+            number, outcome = content
+            isolated = member.is_isolated
+            self._news.append(Finished(member.tasks.pop(number).job, outcome))
             if isolated:
                 member.spoilt = ("", "")
                 member.process.kill()
@@ -191,13 +226,13 @@ class ProcessPool:
     def _mourn(self, member: _Member) -> None:
         """Its end of the link is closed: it is dead or dying."""
         member.process.join(5)
-        if member.job is not None:
-            kind, why = member.spoilt or (CRASHED, _how(member.process.exitcode))
-            self._news.append(Died(member.job, kind, why))
-        elif not member.ready:
+        kind, why = member.spoilt or (CRASHED, _how(member.process.exitcode))
+        for task in member.tasks.values():
+            self._news.append(Died(task.job, kind, why))
+        if not member.tasks and not member.ready:
             self._n_failed_starts += 1
             if self._n_failed_starts >= _MOST_FAILED_STARTS:
-                raise PoolError(f"workers do not start: {_how(member.process.exitcode)}")
+                raise PoolError(f"workers do not start: {why}")
         self._end(member)
 
     def _look(self) -> None:
@@ -208,18 +243,15 @@ class ProcessPool:
         self._looked = now
         limits = self._limits
         for member in self._members:
-            if member.job is None or member.spoilt:
+            if not member.tasks or member.spoilt:
                 continue
             held = resident_memory(member.process.pid or 0) if limits.memory else None
-            if now - member.alive > limits.stall:
+            if any(now - task.alive > limits.stall for task in member.tasks.values()):
                 member.spoilt = (HUNG, f"no sign of life for {limits.stall:g} s")
-            elif now - member.started > limits.seconds:
+            elif any(now - task.started > limits.seconds for task in member.tasks.values()):
                 member.spoilt = (HUNG, f"not done after {limits.seconds:g} s")
             elif held is not None and limits.memory and held > limits.memory:
-                member.spoilt = (
-                    MEMORY,
-                    f"it took more than {limits.memory / 1e6:.0f} MB of memory",
-                )
+                member.spoilt = (MEMORY, f"more than {limits.memory / 1e6:.0f} MB of memory")
             else:
                 continue
             member.process.kill()
@@ -236,37 +268,55 @@ def _how(exit_code: int | None) -> str:
     return f"its worker ended with exit code {exit_code}"
 
 
-def _serve(link: Connection, make: Make, log: Path | None) -> None:
+def _serve(link: Connection, make: Make, log: Path | None, side_by_side: int) -> None:
     """A worker process: make the worker, then do jobs until the parent is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends us
     threading.Thread(target=_end_with_parent, daemon=True).start()
     os.environ["OMP_NUM_THREADS"] = "1"  # before numpy and torch are imported
     go_first()
-    with _output_to(log):
-        faulthandler.enable()
-        try:
-            worker = make()
-        except Exception as error:
-            traceback.print_exc()
-            link.send((_UNFIT, str(error) or type(error).__name__))
-            return
-        link.send((_READY, None))
+    _send_output_to(log)
+    faulthandler.enable()
+    try:
+        worker = make()
+    except Exception as error:
+        traceback.print_exc()
+        link.send((_UNFIT, str(error) or type(error).__name__))
+        return
+    one_at_a_time = threading.Lock()
+
+    def tell(kind: str, content: Any) -> None:
+        with one_at_a_time:
+            link.send((kind, content))
+
+    def do(job: Job) -> None:
         told = 0.0
 
         def beat(seconds: float) -> None:
             nonlocal told
             if time.monotonic() - told > _BETWEEN_LOOKS:
                 told = time.monotonic()
-                link.send((_BEAT, seconds))
+                tell(_BEAT, (job.number, seconds))
 
-        with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
+        tell(_DONE, (job.number, worker(job, beat)))
+
+    tell(_READY, None)
+    with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
+        if side_by_side == 1:
             while True:
-                job = link.recv()
-                link.send((_DONE, worker(job, beat)))
+                do(link.recv())
+        with ThreadPoolExecutor(side_by_side) as threads:
+            while True:
+                threads.submit(do, link.recv()).add_done_callback(_end_on_error)
 
 
-@contextlib.contextmanager
-def _output_to(log: Path | None) -> Iterator[None]:
+def _end_on_error(future: Future[None]) -> None:
+    """A thread that dies silently would leave its job undone: better the whole process."""
+    if future.exception() is not None:
+        traceback.print_exception(future.exception())
+        os._exit(1)
+
+
+def _send_output_to(log: Path | None) -> None:
     """Send what libraries print, and a crash's last words, to a file."""
     if log is not None:
         with contextlib.suppress(OSError):
@@ -274,7 +324,6 @@ def _output_to(log: Path | None) -> Iterator[None]:
             for stream in (sys.stdout, sys.stderr):
                 os.dup2(file, stream.fileno())
             os.close(file)
-    yield
 
 
 def _end_with_parent() -> None:

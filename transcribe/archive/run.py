@@ -123,8 +123,8 @@ class Driver:
         isolated = row.deaths > 0 or row.cause in (NO_MEMORY, UNEXPECTED) or row.attempts > 1
         row.attempts += 1
         row.state = m.WORKING
-        self.manifest.save([row])
         self._active[row.number] = row
+        self.manifest.save([row])
         self.pool.submit(
             Job(
                 number=row.number,
@@ -147,8 +147,8 @@ class Driver:
             if outcome.may_pass and row.attempts <= self.retries:
                 self._again(row, outcome.error)
                 return
-        del self._active[row.number]
         self.manifest.settle(row, outcome.outputs)
+        del self._active[row.number]
         self.observer.settled(row)
 
     def _note(self, row: Row, outcome: Outcome) -> None:
@@ -192,15 +192,15 @@ class Driver:
         row.model, row.model_sha256 = self.wanted.model, self.wanted.model_sha256
         row.settings = self.wanted.settings
         row.finished = datetime.now(timezone.utc).isoformat(timespec="seconds")
-        del self._active[row.number]
         self.manifest.settle(row, ())
+        del self._active[row.number]
         self.observer.settled(row)
 
     def _again(self, row: Row, why: str) -> None:
         """Have a recording tried again when the others have had their turn."""
-        del self._active[row.number]
         row.state = m.WAITING
         self.manifest.save([row])
+        del self._active[row.number]
         self._waiting.append(row)
         self.observer.again(row, why)
 

@@ -51,6 +51,8 @@ class Settings:
     """As in torch, such as ``"cuda:1"``."""
     threads: int = 1
     """Of torch, in each worker."""
+    side_by_side: int = 1
+    """Recordings that one worker hears at once; their windows go through the network together."""
     longest: float = 12 * 3600.0
     """Seconds of music; a longer recording is refused."""
 
