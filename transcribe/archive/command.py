@@ -83,7 +83,8 @@ def _run(
             crew = hire(options, _settings(options), folder / state.LOG)
             _say(options, crew.told)
             places = Places(source, destination)
-            driver = Driver(manifest, crew.pool, places, wanted, progress, retries=options.retries)
+            observer = state.Publisher(progress, destination, folder)
+            driver = Driver(manifest, crew.pool, places, wanted, observer, retries=options.retries)
             try:
                 driver.run(plan.todo)
             except (StoppedError, PoolError, OSError, KeyboardInterrupt) as error:

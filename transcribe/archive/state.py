@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+import logging
+import time
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from transcribe.archive.lock import locked
+from transcribe.archive.manifest import Row
+from transcribe.archive.run import Observer
 from transcribe.archive.store import OWN_FOLDER, Store
+
+log = logging.getLogger(__name__)
 
 MANIFEST, LOG = "manifest.sqlite", "workers.log"
 MANIFEST_CSV, REPORT, PROBLEMS = "manifest.csv", "report.html", "report.csv"
@@ -42,10 +48,53 @@ def held(destination: Store, folder: Path) -> Iterator[None]:
         yield
 
 
-def publish(destination: Store, folder: Path) -> None:
+def publish(
+    destination: Store,
+    folder: Path,
+    names: Sequence[str] = (MANIFEST, MANIFEST_CSV, REPORT, PROBLEMS),
+) -> None:
     """Put the manifest and the reports into a destination that is elsewhere."""
     if destination.folder is not None and destination.folder / OWN_FOLDER == folder.absolute():
         return
-    for name in (MANIFEST, MANIFEST_CSV, REPORT, PROBLEMS):
+    for name in names:
         if (folder / name).exists():
             destination.put(f"{OWN_FOLDER}/{name}", (folder / name).read_bytes())
+
+
+class Publisher:
+    """An observer that copies the manifest, now and then, to a destination that is elsewhere.
+
+    So another machine can go on where this one was lost.
+
+    Parameters
+    ----------
+    observer : Observer
+        Is told everything too.
+    destination : Store
+    folder : Path
+        Where the manifest is.
+    interval : float
+        Seconds between copies.
+    """
+
+    def __init__(
+        self, observer: Observer, destination: Store, folder: Path, interval: float = 300.0
+    ) -> None:
+        self.observer, self.destination, self.folder = observer, destination, folder
+        self.interval = interval
+        self._published = time.monotonic()
+
+    def settled(self, row: Row) -> None:
+        self.observer.settled(row)
+
+    def again(self, row: Row, why: str) -> None:
+        self.observer.again(row, why)
+
+    def tick(self, heard: float) -> None:
+        self.observer.tick(heard)
+        if time.monotonic() - self._published >= self.interval:
+            self._published = time.monotonic()
+            try:
+                publish(self.destination, self.folder, (MANIFEST,))
+            except OSError as error:  # the next copy may pass
+                log.warning("the manifest was not copied to the destination: %s", error)
