@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
@@ -10,7 +11,7 @@ import re
 import signal
 import subprocess
 import sys
-import time
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -123,13 +124,16 @@ def test_a_tree_is_transcribed_and_reported_and_the_second_run_does_nothing(arch
     assert "1962/cut.mp3" in (own / "report.csv").read_text()
 
     before = {path: path.stat().st_mtime_ns for path in archive.out.rglob("*.mid")}
-    code, told, complaints = archive("--json")
-    assert code == 1
-    assert "nothing to do; 9 settled before" in complaints
+    code, told, complaints = archive("--json", "--progress", "json")
+    assert (code, complaints) == (1, "")
+    start, end = map(json.loads, told.splitlines())
+    assert (start["event"], start["to_do"], start["settled_before"]) == ("start", 0, 9)
+    assert (end["event"], end["done"], end["failed"]) == ("end", 4, 5)
     assert {path: path.stat().st_mtime_ns for path in archive.out.rglob("*.mid")} == before
     for name in causes:
         (archive.source / name).unlink()
-    assert archive("--json")[0] == 0
+    code, told, complaints = archive("--json")
+    assert (code, "nothing to do; 4 settled before" in complaints) == (0, True)
 
 
 def test_a_plan_is_told_and_nothing_is_written(archive):
@@ -173,21 +177,22 @@ def test_usage_that_can_not_be_meant_is_refused(archive, tmp_path, capsys):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no such signal")
 def test_a_request_to_end_ends_cleanly(archive, random_checkpoint):
-    for n in range(40):
-        write_pcm(archive.source / f"{n}.wav", np.tile(melody_samples(), 20))
+    for n in range(200):
+        write_pcm(archive.source / f"{n}.wav", melody_samples())
     words = ["archive", str(archive.source), "--out", str(archive.out), "--workers", "1"]
-    command = [sys.executable, "-m", "transcribe", *words, "--checkpoint", str(random_checkpoint)]
+    words += ["--progress", "json", "--checkpoint", str(random_checkpoint)]
+    command = [sys.executable, "-m", "transcribe", *words]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        until = time.monotonic() + 60
-        while not outputs(archive.out) and time.monotonic() < until:
-            time.sleep(0.05)
+        events = map(json.loads, process.stdout)
+        next(event for event in events if event["event"] == "done")
         process.send_signal(signal.SIGTERM)
-        told = process.communicate(timeout=60)[0]
+        end = list(events)[-1]
     assert process.returncode == 130
-    assert "the same command goes on" in told
+    assert end["event"] == "end"
     rows = archive.rows().values()
     assert {row.state for row in rows} == {DONE, "waiting"}
     done = {f"{row.stem}.mid" for row in rows if row.state == DONE}
+    assert end["done"] == len(done) < 200
     assert done <= outputs(archive.out)
     assert all(name.endswith(".mid") for name in outputs(archive.out))
 
@@ -276,6 +281,20 @@ def test_what_is_made_ahead_comes_in_order_and_its_errors_too():
     with pytest.raises(ValueError, match="the sixth"):
         gather()
     assert found == [0, 1, 2, 3, 4]
+
+
+def test_the_next_item_is_made_while_one_is_used():
+    made = threading.Semaphore(0)
+
+    def items():
+        for n in range(3):
+            yield n
+            made.release()
+
+    with contextlib.closing(ahead(items(), 2)) as blocks:
+        assert next(blocks) == 0
+        for _ in range(2):  # while the consumer still holds the first
+            assert made.acquire(timeout=30)
 
 
 def test_a_consumer_that_stops_stops_what_is_made_ahead():

@@ -180,6 +180,9 @@ def _tell_troubles(listing: Listing) -> None:
 
 
 def _tell_plan(plan: Plan, wanted: Wanted, options: argparse.Namespace) -> None:
+    if options.progress == JSON:
+        print(json.dumps({"event": "start", **plan.figures()}), flush=True)
+        return
     why = ", ".join(f"{n:,} {why}" for why, n in plan.why.items())
     todo = count_of(len(plan.todo), "recording")
     if plan.todo:

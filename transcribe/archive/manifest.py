@@ -8,6 +8,7 @@ is text, and can be had back.
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import re
 import sqlite3
@@ -291,8 +292,11 @@ class Manifest:
             yield
         except sqlite3.OperationalError as error:
             said = str(error)
-            if "full" in said or "disk I/O" in said or "readonly" in said or "unable to" in said:
-                raise OSError(28 if "full" in said else 5, said, str(self.path)) from error
+            if "full" in said:
+                advice = "no space left; make room and start again: what is done is kept"
+                raise OSError(errno.ENOSPC, advice, str(self.path)) from error
+            if "disk I/O" in said or "readonly" in said or "unable to" in said:
+                raise OSError(errno.EIO, said, str(self.path)) from error
             raise self._damaged(error) from error
         except (sqlite3.DatabaseError, OverflowError, UnicodeError) as error:
             raise self._damaged(error) from error

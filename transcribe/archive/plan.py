@@ -10,6 +10,7 @@ import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from transcribe.archive import manifest as m
 from transcribe.archive.listing import Entry, Listing
@@ -60,6 +61,17 @@ class Plan:
     """Moved recordings with their outputs' new names."""
     touched: list[Row] = field(default_factory=list)
     """All rows of recordings in the source, and of those that have gone."""
+
+    def figures(self) -> dict[str, Any]:
+        """In numbers, for a program."""
+        return {
+            "to_do": len(self.todo),
+            "why": dict(self.why),
+            "settled_before": self.n_settled,
+            "outdated": self.n_outdated,
+            "moved": self.n_moved,
+            "gone": self.n_gone,
+        }
 
 
 def make_plan(

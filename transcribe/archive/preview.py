@@ -86,12 +86,7 @@ def preview(
         ]
     record = {
         "event": "plan",
-        "to_do": len(plan.todo),
-        "why": dict(plan.why),
-        "settled_before": plan.n_settled,
-        "outdated": plan.n_outdated,
-        "moved": plan.n_moved,
-        "gone": plan.n_gone,
+        **plan.figures(),
         "ignored": dict(listing.ignored),
         "troubles": len(listing.troubles),
         "seconds_of_music": round(duration, 1),
