@@ -27,7 +27,13 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer
 from numpy.typing import NDArray
 
-from transcribe.container import header_seconds, ogg_has_end, open_recording, promised_seconds
+from transcribe.container import (
+    SAMPLE_RATES,
+    header_seconds,
+    ogg_has_end,
+    open_recording,
+    promised_seconds,
+)
 from transcribe.errors import AudioError
 
 FloatArray = NDArray[np.float32]
@@ -41,8 +47,14 @@ _LEAST_CUT = 0.001
 """Seconds; a container that tells of an encoder's warm-up cuts more than this."""
 _LEAST_GAP = 0.05
 """Seconds; a smaller step in the container's clock is rounding, not missing sound."""
+_MOST_SILENCE = 3600.0
+"""Seconds; holes of more than this together are a damaged clock, and not filled."""
 _LEAST_MISSING = 0.25
 """Seconds; a smaller difference from the header's duration is padding, not truncation."""
+_LEAST_BIT_RATE = 50
+"""Bits a second; digital silence in the most sparing codec takes more."""
+_UNSAFE_PLANES = 8
+"""From so many planes on PyAV 17 and 18 read beyond the end of FFmpeg's list of them."""
 _ABSURD = 1e12
 """A float sample of this size or more is as little a sample as NaN."""
 
@@ -52,7 +64,8 @@ class AudioInfo:
     """What a recording's header says."""
 
     duration: float | None
-    """Seconds that can be read; None where only decoding could tell."""
+    """Seconds that can be read; None where only decoding could tell, or the header says
+    what cannot be."""
     sample_rate: int
     """Hertz."""
     n_channels: int
@@ -70,8 +83,10 @@ def probe(path: str | os.PathLike[str]) -> AudioInfo:
     with open_recording(Path(path)) as container:
         stream = container.streams.audio[0]
         codec = stream.codec_context
+        seconds = header_seconds(container, stream)
+        longest = 8 * Path(path).stat().st_size / _LEAST_BIT_RATE
         return AudioInfo(
-            duration=header_seconds(container, stream),
+            duration=seconds if seconds is not None and 0 <= seconds <= longest else None,
             sample_rate=codec.sample_rate,
             n_channels=codec.layout.nb_channels,
             codec=codec.codec.canonical_name,
@@ -112,6 +127,7 @@ class AudioReader:
         self._n_damaged = 0
         self._n_not_finite = 0
         self._silence = 0.0
+        self._leap = 0.0
         self._missing = 0.0
         self._first_packet: float | None = None
         self._has_no_end = False
@@ -129,6 +145,11 @@ class AudioReader:
             found.append(f"{self._n_damaged} damaged packet(s) skipped")
         if self._silence:
             found.append(f"{self._silence:.2f} s of silence put where the recording has a hole")
+        if self._leap:
+            found.append(
+                f"damaged clock: a leap of {self._leap:.0f} s was not followed, so what comes "
+                "after it may be early"
+            )
         if self._n_not_finite:
             found.append(f"{self._n_not_finite} NaN or infinite sample(s) replaced by 0")
         if self._missing:
@@ -174,7 +195,14 @@ class AudioReader:
         promised = promised_seconds(self.path, container, stream)
         first_rate: int | None = None
         for frame in self._frames(container, stream):
-            rate, time, samples = frame.sample_rate, frame.time, self._mono(frame)
+            if frame.sample_rate not in SAMPLE_RATES:
+                self._n_damaged += 1
+                continue
+            try:
+                rate, time, samples = frame.sample_rate, frame.time, self._mono(frame)
+            except av.error.FFmpegError:
+                self._n_damaged += 1
+                continue
             if first_rate is None:
                 first_rate = rate
                 origin += self._encoder_delay(stream, frame, origin)
@@ -185,7 +213,9 @@ class AudioReader:
                     samples = samples[round(-ahead * rate) :]
                 elif position == 0 or ahead > _LEAST_GAP:
                     limit = position + 60 if promised is None else promised + 1
-                    if position + ahead <= limit:
+                    if self._silence + ahead > _MOST_SILENCE:
+                        self._leap = max(self._leap, ahead)
+                    elif position + ahead <= limit:
                         self._silence += ahead if position else 0
                         n_silent = round(ahead * rate)
                         for start in range(0, n_silent, rate):
@@ -238,6 +268,8 @@ class AudioReader:
 
     def _mono(self, frame: AudioFrame) -> FloatArray:
         """The mean of a frame's channels, shape (n_samples,), full scale at 1."""
+        if frame.format.is_planar and frame.layout.nb_channels >= _UNSAFE_PLANES:
+            (frame,) = av.AudioResampler(format=frame.format.packed).resample(frame)
         try:
             samples = frame.to_ndarray()
         except ValueError as error:

@@ -24,10 +24,10 @@ from transcribe.decode import DecodeConfig
 from transcribe.errors import CheckpointError
 from transcribe.features import FeatureConfig
 from transcribe.model import ModelConfig, OnsetsAndFrames
+from transcribe.provenance import PACKAGED
 from transcribe.windows import WindowConfig
 
 FORMAT = "transcribe-1"
-PACKAGED = Path(__file__).parent / "weights" / "default.safetensors"
 _Settings = TypeVar("_Settings")
 
 

@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import io
 import logging
-import math
 import sys
 import time
 import traceback
@@ -24,6 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from transcribe import __version__
+from transcribe.arguments import add_listening, add_outputs, whole_number
 from transcribe.commands import COMMANDS
 from transcribe.console import clock, count, one_line, progress_of, reason, say
 from transcribe.errors import TranscribeError
@@ -45,6 +45,7 @@ the sustain pedal. Reads wav, flac, mp3, ogg, opus, m4a, aiff, wma and the sound
 videos."""
 _EPILOG = """\
 commands, which come first (transcribe COMMAND --help tells more):
+  archive SOURCE        thousands of recordings, unattended, in a folder of their own
   evaluate REF EST      compare MIDI files, or folders of them, note by note
   render MIDI           turn MIDI into sound with a sampled piano
   serve                 open a page in the browser that does all this
@@ -215,37 +216,10 @@ def _parser() -> argparse.ArgumentParser:
         help="a folder (made if need be), or for one recording a name that ends in .mid; "
         "without it, the MIDI file goes beside the recording",
     )
-    add(
-        "--offsets",
-        choices=("key", "sustained"),
-        default="key",
-        help="where notes end: key, when the key is released, with the sustain pedal as "
-        "CC64 (default); sustained, when the sound ends, without CC64",
-    )
-    add("--csv", action="store_true", help="also write the notes as a table")
-    add("--json", action="store_true", help="also write notes, confidences and pedal as JSON")
+    add_outputs(add)
     add("--overwrite", action="store_true", help="replace outputs that exist")
 
-    add = parser.add_argument_group("how it listens").add_argument
-    add(
-        "--onset-threshold",
-        metavar="P",
-        type=_probability,
-        help="a note starts above this probability; lower finds more, and more wrong ones",
-    )
-    add(
-        "--frame-threshold",
-        metavar="P",
-        type=_probability,
-        help="a note lasts while it is above this probability; lower makes notes longer",
-    )
-    add(
-        "--minimum-note",
-        metavar="SECONDS",
-        type=_seconds,
-        help="leave out notes shorter than this",
-    )
-    add("--checkpoint", metavar="FILE", help="weights to use in place of the packaged ones")
+    add_listening(parser)
 
     add = parser.add_argument_group("how it runs").add_argument
     add(
@@ -254,7 +228,7 @@ def _parser() -> argparse.ArgumentParser:
         default="auto",
         help="where to compute; auto (default) takes a GPU if there is one",
     )
-    add("--threads", metavar="N", type=_n_threads, help="CPU threads to use")
+    add("--threads", metavar="N", type=whole_number, help="CPU threads to use")
     add("--quiet", action="store_true", help="print warnings and failures only")
     add("--verbose", action="store_true", help="print details, and where failures come from")
     return parser
@@ -271,30 +245,3 @@ def _parse(parser: argparse.ArgumentParser, words: Sequence[str]) -> argparse.Na
     if "" in options.recordings:
         parser.error("a recording's name may not be empty")
     return options
-
-
-def _probability(text: str) -> float:
-    value = _as_number(text)
-    if not 0 < value < 1:
-        raise argparse.ArgumentTypeError(f"expected a number between 0 and 1; found {text!r}")
-    return value
-
-
-def _seconds(text: str) -> float:
-    value = _as_number(text)
-    if not 0 <= value < math.inf:
-        raise argparse.ArgumentTypeError(f"expected seconds, 0 or more; found {text!r}")
-    return value
-
-
-def _as_number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        return math.nan
-
-
-def _n_threads(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"expected a whole number, 1 or more; found {text!r}")
-    return int(text)

@@ -1,4 +1,4 @@
-"""The commands that stand beside transcribing: evaluate, render, serve, train.
+"""The commands that stand beside transcribing: archive, evaluate, render, serve, train.
 
 Each takes the words after its name and returns an exit code, as `cli.main` does; what
 it raises, `cli.main` turns into a line.
@@ -210,7 +210,15 @@ def serve(words: Sequence[str]) -> int:
     return serve_main(words)
 
 
+def archive(words: Sequence[str]) -> int:
+    """``transcribe archive SOURCE``: thousands of recordings, unattended."""
+    from transcribe.archive.command import main as archive_main
+
+    return archive_main(words)
+
+
 COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
+    "archive": archive,
     "evaluate": evaluate,
     "render": render,
     "serve": serve,

@@ -25,6 +25,8 @@ _DEMUXERS = (
     "ogg,tta,w64,wav,wv"
 )
 """No playlists, which would make the decoder open other files and addresses."""
+SAMPLE_RATES = range(1000, 1_000_001)
+"""Hertz that a recording may have; a header that says anything else is damaged."""
 _LENIENT_TAGS: dict[str, Any] = (
     {"metadata_errors": "replace"} if int(av.__version__.partition(".")[0]) < 19 else {}
 )
@@ -70,6 +72,9 @@ def open_recording(path: Path) -> InputContainer:
         problem = "no decoder for its audio track"
     elif streams[0].codec_context.sample_rate <= 0:
         problem = "its audio track has no sample rate; the header is damaged"
+    elif streams[0].codec_context.sample_rate not in SAMPLE_RATES:
+        rate = streams[0].codec_context.sample_rate
+        problem = f"its audio track says {rate} Hz; the header is damaged"
     if problem is not None:
         container.close()
         raise AudioError(f"{path}: {problem}; expected {_READABLE}")

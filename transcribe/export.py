@@ -30,6 +30,11 @@ def write_csv(performance: Performance, path: str | os.PathLike[str]) -> None:
 
     Raises OSError where the file can't be written; then none is left.
     """
+    write_aside(path, csv_bytes(performance))
+
+
+def csv_bytes(performance: Performance) -> bytes:
+    """What `write_csv` writes."""
     table = io.StringIO(newline="")
     writer = csv.writer(table, lineterminator="\n")
     writer.writerow(CSV_COLUMNS)
@@ -44,7 +49,7 @@ def write_csv(performance: Performance, path: str | os.PathLike[str]) -> None:
                 f"{note.confidence:.3f}",
             ]
         )
-    write_aside(path, table.getvalue().encode("utf-8"))
+    return table.getvalue().encode("utf-8")
 
 
 def write_json(
@@ -81,6 +86,27 @@ def write_json(
     OSError
         The file can't be written; then none is left.
     """
+    content = json_bytes(
+        performance,
+        recording=recording,
+        model=model,
+        duration=duration,
+        offsets=offsets,
+        warnings=warnings,
+    )
+    write_aside(path, content)
+
+
+def json_bytes(
+    performance: Performance,
+    *,
+    recording: str,
+    model: str,
+    duration: float,
+    offsets: str = "key",
+    warnings: Sequence[str] = (),
+) -> bytes:
+    """What `write_json` writes."""
     content = {
         "recording": recording,
         "model": model,
@@ -104,7 +130,7 @@ def write_json(
     }
     text = json.dumps(content, ensure_ascii=False, indent=1) + "\n"
     # A file name that is no Unicode holds lone surrogates; as "\udcff" JSON can say them.
-    write_aside(path, text.encode("utf-8", "backslashreplace"))
+    return text.encode("utf-8", "backslashreplace")
 
 
 def write_aside(path: str | os.PathLike[str], content: bytes) -> None:

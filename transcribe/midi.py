@@ -19,6 +19,7 @@ of ten files of piano-midi.de) and keys never released, and mido is five times s
 from __future__ import annotations
 
 import bisect
+import io
 import itertools
 import os
 import struct
@@ -30,6 +31,7 @@ from pathlib import Path
 import pretty_midi
 
 from transcribe.errors import MidiError
+from transcribe.export import write_aside
 from transcribe.notes import (
     HIGHEST_PITCH,
     LOWEST_PITCH,
@@ -71,6 +73,14 @@ def write_midi(performance: Performance, path: str | os.PathLike[str], *, text: 
     MidiError
         For a place that can't be written to.
     """
+    try:
+        write_aside(path, midi_bytes(performance, text=text))
+    except OSError as error:
+        raise MidiError(f"{path}: can't be written: {error.strerror}") from error
+
+
+def midi_bytes(performance: Performance, *, text: str = "") -> bytes:
+    """What `write_midi` writes."""
     resolution = _resolution(performance.duration)
     ticks_a_second = resolution * _QUARTERS_A_MINUTE / 60
     in_ticks = _quantise(performance, ticks_a_second)
@@ -88,16 +98,9 @@ def write_midi(performance: Performance, path: str | os.PathLike[str], *, text: 
     if text:
         latin = text.encode("latin-1", "replace").decode("latin-1")
         midi.text_events.append(pretty_midi.Text(latin, 0.0))
-    path = Path(path)
-    aside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with aside.open("wb") as file:
-            midi.write(file)
-        os.replace(aside, path)
-    except OSError as error:
-        raise MidiError(f"{path}: can't be written: {error.strerror}") from error
-    finally:
-        aside.unlink(missing_ok=True)
+    content = io.BytesIO()
+    midi.write(content)
+    return content.getvalue()
 
 
 def _resolution(duration: float) -> int:

@@ -78,14 +78,29 @@ class OnsetsAndFrames(nn.Module):
         array
             Shape (n_frames, N_ACTIVATIONS), float32, as `Rolls.unstack` reads them.
         """
+        return self.batch_activations(frames[np.newaxis])[0]
+
+    def batch_activations(self, frames: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Run windows of one length side by side: what `activations` makes of each.
+
+        Parameters
+        ----------
+        frames : array
+            Shape (n_windows, n_frames, n_channels, n_bins), float32.
+
+        Returns
+        -------
+        array
+            Shape (n_windows, n_frames, N_ACTIVATIONS), float32.
+        """
         if not self._inference:
             self._inference.append(self._fused())
         device = next(self.parameters()).device
         with torch.inference_mode():
-            window = torch.from_numpy(frames).to(device).unsqueeze(0)
+            windows = torch.from_numpy(frames).to(device)
             with torch.autocast(device.type, torch.bfloat16, enabled=fast_bfloat16(device)):
-                logits = self._inference[0](window)
-            return logits.activations()[0].cpu().numpy()
+                logits = self._inference[0](windows)
+            return logits.activations().cpu().numpy()
 
     def train(self, mode: bool = True) -> OnsetsAndFrames:
         """Switch to training or evaluation; drops what inference had prepared."""

@@ -82,6 +82,8 @@ class Transcriber:
         self.decode = checkpoint.decode if decode is None else decode
         self.device = next(checkpoint.model.parameters()).device
         self.features = Features(checkpoint.features).to(self.device)
+        self.activations: Callable[[NDArray[np.float32]], NDArray[np.float32]] | None = None
+        """In place of the network's own, such as one that gathers windows of several recordings."""
 
     @classmethod
     def load(
@@ -169,7 +171,7 @@ class Transcriber:
         config, windows = self.checkpoint.features, self.checkpoint.windows
         ear = self._ear(source, sample_rate)
         activations = stream_in_windows(
-            self.checkpoint.model.activations,
+            self.activations or self.checkpoint.model.activations,
             self.features.stream(ear.resampled(config.sample_rate)),
             window_frames=windows.window_frames,
             context_frames=windows.context_frames,

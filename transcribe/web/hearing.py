@@ -27,6 +27,7 @@ from transcribe.audio import AudioReader
 from transcribe.decode import Decoder
 from transcribe.errors import AudioError
 from transcribe.evidence import Evidence, Reader
+from transcribe.remarks import CLIPPED_LEVEL
 from transcribe.rolls import Rolls
 from transcribe.transcriber import NOTHING_HEARD, Transcriber
 from transcribe.web.library import LOWEST_THRESHOLD, PAIRS_PER_SECOND
@@ -38,8 +39,6 @@ LONGEST = 12 * 3600.0
 SPARE_DISK = 100 * 1024 * 1024
 """Bytes that are left free on the disk, so that the lists can still be written."""
 _BETWEEN_MESSAGES = 0.2
-_CLIPPED = 0.995
-"""Of full scale; from here on a sample counts as cut off."""
 
 Tell = Callable[[dict[str, Any]], None]
 Floats = NDArray[np.float32]
@@ -154,7 +153,7 @@ class _Sound:
         if shutil.disk_usage(self._folder).free < SPARE_DISK:
             raise DiskFullError
         self.n_samples += len(block)
-        self.n_clipped += int(np.count_nonzero(np.abs(block) >= _CLIPPED))
+        self.n_clipped += int(np.count_nonzero(np.abs(block) >= CLIPPED_LEVEL))
         clipped = np.clip(block, -1, 1)
         self._wav.writeframes(np.round(clipped * 32767).astype("<i2").tobytes())
         self._file.flush()

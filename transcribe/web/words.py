@@ -9,16 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from transcribe.errors import AudioError
+from transcribe.remarks import is_distorted, is_no_piano
 from transcribe.transcriber import NOTHING_HEARD
 
 READABLE = "wav, flac, mp3, ogg, opus, m4a, aac, aiff, wma, or a video with sound"
-_DOUBTFUL = 0.85
-"""A mean confidence below this is not that of a piano: real ones are heard with 0.95 and
-more, and most other sounds give no notes at all."""
-_SPARSE = 6.0
-"""Notes a minute; with fewer, and those rather doubtful, it is no piano either."""
-_CLIPPED = 5e-4
-"""Share of the samples at full scale from which a recording sounds distorted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,14 +99,12 @@ def plain_warnings(
             "This does not sound like a piano: no notes were found. If there is one, it may be "
             "very soft; move the slider to more notes."
         )
-    elif confidence < _DOUBTFUL or (
-        60 * n_notes < _SPARSE * duration and confidence < (1 + _DOUBTFUL) / 2
-    ):
+    elif is_no_piano(confidence, n_notes, duration):
         found.append(
             "This does not sound like a piano; the notes are guesses. Try a recording of a piano "
             "alone, made nearer to it."
         )
-    if clipped > _CLIPPED:
+    if is_distorted(clipped):
         found.append(
             "This recording is distorted: it was made too loud, and its peaks are cut off. Notes "
             "may be wrong; if you can, record it again more softly."

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from transcribe.errors import TranscribeError
+from transcribe.machine import go_first
 from transcribe.web.hearing import Tell, hear
 from transcribe.web.words import said_of
 
@@ -36,7 +37,7 @@ def main() -> int:
     parser.add_argument("--checkpoint")
     options = parser.parse_args()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the server, which ends us
-    _go_first()
+    go_first()
     out = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # whatever a library prints
 
@@ -78,14 +79,6 @@ def _work(options: argparse.Namespace, tell: Tell) -> int:
             words = said_of(error, recording)
             tell({"kind": "failed", "error": words.error, "hint": words.hint})
     return 0
-
-
-def _go_first() -> None:
-    """If memory runs out, let this be the process that ends."""
-    try:
-        Path("/proc/self/oom_score_adj").write_text("500", encoding="ascii")
-    except OSError:
-        return  # no Linux, or not allowed: it is only a wish
 
 
 if __name__ == "__main__":

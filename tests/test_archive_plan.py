@@ -1,0 +1,486 @@
+"""What a run finds to do: names, trees, lists, and what changed since the last run."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sqlite3
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from transcribe.archive import manifest as m
+from transcribe.archive import plan as p
+from transcribe.archive.forecast import REAL_TIME_FACTOR, Forecast
+from transcribe.archive.listing import Patterns, list_source
+from transcribe.archive.lock import BusyError, locked
+from transcribe.archive.manifest import Manifest, ManifestError, Row, escaped, export_csv, unescaped
+from transcribe.archive.naming import stems_of
+from transcribe.archive.plan import Wanted, apply, make_plan
+from transcribe.archive.store import ASIDE, LocalStore, StoreError, open_store
+from transcribe.archive.work import Output
+
+linux_only = pytest.mark.skipif(sys.platform != "linux", reason="names of any bytes")
+
+
+def wanted(**changes) -> Wanted:
+    settings = {"kinds": ("mid",), "model": "tone 1", "model_sha256": "aa", "settings": "{}"}
+    return Wanted(**{**settings, **changes})
+
+
+class Tree:
+    """A source and what runs made of it; a run here only writes what it was given."""
+
+    def __init__(self, folder: Path):
+        self.source, self.out = LocalStore(folder / "source"), LocalStore(folder / "out")
+        self.source.root.mkdir(exist_ok=True)
+        self.manifest = Manifest(self.out.root / "_transcribe" / "manifest.sqlite")
+
+    def add(self, name: str, content: str | None = None) -> Path:
+        path = self.source.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(name if content is None else content)
+        return path
+
+    def plan(self, **changes) -> p.Plan:
+        listing = list_source(str(self.source.root), Patterns(), self.out)
+        return make_plan(listing, self.manifest, self.source, self.out, wanted(**changes))
+
+    def run(self, **changes) -> p.Plan:
+        plan = self.plan(**changes)
+        apply(plan, self.manifest, self.out)
+        for row in plan.todo:
+            content = (self.source.root / row.place).read_bytes()
+            row.state, row.sha256 = m.DONE, hashlib.sha256(content).hexdigest()
+            chosen = wanted(**changes)
+            row.settings, row.model_sha256 = chosen.settings, chosen.model_sha256
+            outputs = []
+            for kind in chosen.kinds:
+                name = f"{row.stem}.{kind}"
+                put = self.out.put(name, b"of " + content)
+                digest = hashlib.sha256(b"of " + content).hexdigest()
+                outputs.append(Output(kind, name, len(content) + 3, digest, put.modified))
+            self.manifest.settle(row, outputs)
+        return plan
+
+    def stems(self) -> dict[str, str]:
+        return {row.name: row.stem for row in self.manifest.rows()}
+
+    def outputs(self) -> set[str]:
+        found = self.out.walk(skip=lambda name: name == "_transcribe")
+        return {each.name for each in found}
+
+
+@pytest.fixture
+def tree(tmp_path):
+    tree = Tree(tmp_path)
+    yield tree
+    tree.manifest.close()
+
+
+# Names of outputs
+
+
+def test_recordings_of_one_name_keep_their_endings():
+    stems = stems_of(["x/a.wav", "x/a.mp3", "x/b.wav", "a.wav"])
+    assert stems == {"x/a.wav": "x/a.wav", "x/a.mp3": "x/a.mp3", "x/b.wav": "x/b", "a.wav": "a"}
+
+
+def test_a_stem_once_given_stays():
+    assert stems_of(["a.mp3"], given=["a"]) == {"a.mp3": "a.mp3"}
+
+
+def test_names_that_some_disks_take_for_the_same_are_told_apart():
+    names = ["A.wav", "a.mp3", "caf\u00e9.wav", "cafe\u0301.wav"]
+    assert len(set(map(str.casefold, stems_of(names).values()))) == 4
+
+
+name_parts = st.text(st.sampled_from("aAb.~é\n\udcff "), min_size=1, max_size=6).filter(
+    lambda part: part not in (".", "..")
+)
+names = st.lists(st.lists(name_parts, min_size=1, max_size=2).map("/".join), max_size=12)
+
+
+@given(names, names)
+def test_no_two_recordings_share_an_output(first, second):
+    before = stems_of(first)
+    after = stems_of(set(second) - set(first), before.values())
+    stems = [*before.values(), *after.values()]
+    assert len({stem.casefold() for stem in stems}) == len(set(first) | set(second))
+
+
+def test_a_name_as_long_as_a_disk_allows_leaves_room_for_endings(tmp_path):
+    names = ["é" * 125 + ".wav", "é" * 125 + "x.au", "é" * 124 + "xyz.mp3"]
+    stems = stems_of(names)
+    assert len(set(stems.values())) == 3
+    for stem in stems.values():
+        LocalStore(tmp_path).put(f"{stem}.json.kept-1", b"fits")
+
+
+# Walking a tree
+
+
+def test_a_tree_is_walked_once_whatever_links_say(tree):
+    tree.add("a.wav")
+    tree.add("deep/b.wav")
+    root = tree.source.root
+    (root / "deep" / "up").symlink_to(root)
+    (root / "again").symlink_to(root / "deep")
+    (root / "nowhere.wav").symlink_to(root / "missing.wav")
+    listing = list_source(str(root), Patterns(), tree.out)
+    assert [entry.name for entry in listing.entries] == ["a.wav", "deep/b.wav"]
+    losses = {each.name: each.is_loss for each in listing.troubles}
+    assert losses == {"deep/up": False, "again": False, "nowhere.wav": True}
+
+
+def test_a_link_to_a_folder_elsewhere_is_followed(tree, tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "a.wav").write_text("a")
+    (tree.source.root / "link").symlink_to(tmp_path / "elsewhere")
+    listing = list_source(str(tree.source.root), Patterns(), tree.out)
+    assert [entry.name for entry in listing.entries] == ["link/a.wav"]
+
+
+def test_a_folder_that_can_not_be_read_is_told(tree, monkeypatch):
+    tree.add("shut/a.wav")
+    tree.add("b.wav")
+    scandir = os.scandir
+
+    def refusing(path):
+        if str(path).endswith("shut"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+    listing = list_source(str(tree.source.root), Patterns(), tree.out)
+    assert [entry.name for entry in listing.entries] == ["b.wav"]
+    (trouble,) = listing.troubles
+    assert trouble.name == "shut"
+    assert "permission denied" in trouble.reason
+    assert trouble.is_loss
+
+
+@linux_only
+@pytest.mark.parametrize(
+    "file", [b"new\nline.wav", b"\xff\xfe.wav", b"x" * 251 + b".wav", b"-.wav"]
+)
+def test_odd_names_are_kept_in_manifest_and_outputs(tree, file):
+    name = os.fsdecode(file)
+    tree.add(name, "sound")
+    tree.run()
+    (row,) = tree.manifest.rows()
+    assert row.name == name
+    (output,) = tree.outputs()
+    assert output.endswith(".mid")
+    assert tree.plan().todo == []
+    table = export_csv(tree.manifest.rows())
+    assert len(table.splitlines()) == 2
+    assert escaped(name).encode() in table
+
+
+@given(st.text(st.characters(exclude_categories=()), max_size=20))
+def test_an_escaped_name_is_printable_and_comes_back(name):
+    assert escaped(name).isprintable()
+    assert unescaped(escaped(name)) == name
+
+
+def test_what_is_no_recording_is_counted_and_patterns_choose(tree):
+    for name in ("a.wav", "b.MP3", "notes.txt", "._a.wav", "drafts/c.wav", "drafts/d/e.wav"):
+        tree.add(name)
+
+    def names(*arguments):
+        listing = list_source(str(tree.source.root), Patterns(*arguments), tree.out)
+        return {entry.name for entry in listing.entries}
+
+    everything = list_source(str(tree.source.root), Patterns(), tree.out)
+    assert everything.ignored == {".txt": 1, ".wav": 1}
+    assert names() == {"a.wav", "b.MP3", "drafts/c.wav", "drafts/d/e.wav"}
+    assert names((), ("drafts",)) == {"a.wav", "b.MP3"}
+    assert names(("*.mp3",)) == {"b.MP3"}
+    assert names(("drafts/*",), ("*/d",)) == {"drafts/c.wav"}
+
+
+def test_outputs_may_lie_inside_the_source_but_not_among_the_recordings(tree, tmp_path):
+    tree.add("a.wav")
+    inside = LocalStore(tree.source.root / "midi")
+    inside.put("x.wav", b"not to be found")
+    listing = list_source(str(tree.source.root), Patterns(), inside)
+    assert [entry.name for entry in listing.entries] == ["a.wav"]
+    for out in (tree.source.root, tmp_path):
+        with pytest.raises(StoreError, match="among the recordings"):
+            list_source(str(tree.source.root), Patterns(), LocalStore(out))
+
+
+# Lists
+
+
+def listed(path: Path, tmp_path: Path):
+    listing = list_source(str(path), Patterns(), LocalStore(tmp_path / "out"))
+    return {entry.name: entry.place for entry in listing.entries}, listing.troubles
+
+
+def test_a_list_of_lines_names_recordings_here_and_elsewhere(tmp_path):
+    (tmp_path / "far").mkdir()
+    (tmp_path / "far" / "b.mp3").write_text("b")
+    (tmp_path / "list").mkdir()
+    (tmp_path / "list" / "a.wav").write_text("a")
+    far = tmp_path / "far" / "b.mp3"
+    path = tmp_path / "list" / "tapes.txt"
+    path.write_text(f"# tapes\r\na.wav\r\n./a.wav\r\n{far}\r\n\r\nlost.wav\r\n")
+    entries, troubles = listed(path, tmp_path)
+    assert entries == {"a.wav": "a.wav", far.as_posix().lstrip("/"): far.as_posix()}
+    assert [(each.name, each.reason) for each in troubles] == [
+        ("lost.wav", "there is no such file")
+    ]
+
+
+@pytest.mark.parametrize(
+    "text", ["\ufeffShelf;Path\n1;a.wav\n", "path,shelf\na.wav,1\n", 'x,recording\n,"a.wav"\n']
+)
+def test_a_table_names_recordings_in_a_column(tmp_path, text):
+    (tmp_path / "a.wav").write_text("a")
+    path = tmp_path / "tapes.csv"
+    path.write_text(text, "utf-8")
+    assert listed(path, tmp_path)[0] == {"a.wav": "a.wav"}
+
+
+def test_a_table_without_such_a_column_is_refused(tmp_path):
+    path = tmp_path / "tapes.csv"
+    path.write_text("shelf,tape\n1,2\n")
+    with pytest.raises(StoreError, match="found shelf, tape"):
+        listed(path, tmp_path)
+
+
+@linux_only
+def test_zero_bytes_between_names_allow_any_name(tmp_path):
+    (tmp_path / "new\nline.wav").write_text("a")
+    path = tmp_path / "tapes.txt"
+    path.write_bytes(b"new\nline.wav\0")
+    assert list(listed(path, tmp_path)[0]) == ["new\nline.wav"]
+
+
+# What is left to do
+
+
+def test_a_finished_archive_leaves_nothing_to_do(tree):
+    tree.add("a.wav")
+    tree.add("b.wav")
+    assert tree.run().why == {p.NEW: 2}
+    plan = tree.plan()
+    assert (plan.todo, plan.n_settled, plan.n_outdated) == ([], 2, 0)
+
+
+def test_a_changed_recording_is_done_again_and_a_touched_one_is_not(tree):
+    touched, changed, same_size = (tree.add(name) for name in ("a.wav", "b.wav", "c.wav"))
+    tree.run()
+    os.utime(touched, (1, 1))
+    changed.write_text("longer than before")
+    same_size.write_text("C.WAV")
+    os.utime(same_size, (2, 2))
+    plan = tree.run()
+    assert [row.name for row in plan.todo] == ["b.wav", "c.wav"]
+    assert plan.why == {p.CHANGED: 2}
+    assert tree.plan().todo == []
+
+
+@pytest.mark.parametrize("how", ["removed", "emptied", "edited"])
+def test_an_output_that_is_not_as_it_was_written_is_done_again(tree, how):
+    tree.add("a.wav")
+    tree.run()
+    output = tree.out.root / "a.mid"
+    if how == "removed":
+        output.unlink()
+    else:
+        output.write_text("" if how == "emptied" else "of A.WAV")
+    os.utime(tree.out.root, (1, 1))
+    (row,) = tree.plan().todo
+    assert tree.plan().why == {p.LOST: 1}
+    assert row.guarded == (how != "removed")
+
+
+def test_an_output_whose_date_alone_changed_is_as_it_was(tree):
+    tree.add("a.wav")
+    tree.run()
+    os.utime(tree.out.root / "a.mid", (1, 1))
+    assert tree.plan().todo == []
+
+
+def test_a_moved_tree_takes_its_outputs_along(tree):
+    tree.add("old/a.wav")
+    tree.add("old/b.wav")
+    tree.run()
+    (tree.source.root / "old").rename(tree.source.root / "new")
+    (tree.source.root / "new" / "a.wav").rename(tree.source.root / "new" / "c.wav")
+    plan = tree.run()
+    assert (plan.todo, plan.n_moved, plan.n_gone) == ([], 2, 0)
+    assert tree.outputs() == {"new/c.mid", "new/b.mid"}
+    assert (tree.out.root / "new" / "c.mid").read_text() == "of old/a.wav"
+    assert tree.plan().todo == []
+    assert tree.plan().n_moved == 0
+
+
+def test_a_move_that_was_cut_short_is_finished(tree):
+    tree.add("a.wav")
+    tree.run()
+    (tree.source.root / "a.wav").rename(tree.source.root / "b.wav")
+    tree.out.rename("a.mid", "b.mid")  # the power went before the manifest was written
+    assert tree.run().todo == []
+    assert tree.plan().n_moved == 0
+
+
+def test_another_root_with_the_same_tree_is_recognised(tree, tmp_path):
+    tree.add("a.wav")
+    tree.run()
+    tree.source.root.rename(tmp_path / "other disk")
+    tree.source = LocalStore(tmp_path / "other disk")
+    os.utime(tree.source.root / "a.wav", (5, 5))
+    assert tree.plan().todo == []
+
+
+def test_a_recording_that_is_gone_keeps_its_output(tree):
+    tree.add("a.wav")
+    gone = tree.add("b.wav")
+    tree.run()
+    gone.unlink()
+    plan = tree.run()
+    assert (plan.n_gone, plan.n_settled, plan.todo) == (1, 1, [])
+    assert tree.outputs() == {"a.mid", "b.mid"}
+    tree.add("b.wav")
+    assert tree.run().todo == []
+
+
+def test_an_empty_source_where_there_was_one_is_refused(tree):
+    path = tree.add("a.wav")
+    tree.run()
+    path.unlink()
+    with pytest.raises(StoreError, match="mounted"):
+        tree.plan()
+
+
+def test_another_model_or_other_settings_are_told_and_redone_only_if_asked(tree):
+    tree.add("a.wav")
+    tree.run()
+    for change in ({"model_sha256": "bb"}, {"settings": '{"offsets": "sustained"}'}):
+        plan = tree.plan(**change)
+        assert (plan.todo, plan.n_outdated) == ([], 1)
+        plan = tree.run(**change, redo=True)
+        assert plan.why == {p.REDO: 1}
+        assert not plan.todo[0].guarded
+        assert tree.plan(**change).n_outdated == 0
+        tree.run(redo=True)
+
+
+def test_failures_stay_unless_they_may_pass_or_are_asked_for(tree):
+    for name in ("bad.wav", "passing.wav", "poison.wav"):
+        tree.add(name)
+    apply(tree.plan(), tree.manifest, tree.out)
+    states = {"bad.wav": m.FAILED, "passing.wav": m.FAILED, "poison.wav": m.QUARANTINED}
+    for row in list(tree.manifest.rows()):
+        row.state, row.may_pass = states[row.name], int(row.name == "passing.wav")
+        tree.manifest.save([row])
+    assert [row.name for row in tree.plan().todo] == ["passing.wav"]
+    assert len(tree.plan(retry=True).todo) == 3
+
+
+def test_stems_stay_when_a_second_recording_of_the_name_comes(tree):
+    tree.add("a.wav")
+    tree.run()
+    tree.add("a.mp3")
+    tree.run()
+    assert tree.stems() == {"a.wav": "a", "a.mp3": "a.mp3"}
+
+
+def test_a_file_of_others_in_the_place_of_an_output_is_guarded(tree):
+    tree.add("a.wav")
+    tree.add("b.wav")
+    tree.out.put("a.mid", b"by hand")
+    guarded = {row.name: row.guarded for row in tree.plan().todo}
+    assert guarded == {"a.wav": 1, "b.wav": 0}
+
+
+# Manifest, lock, store
+
+
+def test_a_manifest_keeps_all_or_nothing_and_every_field(tmp_path):
+    path = tmp_path / "manifest.sqlite"
+    manifest = Manifest(path)
+    row = Row(name="a\n.wav", place="/x/\udcff", stem="a", duration=1.5, warnings="one\ntwo")
+    manifest.save([row])
+    outputs = [Output("mid", "a\n.mid", 3, "ff", 1.25)]
+    manifest.settle(row, outputs)
+    row.state = m.DONE
+    with pytest.raises(ManifestError):
+        manifest.save([row, Row(name="b", place="b", size=1 << 70)])
+    manifest.close()
+    again = Manifest(path)
+    assert list(again.rows()) == [
+        Row(**{**{c: getattr(row, c) for c in m.COLUMNS}, "state": m.WAITING})
+    ]
+    assert again.outputs() == {row.number: outputs}
+    again.close()
+
+
+def test_a_damaged_or_newer_manifest_is_refused_in_words(tmp_path):
+    path = tmp_path / "manifest.sqlite"
+    path.write_bytes(b"SQLite format 3\0" + b"\xff" * 4000)
+    with pytest.raises(ManifestError, match="move it away"):
+        Manifest(path)
+    path.unlink()
+    Manifest(path).close()
+    db = sqlite3.connect(path)
+    db.execute("PRAGMA user_version = 9")
+    db.commit()
+    db.close()
+    with pytest.raises(ManifestError, match="found version 9"):
+        Manifest(path)
+
+
+def test_a_table_has_no_formulas(tmp_path):
+    table = export_csv([Row(name="=1+1.wav", place="", stem="=1+1")]).decode()
+    assert "'=1+1.wav" in table
+
+
+def test_a_lock_is_held_by_one_and_left_by_the_dead(tmp_path):
+    path = tmp_path / "out" / "_transcribe" / "lock"
+    with (
+        locked(path),
+        pytest.raises(BusyError, match=rf"process {os.getpid()} on .* is at work"),
+        locked(path),
+    ):
+        pass
+    with locked(path):
+        pass
+
+
+def test_what_is_put_is_whole_or_not_there(tmp_path, monkeypatch):
+    store = LocalStore(tmp_path)
+    store.put("deep/a.mid", b"first")
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        store.put("deep/a.mid", b"second")
+    assert (tmp_path / "deep" / "a.mid").read_bytes() == b"first"
+    assert [path.name for path in (tmp_path / "deep").iterdir()] == ["a.mid"]
+    (tmp_path / "deep" / f"{ASIDE}x.part").write_bytes(b"half")
+    assert [each.name for each in store.walk()] == ["deep/a.mid"]
+    assert store.clear_leftovers() == 1
+    assert open_store(str(tmp_path)).look("deep/a.mid").size == 5
+    assert store.look("deep/none.mid") is None
+
+
+def test_a_forecast_goes_by_kind_and_size():
+    def row(name, size, duration=None, seconds=None):
+        return Row(name=name, place="", size=size, duration=duration, seconds=seconds)
+
+    forecast = Forecast([row("a.mp3", 1000, 10.0, 1.0), row("b.mp3", 3000, 30.0, 1.0)])
+    assert forecast.duration(row("c.MP3", 500)) == pytest.approx(5)
+    assert forecast.duration(row("c.wav", 1_764_000)) == pytest.approx(10)
+    assert forecast.real_time_factor == REAL_TIME_FACTOR
+    forecast.learn(row("d.mp3", 60_000, 600.0, 4.0))
+    assert forecast.real_time_factor == pytest.approx(640 / 6)

@@ -1,0 +1,270 @@
+"""What an archivist is told: the page, the table, the lines, and progress on the way."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from collections import Counter
+from html.parser import HTMLParser
+
+import pytest
+
+from transcribe.archive import manifest as m
+from transcribe.archive import progress as progress_module
+from transcribe.archive.forecast import Forecast
+from transcribe.archive.judge import judged, warnings_of
+from transcribe.archive.listing import Listing
+from transcribe.archive.manifest import Row
+from transcribe.archive.page import as_page
+from transcribe.archive.progress import JSON, LIVE, PLAIN, Progress, hours, span
+from transcribe.archive.report import Tally, as_csv, in_words
+from transcribe.archive.store import Trouble
+from transcribe.errors import AudioError
+
+
+def row(name: str, **changes) -> Row:
+    stem = name.rpartition(".")[0]
+    values = {"state": m.DONE, "duration": 3600.0, "seconds": 60.0, "confidence": 0.97}
+    return Row(name=name, place=name, stem=stem, **{**values, **changes})
+
+
+POISON = m.QUARANTINED
+FAILED = {"state": m.FAILED, "duration": None, "seconds": 0.1, "confidence": None}
+
+
+@pytest.fixture
+def tally():
+    rows = [
+        row("fine.wav", notes=1000, seconds=90.0, model="harmonic 3"),
+        row("doubtful <b>.wav", confidence=0.6, warnings="not a piano: the notes are guesses"),
+        row("flat.wav", tuning=-31.0, warnings="tuning: 31 cents below A = 440 Hz"),
+        row("=empty.wav", cause="empty", error="found an empty file", **FAILED),
+        row("junk.wav", cause="empty", error="found an empty file", **FAILED),
+        row(
+            "poison.wav",
+            cause="hung",
+            error="no sign of life",
+            **{**FAILED, "state": "quarantined"},
+        ),
+        row("gone.wav", present=0),
+    ]
+    listing = Listing("/tapes", ignored=Counter({".jpg": 3}))
+    listing.troubles = [
+        Trouble("locked", "this folder can't be read"),
+        Trouble("loop", "a link to the source itself", is_loss=False),
+    ]
+    return Tally(rows, listing)
+
+
+class Text(HTMLParser):
+    def __init__(self):
+        super().__init__()
+        self.tags, self.text = [], []
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+
+def test_the_page_says_what_is_done_what_failed_and_what_is_doubtful(tally):
+    page = Text()
+    page.feed(as_page(tally, "/midi"))
+    text = " ".join(page.text)
+    for said in (
+        "3 of 6 recordings transcribed",
+        "3.0 h",
+        "doubtful <b>.wav",
+        "the notes are guesses",
+        "found an empty file",
+        "quarantined",
+        "from -31 to -31 cents",
+        "this folder can't be read",
+        "3 .jpg",
+        "1 recording of earlier runs",
+        "harmonic 3",
+    ):
+        assert said in text, said
+    assert "a link to the source itself" not in text
+
+
+def test_the_page_needs_nothing_from_anywhere(tally):
+    page = Text()
+    content = as_page(tally, "/midi")
+    page.feed(content)
+    assert not {tag for tag, _ in page.tags} & {"script", "link", "img", "iframe"}
+    assert not re.search(r"https?://|url\(|@import", content)
+    links = {given["href"] for tag, given in page.tags if tag == "a"}
+    assert "../doubtful%20%3Cb%3E.mid" in links
+
+
+def test_an_archive_is_complete_only_without_failures_and_hidden_places(tally):
+    done = [each for each in tally.rows if each.state == m.DONE]
+    assert not tally.is_complete
+    assert not Tally(done, tally.listing).is_complete
+    assert Tally(done, Listing("/tapes")).is_complete
+    assert "All 3 recordings transcribed" in as_page(Tally(done, Listing("/tapes")), "/midi")
+
+
+def test_the_table_has_a_line_for_each_that_needs_attention(tally):
+    lines = list(csv.DictReader(io.StringIO(as_csv(tally).decode())))
+    assert [(line["recording"], line["state"], line["what"]) for line in lines] == [
+        ("'=empty.wav", "failed", "empty"),
+        ("junk.wav", "failed", "empty"),
+        ("poison.wav", "quarantined", "hung"),
+        ("doubtful <b>.wav", "done", "not a piano"),
+        ("locked", "not looked into", ""),
+    ]
+
+
+def test_the_last_lines_count(tally):
+    assert in_words(tally) == [
+        "3 of 6 recordings done, 3.0 h of music",
+        "3 failed: empty (2), hung (1)",
+        "1 place could not be looked into",
+        "1 worth a human ear",
+    ]
+
+
+FINE = {
+    "silent": False,
+    "duration": 60.0,
+    "confidence": 0.97,
+    "n_notes": 300,
+    "clipped": 0.0,
+    "tuning": 3.0,
+}
+
+
+@pytest.mark.parametrize(
+    ("change", "warning"),
+    [
+        ({}, None),
+        ({"silent": True, "confidence": None, "n_notes": 0}, "silent: "),
+        ({"confidence": None, "n_notes": 0}, "not a piano: no notes were found"),
+        ({"confidence": 0.7}, "not a piano: the notes are guesses, of mean confidence 0.70"),
+        ({"clipped": 0.01}, "clipped: 1 % of the samples are at full scale"),
+        ({"tuning": -31.2}, "tuning: 31 cents below A = 440 Hz (A4 is at 432.1 Hz)"),
+        ({"tuning": 18.0}, "tuning: 18 cents above"),
+        ({"tuning": None}, None),
+    ],
+)
+def test_what_is_odd_about_a_recording_is_told_by_kind(change, warning):
+    found = warnings_of((), **{**FINE, **change})
+    assert len(found) == (warning is not None)
+    assert warning is None or found[0].startswith(warning)
+
+
+def test_the_most_serious_warning_comes_first():
+    remarks = [
+        "3 damaged packet(s) skipped",
+        "nothing was heard: no piano notes were found",
+        "truncated or damaged: 3.0 s of the 9.0 s that the header promises are missing",
+    ]
+    found = warnings_of(remarks, **{**FINE, "tuning": 40.0})
+    assert [each.partition(":")[0] for each in found] == ["truncated", "damaged", "tuning"]
+    assert found[0] == "truncated: 3.0 s of the 9.0 s that the header promises are missing"
+
+
+def test_failures_have_causes_that_can_be_counted(tmp_path):
+    def cause(error):
+        found, said, may_pass = judged(error, tmp_path)
+        assert str(tmp_path) not in said
+        return found, may_pass
+
+    assert cause(AudioError(f"{tmp_path}: found an empty file (0 bytes)")) == ("empty", False)
+    assert cause(AudioError(f"{tmp_path}: no permission to read this file")) == (
+        "can't be read",
+        True,
+    )
+    assert cause(FileNotFoundError(2, "No such file or directory", str(tmp_path))) == ("gone", True)
+    assert cause(MemoryError()) == ("not enough memory", True)
+    assert cause(ZeroDivisionError("by zero")) == ("unexpected error", True)
+
+
+# On the way
+
+
+class Clock:
+    now = 100.0
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr(progress_module.time, "monotonic", clock)
+    return clock
+
+
+def todo(n: int) -> list[Row]:
+    return [
+        Row(number=i + 1, name=f"{i}.mp3", place="", size=1000, state=m.WAITING) for i in range(n)
+    ]
+
+
+def settle(progress: Progress, row: Row, state: str = m.DONE) -> None:
+    row.state = state
+    if state == m.DONE:
+        row.duration, row.seconds = 600.0, 10.0
+    progress.settled(row)
+
+
+def test_json_lines_tell_files_hours_rate_and_time_left(clock, capsys):
+    rows = todo(4)
+    progress = Progress(rows, Forecast(), JSON)
+    clock.now += 20
+    settle(progress, rows[0])
+    settle(progress, rows[1], m.FAILED)
+    progress.again(rows[2], "its worker ended")
+    progress.tick(0.0)
+    done, failed, again, told = map(json.loads, capsys.readouterr().out.splitlines())
+    assert [done["event"], failed["event"], again["event"]] == ["done", "failed", "again"]
+    assert done["name"] == "0.mp3"
+    assert told["event"] == "progress"
+    assert (told["files"], told["files_done"], told["files_failed"]) == (4, 1, 1)
+    assert told["seconds_heard"] == 600
+    assert told["seconds_of_music_left"] == 1200  # two more of the size of the first
+    assert told["real_time_factor"] == 30
+    assert told["seconds_left"] == 40
+
+
+def test_a_plain_log_has_a_line_now_and_then_and_every_failure(clock, capsys):
+    rows = todo(3)
+    progress = Progress(rows, Forecast(), PLAIN)
+    for _ in range(100):
+        clock.now += 1
+        progress.tick(0.0)
+    assert len(capsys.readouterr().err.splitlines()) == 1
+    rows[0].error = "found an empty file"
+    settle(progress, rows[0], m.FAILED)
+    assert capsys.readouterr().err == "transcribe archive: 0.mp3: failed: found an empty file\n"
+
+
+def test_a_live_line_stays_one_line(clock, capsys):
+    rows = todo(3)
+    progress = Progress(rows, Forecast(), LIVE)
+    for each in rows:
+        clock.now += 10
+        settle(progress, each)
+        progress.tick(0.0)
+    progress.ended()
+    told = capsys.readouterr().err
+    assert "\n" not in told
+    assert "3 of 3 files, 30 min of about 30 min of music, 60 x real time" in told
+    assert told.rpartition("\r")[2] == ""
+
+
+@pytest.mark.parametrize(
+    ("seconds", "as_hours", "as_span"),
+    [(5, "5 s", "5 s"), (600, "10 min", "10 min"), (7260, "2.0 h", "2 h 1 min")],
+)
+def test_long_times_are_short_to_read(seconds, as_hours, as_span):
+    assert (hours(seconds), span(seconds)) == (as_hours, as_span)
+    assert span(200_000) == "2 d 7 h"
+    assert hours(3_600_000) == "1,000 h"

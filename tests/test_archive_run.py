@@ -1,0 +1,297 @@
+"""The driver with a pool of processes: poison, interruption, resume; nothing is heard here."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections import Counter
+from functools import partial
+from pathlib import Path
+
+import pytest
+from archive_workers import ByName, stillborn, unfit
+
+from transcribe.archive import manifest as m
+from transcribe.archive.judge import GONE
+from transcribe.archive.listing import Patterns, list_source
+from transcribe.archive.manifest import Manifest
+from transcribe.archive.plan import Wanted, apply, make_plan
+from transcribe.archive.pool import HUNG, Died, Finished, Limits, PoolError
+from transcribe.archive.process_pool import ProcessPool
+from transcribe.archive.run import Driver, Places, StoppedError
+from transcribe.archive.store import ASIDE, LocalStore
+from transcribe.archive.work import FAILED, Job, Outcome
+
+WANTED = Wanted(kinds=("mid",), model="tone 1", model_sha256="aa", settings="{}")
+
+
+class Silent:
+    """An observer that keeps what it is told."""
+
+    def __init__(self):
+        self.settled_names, self.repeated = [], []
+
+    def settled(self, row):
+        self.settled_names.append(row.name)
+
+    def again(self, row, why):
+        self.repeated.append((row.name, why))
+
+    def tick(self, heard):
+        pass
+
+
+class Archive:
+    """A source, a destination, and runs over them."""
+
+    def __init__(self, folder: Path):
+        self.source, self.out = folder / "source", folder / "out"
+        self.log = folder / "log"
+        self.source.mkdir(exist_ok=True)
+        self.log.touch()
+
+    def add(self, *names: str) -> None:
+        for name in names:
+            path = self.source / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(name.encode())
+
+    def plan(self, manifest, **wanted):
+        source, out = LocalStore(self.source), LocalStore(self.out)
+        listing = list_source(str(self.source), Patterns(), out)
+        chosen = Wanted(**{**{f: getattr(WANTED, f) for f in WANTED.__slots__}, **wanted})
+        return make_plan(listing, manifest, source, out, chosen), chosen
+
+    def run(self, *, limits=None, n_workers=2, pool=None, retries=2, **wanted) -> Silent:
+        source, out = LocalStore(self.source), LocalStore(self.out)
+        manifest = Manifest(self.out / "_transcribe" / "manifest.sqlite")
+        try:
+            plan, chosen = self.plan(manifest, **wanted)
+            apply(plan, manifest, out)
+            pool = pool or ProcessPool(
+                [partial(ByName, str(self.log))] * n_workers, limits or Limits()
+            )
+            observer = Silent()
+            places = Places(source, out)
+            driver = Driver(manifest, pool, places, chosen, observer, retries=retries)
+            driver.run(plan.todo)
+            return observer
+        finally:
+            manifest.close()
+
+    def rows(self) -> dict[str, m.Row]:
+        manifest = Manifest(self.out / "_transcribe" / "manifest.sqlite")
+        try:
+            return {row.name: row for row in manifest.rows()}
+        finally:
+            manifest.close()
+
+    def states(self) -> dict[str, str]:
+        return {name: row.state for name, row in self.rows().items()}
+
+    def outputs(self) -> set[str]:
+        files = (path for path in self.out.rglob("*") if path.is_file())
+        names = {path.relative_to(self.out).as_posix() for path in files}
+        return {name for name in names if not name.startswith("_transcribe/")}
+
+    def attempts(self) -> Counter[str]:
+        return Counter(line.split()[0] for line in self.log.read_text().splitlines())
+
+
+@pytest.fixture
+def archive(tmp_path):
+    return Archive(tmp_path)
+
+
+def test_every_recording_has_its_output_and_the_second_run_does_nothing(archive):
+    archive.add("a.wav", "1962/b.flac", "1962/side 2/c.mp3")
+    archive.run()
+    assert set(archive.states().values()) == {m.DONE}
+    assert archive.outputs() == {"a.mid", "1962/b.mid", "1962/side 2/c.mid"}
+    assert (archive.out / "1962/b.mid").read_bytes() == b"transcribed 1962/b.flac"
+    assert archive.run().settled_names == []
+    assert set(archive.attempts().values()) == {1}
+
+
+def test_poison_is_retried_alone_then_quarantined_and_the_others_are_done(archive):
+    archive.add("crash.wav", "bad.wav", *(f"good {n}.wav" for n in range(6)))
+    observer = archive.run()
+    rows = archive.rows()
+    assert rows["crash.wav"].state == m.QUARANTINED
+    assert rows["crash.wav"].deaths == 3
+    assert "exit code 7" in rows["crash.wav"].error
+    assert rows["bad.wav"].state == m.FAILED
+    assert rows["bad.wav"].error == "it is bad"
+    assert all(rows[f"good {n}.wav"].state == m.DONE for n in range(6))
+    lines = [line for line in archive.log.read_text().splitlines() if line.startswith("crash")]
+    assert [line.split()[2] for line in lines] == ["shared", "alone", "alone"]
+    # Alone means in a process that hears nothing else.
+    processes = [line.split()[-1] for line in archive.log.read_text().splitlines()]
+    assert all(processes.count(line.split()[-1]) == 1 for line in lines[1:])
+    assert [name for name, _ in observer.repeated] == ["crash.wav", "crash.wav"]
+    assert archive.run().settled_names == []
+    assert archive.run(retry=True).settled_names.count("crash.wav") == 1
+
+
+def test_a_worker_that_dies_once_costs_only_another_attempt(archive):
+    archive.add("once.wav", "a.wav")
+    archive.run()
+    assert set(archive.states().values()) == {m.DONE}
+    assert archive.attempts() == {"once.wav": 2, "a.wav": 1}
+
+
+def test_what_does_not_answer_is_tried_again_and_may_pass(archive):
+    archive.add("flaky.wav")
+    archive.run(retries=1)
+    row = archive.rows()["flaky.wav"]
+    assert (row.state, row.error, row.may_pass) == (m.FAILED, "no answer", 1)
+    archive.run(retries=2)  # the next run tries again what may pass
+    assert archive.rows()["flaky.wav"].state == m.DONE
+
+
+def test_a_hang_and_a_swelling_worker_are_stopped(archive):
+    archive.add("hang.wav", "swell.wav", "a.wav")
+    limits = Limits(stall=6.0, memory=500_000_000)
+    archive.run(limits=limits, retries=0)
+    rows = archive.rows()
+    assert (rows["hang.wav"].state, rows["hang.wav"].cause) == (m.QUARANTINED, "hung")
+    assert rows["a.wav"].state == m.DONE
+    assert rows["swell.wav"].state == m.QUARANTINED
+    if sys.platform == "linux":
+        assert rows["swell.wav"].cause == "took too much memory"
+
+
+def test_a_full_disk_stops_the_run_and_the_rest_waits(archive):
+    archive.add("a.wav", "full.wav", "z.wav")
+    with pytest.raises(StoppedError, match="make room and start again"):
+        archive.run(n_workers=1)
+    states = archive.states()
+    assert states["a.wav"] == m.DONE
+    assert states["full.wav"] == states["z.wav"] == m.WAITING
+    assert "full.mid" not in archive.outputs()
+    (archive.source / "full.wav").rename(archive.source / "emptied.wav")
+    archive.run()
+    assert archive.states()["z.wav"] == m.DONE
+
+
+def test_a_source_that_goes_away_stops_the_run(archive, tmp_path):
+    class Pool:
+        """Its disk is taken away as soon as it has something to do."""
+
+        size, heard = 1, 0.0
+
+        def __init__(self):
+            self.jobs = []
+
+        def submit(self, job):
+            if archive.source.exists():
+                archive.source.rename(tmp_path / "elsewhere")
+            self.jobs.append(job)
+
+        def next(self, timeout):
+            gone = Outcome(state=FAILED, cause=GONE, error="no such file", may_pass=True)
+            return Finished(self.jobs.pop(0), gone)
+
+        def close(self):
+            pass
+
+    archive.add("a.wav", "b.wav", "c.wav")
+    with pytest.raises(StoppedError, match="no longer there"):
+        archive.run(pool=Pool())
+    assert set(archive.states().values()) == {m.WAITING}
+    (tmp_path / "elsewhere").rename(archive.source)
+    archive.run()
+    assert set(archive.states().values()) == {m.DONE}
+
+
+DRIVER = """
+import sys
+sys.path.insert(0, {tests!r})
+from pathlib import Path
+from functools import partial
+from archive_workers import ByName
+from test_archive_run import Archive
+from transcribe.archive.pool import Limits
+from transcribe.archive.process_pool import ProcessPool
+if __name__ == "__main__":
+    archive = Archive(Path({folder!r}))
+    pool = ProcessPool([partial(ByName, str(archive.log), 0.1)] * 2, Limits())
+    archive.run(pool=pool)
+"""
+
+
+def test_a_driver_killed_at_any_moment_goes_on_where_it_was(archive, tmp_path):
+    names = [f"{n:02}.wav" for n in range(20)]
+    archive.add(*names)
+    script = tmp_path / "driver.py"
+    script.write_text(DRIVER.format(tests=str(Path(__file__).parent), folder=str(tmp_path)))
+    for n_done in (3, 9):
+        with subprocess.Popen([sys.executable, str(script)]) as driver:
+            until = time.monotonic() + 60
+            while len(archive.outputs()) < n_done and time.monotonic() < until:
+                time.sleep(0.02)
+            driver.kill()
+        assert len(archive.outputs()) < len(names)
+    workers = {int(line.split()[-1]) for line in archive.log.read_text().splitlines()}
+    time.sleep(1)
+    assert not any(alive(worker) for worker in workers), "a worker outlives its driver"
+    (archive.out / f"{ASIDE}left.part").write_bytes(b"half")
+    LocalStore(archive.out).clear_leftovers()
+    archive.run()
+    assert set(archive.states().values()) == {m.DONE}
+    assert archive.outputs() == {name.replace(".wav", ".mid") for name in names}
+    for name in names:
+        made = (archive.out / name).with_suffix(".mid").read_bytes()
+        assert made == b"transcribed " + name.encode()
+    # Only what each worker was at, and had just done, is done twice.
+    assert sum(archive.attempts().values()) <= len(names) + 2 * 4
+
+
+def alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except OSError:
+        return False
+    state = Path(f"/proc/{pid}/stat")
+    return not state.exists() or state.read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+def job(name: str, number: int = 1, **more) -> Job:
+    return Job(number, name, "nowhere", name, "nowhere", (), **more)
+
+
+def test_weights_that_can_not_be_loaded_stop_the_pool():
+    pool = ProcessPool([unfit], Limits())
+    pool.submit(job("a.wav"))
+    with pytest.raises(PoolError, match="no such weights"):
+        pool.next(60)
+    pool.close()
+
+
+def test_workers_that_never_start_stop_the_pool():
+    pool = ProcessPool([stillborn], Limits())
+    pool.submit(job("a.wav"))
+    with pytest.raises(PoolError, match="exit code 3"):
+        pool.next(60)
+    pool.close()
+
+
+def test_a_time_limit_holds_even_with_signs_of_life(tmp_path):
+    pool = ProcessPool([partial(ByName, str(tmp_path / "log"), 0.0)], Limits(seconds=1.0))
+    pool.submit(job("hang.wav"))
+    news = pool.next(60)
+    assert isinstance(news, Died)
+    assert (news.kind, news.reason) == (HUNG, "not done after 1 s")
+    pool.submit(job("bad.wav", 2))
+    assert isinstance(pool.next(60), Finished)
+    pool.close()
+
+
+def test_waiting_for_nothing_ends_in_time(tmp_path):
+    pool = ProcessPool([partial(ByName, str(tmp_path / "log"))], Limits())
+    started = time.monotonic()
+    assert pool.next(0.2) is None
+    assert time.monotonic() - started < 5
+    pool.close()

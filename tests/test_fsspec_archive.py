@@ -1,0 +1,113 @@
+"""An archive whose recordings and transcriptions are objects of an S3 server."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import melody_samples, write_pcm
+from moto_server import s3_server
+
+pytest.importorskip("s3fs")
+pytest.importorskip("moto")
+
+from transcribe.archive import state
+from transcribe.archive.manifest import Manifest, Row
+from transcribe.archive.store import Found, Store, open_store
+from transcribe.cli import main
+from transcribe.midi import read_midi
+
+
+@pytest.fixture(scope="module")
+def bucket() -> Iterator[str]:
+    with s3_server("tapes") as address:
+        yield address
+
+
+def names(store: Store) -> set[str]:
+    return {each.name for each in store.walk() if isinstance(each, Found)}
+
+
+def events(capsys: pytest.CaptureFixture[str]) -> list[dict]:
+    lines = capsys.readouterr().out.splitlines()
+    return [json.loads(line) for line in lines if line.startswith("{")]
+
+
+def test_from_bucket_to_bucket_and_on_from_another_machine(
+    bucket: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    random_checkpoint: Path,
+) -> None:
+    source, out = open_store(f"{bucket}/source"), open_store(f"{bucket}/out")
+    sound = write_pcm(tmp_path / "a.wav", melody_samples()).read_bytes()
+    silence = write_pcm(tmp_path / "b.wav", np.zeros(16000)).read_bytes()
+    source.put("1962/a.wav", sound)
+    source.put("100% [live]/b.wav", silence)
+    source.put("bad.mp3", b"Dear diary")
+    source.put("notes.txt", b"from tape")
+    words = ["archive", source.address, "--out", out.address, "--workers", "1"]
+    words += ["--device", "cpu", "--progress", "json", "--checkpoint", str(random_checkpoint)]
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    assert main(words) == 1
+    told = {each.get("name"): each["event"] for each in events(capsys)}
+    assert (told["1962/a.wav"], told["bad.mp3"]) == ("done", "failed")
+    outputs = {"1962/a.mid", "100% [live]/b.mid"}
+    kept = {f"_transcribe/{name}" for name in ("manifest.sqlite", "manifest.csv", "report.html")}
+    assert names(out) == outputs | kept | {"_transcribe/report.csv"}
+    with out.fetch("1962/a.mid") as path:
+        read_midi(path)
+    # Another machine has only what is in the bucket.
+    (tmp_path / "there").mkdir()
+    monkeypatch.chdir(tmp_path / "there")
+    assert main(words) == 1
+    assert [each["event"] for each in events(capsys)] == ["end"]
+    out.remove("1962/a.mid")
+    assert main(words) == 1
+    assert [each.get("name") for each in events(capsys) if each["event"] == "done"] == [
+        "1962/a.wav"
+    ]
+    assert "1962/a.mid" in names(out)
+
+
+class Silent:
+    """An observer that does nothing."""
+
+    def settled(self, row: Row) -> None:
+        pass
+
+    def again(self, row: Row, why: str) -> None:
+        pass
+
+    def tick(self, heard: float) -> None:
+        pass
+
+
+def test_the_manifest_is_copied_to_the_bucket_while_a_run_goes_on(
+    bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = open_store(f"{bucket}/copied")
+    manifest = Manifest(tmp_path / state.MANIFEST)
+    manifest.save([Row(name="a.wav", place="a.wav")])
+    publisher = state.Publisher(Silent(), out, tmp_path, interval=1000.0)
+    publisher.tick(0.0)
+    assert names(out) == set()
+    publisher.interval = 0.0
+    publisher.tick(0.0)
+    manifest.close()
+    with out.fetch("_transcribe/manifest.sqlite") as path:
+        (tmp_path / "copy.sqlite").write_bytes(path.read_bytes())
+    copy = Manifest(tmp_path / "copy.sqlite")
+    assert [row.name for row in copy.rows()] == ["a.wav"]
+    copy.close()
+
+    def refuse(*_: object) -> None:
+        raise OSError("no answer")
+
+    monkeypatch.setattr(type(out), "put", refuse)
+    publisher.tick(0.0)  # a copy that fails does not end the run

@@ -1,0 +1,246 @@
+"""Workers on Ray, machines and drivers are lost in every way; each recording is done once."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+os.environ.setdefault("RAY_agent_register_timeout_ms", "120000")
+ray = pytest.importorskip("ray")
+import archive_workers  # noqa: E402
+from archive_workers import ByName, unfit  # noqa: E402
+from ray.cluster_utils import Cluster  # noqa: E402
+from test_archive_run import Archive  # noqa: E402
+
+from transcribe.archive import manifest as m  # noqa: E402
+from transcribe.archive.pool import Limits, PoolError  # noqa: E402
+from transcribe.archive.ray_pool import RayPool, connect, room_for  # noqa: E402
+from transcribe.archive.store import LocalStore  # noqa: E402
+from transcribe.errors import TranscribeError  # noqa: E402
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="Ray's clusters want Linux or macOS")
+PATIENCE = 120.0
+"""Seconds until a test gives up waiting for something to happen."""
+NODE = {"object_store_memory": 80 << 20}
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    ray.cloudpickle.register_pickle_by_value(archive_workers)
+    cluster = Cluster(
+        initialize_head=True, head_node_args={"num_cpus": 3, "include_dashboard": False, **NODE}
+    )
+    yield cluster
+    cluster.shutdown()
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Archive:
+    return Archive(tmp_path)
+
+
+def ray_pool(
+    cluster: Cluster, archive: Archive, *, seconds: float = 0.0, limits: Limits | None = None
+) -> RayPool:
+    connect(cluster.address)
+    return RayPool(partial(ByName, str(archive.log), seconds), limits or Limits())
+
+
+def log(archive: Archive) -> list[tuple[str, int, str, int]]:
+    """Name, attempt, alone or shared, and process of each attempt."""
+    lines = (line.rsplit(maxsplit=3) for line in archive.log.read_text().splitlines())
+    return [(name, int(attempt), how, int(pid)) for name, attempt, how, pid in lines]
+
+
+def meanwhile(archive: Archive, n_attempts: int, act: Callable[[], None]) -> threading.Thread:
+    """Do something as soon as so many attempts have begun."""
+
+    def wait() -> None:
+        until = time.monotonic() + PATIENCE
+        while len(log(archive)) < n_attempts and time.monotonic() < until:
+            time.sleep(0.05)
+        act()
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    return thread
+
+
+def is_running(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def test_poison_is_tried_alone_and_quarantined_and_ray_repeats_nothing(
+    cluster: Cluster, archive: Archive
+) -> None:
+    good = [f"good-{number}.wav" for number in range(6)]
+    archive.add("crash.wav", "hang.wav", "swell.wav", "bad.wav", "flaky.wav", *good)
+    limits = Limits(stall=8.0, memory=500_000_000)
+    archive.run(pool=ray_pool(cluster, archive, limits=limits), retries=2)
+    rows = archive.rows()
+    assert {name for name, row in rows.items() if row.state == m.DONE} == {*good, "flaky.wav"}
+    assert {name: rows[name].cause for name in ("crash.wav", "hang.wav", "bad.wav")} == {
+        "crash.wav": "crashed its worker",
+        "hang.wav": "hung",
+        "bad.wav": "not a recording",
+    }
+    assert rows["hang.wav"].error == "no sign of life for 8 s"
+    if sys.platform == "linux":
+        assert rows["swell.wav"].cause == "took too much memory"
+        assert "500 MB" in rows["swell.wav"].error
+    attempts = log(archive)
+    poison = ("crash.wav", "hang.wav", "swell.wav")
+    assert archive.attempts() == {
+        **dict.fromkeys((*good, "bad.wav"), 1),
+        **dict.fromkeys((*poison, "flaky.wav"), 3),
+    }
+    # Alone means in a process that hears nothing else.
+    processes = [pid for *_, pid in attempts]
+    alone = [pid for name, _, how, pid in attempts if how == "alone" and name in poison]
+    assert len(alone) == 6
+    assert all(processes.count(pid) == 1 for pid in alone)
+    until = time.monotonic() + 20
+    while any(map(is_running, processes)) and time.monotonic() < until:
+        time.sleep(0.1)
+    assert not any(map(is_running, processes))
+    assert archive.run(pool=ray_pool(cluster, archive)).settled_names == []
+
+
+def test_workers_killed_at_random_cost_an_attempt_and_nothing_else(
+    cluster: Cluster, archive: Archive
+) -> None:
+    names = [f"{number:02}.wav" for number in range(24)]
+    archive.add(*names)
+    killed: list[int] = []
+
+    def kill_some() -> None:
+        for n_attempts in (5, 10, 15):
+            while len(log(archive)) < n_attempts:
+                time.sleep(0.02)
+            victim = log(archive)[-1][-1]
+            os.kill(victim, signal.SIGKILL)
+            killed.append(victim)
+
+    killer = threading.Thread(target=kill_some)
+    killer.start()
+    archive.run(pool=ray_pool(cluster, archive, seconds=0.2))
+    killer.join()
+    LocalStore(archive.out).clear_leftovers()  # as the next run does
+    assert set(archive.states().values()) == {m.DONE}
+    assert archive.outputs() == {name.replace(".wav", ".mid") for name in names}
+    n_attempts = sum(archive.attempts().values())
+    assert len(names) <= n_attempts <= len(names) + len(killed)
+    assert sum(row.deaths for row in archive.rows().values()) == n_attempts - len(names)
+
+
+def test_what_a_lost_machine_was_at_is_done_on_another_and_nobody_s_fault(
+    cluster: Cluster, archive: Archive
+) -> None:
+    node = cluster.add_node(num_cpus=2, **NODE)
+    cluster.wait_for_nodes()
+    archive.add(*(f"{number}.wav" for number in range(6)))
+    pool = ray_pool(cluster, archive, seconds=5.0)
+    assert pool.size == 4  # of five CPUs one is left free
+    killer = meanwhile(archive, 4, lambda: cluster.remove_node(node, allow_graceful=False))
+    archive.run(pool=pool)
+    killer.join()
+    rows = archive.rows()
+    assert {row.state for row in rows.values()} == {m.DONE}
+    assert sum(archive.attempts().values()) > len(rows)
+    assert {row.deaths for row in rows.values()} == {0}
+
+
+def test_a_killed_driver_takes_its_workers_along_and_the_next_goes_on(
+    cluster: Cluster, archive: Archive, tmp_path: Path
+) -> None:
+    names = [f"{number}.wav" for number in range(10)]
+    archive.add(*names)
+    code = (
+        "import sys; from functools import partial; from pathlib import Path\n"
+        "import ray, archive_workers\n"
+        "from test_archive_run import Archive\n"
+        "from transcribe.archive.pool import Limits\n"
+        "from transcribe.archive.ray_pool import RayPool, connect\n"
+        "ray.cloudpickle.register_pickle_by_value(archive_workers)\n"
+        "archive = Archive(Path(sys.argv[1]))\n"
+        "connect(sys.argv[2])\n"
+        "make = partial(archive_workers.ByName, str(archive.log), 0.5)\n"
+        "archive.run(pool=RayPool(make, Limits()))\n"
+    )
+    driver = subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path), cluster.address],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    until = time.monotonic() + PATIENCE
+    while len(archive.outputs()) < 3:
+        assert time.monotonic() < until
+        assert driver.poll() is None
+        time.sleep(0.05)
+    driver.kill()
+    driver.wait()
+    workers = {pid for *_, pid in log(archive)}
+    while any(map(is_running, workers)):
+        assert time.monotonic() < until
+        time.sleep(0.1)
+    LocalStore(archive.out).clear_leftovers()
+    n_done = len(archive.outputs())
+    archive.run(pool=ray_pool(cluster, archive))
+    assert set(archive.states().values()) == {m.DONE}
+    assert archive.outputs() == {name.replace(".wav", ".mid") for name in names}
+    repeated = [name for name, n in archive.attempts().items() if n > 1]
+    assert len(repeated) <= 4
+    assert n_done < len(names)
+    for name in names:
+        output = archive.out / name.replace(".wav", ".mid")
+        assert output.read_bytes() == b"transcribed " + name.encode()
+
+
+def test_weights_that_are_missing_end_the_run(cluster: Cluster, archive: Archive) -> None:
+    archive.add("a.wav")
+    connect(cluster.address)
+    with pytest.raises(PoolError, match="no such weights"):
+        archive.run(pool=RayPool(unfit, Limits()))
+    assert archive.states() == {"a.wav": m.WAITING}
+
+
+def test_a_cluster_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(**_: object) -> None:
+        raise ConnectionError("Failed to connect\nto the head node")
+
+    monkeypatch.setattr(ray, "init", refuse)
+    with pytest.raises(TranscribeError, match=r"no Ray answers at 10\.0\.0\.1:6379"):
+        connect("10.0.0.1:6379")
+
+
+@pytest.mark.parametrize(
+    ("cluster_has", "n_cpus", "n_gpus", "room"),
+    [
+        ({"CPU": 64.0}, 1, 0, 63),
+        ({"CPU": 64.0}, 4, 0, 15),
+        ({"CPU": 1.0}, 1, 0, 1),
+        ({}, 1, 0, 1),
+        ({"CPU": 16.0, "GPU": 2.0}, 1, 1, 2),
+    ],
+)
+def test_one_cpu_of_a_cluster_is_left_free(
+    monkeypatch: pytest.MonkeyPatch,
+    cluster_has: dict[str, float],
+    n_cpus: int,
+    n_gpus: int,
+    room: int,
+) -> None:
+    monkeypatch.setattr(ray, "cluster_resources", lambda: cluster_has)
+    assert room_for(n_cpus, n_gpus) == room

@@ -1,0 +1,324 @@
+"""``transcribe archive SOURCE --out DEST``: arguments in, exit code out."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import logging
+import signal
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from transcribe.archive import report, state
+from transcribe.archive.crew import hire
+from transcribe.archive.forecast import Forecast
+from transcribe.archive.listing import Listing, Patterns, list_source
+from transcribe.archive.manifest import Manifest, escaped, export_csv
+from transcribe.archive.page import as_page
+from transcribe.archive.plan import Plan, Wanted, apply, make_plan
+from transcribe.archive.pool import PoolError
+from transcribe.archive.preview import preview, probe_some
+from transcribe.archive.progress import JSON, MODES, Progress, count_of
+from transcribe.archive.run import Driver, Places, StoppedError
+from transcribe.archive.store import Store, open_store
+from transcribe.archive.work import CSV, MIDI, Settings
+from transcribe.archive.work import JSON as JSON_FILE
+from transcribe.arguments import add_listening, add_outputs, seconds, whole_number
+from transcribe.console import one_line, say
+from transcribe.errors import TranscribeError
+from transcribe.export import write_aside
+from transcribe.provenance import read_provenance
+
+ALL_DONE, NOT_ALL_DONE = 0, 1
+_SHOWN_TROUBLES = 20
+
+
+def main(words: Sequence[str]) -> int:
+    """Do what the words say; the exit code."""
+    parser = _parser()
+    options = parser.parse_args(words)
+    if options.verbose:
+        logging.basicConfig(level=logging.INFO, format="%(name)s: %(message)s")
+    destination = open_store(options.out)
+    with _told_to_end():
+        listing = list_source(
+            options.source, Patterns(options.include, options.exclude), destination
+        )
+        wanted = _wanted(options)
+        _tell_troubles(listing)
+        if options.dry_run:
+            return _dry_run(options, listing, destination, wanted)
+        folder = state.folder_of(destination, options.state)
+        with state.held(destination, folder):
+            return _run(options, listing, destination, wanted, folder)
+
+
+def _run(
+    options: argparse.Namespace,
+    listing: Listing,
+    destination: Store,
+    wanted: Wanted,
+    folder: Path,
+) -> int:
+    """Settle what is left, and report."""
+    manifest = Manifest(folder / state.MANIFEST)
+    with contextlib.closing(manifest):
+        destination.clear_leftovers()
+        source = open_store(listing.source)
+        plan = make_plan(listing, manifest, source, destination, wanted, looking=_looking)
+        apply(plan, manifest, destination)
+        manifest.tell("source", listing.source)
+        _tell_plan(plan, wanted, options)
+        stopped: BaseException | None = None
+        if plan.todo:
+            forecast = Forecast(manifest.rows())
+            probe_some(plan.todo, listing.source, forecast)
+            progress = Progress(plan.todo, forecast, options.progress)
+            crew = hire(options, _settings(options), folder / state.LOG)
+            _say(options, crew.told)
+            places = Places(source, destination)
+            observer = state.Publisher(progress, destination, folder)
+            driver = Driver(manifest, crew.pool, places, wanted, observer, retries=options.retries)
+            try:
+                driver.run(plan.todo)
+            except (StoppedError, PoolError, OSError, KeyboardInterrupt) as error:
+                stopped = error
+            finally:
+                progress.ended()
+        tally = report.Tally(list(manifest.rows()), listing)
+        with contextlib.suppress(OSError) if stopped is not None else contextlib.nullcontext():
+            _report(tally, destination, folder)
+        _tell_end(tally, folder, options)
+        if isinstance(stopped, PoolError):
+            raise TranscribeError(str(stopped)) from stopped
+        if stopped is not None:
+            raise stopped
+        return ALL_DONE if tally.is_complete else NOT_ALL_DONE
+
+
+def _report(tally: report.Tally, destination: Store, folder: Path) -> None:
+    write_aside(folder / state.MANIFEST_CSV, export_csv(tally.rows))
+    write_aside(folder / state.PROBLEMS, report.as_csv(tally))
+    write_aside(folder / state.REPORT, as_page(tally, destination.address).encode("utf-8"))
+    state.publish(destination, folder)
+
+
+def _dry_run(
+    options: argparse.Namespace, listing: Listing, destination: Store, wanted: Wanted
+) -> int:
+    """Say what a run would do; nothing is written."""
+    folder = state.folder_of(destination, options.state)
+    with tempfile.TemporaryDirectory(prefix="transcribe-") as temporary:
+        copy = Path(temporary) / state.MANIFEST
+        with contextlib.suppress(FileNotFoundError):
+            copy.write_bytes((folder / state.MANIFEST).read_bytes())
+        with contextlib.closing(Manifest(copy)) as manifest:
+            source = open_store(listing.source)
+            plan = make_plan(listing, manifest, source, destination, wanted)
+            told = preview(plan, listing, Forecast(manifest.rows()), wanted, options)
+    if options.progress == JSON:
+        print(json.dumps(told.record))
+    else:
+        for line in told.lines:
+            say(line, sys.stdout)
+    return ALL_DONE
+
+
+def _wanted(options: argparse.Namespace) -> Wanted:
+    provenance = read_provenance(options.checkpoint)
+    kinds = (*([CSV] * options.csv), *([JSON_FILE] * options.json), MIDI)
+    settings: dict[str, Any] = {"outputs": sorted(kinds), "offsets": options.offsets}
+    for name in ("onset_threshold", "frame_threshold", "minimum_note"):
+        if getattr(options, name) is not None:
+            settings[name] = getattr(options, name)
+    return Wanted(
+        kinds=kinds,
+        model=provenance.name,
+        model_sha256=provenance.sha256,
+        settings=json.dumps(settings, sort_keys=True),
+        redo=options.redo,
+        retry=options.retry,
+    )
+
+
+def _settings(options: argparse.Namespace) -> Settings:
+    return Settings(
+        offsets=options.offsets,
+        onset_threshold=options.onset_threshold,
+        frame_threshold=options.frame_threshold,
+        minimum_note=options.minimum_note,
+        checkpoint=options.checkpoint,
+    )
+
+
+# --- what is said ---
+
+
+def _say(options: argparse.Namespace, text: str) -> None:
+    if options.progress not in (JSON, "none"):
+        say(f"transcribe archive: {text}", sys.stderr)
+
+
+def _looking(name: str) -> None:
+    logging.getLogger(__name__).info("reading %s, which changed or moved", one_line(name))
+
+
+def _tell_troubles(listing: Listing) -> None:
+    for each in listing.troubles[:_SHOWN_TROUBLES]:
+        say(
+            f"transcribe archive: {escaped(each.name) or listing.source}: {each.reason}", sys.stderr
+        )
+    rest = len(listing.troubles) - _SHOWN_TROUBLES
+    if rest > 0:
+        say(f"transcribe archive: and {rest} more places, all in the report", sys.stderr)
+
+
+def _tell_plan(plan: Plan, wanted: Wanted, options: argparse.Namespace) -> None:
+    if options.progress == JSON:
+        print(json.dumps({"event": "start", **plan.figures()}), flush=True)
+        return
+    why = ", ".join(f"{n:,} {why}" for why, n in plan.why.items())
+    todo = count_of(len(plan.todo), "recording")
+    if plan.todo:
+        _say(options, f"{todo} to do ({why}); {plan.n_settled:,} settled before")
+    else:
+        _say(options, f"nothing to do; {plan.n_settled:,} settled before")
+    if plan.n_moved:
+        _say(options, f"{plan.n_moved:,} moved in the source; their outputs moved along")
+    if plan.n_gone:
+        _say(options, f"{plan.n_gone:,} no longer in the source; their outputs are kept")
+    if plan.n_outdated:
+        _say(
+            options,
+            f"{plan.n_outdated:,} were done by another model or with other settings than now "
+            f"({wanted.model}); --redo does them again",
+        )
+
+
+def _tell_end(tally: report.Tally, folder: Path, options: argparse.Namespace) -> None:
+    if options.progress == JSON:
+        record = {
+            "event": "end",
+            "recordings": len(tally.here),
+            "done": len(tally.of("done")),
+            "failed": len(tally.of("failed")),
+            "quarantined": len(tally.of("quarantined")),
+            "not_looked_into": len(tally.lost),
+            "seconds_of_music": round(tally.seconds_heard, 3),
+            "causes": dict(tally.causes),
+            "report": str(folder / state.REPORT),
+        }
+        print(json.dumps(record), flush=True)
+        return
+    for line in [*report.in_words(tally), f"report: {folder / state.REPORT}"]:
+        say(line, sys.stdout)
+
+
+@contextlib.contextmanager
+def _told_to_end() -> Iterator[None]:
+    """Take a request to end (SIGTERM) for what Ctrl-C is."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, partial(_interrupt))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="transcribe archive",
+        description="Transcribe all recordings of a folder into another folder of the same "
+        "shape, unattended. A manifest there knows the state of each; running the same command "
+        "again does only what is left, whatever ended it before. A recording that crashes or "
+        "hangs its worker is tried again alone, then quarantined, and the run goes on.",
+        epilog="DEST/_transcribe holds report.html and report.csv for people, manifest.sqlite "
+        "and manifest.csv with a row for each recording. Exit codes: 0 all recordings are done; "
+        "1 not all; 2 wrong usage; 130 interrupted.",
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add(
+        "source",
+        metavar="SOURCE",
+        help="a folder; or a list of recordings: text, one a line (- for standard input), or CSV "
+        "with a column named recording or path; or an address such as s3://bucket/folder",
+    )
+    add("--out", metavar="DEST", required=True, help="folder or address for the outputs")
+    add("--dry-run", action="store_true", help="say what would be done and how long it takes")
+
+    add = parser.add_argument_group("which recordings").add_argument
+    for name, what in (
+        ("include", "only these; without it, all files with the ending of a recording"),
+        ("exclude", "not these files or folders"),
+    ):
+        add(
+            f"--{name}",
+            metavar="PATTERN",
+            action="append",
+            default=[],
+            help=f"{what}; such as '*.wav' or 'drafts/*', several times if need be",
+        )
+    add("--redo", action="store_true", help="also do again what another model or settings did")
+    add("--retry", action="store_true", help="also try again what failed or was quarantined")
+
+    add_outputs(parser.add_argument_group("what is written").add_argument)
+    add_listening(parser)
+
+    add = parser.add_argument_group("how it runs").add_argument
+    add("--workers", metavar="N", type=whole_number, help="default: as cores and memory allow")
+    add(
+        "--device",
+        choices=("auto", "cpu", "cuda", "mps"),
+        default="auto",
+        help="where to compute; auto (default) takes the GPUs if there are any",
+    )
+    add(
+        "--retries",
+        metavar="N",
+        type=int,
+        choices=range(11),
+        default=2,
+        help="how many times more what failed for no fault of the recording, or ended its "
+        "worker, is tried; default: 2",
+    )
+    add(
+        "--time-limit",
+        metavar="SECONDS",
+        type=seconds,
+        default=3600.0,
+        help="for one recording; default: 3600",
+    )
+    add(
+        "--stall-limit",
+        metavar="SECONDS",
+        type=seconds,
+        default=300.0,
+        help="without a sign of life from a recording's worker; default: 300",
+    )
+    add("--memory-limit", metavar="MB", type=whole_number, help="for one worker")
+    add("--state", metavar="FOLDER", type=Path, help="for manifest and reports; DEST/_transcribe")
+    add(
+        "--progress",
+        choices=MODES,
+        default="auto",
+        help="a live line (on a terminal), a plain log, JSON lines on standard output, or none",
+    )
+    add("--verbose", action="store_true", help="print details")
+
+    add = parser.add_argument_group("many machines (pip install 'transcribe[ray]')").add_argument
+    add("--ray", action="store_true", help="on a Ray cluster made of this machine")
+    add("--ray-address", metavar="ADDRESS", help="on the Ray cluster at an address")
+    return parser

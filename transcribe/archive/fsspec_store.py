@@ -1,0 +1,193 @@
+"""A tree of files at any address that fsspec knows: ``s3://``, ``gs://``, ``sftp://`` ...
+
+An object store shows an object when all of it is there, so nothing is put aside there; other
+places rename. Who may read and write is for the environment to say (``AWS_PROFILE``,
+``AWS_ENDPOINT_URL`` ...), in each worker's too. What is no text in a name, a line's end or a
+byte that is no UTF-8, is written ``%u000a`` and ``%udc..``, since such places know only text.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import posixpath
+import re
+import tempfile
+from collections.abc import Iterator
+from datetime import datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import fsspec
+
+from transcribe.archive.store import ASIDE, Found, Skip, StoreError, Trouble, nothing
+from transcribe.console import one_line
+
+OBJECT_STORES = frozenset({"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "oss", "oci", "memory"})
+"""Protocols whose puts are atomic."""
+_TIMES = ("LastModified", "last_modified", "mtime", "modified")
+_NO_TEXT = re.compile("[\x00-\x1f\x7f\udc80-\udcff]")
+_WAS_NO_TEXT = re.compile("%u(00[01][0-9a-f]|007f|dc[89a-f][0-9a-f])")
+
+
+class FsspecStore:
+    """The files under an address.
+
+    Parameters
+    ----------
+    address : str
+        ``PROTOCOL://PLACE``.
+
+    Raises
+    ------
+    StoreError
+        There is no such protocol, or its package is missing.
+    """
+
+    def __init__(self, address: str) -> None:
+        self._address = address.rstrip("/")
+        protocol = address.partition("://")[0]
+        try:
+            self._fs, root = fsspec.core.url_to_fs(address)
+        except ImportError as error:
+            raise StoreError(
+                f"{address}: {one_line(str(error))}; for s3:// install them with: "
+                "pip install 'transcribe[cloud]'"
+            ) from error
+        except Exception as error:  # of whatever package serves the protocol
+            raise StoreError(f"{address}: can't be opened: {one_line(str(error))}") from error
+        self._root = root.rstrip("/")
+        self._renames = protocol not in OBJECT_STORES
+
+    @property
+    def address(self) -> str:
+        return self._address
+
+    @property
+    def folder(self) -> Path | None:
+        return None
+
+    def path(self, name: str) -> str:
+        """Where a name is, as the file system calls it."""
+        text = _NO_TEXT.sub(lambda match: f"%u{ord(match[0]):04x}", name)
+        return f"{self._root}/{text}"
+
+    def _name(self, path: str) -> str:
+        text = path[len(self._root) :].lstrip("/")
+        return _WAS_NO_TEXT.sub(lambda match: chr(int(match[1], 16)), text)
+
+    def walk(self, *, skip: Skip = nothing) -> Iterator[Found | Trouble]:
+        try:
+            listed = self._listed()
+        except OSError as error:
+            raise StoreError(f"{self.address}: can't be read: {error.strerror or error}") from error
+        skipped: dict[str, bool] = {"": False}
+
+        def is_skipped(folder: str) -> bool:
+            if folder not in skipped:
+                skipped[folder] = is_skipped(posixpath.dirname(folder)) or skip(folder)
+            return skipped[folder]
+
+        for name, info in sorted(listed.items()):
+            if not is_skipped(posixpath.dirname(name)) and not _is_aside(name):
+                yield _found(name, info)
+
+    def _listed(self) -> dict[str, dict[str, Any]]:
+        """All files by name; none where there is no such folder yet."""
+        with _as_os_error():
+            self._fs.invalidate_cache()
+            try:
+                found = self._fs.find(self._root, detail=True)
+            except FileNotFoundError:
+                return {}
+        files = {self._name(path): info for path, info in found.items() if _is_file(info)}
+        return {name: info for name, info in files.items() if name}
+
+    def look(self, name: str) -> Found | None:
+        with _as_os_error():
+            self._fs.invalidate_cache()
+            try:
+                info = self._fs.info(self.path(name))
+            except (FileNotFoundError, NotADirectoryError):
+                return None
+        return _found(name, info) if _is_file(info) else None
+
+    @contextlib.contextmanager
+    def fetch(self, name: str) -> Iterator[Path]:
+        with tempfile.TemporaryDirectory(prefix="transcribe-") as folder:
+            local = Path(folder) / f"fetched{posixpath.splitext(name)[1][:20]}"
+            with _as_os_error():
+                self._fs.get_file(self.path(name), str(local))
+            yield local
+
+    def put(self, name: str, content: bytes) -> Found:
+        path = self.path(name)
+        with _as_os_error():
+            if self._renames:
+                folder = posixpath.dirname(path)
+                self._fs.makedirs(folder, exist_ok=True)
+                digest = sha256(path.encode("utf-8")).hexdigest()[:16]
+                aside = f"{folder}/{ASIDE}{digest}.{uuid4().hex[:8]}.part"
+                try:
+                    self._fs.pipe_file(aside, content)
+                    self._fs.mv(aside, path)
+                finally:
+                    if self._fs.exists(aside):
+                        self._fs.rm_file(aside)
+            else:
+                self._fs.pipe_file(path, content)
+        found = self.look(name)
+        if found is None or found.size != len(content):
+            raise OSError(errno.EIO, f"what was written is not there: {path}")
+        return found
+
+    def rename(self, name: str, to: str) -> None:
+        old, new = self.path(name), self.path(to)
+        with _as_os_error():
+            if self._renames:
+                self._fs.makedirs(posixpath.dirname(new), exist_ok=True)
+                self._fs.mv(old, new)
+            else:
+                self._fs.cp_file(old, new)
+                self._fs.rm_file(old)
+
+    def remove(self, name: str) -> None:
+        with _as_os_error(), contextlib.suppress(FileNotFoundError):
+            self._fs.rm_file(self.path(name))
+
+    def clear_leftovers(self) -> int:
+        if not self._renames:
+            return 0
+        leftovers = [name for name in self._listed() if _is_aside(name)]
+        for name in leftovers:
+            self.remove(name)
+        return len(leftovers)
+
+
+def _is_aside(name: str) -> bool:
+    return posixpath.basename(name).startswith(ASIDE)
+
+
+def _is_file(info: dict[str, Any]) -> bool:
+    """Not a folder, nor an empty object that stands for one."""
+    return info.get("type") == "file" and not str(info.get("name", "")).endswith("/")
+
+
+def _found(name: str, info: dict[str, Any]) -> Found:
+    told = next((info[key] for key in _TIMES if info.get(key) is not None), None)
+    modified = told.timestamp() if isinstance(told, datetime) else told
+    return Found(name, int(info["size"]), modified if isinstance(modified, float) else None)
+
+
+@contextlib.contextmanager
+def _as_os_error() -> Iterator[None]:
+    """What network libraries raise, as the OSError that a store promises."""
+    try:
+        yield
+    except OSError:
+        raise
+    except Exception as error:
+        said = one_line(str(error)) or type(error).__name__
+        raise OSError(errno.EIO, f"the address gives no answer: {said}") from error

@@ -1,0 +1,123 @@
+"""What a run would do: how many recordings, hours of music, hours of work."""
+
+from __future__ import annotations
+
+import argparse
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from transcribe.archive.crew import devices_of
+from transcribe.archive.forecast import Forecast
+from transcribe.archive.listing import Listing
+from transcribe.archive.manifest import Row, escaped
+from transcribe.archive.plan import Plan, Wanted
+from transcribe.archive.pool import Finished, Limits
+from transcribe.archive.process_pool import ProcessPool
+from transcribe.archive.progress import count_of, hours, span
+from transcribe.archive.store import open_store
+from transcribe.archive.work import Job, Prober
+from transcribe.console import count
+
+MOST_PROBED = 500
+"""Headers that are read; of more recordings, a random choice."""
+_PROBE_SECONDS = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """A plan in words and in figures."""
+
+    lines: list[str]
+    record: dict[str, Any]
+
+
+def preview(
+    plan: Plan, listing: Listing, forecast: Forecast, wanted: Wanted, options: argparse.Namespace
+) -> Preview:
+    """Tell what a plan comes to.
+
+    Parameters
+    ----------
+    plan : Plan
+    listing : Listing
+    forecast : Forecast
+        Of the recordings that are known already; learns from the headers of others.
+    wanted : Wanted
+    options : Namespace
+        Of the command.
+    """
+    n_probed = probe_some(plan.todo, listing.source, forecast)
+    duration = sum(map(forecast.duration, plan.todo))
+    devices = devices_of(options.device, options.workers)
+    time = duration / (forecast.real_time_factor * len(devices))
+    lines = [f"to do: {count_of(len(plan.todo), 'recording')}"]
+    lines += [f"  {n:,} {why}" for why, n in plan.why.items()]
+    lines.append(f"settled before: {plan.n_settled:,}")
+    if plan.n_outdated:
+        lines.append(
+            f"  {plan.n_outdated:,} of them by another model or with other settings than now "
+            f"({wanted.model}); --redo does them again"
+        )
+    for number, what in ((plan.n_moved, "moved in the source"), (plan.n_gone, "gone from it")):
+        if number:
+            lines.append(f"{what}: {number:,}")
+    if listing.ignored:
+        kinds = ", ".join(
+            f"{n} {kind or 'without ending'}" for kind, n in listing.ignored.most_common(8)
+        )
+        lines.append(f"no recordings: {count_of(listing.ignored.total(), 'file')} ({kinds})")
+    if plan.todo:
+        known = (
+            "" if n_probed == len(plan.todo) else f", by {count(n_probed, 'header')} and by size"
+        )
+        lines.append(f"music: {hours(duration)}{known}")
+        rate = f"{forecast.real_time_factor:.0f} x real time each"
+        source = "as before" if forecast.is_measured else "not measured here yet"
+        lines.append(
+            f"time: about {span(time)} with {count(len(devices), 'worker')} ({rate}, {source})"
+        )
+    if options.verbose:
+        lines += [
+            f"{escaped(row.name)} -> {escaped(row.stem)}.{kind}"
+            for row in plan.todo
+            for kind in wanted.kinds
+        ]
+    record = {
+        "event": "plan",
+        **plan.figures(),
+        "ignored": dict(listing.ignored),
+        "troubles": len(listing.troubles),
+        "seconds_of_music": round(duration, 1),
+        "workers": len(devices),
+        "real_time_factor": round(forecast.real_time_factor, 1),
+        "is_measured": forecast.is_measured,
+        "seconds": round(time, 1),
+    }
+    return Preview(lines, record)
+
+
+def probe_some(rows: Sequence[Row], source: str, forecast: Forecast) -> int:
+    """Read headers in processes of their own, which they may crash; how many told a length."""
+    if open_store(source).folder is None:
+        return 0  # a header there costs as much as the recording
+    unknown = [row for row in rows if row.duration is None]
+    some = unknown if len(unknown) <= MOST_PROBED else random.Random(0).sample(unknown, MOST_PROBED)
+    n_told = len(rows) - len(unknown)
+    if not some:
+        return n_told
+    pool = ProcessPool([Prober] * min(4, len(some)), Limits(seconds=_PROBE_SECONDS))
+    try:
+        for number, row in enumerate(some):
+            pool.submit(Job(number, row.name, source, row.place, "", ()))
+        for _ in some:
+            news = pool.next(2 * _PROBE_SECONDS)
+            if isinstance(news, Finished) and news.outcome.duration:
+                row = some[news.job.number]
+                row.duration = news.outcome.duration
+                forecast.learn(row)
+                n_told += 1
+    finally:
+        pool.close()
+    return n_told

@@ -1,0 +1,212 @@
+"""The driver: gives recordings to a pool, writes down what came of each, tries again.
+
+What fails for want of something outside the recording (the network, memory) is tried
+again; what killed its worker too, but alone in a fresh one; after `retries` more times it
+is quarantined, and the run goes on. The manifest knows at every moment what is being
+worked on, so whatever ends the driver, the next run goes on from there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import Protocol
+
+from transcribe.archive import manifest as m
+from transcribe.archive.judge import DISK_FULL, GONE, NO_MEMORY, UNEXPECTED
+from transcribe.archive.manifest import Manifest, Row
+from transcribe.archive.plan import Wanted
+from transcribe.archive.pool import CRASHED, HUNG, LOST, MEMORY, Died, Finished, Pool
+from transcribe.archive.store import Store
+from transcribe.archive.work import DONE, Job, Outcome
+from transcribe.errors import TranscribeError
+
+_BETWEEN_TICKS = 0.5
+_MOST_LOSSES = 10
+"""How often a recording may lose its worker through no fault of its own."""
+_KILLED = {
+    CRASHED: "crashed its worker",
+    MEMORY: "took too much memory",
+    HUNG: "hung",
+    LOST: "lost its worker too often",
+}
+
+
+class StoppedError(TranscribeError):
+    """The run can't go on; what is done is kept."""
+
+
+class Observer(Protocol):
+    """Is told how a run goes."""
+
+    def settled(self, row: Row) -> None:
+        """A recording is done, failed or quarantined."""
+
+    def again(self, row: Row, why: str) -> None:
+        """A recording is tried again."""
+
+    def tick(self, heard: float) -> None:
+        """Some time has passed; seconds of music heard of what is being worked on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where recordings are read and outputs go."""
+
+    source: Store
+    destination: Store
+
+
+class Driver:
+    """Has recordings transcribed.
+
+    Parameters
+    ----------
+    manifest : Manifest
+        Holds a row for each of the recordings.
+    pool : Pool
+        Does the work; closed at the end, whatever happens.
+    places : Places
+    wanted : Wanted
+    observer : Observer
+    retries : int
+        How many times more a recording is tried, 0 or more.
+    """
+
+    def __init__(
+        self,
+        manifest: Manifest,
+        pool: Pool,
+        places: Places,
+        wanted: Wanted,
+        observer: Observer,
+        *,
+        retries: int = 2,
+    ) -> None:
+        self.manifest, self.pool, self.places = manifest, pool, places
+        self.wanted, self.observer, self.retries = wanted, observer, retries
+        self._waiting: deque[Row] = deque()
+        self._active: dict[int, Row] = {}
+
+    def run(self, rows: Sequence[Row]) -> None:
+        """Settle all rows.
+
+        Raises
+        ------
+        StoppedError
+            The disk is full, or the source is gone.
+        PoolError
+            No worker can be started.
+        OSError
+            The manifest can't be written.
+        """
+        self._waiting = deque(rows)
+        try:
+            while self._waiting or self._active:
+                while self._waiting and len(self._active) < 2 * self.pool.size:
+                    self._submit(self._waiting.popleft())
+                news = self.pool.next(_BETWEEN_TICKS)
+                if isinstance(news, Finished):
+                    self._finished(news)
+                elif isinstance(news, Died):
+                    self._died(news)
+                self.observer.tick(self.pool.heard)
+        finally:
+            self.pool.close()
+            with contextlib.suppress(OSError, TranscribeError):
+                self._give_up_active()
+
+    def _submit(self, row: Row) -> None:
+        isolated = row.deaths > 0 or row.cause in (NO_MEMORY, UNEXPECTED) or row.attempts > 1
+        row.attempts += 1
+        row.state = m.WORKING
+        self._active[row.number] = row
+        self.manifest.save([row])
+        self.pool.submit(
+            Job(
+                number=row.number,
+                name=row.name,
+                source=self.places.source.address,
+                place=row.place,
+                destination=self.places.destination.address,
+                outputs=tuple((kind, f"{row.stem}.{kind}") for kind in self.wanted.kinds),
+                attempt=row.attempts,
+                isolated=isolated,
+                keep_existing=bool(row.guarded),
+            )
+        )
+
+    def _finished(self, news: Finished) -> None:
+        row, outcome = self._active[news.job.number], news.outcome
+        self._note(row, outcome)
+        if outcome.state != DONE:
+            self._check_places(row, outcome)
+            if outcome.may_pass and row.attempts <= self.retries:
+                self._again(row, outcome.error)
+                return
+        self.manifest.settle(row, outcome.outputs)
+        del self._active[row.number]
+        self.observer.settled(row)
+
+    def _note(self, row: Row, outcome: Outcome) -> None:
+        """Write what came of a recording into its row."""
+        row.state = m.DONE if outcome.state == DONE else m.FAILED
+        row.cause, row.error, row.may_pass = outcome.cause, outcome.error, int(outcome.may_pass)
+        row.sha256, row.duration = outcome.sha256, outcome.duration
+        row.sample_rate, row.codec = outcome.sample_rate, outcome.codec
+        row.notes, row.pedal_presses = outcome.n_notes, outcome.n_presses
+        row.confidence, row.tuning = outcome.confidence, outcome.tuning
+        row.warnings = "\n".join(outcome.warnings)
+        row.model, row.model_sha256 = outcome.model, outcome.model_sha256
+        row.settings = self.wanted.settings
+        row.seconds, row.peak_memory = outcome.seconds, outcome.peak_memory
+        row.finished = datetime.now(timezone.utc).isoformat(timespec="seconds")
+        if outcome.size is not None:
+            row.size, row.modified = outcome.size, outcome.modified
+
+    def _check_places(self, row: Row, outcome: Outcome) -> None:
+        """Stop where no other recording would fare better."""
+        if outcome.cause == DISK_FULL:
+            raise StoppedError(
+                f"{self.places.destination.address}: {outcome.error}; make room and start "
+                "again: what is done is kept"
+            )
+        folder = self.places.source.folder
+        if outcome.cause == GONE and folder is not None and not folder.is_dir():
+            raise StoppedError(
+                f"{folder}: the source is no longer there; put it back and start again: what is "
+                "done is kept"
+            )
+
+    def _died(self, news: Died) -> None:
+        row = self._active[news.job.number]
+        row.deaths += news.kind != LOST
+        lost_too_often = row.attempts > self.retries + _MOST_LOSSES
+        if row.deaths <= self.retries and not lost_too_often:
+            self._again(row, news.reason)
+            return
+        row.state, row.cause, row.error = m.QUARANTINED, _KILLED[news.kind], news.reason
+        row.model, row.model_sha256 = self.wanted.model, self.wanted.model_sha256
+        row.settings = self.wanted.settings
+        row.finished = datetime.now(timezone.utc).isoformat(timespec="seconds")
+        self.manifest.settle(row, ())
+        del self._active[row.number]
+        self.observer.settled(row)
+
+    def _again(self, row: Row, why: str) -> None:
+        """Have a recording tried again when the others have had their turn."""
+        row.state = m.WAITING
+        self.manifest.save([row])
+        del self._active[row.number]
+        self._waiting.append(row)
+        self.observer.again(row, why)
+
+    def _give_up_active(self) -> None:
+        """What was being worked on waits for the next run."""
+        for row in self._active.values():
+            row.state = m.WAITING
+            row.attempts = max(row.attempts - 1, 0)
+        self.manifest.save(self._active.values())

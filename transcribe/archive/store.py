@@ -1,0 +1,243 @@
+"""Where recordings come from and transcriptions go to: a folder, or what an address names.
+
+A *name* is a path inside a store, with ``/`` between its parts on every system. Bytes that
+are no UTF-8 are lone surrogates in it, as Python has it in file names.
+
+What exists under its name is finished: content is put aside first, then renamed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from functools import lru_cache
+from hashlib import sha256
+from pathlib import Path
+from typing import Protocol, TypeAlias
+
+from transcribe.console import reason
+from transcribe.errors import TranscribeError
+
+ASIDE = ".transcribe-"
+"""How the names of files begin that are not finished; one that a killed run left is no use."""
+OWN_FOLDER = "_transcribe"
+"""Folder of a destination that holds the manifest and the reports."""
+
+
+class StoreError(TranscribeError):
+    """An address that can't be read or written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A file in a store."""
+
+    name: str
+    size: int
+    """Bytes."""
+    modified: float | None = None
+    """Seconds since 1970; None where the store doesn't tell, or not reliably."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """A part of a store that could not be looked into, or is left out on purpose."""
+
+    name: str
+    reason: str
+    is_loss: bool = True
+    """Whether there may be recordings in it that are not found elsewhere."""
+
+
+def nothing(name: str) -> bool:
+    """Skips no folder."""
+    return False
+
+
+Skip: TypeAlias = Callable[[str], bool]
+
+
+class Store(Protocol):
+    """A tree of files under one address; cheap to make, safe to use from several threads."""
+
+    @property
+    def address(self) -> str:
+        """What `open_store` makes this store of again, in another process too."""
+        ...
+
+    @property
+    def folder(self) -> Path | None:
+        """The folder of this machine that this is; None for any other place."""
+        ...
+
+    def walk(
+        self, *, skip: Callable[[str], bool] = lambda name: False
+    ) -> Iterator[Found | Trouble]:
+        """All files, in order of their names, each once; ``skip`` says of a folder not to enter.
+
+        Files aside (`ASIDE`) are not told of; see `leftovers`.
+        """
+        ...
+
+    def look(self, name: str) -> Found | None:
+        """One file; None if it isn't there. Raises OSError where that can't be told."""
+        ...
+
+    def fetch(self, name: str) -> AbstractContextManager[Path]:
+        """A local file with the content, for as long as the context lasts; raises OSError."""
+        ...
+
+    def put(self, name: str, content: bytes) -> Found:
+        """Write a file, replacing one that is there; aside, then renamed. Raises OSError."""
+        ...
+
+    def rename(self, name: str, to: str) -> None:
+        """Move a file inside the store, replacing one that is there; raises OSError."""
+        ...
+
+    def remove(self, name: str) -> None:
+        """Remove a file if it is there; raises OSError."""
+        ...
+
+    def clear_leftovers(self) -> int:
+        """Remove what killed runs left aside; how many that were."""
+        ...
+
+
+@lru_cache(maxsize=64)
+def open_store(address: str) -> Store:
+    """The store of an address: a folder's path, or a URL such as ``s3://bucket/folder``.
+
+    Raises
+    ------
+    StoreError
+        The address is of a kind that can't be opened here.
+    """
+    if "://" in address:
+        from transcribe.archive.fsspec_store import FsspecStore
+
+        store: Store = FsspecStore(address)
+        return store
+    return LocalStore(address)
+
+
+class LocalStore:
+    """A folder. Names may also be absolute paths, which then are files anywhere."""
+
+    def __init__(self, root: str | os.PathLike[str]) -> None:
+        self.root = Path(os.path.abspath(root))
+
+    @property
+    def address(self) -> str:
+        return str(self.root)
+
+    @property
+    def folder(self) -> Path | None:
+        return self.root
+
+    def path(self, name: str) -> Path:
+        """Where a name is on the disk."""
+        return self.root / name
+
+    def walk(self, *, skip: Skip = nothing) -> Iterator[Found | Trouble]:
+        """Links to folders are followed last, and only to folders not seen before."""
+        seen: dict[tuple[int, int], str] = {}
+        links: list[str] = []
+        yield from self._walk("", seen, links, skip)
+        while links:
+            name = links.pop(0)
+            try:
+                status = self.path(name).stat()
+            except OSError as error:
+                yield Trouble(name, f"this folder can't be read: {reason(error)}")
+                continue
+            there = seen.get((status.st_dev, status.st_ino))
+            if there is None:
+                yield from self._walk(name, seen, links, skip)
+            else:
+                yield Trouble(name, f"a link to {there or 'the source itself'}", is_loss=False)
+
+    def _walk(
+        self, top: str, seen: dict[tuple[int, int], str], links: list[str], skip: Skip
+    ) -> Iterator[Found | Trouble]:
+        """Depth first, without links to folders, which are gathered."""
+        waiting = [top]
+        while waiting:
+            folder = waiting.pop()
+            try:
+                path = self.path(folder)
+                status = path.stat()
+                seen[status.st_dev, status.st_ino] = folder
+                with os.scandir(path) as listed:
+                    entries = sorted(listed, key=lambda entry: entry.name)
+            except OSError as error:
+                yield Trouble(folder, f"this folder can't be read: {reason(error, about=path)}")
+                continue
+            folders: list[str] = []
+            for entry in entries:
+                name = f"{folder}/{entry.name}" if folder else entry.name
+                if entry.name.startswith(ASIDE):
+                    continue
+                try:
+                    status = entry.stat()
+                except OSError as error:
+                    why = "a link to nothing" if entry.is_symlink() else reason(error)
+                    yield Trouble(name, why)
+                    continue
+                if stat.S_ISDIR(status.st_mode):
+                    if not skip(name):
+                        (links if entry.is_symlink() else folders).append(name)
+                elif stat.S_ISREG(status.st_mode):
+                    yield Found(name, status.st_size, status.st_mtime)
+            waiting += reversed(folders)
+
+    def look(self, name: str) -> Found | None:
+        try:
+            status = self.path(name).stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        return Found(name, status.st_size, status.st_mtime)
+
+    @contextlib.contextmanager
+    def fetch(self, name: str) -> Iterator[Path]:
+        yield self.path(name)
+
+    def put(self, name: str, content: bytes) -> Found:
+        path = self.path(name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Not the file's own name and more, which could be longer than a name may be.
+        digest = sha256(os.fsencode(path.name)).hexdigest()[:16]
+        aside = path.with_name(f"{ASIDE}{digest}.{os.getpid()}.part")
+        try:
+            with aside.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            aside.replace(path)
+        finally:
+            aside.unlink(missing_ok=True)
+        status = path.stat()
+        return Found(name, status.st_size, status.st_mtime)
+
+    def rename(self, name: str, to: str) -> None:
+        target = self.path(to)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.move(self.path(name), target)
+
+    def remove(self, name: str) -> None:
+        self.path(name).unlink(missing_ok=True)
+
+    def clear_leftovers(self) -> int:
+        n_removed = 0
+        for folder, _, files in os.walk(self.root):
+            for file in files:
+                if file.startswith(ASIDE):
+                    with contextlib.suppress(OSError):
+                        os.unlink(os.path.join(folder, file))
+                        n_removed += 1
+        return n_removed
