@@ -13,7 +13,7 @@ import io
 import re
 import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -306,6 +306,24 @@ class Manifest:
             f"{self.path}: this manifest can't be read ({error}); put back a copy of it, or move "
             "it away to begin anew (transcriptions that are there and come out the same are kept)"
         )
+
+
+def copy(manifest: Path, to: Path) -> None:
+    """Copy a manifest as it is at a moment, though a run may be writing it.
+
+    Raises
+    ------
+    ManifestError
+        It is damaged.
+    """
+    try:
+        with (
+            closing(sqlite3.connect(f"{manifest.absolute().as_uri()}?mode=ro", uri=True)) as here,
+            closing(sqlite3.connect(to)) as there,
+        ):
+            here.backup(there)
+    except sqlite3.DatabaseError as error:
+        raise ManifestError(f"{manifest}: this manifest can't be read ({error})") from error
 
 
 def _sql_type(annotation: str) -> str:
