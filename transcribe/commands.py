@@ -1,4 +1,4 @@
-"""The commands that stand beside transcribing: evaluate, render, serve, tokens, train.
+"""The commands that stand beside transcribing: corpus, evaluate, render, serve, tokens, train.
 
 Each takes the words after its name and returns an exit code, as `cli.main` does; what
 it raises, `cli.main` turns into a line.
@@ -217,7 +217,15 @@ def tokens(words: Sequence[str]) -> int:
     return tokens_main(words)
 
 
+def corpus(words: Sequence[str]) -> int:
+    """``transcribe corpus SOURCE -o FOLDER``: a training set of many transcriptions."""
+    from transcribe.corpus.command import main as corpus_main
+
+    return corpus_main(words)
+
+
 COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
+    "corpus": corpus,
     "evaluate": evaluate,
     "render": render,
     "serve": serve,
