@@ -41,9 +41,7 @@ def played(notes, seed, *, by=0, rubato=0.15, spread=0.02, missed=0.0, stretch=1
         now, before = now + (note.onset - before) * tempo, note.onset
         if rng.random() >= missed:
             onset = max(now + rng.uniform(0, spread), 0.0)
-            heard.append(
-                Note(onset=onset, pitch=note.pitch + by, offset=onset + 0.3, velocity=60)
-            )
+            heard.append(Note(onset=onset, pitch=note.pitch + by, offset=onset + 0.3, velocity=60))
     return sorted(heard)
 
 

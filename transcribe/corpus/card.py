@@ -133,9 +133,8 @@ def _merged(earlier: str, section: str, configs: str, title: str) -> str:
     if not (found and closed):
         front = f"---\nlicense: other\n{configs}\n---\n\n"
         return front + _OURS_TO_FILL.format(title=title) + "\n" + section
-    before = re.sub(r"^configs:.*?(?=^\S|^---)", "", before, count=1, flags=re.M | re.S)
-    before = re.sub(r"^(configs:.*?)?^---$", configs + "\n---", before[4:], count=1, flags=re.M)
-    return "---\n" + before + section + after.lstrip("\n")
+    ours = re.compile(r"^configs:.*\n(?:(?: |- ).*\n)*", flags=re.MULTILINE)
+    return ours.sub(f"{configs}\n", before, count=1) + section + after.removeprefix("\n")
 
 
 def _section(corpus: Corpus, config: CorpusConfig, said: dict[str, Any]) -> str:

@@ -21,7 +21,7 @@ import os
 import tarfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
@@ -119,7 +119,7 @@ class Counts:
 
     def as_json(self) -> dict[str, Any]:
         """Everything, the pitches and velocities in order."""
-        said = asdict(self)
+        said = {name: getattr(self, name) for name in self.__slots__}
         for name in ("pitches", "velocities"):
             said[name] = {str(key): said[name][key] for key in sorted(said[name])}
         for name in ("seconds", "played_seconds"):
