@@ -48,6 +48,7 @@ commands, which come first (transcribe COMMAND --help tells more):
   evaluate REF EST      compare MIDI files, or folders of them, note by note
   render MIDI           turn MIDI into sound with a sampled piano
   serve                 open a page in the browser that does all this
+  tokens SOURCE         turn recordings or MIDI into what generators of music read
   train                 train a network; takes Hydra overrides
 
 A recording that is named like a command is written ./train.
