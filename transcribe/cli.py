@@ -45,6 +45,7 @@ the sustain pedal. Reads wav, flac, mp3, ogg, opus, m4a, aiff, wma and the sound
 videos."""
 _EPILOG = """\
 commands, which come first (transcribe COMMAND --help tells more):
+  continue SOURCE       let the music of a recording or a MIDI file go on
   evaluate REF EST      compare MIDI files, or folders of them, note by note
   render MIDI           turn MIDI into sound with a sampled piano
   serve                 open a page in the browser that does all this

@@ -1,4 +1,4 @@
-"""The commands that stand beside transcribing: evaluate, render, serve, tokens, train.
+"""The commands that stand beside transcribing: continue, evaluate, render, serve, tokens, train.
 
 Each takes the words after its name and returns an exit code, as `cli.main` does; what
 it raises, `cli.main` turns into a line.
@@ -217,7 +217,15 @@ def tokens(words: Sequence[str]) -> int:
     return tokens_main(words)
 
 
+def go_on(words: Sequence[str]) -> int:
+    """``transcribe continue SOURCE``: what was played, and music that goes on from it."""
+    from transcribe.generate.command import main as continue_main
+
+    return continue_main(words)
+
+
 COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
+    "continue": go_on,
     "evaluate": evaluate,
     "render": render,
     "serve": serve,

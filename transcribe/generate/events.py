@@ -51,7 +51,12 @@ TIMES: NDArray[np.int64] = _times()
 PEDAL = N_PITCHES
 """The key of a pedal press."""
 VELOCITY_BIN = 4
-SIZES = {"shift": len(TIMES), "key": PEDAL + 1, "velocity": 128 // VELOCITY_BIN, "duration": len(TIMES)}
+SIZES = {
+    "shift": len(TIMES),
+    "key": PEDAL + 1,
+    "velocity": 128 // VELOCITY_BIN,
+    "duration": len(TIMES),
+}
 """How many values each of an event's numbers has, in the order in which they are told."""
 SHIFT, KEY, VELOCITY, DURATION = range(4)
 
@@ -105,7 +110,8 @@ def encode(performance: Performance) -> Events:
 
 def onsets_of(events: Events, start: float = 0.0) -> NDArray[np.float64]:
     """When each event begins, in seconds, if the one before the first was at ``start``."""
-    return start + np.cumsum(TIMES[events[:, SHIFT]]) * STEP
+    onsets: NDArray[np.float64] = start + np.cumsum(TIMES[events[:, SHIFT]]) * STEP
+    return onsets
 
 
 def decode(events: Events | Iterable[Iterable[int]], *, start: float = 0.0) -> Performance:
@@ -129,9 +135,7 @@ def decode(events: Events | Iterable[Iterable[int]], *, start: float = 0.0) -> P
         offset = onset + max(1, int(TIMES[duration])) * STEP
         if key != PEDAL:
             touch = velocity * VELOCITY_BIN + VELOCITY_BIN // 2
-            notes.append(
-                Note(onset=onset, pitch=key + LOWEST_PITCH, offset=offset, velocity=touch)
-            )
+            notes.append(Note(onset=onset, pitch=key + LOWEST_PITCH, offset=offset, velocity=touch))
             continue
         if presses and presses[-1].onset == onset:
             continue

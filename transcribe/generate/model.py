@@ -205,9 +205,7 @@ class EventModel(nn.Module):
         slowing = (_LONGEST_WAVE_SECONDS / _SHORTEST_WAVE_SECONDS) ** -exponent
         by_time = clock[..., None] * (2 * torch.pi / _SHORTEST_WAVE_SECONDS) * slowing
         half = self.config.n_heads // 2
-        angles = torch.stack(
-            [by_event.expand_as(by_time)] * half + [by_time] * half, dim=1
-        )
+        angles = torch.stack([by_event.expand_as(by_time)] * half + [by_time] * half, dim=1)
         return angles.cos(), angles.sin()
 
     def logits(self, x: Tensor, known: Tensor, column: int) -> Tensor:

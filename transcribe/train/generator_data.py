@@ -148,7 +148,10 @@ def validation_windows(library: EventLibrary, *, context: int, n_windows: int) -
     pieces = [events_of(library.piece(number)) for number in range(len(library))]
     whole = list(
         itertools.chain.from_iterable(
-            (piece[start : start + context + 1] for start in range(0, len(piece) - context, context))
+            (
+                piece[start : start + context + 1]
+                for start in range(0, len(piece) - context, context)
+            )
             for piece in pieces
         )
     )
