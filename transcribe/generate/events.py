@@ -110,8 +110,7 @@ def encode(performance: Performance) -> Events:
 
 def onsets_of(events: Events, start: float = 0.0) -> NDArray[np.float64]:
     """When each event begins, in seconds, if the one before the first was at ``start``."""
-    onsets: NDArray[np.float64] = start + np.cumsum(TIMES[events[:, SHIFT]]) * STEP
-    return onsets
+    return (start + np.cumsum(TIMES[events[:, SHIFT]]) * STEP).astype(np.float64)
 
 
 def decode(events: Events | Iterable[Iterable[int]], *, start: float = 0.0) -> Performance:
