@@ -45,6 +45,7 @@ the sustain pedal. Reads wav, flac, mp3, ogg, opus, m4a, aiff, wma and the sound
 videos."""
 _EPILOG = """\
 commands, which come first (transcribe COMMAND --help tells more):
+  continue SOURCE       let the music of a recording or a MIDI file go on
   corpus SOURCE         make a training set of a folder of transcriptions
   evaluate REF EST      compare MIDI files, or folders of them, note by note
   render MIDI           turn MIDI into sound with a sampled piano

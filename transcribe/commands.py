@@ -1,4 +1,5 @@
-"""The commands that stand beside transcribing: corpus, evaluate, render, serve, tokens, train.
+"""The commands that stand beside transcribing: continue, corpus, evaluate, render, serve, tokens,
+train.
 
 Each takes the words after its name and returns an exit code, as `cli.main` does; what
 it raises, `cli.main` turns into a line.
@@ -224,7 +225,15 @@ def corpus(words: Sequence[str]) -> int:
     return corpus_main(words)
 
 
+def go_on(words: Sequence[str]) -> int:
+    """``transcribe continue SOURCE``: what was played, and music that goes on from it."""
+    from transcribe.generate.command import main as continue_main
+
+    return continue_main(words)
+
+
 COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
+    "continue": go_on,
     "corpus": corpus,
     "evaluate": evaluate,
     "render": render,

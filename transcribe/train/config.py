@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,6 +32,16 @@ class OptimizerConfig:
     """Steps before `TrainerConfig.max_steps` over which the rate falls linearly."""
     ema_decay: float = 0.998
     """Weights are averaged over about 1 / (1 - ema_decay) steps; the average is kept."""
+
+    def schedule(self, max_steps: int) -> Callable[[int], float]:
+        """From a step's number to what its learning rate is multiplied by."""
+
+        def factor(step: int) -> float:
+            warm = min(1.0, (step + 1) / max(1, self.warmup_steps))
+            left = (max_steps - step) / max(1, self.decay_steps)
+            return min(warm, max(0.0, min(1.0, left)))
+
+        return factor
 
 
 @dataclass
