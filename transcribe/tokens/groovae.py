@@ -16,6 +16,7 @@ timing as played, which GrooVAE's converter quantises itself. ``groove-NNN`` are
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -32,6 +33,7 @@ N_DRUMS = 9
 TAP_COLUMN = 3
 TAP_PITCH = 46
 """The open hi-hat, column 3 of GrooVAE's drums."""
+_TAP_STEPS = 0.5
 
 
 def encode(performance: Performance, settings: Settings, *, target: str) -> Encoded:
@@ -82,9 +84,11 @@ def taps(notes: Iterable[ScoreNote]) -> tuple[ScoreNote, ...]:
         step = round(note.step)
         if step not in loudest or note.velocity > loudest[step].velocity:
             loudest[step] = note
+    hits = [loudest[step] for step in sorted(loudest)]
+    nexts = [hit.step for hit in hits[1:]] + [math.inf]
     return tuple(
-        ScoreNote(loudest[step].step, TAP_PITCH, 0.5, loudest[step].velocity)
-        for step in sorted(loudest)
+        ScoreNote(hit.step, TAP_PITCH, min(_TAP_STEPS, following - hit.step), hit.velocity)
+        for hit, following in zip(hits, nexts, strict=True)
     )
 
 
