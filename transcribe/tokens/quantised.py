@@ -98,6 +98,8 @@ def line_on_grid(notes: Sequence[Note], grid: BeatGrid) -> tuple[ScoreNote, ...]
         if other is None or (note.velocity, note.pitch) > (other.velocity, other.pitch):
             by_step[note.step] = note
     line = [by_step[step] for step in sorted(by_step)]
+    if not line:
+        return ()
     ends = [note.step for note in line[1:]] + [math.inf]
     return tuple(
         replace(note, n_steps=_lasting(note, end)) for note, end in zip(line, ends, strict=True)
