@@ -178,7 +178,8 @@ def find_beats(
         start = float(onsets.times[0]) if len(onsets.times) else 0.0
         period = 60 / (tempo or DEFAULT_TEMPO)
         n_beats = max(2, math.ceil((performance.duration - start) / period) + 1)
-        beats, in_threes = start + period * np.arange(n_beats), threes[0]
+        beats = np.asarray(start + period * np.arange(n_beats), np.float64)
+        in_threes = threes[0]
     elif tempo is not None and not follow:
         in_threes = metre is not None and metre.is_compound
         beats = steady_beats(onsets, tempo=tempo, in_threes=in_threes)

@@ -14,6 +14,7 @@ References
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -27,29 +28,46 @@ Array = NDArray[np.float64]
 CHORD_SECONDS = 0.05
 """Onsets within this are one chord."""
 N_FEATURES = 12
+N_LINE_FEATURES = 4
 _LINE_SECONDS = 6.0
 """Over so much to either side the register of the top line is taken."""
+_NEAR_SECONDS = 5.0
+"""Over so much the weight of a neighbour falls to a third."""
 _BACK_SECONDS = 8.0
 """A melody may rest for so long before it counts as begun anew."""
+
+
+FIRST = (
+    *(0.58, 0.34, -2.24, -0.1, 0.88, 0.66, -1.95),
+    *(1.05, 0.65, -0.05, -0.87, -3.65, -0.44),
+)
+SECOND = (
+    *(0.59, 0.4, -2.01, 0.25, 0.84, 0.16),
+    *(0.21, 0.7, 0.58, -0.05, 0.53, -0.65),
+    *(-1.26, -3.25, -1.39, 0.38, 0.38),
+)
 
 
 @dataclass(frozen=True, slots=True)
 class MelodyWeights:
     """What a note is worth as melody, and what going on to the next one costs."""
 
-    features: tuple[float, ...] = (0.0,) * N_FEATURES
-    """Of `note_features`, in their order."""
-    bias: float = 0.0
-    leap: float = 0.05
+    first: tuple[float, ...] = FIRST
+    """Of `note_features` in their order, and 1."""
+    second: tuple[float, ...] = SECOND
+    """Of `note_features`, then `line_features`, and 1."""
+    leap: float = 0.1
     """Cost of a semitone beyond the third."""
-    overlap: float = 1.0
+    overlap: float = 0.5
     """Cost where the next note begins long before this one ends, a second of it."""
-    rest: float = 0.3
+    rest: float = 0.6
     """Cost of a rest, a second of it."""
 
 
 def find_melody(performance: Performance, weights: MelodyWeights | None = None) -> tuple[Note, ...]:
     """The notes of the melody, in order; no two sound together.
+
+    A first path tells in which register the melody moves, a second one is drawn to it.
 
     Parameters
     ----------
@@ -67,7 +85,19 @@ def find_melody(performance: Performance, weights: MelodyWeights | None = None) 
     if not notes:
         return ()
     weights = weights or MelodyWeights()
-    worth = note_features(notes) @ np.array(weights.features) + weights.bias
+    features = note_features(notes)
+    path = best_path(notes, _worth(features, weights.first), weights)
+    features = np.concatenate([features, line_features(notes, path)], axis=1)
+    path = best_path(notes, _worth(features, weights.second), weights)
+    return in_one_voice([notes[index] for index in path])
+
+
+def _worth(features: Array, weights: Sequence[float]) -> Array:
+    return np.asarray(features @ np.array(weights[:-1]) + weights[-1])
+
+
+def best_path(notes: Sequence[Note], worth: Array, weights: MelodyWeights) -> list[int]:
+    """Indices of the notes whose worths less the costs between them have the greatest sum."""
     onset = np.array([note.onset for note in notes])
     offset = np.array([note.offset for note in notes])
     pitch = np.array([note.pitch for note in notes], float)
@@ -100,9 +130,9 @@ def find_melody(performance: Performance, weights: MelodyWeights | None = None) 
     index = int(best.argmax())
     path = []
     while index >= 0:
-        path.append(notes[index])
+        path.append(index)
         index = int(before[index])
-    return in_one_voice(path[::-1])
+    return path[::-1]
 
 
 def skyline(performance: Performance) -> tuple[Note, ...]:
@@ -119,7 +149,7 @@ def in_one_voice(line: Sequence[Note]) -> tuple[Note, ...]:
     """The notes with each cut at the next one's onset."""
     return tuple(
         replace(note, offset=min(note.offset, following.onset))
-        for note, following in zip(line, line[1:], strict=False)
+        for note, following in itertools.pairwise(line)
     ) + tuple(line[-1:])
 
 
@@ -162,6 +192,31 @@ def note_features(notes: Sequence[Note]) -> Array:
             duration[index] - (lengths[b] - lengths[a]) / max(b - a, 1),
             max(pitch[index] - 76, 0) / 12,
             max(57 - pitch[index], 0) / 12,
+        )
+    return features
+
+
+def line_features(notes: Sequence[Note], path: Sequence[int]) -> Array:
+    """How each note lies to a melody that was found, shape (n_notes, N_LINE_FEATURES).
+
+    A note of the melody is compared with the rest of it.
+    """
+    onset = np.array([notes[index].onset for index in path])
+    pitch = np.array([notes[index].pitch for index in path], float)
+    velocity = np.array([notes[index].velocity for index in path], float)
+    features = np.zeros((len(notes), N_LINE_FEATURES))
+    for index, note in enumerate(notes):
+        near = np.exp(-np.abs(onset - note.onset) / _NEAR_SECONDS)
+        near[onset == note.onset] = 0
+        if not near.sum() > 0:
+            continue  # a melody of this note alone
+        near /= near.sum()
+        above = (note.pitch - near @ pitch) / 12
+        features[index] = (
+            above,
+            abs(above),
+            max(abs(above) - 0.75, 0),
+            (note.velocity - near @ velocity) / 16,
         )
     return features
 

@@ -72,7 +72,7 @@ def abc_tune(notes: Sequence[ScoreNote], bars: Bars, key: Key, *, title: str = "
 
 def read_tune(text: str) -> tuple[ScoreNote, ...]:
     """The notes of a tune that `abc_tune` wrote, in steps."""
-    head, _, body = text.partition("\nK:")
+    _head, _, body = text.partition("\nK:")
     name, _, body = body.partition("\n")
     key = Key.from_abc(name)
     spelling = _Spelling(key)

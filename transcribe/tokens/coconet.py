@@ -46,7 +46,7 @@ def encode(performance: Performance, settings: Settings, *, target: str) -> Enco
     if not melody:
         return Encoded(target, (), grid_about(grid), ("there are no notes",))
     whole = bars_of(melody, grid)
-    items = []
+    items: list[Item] = []
     for first in range(whole.first, whole.first + whole.n_bars - SOPRANO_BARS + 1, SOPRANO_BARS):
         bars = Bars(grid, first, SOPRANO_BARS)
         notes = bars.cut(melody)

@@ -16,7 +16,9 @@ timing as played, which GrooVAE's converter quantises itself. ``groove-NNN`` are
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -32,6 +34,7 @@ N_DRUMS = 9
 TAP_COLUMN = 3
 TAP_PITCH = 46
 """The open hi-hat, column 3 of GrooVAE's drums."""
+_TAP_STEPS = 0.5
 
 
 def encode(performance: Performance, settings: Settings, *, target: str) -> Encoded:
@@ -44,8 +47,8 @@ def encode(performance: Performance, settings: Settings, *, target: str) -> Enco
     if not performance.notes:
         return Encoded(target, (), about, ("there are no notes",))
     notes = tuple(sorted(_as_played(note, grid) for note in performance.notes))
-    whole = bars_of(notes, grid)
-    items = [_tap_item(notes, whole)]
+    items = [_tap_item(notes, grid)]
+    whole = bars_of([replace(note, step=round(note.step), n_steps=1) for note in notes], grid)
     for first in range(whole.first, whole.first + whole.n_bars, WINDOW_BARS):
         bars = Bars(grid, first, WINDOW_BARS)
         start, stop = bars.start_step, bars.start_step + bars.n_steps
@@ -82,9 +85,11 @@ def taps(notes: Iterable[ScoreNote]) -> tuple[ScoreNote, ...]:
         step = round(note.step)
         if step not in loudest or note.velocity > loudest[step].velocity:
             loudest[step] = note
+    hits = [loudest[step] for step in sorted(loudest)]
+    nexts = [hit.step for hit in hits[1:]] + [math.inf]
     return tuple(
-        ScoreNote(loudest[step].step, TAP_PITCH, 0.5, loudest[step].velocity)
-        for step in sorted(loudest)
+        ScoreNote(hit.step, TAP_PITCH, min(_TAP_STEPS, following - hit.step), hit.velocity)
+        for hit, following in zip(hits, nexts, strict=True)
     )
 
 
@@ -93,8 +98,9 @@ def _as_played(note: Note, grid: BeatGrid) -> ScoreNote:
     return ScoreNote(onset, note.pitch, offset - onset, note.velocity)
 
 
-def _tap_item(notes: Sequence[ScoreNote], bars: Bars) -> Item:
+def _tap_item(notes: Sequence[ScoreNote], grid: BeatGrid) -> Item:
     hits = taps(notes)
+    bars = bars_of(hits, grid)
     content = score_midi(
         [Track("Tap", bars.cut(hits), is_drum=True)],
         quarters_a_minute=bars.quarters_a_minute,

@@ -26,7 +26,8 @@ def encode(performance: Performance, settings: Settings, *, target: str) -> Enco
     """The phrases of the melody, each a MIDI file of one voice."""
     grid = settings.grid_of(performance)
     line = line_on_grid(find_melody(performance), grid)
-    items, n_short = [], 0
+    items: list[Item] = []
+    n_short = 0
     for phrase in phrases(line, grid.metre.steps_per_bar):
         bars = bars_of(phrase, grid)
         if bars.n_bars < FEWEST_BARS:

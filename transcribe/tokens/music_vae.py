@@ -12,6 +12,7 @@ the bass line begins a note, the closed hi-hat at all other onsets.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 
 from transcribe.beats import BeatGrid, Metre
@@ -75,7 +76,7 @@ def is_melody(notes: Sequence[ScoreNote], n_bars: int) -> bool:
     """
     if not notes or notes[0].step >= STEPS_PER_BAR:
         return False
-    rests = (b.step - (a.step + a.n_steps) for a, b in zip(notes, notes[1:], strict=False))
+    rests = (b.step - (a.step + a.n_steps) for a, b in itertools.pairwise(notes))
     if any(rest >= STEPS_PER_BAR for rest in rests):
         return False
     return notes[-1].step + notes[-1].n_steps > (n_bars - 1) * STEPS_PER_BAR

@@ -16,6 +16,9 @@ from transcribe.beats import BeatGrid
 from transcribe.notes import Note, Performance
 from transcribe.tokens.score_midi import ScoreNote
 
+JOINED_STEPS = 1
+"""Rests in a melody that are too short to be meant."""
+
 
 @dataclass(frozen=True, slots=True)
 class Bars:
@@ -84,18 +87,29 @@ def on_grid(notes: Iterable[Note], grid: BeatGrid) -> tuple[ScoreNote, ...]:
 
 
 def line_on_grid(notes: Sequence[Note], grid: BeatGrid) -> tuple[ScoreNote, ...]:
-    """One voice on the grid: a note a step, the loudest; each cut at the next one's step."""
+    """One voice on the grid: a note a step, the loudest; each cut at the next one's step.
+
+    Rests of `JOINED_STEPS` or fewer are closed: a sung line does not rest for a sixteenth
+    when a finger lets go.
+    """
     by_step: dict[float, ScoreNote] = {}
     for note in on_grid(notes, grid):
         other = by_step.get(note.step)
         if other is None or (note.velocity, note.pitch) > (other.velocity, other.pitch):
             by_step[note.step] = note
     line = [by_step[step] for step in sorted(by_step)]
+    if not line:
+        return ()
     ends = [note.step for note in line[1:]] + [math.inf]
     return tuple(
-        replace(note, n_steps=min(note.n_steps, end - note.step))
-        for note, end in zip(line, ends, strict=True)
+        replace(note, n_steps=_lasting(note, end)) for note, end in zip(line, ends, strict=True)
     )
+
+
+def _lasting(note: ScoreNote, end: float) -> float:
+    """Steps of a note whose successor begins at ``end``."""
+    rest = end - note.step - note.n_steps
+    return end - note.step if rest <= JOINED_STEPS else note.n_steps
 
 
 def bars_of(notes: Sequence[ScoreNote], grid: BeatGrid) -> Bars:
