@@ -30,7 +30,7 @@ from typing import Any
 import numpy as np
 
 from eval.record import command, provenance, rounded, write_record
-from eval.works import work_of
+from eval.works import MISTITLED, work_of
 from transcribe.corpus.config import CorpusConfig
 from transcribe.corpus.landmarks import (
     SAME_PERFORMANCE,
@@ -156,7 +156,7 @@ def all_pairs(sketches: Sequence[Landmarks]) -> Pairs:
 def sweep(pairs: Pairs, labels: Sequence[str | None]) -> dict[str, Any]:
     """Precision and recall at every threshold, and between which values none is wrong."""
     known = [i for i, label in enumerate(labels) if label is not None]
-    same = {(i, j) for i, j in itertools.combinations(known, 2) if labels[i] == labels[j]}
+    same = _same(labels)
     judged = {
         (i, j): each.beyond_chance
         for (i, j), each in pairs.items()
@@ -182,13 +182,15 @@ def report_validation(
     """Pairs of the validation split, against titles read by hand."""
     places = [i for i, each in enumerate(maestro) if each.split == "validation"]
     labels = [work_of(maestro[i].composer, maestro[i].title) for i in places]
+    corrected = [
+        MISTITLED.get(maestro[i].name, label) for i, label in zip(places, labels, strict=True)
+    ]
     pairs = {
         (pair.first, pair.second): pair.likeness
         for pair in find_pairs([sketches[i] for i in places])
     }
-    known = [i for i, label in enumerate(labels) if label is not None]
-    same = {(i, j) for i, j in itertools.combinations(known, 2) if labels[i] == labels[j]}
     called = {pair for pair in pairs if None not in (labels[pair[0]], labels[pair[1]])}
+    same, same_corrected = _same(labels), _same(corrected)
 
     def told(these: Iterable[tuple[int, int]]) -> list[dict[str, Any]]:
         return [
@@ -207,7 +209,17 @@ def report_validation(
         **_ratios(len(called & same), len(called), len(same)),
         "called_one_piece_against_the_titles": told(called - same),
         "missed": told(same - called),
+        "with_the_wrong_title_corrected": {
+            "pairs_of_one_work": len(same_corrected),
+            **_ratios(len(called & same_corrected), len(called), len(same_corrected)),
+        },
     }
+
+
+def _same(labels: Sequence[str | None]) -> set[tuple[int, int]]:
+    """Pairs of one label, those without a label left out."""
+    known = [i for i, label in enumerate(labels) if label is not None]
+    return {(i, j) for i, j in itertools.combinations(known, 2) if labels[i] == labels[j]}
 
 
 def report_train(maestro: Sequence[Recording], sketches: Sequence[Landmarks]) -> dict[str, Any]:
@@ -247,7 +259,10 @@ def leakage(maestro: Sequence[Recording], sketches: Sequence[Landmarks]) -> dict
     piece as a corpus is, with a hundred seeds; half are held out.
     """
     places = [i for i, each in enumerate(maestro) if each.split == "validation"]
-    works = [work_of(maestro[i].composer, maestro[i].title) for i in places]
+    works = [
+        MISTITLED.get(maestro[i].name, work_of(maestro[i].composer, maestro[i].title))
+        for i in places
+    ]
     groups = Groups(len(places))
     for pair in find_pairs([sketches[i] for i in places]):
         groups.join(pair.first, pair.second)

@@ -133,28 +133,20 @@ def by_miditok(target: str, item: Item) -> Proof:
 def by_melody(target: str, item: Item) -> Proof:
     """note-seq's melody extractor finds the one melody that was written."""
     note_seq = _note_seq()
-    del target
     sequence = note_seq.midi_to_note_sequence(item.content)
     quantised = note_seq.quantize_note_sequence(sequence, steps_per_quarter=4)
     melody = note_seq.Melody()
     try:
-        melody.from_quantized_sequence(quantised, gap_bars=1, ignore_polyphonic_notes=False)
+        melody.from_quantized_sequence(
+            quantised, gap_bars=1, ignore_polyphonic_notes=False, pad_end=True
+        )
     except (note_seq.PolyphonicMelodyError, note_seq.BadTimeSignatureError) as error:
         return Proof(item, f"note-seq finds no melody: {error!r}")
-    n_steps = item.about["n_bars"] * melody.steps_per_bar
-    if n_steps < 2 * melody.steps_per_bar:
-        return Proof(item, "shorter than two bars")
-    found, written = _sounding(list(melody), n_steps), _sounding(item.about["events"], n_steps)
-    return Proof(item, None if found == written else "note-seq finds another melody")
-
-
-def _sounding(events: Sequence[int], n_steps: int) -> list[tuple[int, bool]]:
-    """What sounds at each step, and whether it begins there; -1 for a rest."""
-    sounding, now = [], -1
-    for event in list(events)[:n_steps]:
-        now = event if event >= -1 else now
-        sounding.append((now, event >= 0))
-    return sounding + [(-1, False)] * (n_steps - len(sounding))
+    if len(melody) < 2 * melody.steps_per_bar:
+        return Proof(item, "note-seq finds less than two bars")
+    same = list(melody) == list(item.about["events"])
+    notes = decode(target, item).notes
+    return Proof(item, None if same else "note-seq finds other events than were written", notes)
 
 
 def by_abc2midi(target: str, item: Item) -> Proof:
