@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +46,7 @@ ALL_NOTES = (
 """Targets that keep every note, so that what is lost can be counted."""
 _TOLERANCE = 0.1
 """Seconds that an onset may move and still be the same note's."""
+_ABSENT = "–"
 _BEATS_FROM = 5.0
 """Seconds at the start in which beats are not scored, as is usual."""
 
@@ -266,6 +267,56 @@ def beats(options: argparse.Namespace) -> dict[str, Any]:
         "downbeat_f1": float(np.mean(downbeats)),
         "beat_f1_tempo_given": float(np.mean(tempo_known)),
     }
+
+
+def tokens_table(record: Mapping[str, Any]) -> str:
+    """What generators' readers make of every target, as Markdown."""
+    heard, played = (record["sources"][name] for name in ("heard", "played"))
+    lines = [
+        f"| for | {heard['n']} transcriptions: items | accepted, % | {played['n']} performances: "
+        "items | accepted, % | onset error, ms: median | 95 % | largest | notes lost, % |",
+        "|---|" + "--:|" * 8,
+    ]
+    for target, sides in record["targets"].items():
+        cells = []
+        for side in ("heard", "played"):
+            each = sides[side]
+            share = each.get("share_accepted")
+            cells += [
+                str(each.get("items", _ABSENT)),
+                _ABSENT if share is None else f"{100 * share:.1f}",
+            ]
+        trips = [each["round_trip"] for each in sides.values() if "round_trip" in each]
+        if trips:
+            for name in ("median_onset_error", "onset_error_95", "largest_onset_error"):
+                cells.append(f"{1000 * max(trip[name] for trip in trips):.1f}")
+            lost = [trip for trip in trips if "lost" in trip]
+            n_notes = sum(trip["notes"] for trip in lost)
+            n_lost = sum(trip["lost"] for trip in lost)
+            cells.append(f"{100 * n_lost / n_notes:.2f}" if n_notes else _ABSENT)
+        else:
+            cells += [_ABSENT] * 4
+        lines.append(f"| {target} | {' | '.join(cells)} |")
+    lines += [
+        "",
+        "Of errors the greater of the two kinds of sources. A dash: the reader makes tensors, not "
+        "notes, or the target keeps a melody and not all notes.",
+    ]
+    if "melody" in record:
+        melody = record["melody"]
+        lines[-1] += (
+            f" Melodies of {melody['songs']} songs ({melody['name']}, {melody['split']}): F1 with "
+            f"the MELODY track {100 * melody['f1']['melody']:.1f} %, of the plain skyline "
+            f"{100 * melody['f1']['skyline']:.1f} %."
+        )
+    if "beats" in record:
+        found = record["beats"]
+        lines[-1] += (
+            f" Beats of {found['performances']} performances ({found['name']}): F1 "
+            f"{100 * found['beat_f1']:.1f} %, {100 * found['beat_f1_tempo_given']:.1f} % with the "
+            f"median tempo given; downbeats {100 * found['downbeat_f1']:.1f} %."
+        )
+    return "\n".join(lines)
 
 
 def _beat_f1(ref: np.ndarray[Any, Any], est: np.ndarray[Any, Any], seconds: float) -> float:
