@@ -16,12 +16,11 @@ import sys
 import note_seq
 import numpy as np
 from magenta.models.coconet import lib_data, lib_pianoroll
-from magenta.models.music_vae import configs
+from magenta.models.music_vae import configs, data
 
 MELODIES = {2: "cat-mel_2bar_big", 16: "hierdec-mel_16bar"}
 TRIO = "hierdec-trio_16bar"
 GROOVE = "groovae_2bar_tap_fixed_velocity"
-TAP_COLUMN = 3
 N_DRUMS = 9
 
 
@@ -53,30 +52,38 @@ def trio(path, item):
 
 
 def groove(folder, items):
-    """Windows of two bars of the tap, equal to the arrays that were written."""
+    """The tap as the model's converter has it; windows of two bars equal to the arrays."""
+    if not items:
+        return
+    tap = next(item for item in items if item["file"].endswith(".mid"))
+    path = os.path.join(folder, tap["file"])
+    windows = tensors_of(GROOVE, path).inputs
+    yield tap, None if windows else "found no window of two bars"
+    every_bar = data.GrooveConverter(split_bars=2, hop_size=16, tapify=True)
+    every_bar.set_mode("eval")
+    sequence = note_seq.midi_file_to_note_sequence(path)
+    windows = every_bar.to_tensors(sequence).inputs
+    whole = {tap["first_bar"] + bar: window for bar, window in enumerate(windows)}
     for item in items:
-        path = os.path.join(folder, item["file"])
-        if path.endswith(".mid"):
-            tap = item
-            windows = tensors_of(GROOVE, path).inputs
-            whole = {tap["first_bar"] + i: window for i, window in enumerate(windows)}
-            yield item, None if len(windows) else "found no window of two bars"
-            continue
-        arrays = np.load(path)
-        shapes = {arrays[name].shape for name in ("hits", "velocities", "offsets")}
-        if shapes != {(32, N_DRUMS)}:
-            yield item, f"found shapes {shapes}"
-        elif item["first_bar"] in whole:
-            found = whole[item["first_bar"]]
-            hits, offsets = found[:, :N_DRUMS], found[:, 2 * N_DRUMS :] / 2
-            if not (hits == arrays["hits"]).all():
-                yield item, "found other hits than were written"
-            elif np.abs(offsets - arrays["offsets"]).max() > 0.05:
-                yield item, "found offsets that differ by more than a twentieth of a step"
-            else:
-                yield item, None
-        else:
-            yield item, None if item["first_bar"] >= max(whole, default=0) else "no such window"
+        if item is not tap:
+            arrays = np.load(os.path.join(folder, item["file"]))
+            yield item, groove_complaint(arrays, whole.get(item["first_bar"]))
+
+
+def groove_complaint(arrays, window):
+    shapes = {arrays[name].shape for name in ("hits", "velocities", "offsets")}
+    if shapes != {(32, N_DRUMS)}:
+        return f"found shapes {shapes}"
+    if window is None:  # the last window may reach beyond the last bar of the tap
+        return None
+    hits, velocities, offsets = np.split(window, 3, axis=1)
+    if not (hits == arrays["hits"]).all():
+        return "found other hits than were written"
+    if np.abs(velocities - arrays["velocities"]).max() > 0.005:
+        return "found other velocities than were written"
+    if np.abs(offsets / 2 - arrays["offsets"]).max() > 0.02:
+        return "found offsets that differ by more than a fiftieth of a step"
+    return None
 
 
 def coconet_roll(path, item):

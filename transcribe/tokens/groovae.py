@@ -35,6 +35,7 @@ TAP_COLUMN = 3
 TAP_PITCH = 46
 """The open hi-hat, column 3 of GrooVAE's drums."""
 _TAP_STEPS = 0.5
+_FARTHEST = 0.49
 
 
 def encode(performance: Performance, settings: Settings, *, target: str) -> Encoded:
@@ -99,7 +100,7 @@ def _as_played(note: Note, grid: BeatGrid) -> ScoreNote:
 
 
 def _tap_item(notes: Sequence[ScoreNote], grid: BeatGrid) -> Item:
-    hits = taps(notes)
+    hits = [replace(hit, step=_within(hit.step)) for hit in taps(notes)]
     bars = bars_of(hits, grid)
     content = score_midi(
         [Track("Tap", bars.cut(hits), is_drum=True)],
@@ -107,6 +108,11 @@ def _tap_item(notes: Sequence[ScoreNote], grid: BeatGrid) -> Item:
         metre=bars.grid.metre,
     )
     return Item("tap", ".mid", content, max(bars.start, 0.0), bars.stop, bars.about())
+
+
+def _within(step: float) -> float:
+    """The position, off the middle between two steps, where a tick decides which is nearer."""
+    return min(max(step, round(step) - _FARTHEST), round(step) + _FARTHEST)
 
 
 def _groove_item(name: str, notes: Sequence[ScoreNote], bars: Bars) -> Item:
