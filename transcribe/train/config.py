@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from transcribe.decode import DecodeConfig
 from transcribe.features import FeatureConfig
@@ -63,6 +63,16 @@ class TrainerConfig:
     wandb: bool = False
     """Also log to Weights and Biases (the extra of this name); see `loggers`."""
     progress_bar: bool = True
+
+
+class Run(Protocol):
+    """What the settings of a run have, whatever it trains."""
+
+    name: str
+    output: str
+    seed: int
+    resume: bool
+    trainer: TrainerConfig
 
 
 @dataclass

@@ -18,8 +18,6 @@ import pytorch_lightning as pl
 import torch
 from hydra.core.config_store import ConfigStore
 from omegaconf import DictConfig, OmegaConf
-from pytorch_lightning.callbacks import ModelCheckpoint
-from pytorch_lightning.loggers import CSVLogger
 from torch import Tensor
 from torch.utils.data import DataLoader
 
@@ -36,6 +34,7 @@ from transcribe.train.generator_data import (
 )
 from transcribe.train.lit_module import WindowSampler
 from transcribe.train.muon import MuonAdamW
+from transcribe.train.trainer import checkpoint_to_resume, make_trainer
 
 logger = logging.getLogger(__name__)
 CONF = Path(__file__).resolve().parents[2] / "conf"
@@ -191,42 +190,12 @@ class EventData(pl.LightningDataModule):
 
 def train(config: GeneratorTrainConfig) -> Path:
     """Train from settings; returns the path of the weights."""
-    output = Path(config.output)
-    output.mkdir(parents=True, exist_ok=True)
-    settings = config.trainer
-    pl.seed_everything(config.seed, workers=True, verbose=False)
-    if settings.accelerator == "cpu" or not torch.cuda.is_available():
-        torch.set_num_threads(settings.n_threads)
-    trainer = pl.Trainer(
-        accelerator=settings.accelerator,
-        devices=settings.devices,
-        strategy=settings.strategy,
-        precision=settings.precision,  # type: ignore[arg-type]
-        max_steps=settings.max_steps,
-        max_epochs=-1,
-        gradient_clip_val=settings.gradient_clip_val,
-        check_val_every_n_epoch=settings.check_val_every_n_epoch,
-        log_every_n_steps=settings.log_every_n_steps,
-        enable_progress_bar=settings.progress_bar,
-        use_distributed_sampler=False,
-        num_sanity_val_steps=0,
-        logger=CSVLogger(output, name="", version="log"),
-        callbacks=[
-            ModelCheckpoint(
-                output,
-                filename="epoch",
-                save_last=True,
-                save_top_k=1,
-                save_on_train_epoch_end=True,
-            )
-        ],
-        default_root_dir=output,
-    )
-    last = output / "last.ckpt"
-    resume_from = last if config.resume and last.is_file() else None
+    trainer = make_trainer(config)
     lit_module = LitGenerator(config)
-    trainer.fit(lit_module, EventData(config), ckpt_path=resume_from, weights_only=False)
-    weights = output / "last.safetensors"
+    trainer.fit(
+        lit_module, EventData(config), ckpt_path=checkpoint_to_resume(config), weights_only=False
+    )
+    weights = Path(config.output) / "last.safetensors"
     if trainer.is_global_zero:
         lit_module.export(weights)
     return weights
