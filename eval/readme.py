@@ -9,16 +9,18 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from eval.ablations import table as ablation_table
 from eval.calibration import calibration_table
+from eval.corpus import corpus_table
 from eval.damage import comparison_table
 from eval.deviations import deviations_table
 from eval.speed import speed_table
 from eval.tables import differences_table, mistakes_table, noise_table, systems_table
+from eval.tokens import tokens_table
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
@@ -214,8 +216,23 @@ def report() -> str:
         ablation_table(ablations),
         *_speed_report(speed),
         *_page_report(_record("page")),
+        *_section("tokens", "Do generators read what is written for them?", tokens_table),
+        *_section("corpus", "Does a corpus keep pieces apart?", corpus_table),
     ]
     return "\n\n".join(section.strip() for section in sections) + "\n"
+
+
+def _section(name: str, title: str, table: Callable[[Mapping[str, Any]], str]) -> list[str]:
+    """A record's table under its title, if there is such a record."""
+    if not (RESULTS / f"{name}.json").is_file():
+        return []
+    record = _record(name)
+    return [
+        f"## {title}",
+        table(record),
+        f"```\n{record['command']}\n```",
+        f"Measured at commit {(record['commit'] or 'unknown')[:12]}, {record['date']}.",
+    ]
 
 
 def _speed_report(speed: Mapping[str, Any]) -> list[str]:

@@ -63,7 +63,7 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
     header = {
         **checkpoint.metadata,
         "format": FORMAT,
-        "sha256": _checksum(tensors),
+        "sha256": checksum(tensors),
         "features": json.dumps(dataclasses.asdict(checkpoint.features)),
         "model": json.dumps(dataclasses.asdict(checkpoint.model.config)),
         "windows": json.dumps(dataclasses.asdict(checkpoint.windows)),
@@ -110,7 +110,7 @@ def load_checkpoint(path: Path | None = None, *, device: str = "cpu") -> Checkpo
             f"{path}: expected weights of format {FORMAT!r}, found "
             f"{header.get('format', 'none')!r}; this file was made for another program"
         )
-    if header.get("sha256") != _checksum(tensors):
+    if header.get("sha256") != checksum(tensors):
         raise CheckpointError(
             f"{path}: the weights do not match their checksum; the file is damaged, get it again"
         )
@@ -138,7 +138,8 @@ def _settings(kind: type[_Settings], header: dict[str, str], key: str, path: Pat
         ) from error
 
 
-def _checksum(tensors: dict[str, Tensor]) -> str:
+def checksum(tensors: dict[str, Tensor]) -> str:
+    """SHA-256 of names and bytes, by which a damaged file is told."""
     digest = hashlib.sha256()
     for name in sorted(tensors):
         digest.update(name.encode())

@@ -46,9 +46,12 @@ videos."""
 _EPILOG = """\
 commands, which come first (transcribe COMMAND --help tells more):
   archive SOURCE        thousands of recordings, unattended, in a folder of their own
+  continue SOURCE       let the music of a recording or a MIDI file go on
+  corpus SOURCE         make a training set of a folder of transcriptions
   evaluate REF EST      compare MIDI files, or folders of them, note by note
   render MIDI           turn MIDI into sound with a sampled piano
   serve                 open a page in the browser that does all this
+  tokens SOURCE         turn recordings or MIDI into what generators of music read
   train                 train a network; takes Hydra overrides
 
 A recording that is named like a command is written ./train.

@@ -1,4 +1,5 @@
-"""The commands that stand beside transcribing: archive, evaluate, render, serve, train.
+"""The commands that stand beside transcribing: archive, continue, corpus, evaluate, render, serve,
+tokens, train.
 
 Each takes the words after its name and returns an exit code, as `cli.main` does; what
 it raises, `cli.main` turns into a line.
@@ -8,19 +9,19 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from transcribe.console import clock, count, progress_of, say
 from transcribe.errors import InstrumentError, TranscribeError
+from transcribe.extras import needing
 
 SOUNDFONT_SUFFIXES = (".sf2", ".sf3")
 
 
 def train(words: Sequence[str]) -> int:
     """``transcribe train``: hand the overrides to Hydra."""
-    with _needing("train", "hydra", "omegaconf", "pytorch_lightning", "matplotlib"):
+    with needing("train", "hydra", "omegaconf", "pytorch_lightning", "matplotlib"):
         from transcribe.train.__main__ import main as train_main
 
     sys.argv = ["transcribe train", *words]
@@ -38,7 +39,7 @@ def evaluate(words: Sequence[str]) -> int:
         parser.error("--no-piano takes neither --split nor --output; --json prints its figures")
     if not options.row_seconds > 0:
         parser.error(f"--row-seconds is above 0; found {options.row_seconds:g}")
-    with _needing("eval", "mir_eval", "matplotlib"):
+    with needing("eval", "mir_eval", "matplotlib"):
         from transcribe import report, tables
         from transcribe.evaluate import evaluate as compare
         from transcribe.evaluate import evaluate_without_piano
@@ -217,24 +218,35 @@ def archive(words: Sequence[str]) -> int:
     return archive_main(words)
 
 
+def tokens(words: Sequence[str]) -> int:
+    """``transcribe tokens SOURCE --for NAME``: what generators of music read."""
+    from transcribe.tokens.command import main as tokens_main
+
+    return tokens_main(words)
+
+
+def corpus(words: Sequence[str]) -> int:
+    """``transcribe corpus SOURCE -o FOLDER``: a training set of many transcriptions."""
+    from transcribe.corpus.command import main as corpus_main
+
+    return corpus_main(words)
+
+
+def go_on(words: Sequence[str]) -> int:
+    """``transcribe continue SOURCE``: what was played, and music that goes on from it."""
+    from transcribe.generate.command import main as continue_main
+
+    return continue_main(words)
+
+
 COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "archive": archive,
+    "continue": go_on,
+    "corpus": corpus,
     "evaluate": evaluate,
     "render": render,
     "serve": serve,
+    "tokens": tokens,
     "train": train,
 }
 """What the first word of the command line may ask for instead of transcribing."""
-
-
-@contextmanager
-def _needing(extra: str, *packages: str) -> Iterator[None]:
-    """Say which extra to install if an import fails for want of one of its packages."""
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] not in packages:
-            raise
-        raise TranscribeError(
-            f"{error.name} is not installed; it comes with: pip install 'transcribe[{extra}]'"
-        ) from error

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from transcribe.decode import DecodeConfig
 from transcribe.features import FeatureConfig
@@ -32,6 +33,16 @@ class OptimizerConfig:
     ema_decay: float = 0.998
     """Weights are averaged over about 1 / (1 - ema_decay) steps; the average is kept."""
 
+    def schedule(self, max_steps: int) -> Callable[[int], float]:
+        """From a step's number to what its learning rate is multiplied by."""
+
+        def factor(step: int) -> float:
+            warm = min(1.0, (step + 1) / max(1, self.warmup_steps))
+            left = (max_steps - step) / max(1, self.decay_steps)
+            return min(warm, max(0.0, min(1.0, left)))
+
+        return factor
+
 
 @dataclass
 class TrainerConfig:
@@ -52,6 +63,16 @@ class TrainerConfig:
     wandb: bool = False
     """Also log to Weights and Biases (the extra of this name); see `loggers`."""
     progress_bar: bool = True
+
+
+class Run(Protocol):
+    """What the settings of a run have, whatever it trains."""
+
+    name: str
+    output: str
+    seed: int
+    resume: bool
+    trainer: TrainerConfig
 
 
 @dataclass

@@ -151,13 +151,7 @@ class LitTranscriber(pl.LightningModule):
             optimizer = MuonAdamW(self.model, lr=rate, weight_decay=decay)
         else:
             optimizer = torch.optim.AdamW(self.model.parameters(), lr=rate, weight_decay=decay)
-        max_steps = self.config.trainer.max_steps
-
-        def factor(step: int) -> float:
-            warm = min(1.0, (step + 1) / max(1, settings.warmup_steps))
-            left = (max_steps - step) / max(1, settings.decay_steps)
-            return min(warm, max(0.0, min(1.0, left)))
-
+        factor = settings.schedule(self.config.trainer.max_steps)
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
         return {
             "optimizer": optimizer,

@@ -11,13 +11,13 @@ from pathlib import Path
 from pytorch_lightning.loggers import CSVLogger, Logger
 
 from transcribe.errors import TranscribeError
-from transcribe.train.config import TrainConfig
+from transcribe.train.config import Run
 
 LOG = "log"
 """Folder of the CSV logs in a run's output; each start of the run adds a ``version_N``."""
 
 
-def make_loggers(config: TrainConfig) -> list[Logger]:
+def make_loggers(config: Run) -> list[Logger]:
     """The loggers that the settings ask for, CSV first.
 
     TensorBoard writes to ``tensorboard/`` and Weights and Biases to ``wandb/`` in the output

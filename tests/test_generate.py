@@ -1,0 +1,318 @@
+"""The generator's events, network and continuations."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis.strategies import floats, integers, lists, tuples
+from numpy.testing import assert_allclose
+
+from eval.continuations import figures, network_nats, ranges, within
+from eval.markov import MarkovChain
+from transcribe.errors import CheckpointError
+from transcribe.generate import Continuer, Sampling
+from transcribe.generate.events import (
+    DURATION,
+    KEY,
+    PEDAL,
+    SHIFT,
+    SIZES,
+    TIMES,
+    VELOCITY,
+    decode,
+    encode,
+    onsets_of,
+)
+from transcribe.generate.model import EventModel, GeneratorConfig, Memory
+from transcribe.generate.sampling import LONGEST_SILENCE, NetworkListener, draw_events
+from transcribe.generate.weights import GeneratorWeights, load_generator, save_generator
+from transcribe.notes import Note, PedalPress, Performance
+
+SMALL = {
+    "transformer": GeneratorConfig("transformer", 16, 2, 2, 24),
+    "lstm": GeneratorConfig("lstm", 16, 2, 2, 24),
+}
+
+
+def network(body: str, seed: int = 0) -> EventModel:
+    """With weights that are all drawn, so that everything in it matters."""
+    torch.manual_seed(seed)
+    model = EventModel(SMALL[body])
+    for parameter in model.parameters():
+        if parameter.ndim == 2:
+            torch.nn.init.normal_(parameter, std=0.3)
+    return model.eval().requires_grad_(False)
+
+
+def prelude(n_bars: int = 8) -> Performance:
+    """Broken chords with the pedal."""
+    chords = ((48, 64, 67, 72), (48, 62, 69, 74), (47, 62, 67, 74), (48, 64, 67, 72))
+    notes = [
+        Note(onset=bar + 0.25 * i, pitch=pitch, offset=bar + 0.25 * i + 0.2, velocity=60 + i)
+        for bar in range(n_bars)
+        for i, pitch in enumerate(chords[bar % 4])
+    ]
+    presses = [PedalPress(onset=bar + 0.05, offset=bar + 0.9) for bar in range(n_bars)]
+    return Performance(tuple(notes), tuple(presses))
+
+
+class TestEvents:
+    def test_what_is_played_on_the_grid_comes_back(self):
+        performance = prelude()
+        assert decode(encode(performance)[:, [0, 1, 2, 3]]).notes[5].pitch == 62
+        est = decode(encode(performance))
+        for ref, back in zip(performance.notes, est.notes, strict=True):
+            assert back.pitch == ref.pitch
+            assert back.onset == pytest.approx(ref.onset, abs=1e-6)
+            assert back.offset == pytest.approx(ref.offset, abs=1e-6)
+            assert abs(back.velocity - ref.velocity) <= 2
+        assert_allclose(
+            [(p.onset, p.offset) for p in est.pedal],
+            [(p.onset, p.offset) for p in performance.pedal],
+            atol=1e-6,
+        )
+
+    @settings(max_examples=60, deadline=None)
+    @given(
+        lists(
+            tuples(
+                integers(0, SIZES["shift"] - 1),
+                integers(0, PEDAL),
+                integers(0, SIZES["velocity"] - 1),
+                integers(0, SIZES["duration"] - 1),
+            ),
+            max_size=40,
+        )
+    )
+    def test_whatever_is_generated_is_music_that_ends(self, events):
+        performance = decode(events)
+        longest = TIMES[-1] * 0.01 + 1e-6
+        for note in performance.notes:
+            assert note.offset - note.onset <= longest
+        for press in performance.pedal:
+            assert press.offset - press.onset <= longest
+        for key in {note.pitch for note in performance.notes}:
+            same = [note for note in performance.notes if note.pitch == key]
+            for one, other in itertools.pairwise(same):
+                assert one.offset <= other.onset
+
+    @settings(max_examples=40, deadline=None)
+    @given(floats(0.0, 9.0), floats(0.01, 9.0))
+    def test_times_are_right_within_a_fortieth(self, gap, duration):
+        first = Note(onset=0.0, pitch=40, offset=0.1, velocity=64)
+        second = Note(onset=gap, pitch=50, offset=gap + duration, velocity=64)
+        back = decode(encode(Performance((first, second)))).notes[1]
+        assert back.onset == pytest.approx(gap, rel=0.026, abs=0.0051)
+        assert back.offset - back.onset == pytest.approx(duration, rel=0.026, abs=0.0051)
+
+    def test_a_chord_is_told_pedal_first_then_upwards(self):
+        notes = [
+            Note(onset=1.0 + d, pitch=p, offset=2.0, velocity=64)
+            for p, d in ((64, 0.0), (60, 0.002), (67, 0.001))
+        ]
+        events = encode(Performance(tuple(notes), (PedalPress(onset=1.003, offset=2.0),)))
+        assert events[:, KEY].tolist() == [PEDAL, 60 - 21, 64 - 21, 67 - 21]
+        assert events[:, SHIFT].tolist() == [0, 0, 0, 0]
+
+
+@pytest.mark.parametrize("body", SMALL)
+class TestNetwork:
+    def test_read_in_pieces_equals_read_at_once(self, body):
+        model, events = network(body), torch.from_numpy(encode(prelude(6)))[None, :24]
+        memory = Memory()
+        pieces = [
+            model.read(events[:, a:b], memory) for a, b in ((0, 9), (9, 10), (10, 11), (11, 24))
+        ]
+        assert_allclose(torch.cat(pieces, 1), model.read(events), atol=2e-4)
+
+    def test_nothing_is_known_of_what_comes_later(self, body):
+        model, events = network(body), torch.from_numpy(encode(prelude(6)))[None]
+        changed = events.clone()
+        changed[:, 12:, KEY] = (changed[:, 12:, KEY] + 5) % PEDAL
+        nats, others = model.nats(events), model.nats(changed)
+        assert_allclose(nats[:, :11], others[:, :11], atol=1e-5)
+        assert not torch.allclose(nats[:, 11:], others[:, 11:])
+
+    def test_an_event_s_numbers_depend_on_those_told_before(self, body):
+        model, events = network(body), torch.from_numpy(encode(prelude(4)))[None]
+        changed = events.clone()
+        changed[:, -1, DURATION] = (changed[:, -1, DURATION] + 7) % SIZES["duration"]
+        one, other = model.nats(events)[0, -1], model.nats(changed)[0, -1]
+        assert_allclose(one[:DURATION], other[:DURATION], atol=1e-6)
+        assert one[DURATION] != other[DURATION]
+
+    def test_overlapping_stretches_tell_every_event_once(self, body):
+        model, events = network(body), encode(prelude(12))
+        nats = network_nats(model, events)
+        assert nats.shape == (len(events) - 1, 4)
+        whole = model.nats(torch.from_numpy(events[: SMALL[body].context + 1])[None])[0]
+        assert_allclose(nats[: SMALL[body].context], whole, atol=1e-4)
+
+    def test_weights_keep_in_a_file(self, body, tmp_path):
+        model, path = network(body), tmp_path / "weights.safetensors"
+        save_generator(GeneratorWeights(model, {"name": "small"}), path)
+        back = load_generator(path)
+        assert back.name == "small"
+        assert back.model.config == model.config
+        events = torch.from_numpy(encode(prelude(2)))[None]
+        assert_allclose(back.model.nats(events), model.nats(events), atol=0.05)
+
+    def test_the_same_seed_gives_the_same_notes_and_another_gives_others(self, body):
+        continuer = Continuer.of(GeneratorWeights(network(body)))
+        one, same, other = (
+            continuer(prelude(), seconds=5, sampling=Sampling(seed=seed)) for seed in (1, 1, 2)
+        )
+        assert one == same
+        assert one != other
+
+
+def test_a_damaged_file_is_refused(tmp_path):
+    path = tmp_path / "weights.safetensors"
+    save_generator(GeneratorWeights(network("lstm")), path)
+    data = bytearray(path.read_bytes())
+    data[-3] ^= 0xFF
+    path.write_bytes(data)
+    with pytest.raises(CheckpointError, match="damaged"):
+        load_generator(path)
+
+
+class TestDrawing:
+    def test_no_key_twice_at_once_and_no_long_silence(self):
+        events = []
+        stream = draw_events(NetworkListener(network("lstm", 3)), encode(prelude()), Sampling())
+        for _ in range(300):
+            events.append(next(stream))
+        drawn = np.array(events)
+        struck = Counter(
+            zip(onsets_of(drawn).round(3).tolist(), drawn[:, KEY].tolist(), strict=True)
+        )
+        assert max(struck.values()) == 1
+        assert TIMES[drawn[:, SHIFT]].max() * 0.01 <= LONGEST_SILENCE
+        assert (drawn[:, DURATION] > 0).all()
+        assert (drawn[drawn[:, KEY] == PEDAL, VELOCITY] == 0).all()
+
+    def test_only_the_likeliest_is_drawn_when_top_p_is_small(self):
+        class Certain:
+            def read(self, events):
+                pass
+
+            def logits(self, known):
+                logits = np.zeros(list(SIZES.values())[len(known)])
+                logits[20] = 0.1
+                return logits
+
+        stream = draw_events(Certain(), encode(prelude()), Sampling(top_p=0.001))
+        assert [next(stream) for _ in range(5)] == [(20, 20, 20, 20)] * 5
+
+    def test_wrong_settings_are_refused(self):
+        for wrong in ({"temperature": 0.0}, {"top_p": 0.0}, {"top_p": 1.1}, {"seed": -1}):
+            with pytest.raises(ValueError, match="found"):
+                Sampling(**wrong)
+
+
+class TestContinuer:
+    continuer = Continuer.of(GeneratorWeights(network("lstm", 5)))
+
+    def test_the_opening_stays_and_the_rest_follows_for_as_long_as_asked(self):
+        opening = prelude()
+        *_, last = self.continuer.stream(opening, seconds=6)
+        assert last.opening == opening
+        assert last.start == pytest.approx(opening.notes[-1].onset)
+        onsets = [note.onset for note in last.continuation.notes]
+        assert last.start - 0.01 <= min(onsets)
+        assert last.start + 3 < max(onsets) <= last.start + 6
+        assert last.whole.duration <= last.start + 6 + 3 + 1e-6
+
+    def test_it_begins_where_it_is_told_to(self):
+        *_, last = self.continuer.stream(prelude(), seconds=4, at=3.5)
+        assert all(note.onset < 3.5 for note in last.opening.notes)
+        assert all(3.5 <= note.onset < 7.5 for note in last.continuation.notes)
+
+    def test_it_grows_and_what_is_there_stays(self):
+        steps = list(self.continuer.stream(prelude(), seconds=8))
+        assert len(steps) >= 4
+        for one, following in itertools.pairwise(steps):
+            n_notes = len(one.continuation.notes)
+            onsets = [note.onset for note in following.continuation.notes[:n_notes]]
+            assert onsets == [note.onset for note in one.continuation.notes]
+
+    def test_a_held_pedal_and_a_held_key_give_way(self):
+        held = Performance(
+            (*prelude().notes, Note(onset=8.0, pitch=60, offset=400.0, velocity=70)),
+            (PedalPress(onset=7.9, offset=500.0),),
+        )
+        whole = self.continuer(held, seconds=20)
+        assert sum(press.offset - press.onset > 11 for press in whole.pedal) <= 1
+
+    def test_nothing_to_go_on_from_is_refused(self):
+        with pytest.raises(ValueError, match="no notes"):
+            self.continuer(Performance())
+        with pytest.raises(ValueError, match=r"before 0\.5 s"):
+            self.continuer(Performance((Note(onset=1, pitch=60, offset=2, velocity=9),)), at=0.5)
+        with pytest.raises(ValueError, match="more than 0"):
+            self.continuer(prelude(), seconds=0)
+
+
+class TestMarkovChain:
+    chain = MarkovChain([encode(prelude(16))], 4)
+
+    def test_probabilities_come_to_one(self):
+        listener = self.chain.listen()
+        listener.read(encode(prelude(3)))
+        for known in ([], [25], [25, 40], [25, 40, 16]):
+            assert np.exp(listener.logits(known)).sum() == pytest.approx(1)
+
+    def test_drawn_and_told_agree(self):
+        events = encode(prelude(5))
+        listener = self.chain.listen()
+        listener.read(events[:-1])
+        told = [
+            -listener.logits(events[-1, :column].tolist())[events[-1, column]]
+            for column in range(4)
+        ]
+        assert_allclose(told, self.chain.nats(events)[-1], atol=1e-9)
+
+    def test_what_it_knows_costs_less(self):
+        known = self.chain.nats(encode(prelude(4))).sum()
+        moved = Performance(
+            tuple(
+                Note(onset=n.onset, pitch=n.pitch + 13, offset=n.offset, velocity=99)
+                for n in prelude(4).notes
+            )
+        )
+        assert known < 0.5 * self.chain.nats(encode(moved)).sum()
+
+
+class TestFigures:
+    notes = prelude().notes
+
+    def test_the_same_again_deviates_in_nothing(self):
+        again = [
+            Note(onset=n.onset + 8, pitch=n.pitch, offset=n.offset + 8, velocity=9)
+            for n in self.notes
+        ]
+        assert_allclose(figures(self.notes, again, 8.0, 16.0), [0, 0, 0], atol=1e-9)
+
+    def test_half_as_many_a_tritone_away(self):
+        half = [
+            Note(onset=n.onset + 8, pitch=n.pitch + 6, offset=n.offset + 8, velocity=9)
+            for n in self.notes[::2]
+        ]
+        classes, polyphony, density = figures(self.notes, half, 8.0, 16.0)
+        assert (polyphony, density) == pytest.approx((-1, -1))
+        assert classes > 0.8
+
+    def test_silence_is_in_no_range(self):
+        found = np.stack([figures(self.notes, [], 8.0, 16.0)] * 3)
+        allowed = ranges(np.random.default_rng(0).uniform(-1, 1, (50, 3)))
+        assert within(found, allowed) == {
+            "pitch_classes": 0,
+            "polyphony": 0,
+            "density": 0,
+            "all": 0,
+        }

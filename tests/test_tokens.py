@@ -1,0 +1,49 @@
+"""The command that feeds generators: which sources, which files, what is said of them."""
+
+from __future__ import annotations
+
+import pytest
+
+from transcribe.tokens.encoded import Encoded, Item, read_items
+from transcribe.tokens.sources import find_sources
+
+
+def an_item(name: str, content: bytes = b"notes") -> Item:
+    return Item(name, ".mid", content, 1.0, 2.5, {"steps": 32})
+
+
+def test_what_is_written_is_read_back(tmp_path):
+    encoded = Encoded("melody-rnn", (an_item("1"), an_item("2", b"more")), {"grid": {"tempo": 90}})
+    description, *paths = encoded.write(tmp_path, "Op. 2 no. 1", source={"file": "a.mp3"})
+    assert description.name == "Op. 2 no. 1.json"
+    assert [path.name for path in paths] == ["Op. 2 no. 1.1.mid", "Op. 2 no. 1.2.mid"]
+    assert read_items(description) == encoded.items
+
+
+def test_items_that_are_not_made_again_go_and_neighbours_stay(tmp_path):
+    Encoded("abc", tuple(map(an_item, "123"))).write(tmp_path, "song")
+    Encoded("abc", tuple(map(an_item, "12"))).write(tmp_path, "song.2")
+    Encoded("abc", (an_item("1"),)).write(tmp_path, "song")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "song.1.mid",
+        "song.2.1.mid",
+        "song.2.2.mid",
+        "song.2.json",
+        "song.json",
+    ]
+
+
+def test_a_folder_is_searched_and_midi_goes_before_its_recording(tmp_path):
+    for name in ("a.mp3", "a.mid", "deep/b.flac", ".hidden/c.mid", "notes.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    sources = find_sources([str(tmp_path)])
+    assert [(s.path.name, s.name.as_posix(), s.is_midi) for s in sources] == [
+        ("a.mid", "a", True),
+        ("b.flac", "deep/b", False),
+    ]
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ValueError, match="no recordings"):
+        find_sources([str(tmp_path / "empty")])
+    with pytest.raises(ValueError, match="one at a time"):
+        find_sources([str(tmp_path / "a.mp3"), str(tmp_path / "a.mid")])

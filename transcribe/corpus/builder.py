@@ -1,0 +1,257 @@
+"""A folder of transcriptions becomes a training set: the whole flow on one screen.
+
+    sources -> readings -> pairs of one piece -> splits -> shards -> report and card
+
+Readings and shards are done one by one, each written aside and renamed, so that a run that
+was killed goes on where it was and comes to the same bytes as one that was not. Memory
+grows by some 20 kB for each recording, not with its length.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from transcribe.corpus.card import write_card
+from transcribe.corpus.config import SPLITS, CorpusConfig
+from transcribe.corpus.entries import FILE_NAME, USED, Entry, read_promises, settle, write_entries
+from transcribe.corpus.parallel import in_parallel
+from transcribe.corpus.pieces import find_pairs
+from transcribe.corpus.reading import Reading, ReadingJob, read
+from transcribe.corpus.shards import (
+    Counts,
+    Recording,
+    Shard,
+    ShardJob,
+    n_shards_for,
+    shard_of,
+    write_shard,
+)
+from transcribe.corpus.sources import Source, find_sources
+from transcribe.errors import DatasetError
+from transcribe.export import write_aside
+
+WORK = ".work"
+"""Folder of what is kept between runs; it may be deleted, then a run reads all again."""
+DATA = "data"
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Corpus:
+    """A corpus that is written."""
+
+    folder: Path
+    entries: tuple[Entry, ...]
+    """One a transcription, by name."""
+    shards: tuple[Shard, ...]
+    counts: Mapping[str, Counts]
+    """By split; those without a recording are absent."""
+
+    @property
+    def statuses(self) -> Counter[str]:
+        """How many transcriptions became what."""
+        return Counter(entry.status for entry in self.entries)
+
+    def n_recordings(self, split: str) -> int:
+        """Recordings in a split."""
+        return sum(entry.status == USED and entry.split == split for entry in self.entries)
+
+    def n_pieces(self, split: str) -> int:
+        """Pieces in a split."""
+        used = (entry for entry in self.entries if entry.status == USED)
+        return len({entry.piece for entry in used if entry.split == split})
+
+
+def build_corpus(
+    source: Path | str,
+    dest: Path | str,
+    config: CorpusConfig | None = None,
+    *,
+    splits: Mapping[str, str] | None = None,
+    workers: int = 1,
+    overwrite: bool = False,
+    command: str = "",
+    progress: Progress | None = None,
+) -> Corpus:
+    """Make a training set of a folder of transcriptions.
+
+    Parameters
+    ----------
+    source : Path
+        MIDI files, in subfolders too, and the ``.json`` beside them where there is one.
+    dest : Path
+        A folder: new, empty, or with a corpus of the same settings, which is gone on with or
+        brought up to date.
+    config : CorpusConfig, optional
+        The settings.
+    splits : mapping, optional
+        Splits that are decided already, by name of file below ``source``.
+    workers : int
+        Processes.
+    overwrite : bool
+        Make a corpus of other settings anew in its place.
+    command : str
+        How to make it again, for the card.
+    progress : callable, optional
+        Is told what is being done, how many of these are done, and how many there are.
+
+    Returns
+    -------
+    Corpus
+        Files that could not be used are among its entries, each with the reason.
+
+    Raises
+    ------
+    DatasetError
+        There are no transcriptions, or ``dest`` holds something else.
+    TranscribeError
+        A package for the target is missing; a file changed while it was read.
+    OSError
+        Something can't be written.
+    """
+    source, dest, config = Path(source), Path(dest), config or CorpusConfig()
+    if not source.is_dir():
+        raise DatasetError(f"expected a folder of transcriptions; found none at {source}")
+    sources = find_sources(source, without=dest)
+    if not sources:
+        raise DatasetError(f"{source}: expected MIDI files, such as of transcribe; found none")
+    _check_target(config)
+    settings = config.as_json() | {"splits": dict(sorted((splits or {}).items()))}
+    _prepare(dest, settings, overwrite=overwrite)
+
+    readings = _read_all(sources, config, dest, workers, progress)
+    promised = read_promises(dest / FILE_NAME)
+    for reading in readings:
+        if splits and reading.name in splits and reading.midi_sha256:
+            promised[reading.midi_sha256] = splits[reading.name]
+    told = None if progress is None else lambda n: progress("comparing", n, len(readings))
+    pairs = find_pairs([reading.landmarks for reading in readings], progress=told)
+    entries = settle(readings, pairs, promised, config)
+    shards = _write_shards(
+        entries, {each.name: each for each in sources}, config, dest, workers, progress
+    )
+    corpus = Corpus(dest, tuple(entries), shards, _counted(shards))
+    _remove_others(dest, shards)
+    write_entries(entries, dest / FILE_NAME)
+    write_card(corpus, config, command=command)
+    return corpus
+
+
+def _check_target(config: CorpusConfig) -> None:
+    """Before any work, see that the target is one and its packages are here."""
+    if config.target is not None:
+        from transcribe.notes import Performance
+        from transcribe.tokens import encode
+
+        encode(config.target, Performance())
+
+
+def _prepare(dest: Path, settings: Mapping[str, Any], *, overwrite: bool) -> None:
+    """See that the folder may be written to and is of these settings; clear what was left."""
+    place = dest / WORK / "settings.json"
+    if dest.exists() and not dest.is_dir():
+        raise DatasetError(f"{dest}: expected a folder for the corpus, found a file")
+    if dest.exists() and not place.exists() and any(dest.iterdir()):
+        raise DatasetError(
+            f"{dest}: expected a new or empty folder, or a corpus with its folder {WORK}; found "
+            "other files"
+        )
+    if place.exists() and (earlier := json.loads(place.read_bytes())) != settings:
+        if not overwrite:
+            differing = [key for key in settings if earlier.get(key) != settings[key]]
+            raise DatasetError(
+                f"{dest} has a corpus of other settings ({', '.join(differing)}); choose another "
+                "folder, or --overwrite to make it anew"
+            )
+        shutil.rmtree(dest / DATA, ignore_errors=True)
+        shutil.rmtree(dest / WORK / "shards", ignore_errors=True)
+        (dest / FILE_NAME).unlink(missing_ok=True)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    for left in dest.rglob(".*.part"):
+        left.unlink(missing_ok=True)
+    write_aside(place, json.dumps(settings).encode())
+
+
+def _read_all(
+    sources: Sequence[Source],
+    config: CorpusConfig,
+    dest: Path,
+    workers: int,
+    progress: Progress | None,
+) -> list[Reading]:
+    """All readings, in the order that grouping wants."""
+    jobs = (ReadingJob(each, config, dest / WORK / "readings") for each in sources)
+    readings: list[Reading] = []
+    for reading in in_parallel(read, jobs, workers=workers):
+        readings.append(reading)
+        if progress is not None:
+            progress("reading", len(readings), len(sources))
+    return sorted(readings, key=lambda reading: reading.order)
+
+
+def _write_shards(
+    entries: Sequence[Entry],
+    sources: Mapping[str, Source],
+    config: CorpusConfig,
+    dest: Path,
+    workers: int,
+    progress: Progress | None,
+) -> tuple[Shard, ...]:
+    jobs = []
+    suffix = ".jsonl.gz" if config.target is None else ".tar"
+    for split in SPLITS:
+        recordings = [
+            _recording(entry, sources)
+            for entry in sorted(entries, key=lambda entry: entry.reading.order)
+            if entry.status == USED and entry.split == split
+        ]
+        n_shards = n_shards_for(recordings, split, config)
+        shared: dict[int, list[Recording]] = {}
+        for each in recordings:
+            shared.setdefault(shard_of(each.midi_sha256, n_shards), []).append(each)
+        for number, these in sorted(shared.items()):
+            path = dest / DATA / f"{split}-{number:05}{suffix}"
+            memory = dest / WORK / "shards" / f"{path.name}.json"
+            jobs.append(ShardJob(path, memory, split, tuple(these), config))
+    shards = []
+    for shard in in_parallel(write_shard, jobs, workers=workers):
+        shards.append(shard)
+        if progress is not None:
+            progress("writing shards", len(shards), len(jobs))
+    return tuple(sorted(shards, key=lambda shard: shard.path.name))
+
+
+def _recording(entry: Entry, sources: Mapping[str, Source]) -> Recording:
+    reading = entry.reading
+    return Recording(
+        sources[reading.name],
+        reading.midi_sha256,
+        reading.json_sha256,
+        entry.piece,
+        reading.cut.passages,
+    )
+
+
+def _counted(shards: Sequence[Shard]) -> dict[str, Counts]:
+    counts: dict[str, Counts] = {}
+    for shard in shards:
+        total = counts.setdefault(shard.split, Counts())
+        total += shard.counts
+    return {split: counts[split] for split in SPLITS if split in counts}
+
+
+def _remove_others(dest: Path, shards: Sequence[Shard]) -> None:
+    """Delete shards that an earlier run wrote and this one has no place for."""
+    names = {shard.path.name for shard in shards}
+    for path in (dest / DATA).glob("*"):
+        if path.name not in names:
+            path.unlink()
+    for path in (dest / WORK / "shards").glob("*.json"):
+        if path.name.removesuffix(".json") not in names:
+            path.unlink()

@@ -1,0 +1,244 @@
+"""A corpus told to its users: ``statistics.json``, and a card, ``README.md``.
+
+The card's front matter is what the ``datasets`` library reads. Between two marks the card
+is written anew by every run; what stands outside of them, the licence above all, is the
+user's and is kept.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from transcribe import __version__
+from transcribe.console import clock, count
+from transcribe.corpus.config import CorpusConfig
+from transcribe.corpus.entries import FILE_NAME, STATUSES, USED
+from transcribe.corpus.landmarks import SAME_PERFORMANCE, SAME_PIECE
+from transcribe.export import write_aside
+
+if TYPE_CHECKING:
+    from transcribe.corpus.builder import Corpus
+
+BEGIN, END = "<!-- written by transcribe corpus -->", "<!-- end of what transcribe wrote -->"
+_LARGE_PIECE = 0.25
+"""Share of the recordings in one piece above which the card warns."""
+
+_OURS_TO_FILL = """\
+# {title}
+
+FILL IN: what this is, who played, who recorded, who may be asked.
+
+## Licence
+
+FILL IN: under which licence the performances and compositions may be used, and the
+transcriptions of them. The weights that came with `transcribe` are CC BY-NC-SA 4.0. Replace
+`license: other` at the top of this file by the licence's identifier.
+"""
+
+
+def write_card(corpus: Corpus, config: CorpusConfig, *, command: str = "") -> None:
+    """Write ``statistics.json`` and ``README.md`` into the corpus's folder."""
+    said = statistics(corpus, config, command=command)
+    text = json.dumps(said, ensure_ascii=False, indent=1) + "\n"
+    write_aside(corpus.folder / "statistics.json", text.encode("utf-8", "backslashreplace"))
+    path = corpus.folder / "README.md"
+    earlier = path.read_text("utf-8") if path.is_file() else ""
+    section = f"{BEGIN}\n{_section(corpus, config, said)}\n{END}\n"
+    card = _merged(earlier, section, _front_matter(corpus), corpus.folder.resolve().name)
+    write_aside(path, card.encode("utf-8", "backslashreplace"))
+
+
+def statistics(corpus: Corpus, config: CorpusConfig, *, command: str = "") -> dict[str, Any]:
+    """Everything there is to count, as plain data."""
+    entries = corpus.entries
+    by_status = {
+        status: {
+            "recordings": sum(entry.status == status for entry in entries),
+            "notes": sum(entry.reading.n_notes for entry in entries if entry.status == status),
+            "seconds": round(
+                sum(entry.reading.seconds for entry in entries if entry.status == status), 3
+            ),
+        }
+        for status in STATUSES
+    }
+    used = [entry for entry in entries if entry.status == USED]
+    models = Counter((entry.reading.model, entry.reading.weights_sha256) for entry in used)
+    return {
+        "transcribe": __version__,
+        "command": command,
+        "settings": config.as_json(),
+        "recordings": by_status,
+        "cut_out": {
+            "doubtful_notes": sum(entry.reading.cut.n_doubtful for entry in used),
+            "short_notes": sum(entry.reading.cut.n_short for entry in used),
+        },
+        "with_confidences": sum(entry.reading.has_confidences for entry in used),
+        "models": [
+            {"model": model or None, "weights_sha256": sha256 or None, "recordings": n}
+            for (model, sha256), n in sorted(models.items())
+        ],
+        "splits": {
+            split: {"recordings": corpus.n_recordings(split), "pieces": corpus.n_pieces(split)}
+            | counts.as_json()
+            for split, counts in corpus.counts.items()
+        },
+        "shards": [
+            {
+                "file": shard.path.relative_to(corpus.folder).as_posix(),
+                "sha256": shard.sha256,
+                "bytes": shard.n_bytes,
+                "records": shard.counts.n_records,
+            }
+            for shard in corpus.shards
+        ],
+    }
+
+
+def remarks(corpus: Corpus) -> list[str]:
+    """What the user should know before training on it."""
+    found = []
+    for split in ("train", "validation", "test"):
+        if split not in corpus.counts:
+            found.append(f"no piece came into the {split} split")
+    used = [entry for entry in corpus.entries if entry.status == USED]
+    largest = Counter(entry.piece for entry in used).most_common(1)
+    if largest and len(used) >= 20 and largest[0][1] > _LARGE_PIECE * len(used):
+        piece, n = largest[0]
+        found.append(
+            f"{n} of {count(len(used), 'recording')} share music and count as one piece "
+            f"({piece}): see whether they do"
+        )
+    n_failures = sum(len(counts.failures) for counts in corpus.counts.values())
+    if n_failures:
+        found.append(f"{count(n_failures, 'passage')} could not be encoded; see statistics.json")
+    return found
+
+
+def _front_matter(corpus: Corpus) -> str:
+    """The ``configs`` that tell ``datasets`` where the splits are."""
+    suffix = "".join(corpus.shards[0].path.suffixes) if corpus.shards else ".jsonl.gz"
+    lines = ["configs:", "- config_name: default", "  data_files:"]
+    for split in corpus.counts:
+        lines += [f"  - split: {split}", f"    path: data/{split}-*{suffix}"]
+    return "\n".join(lines if corpus.counts else ["configs: []"])
+
+
+def _merged(earlier: str, section: str, configs: str, title: str) -> str:
+    """The card, with what the user wrote in an earlier one."""
+    before, found, rest = earlier.partition(BEGIN)
+    _, closed, after = rest.partition(END)
+    if not (found and closed):
+        front = f"---\nlicense: other\n{configs}\n---\n\n"
+        return front + _OURS_TO_FILL.format(title=title) + "\n" + section
+    ours = re.compile(r"^configs:.*\n(?:(?: |- ).*\n)*", flags=re.MULTILINE)
+    return ours.sub(f"{configs}\n", before, count=1) + section + after.removeprefix("\n")
+
+
+def _section(corpus: Corpus, config: CorpusConfig, said: dict[str, Any]) -> str:
+    parts = ["## What is in it", _splits_table(said)]
+    if remarks(corpus):
+        parts.append("\n".join(f"- **Note**: {each}." for each in remarks(corpus)))
+    parts += [
+        _contents(config),
+        "## What became of the transcriptions",
+        _statuses_table(said),
+        f"Within those that are in it, {count(said['cut_out']['doubtful_notes'], 'note')} in "
+        f"doubtful passages and {count(said['cut_out']['short_notes'], 'note')} in passages too "
+        f"short were cut out. `{FILE_NAME}` has a line for each transcription: what became of it "
+        "and why, and which it duplicates.",
+        "## How it was made",
+        f"By `transcribe` {said['transcribe']}"
+        + (f":\n\n```\n{said['command']}\n```" if said["command"] else "."),
+        _how(config),
+        _models(said),
+    ]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _splits_table(said: dict[str, Any]) -> str:
+    lines = [
+        "| split | pieces | recordings | passages | notes | hours | with variants: records "
+        "| notes | hours |",
+        "|---|--:|--:|--:|--:|--:|--:|--:|--:|",
+    ]
+    for split, each in said["splits"].items():
+        lines.append(
+            f"| {split} | {each['pieces']} | {each['recordings']} | {each['n_played_records']} "
+            f"| {each['n_played_notes']} | {each['played_seconds'] / 3600:.2f} "
+            f"| {each['n_records']} | {each['n_notes']} | {each['seconds'] / 3600:.2f} |"
+        )
+    return "\n".join(lines)
+
+
+def _statuses_table(said: dict[str, Any]) -> str:
+    lines = ["| | recordings | notes | length | |", "|---|--:|--:|--:|---|"]
+    for status, each in said["recordings"].items():
+        if each["recordings"]:
+            lines.append(
+                f"| {status} | {each['recordings']} | {each['notes']} | {clock(each['seconds'])} "
+                f"| {STATUSES[status]} |"
+            )
+    return "\n".join(lines)
+
+
+def _contents(config: CorpusConfig) -> str:
+    if config.target is not None:
+        return (
+            f"`data/` has tar files as WebDataset has them, for `{config.target}`: the files of "
+            "each item, and beside them `.about.json` with the recording, the piece, the passage "
+            "in seconds and what was done to it. Records of one recording follow one another: "
+            "shuffle them."
+        )
+    return (
+        "`data/` has JSON Lines under gzip, one object a passage: `onset`, `offset` (seconds from "
+        "the start of the passage; offsets are key releases), `pitch` (21 to 108), `velocity` (1 "
+        "to 127), `pedal_onset`, `pedal_offset` (the sustain pedal); `recording` (SHA-256 of its "
+        "MIDI file), `piece`, `source`, `start` and `stop` (seconds of the recording), "
+        "`confidence` (mean), `semitones` and `stretch` (0 and 1: as it was played). Records of "
+        "one recording follow one another: shuffle them.\n\n"
+        "```python\n"
+        'import gzip, json\n\nwith gzip.open("data/train-00000.jsonl.gz", "rt", '
+        'encoding="utf-8") as lines:\n    passages = [json.loads(line) for line in lines]\n'
+        "```\n\n"
+        "or, with the `datasets` package, `load_dataset(FOLDER)`."
+    )
+
+
+def _how(config: CorpusConfig) -> str:
+    times = count(config.copies, "more time", "more times")
+    variants = (
+        f"Each passage of the train split is there {times}, transposed by up to "
+        f"{config.semitones} semitones within the keyboard and stretched by up to "
+        f"{100 * config.stretch:g} % (seed {config.seed}); the other splits are as played."
+        if config.copies and (config.semitones or config.stretch)
+        else "There are no transposed or stretched variants."
+    )
+    return "\n".join(
+        [
+            "- **Splits** are by piece. Recordings that share music, in any key and tempo, are one "
+            f"piece: those with {SAME_PIECE:g} melodic landmarks in one order beyond chance "
+            "(`transcribe/corpus/landmarks.py`). A recording that was once in a split stays there.",
+            "- **Near-duplicates**, one performance heard or saved twice, were dropped where "
+            f"{100 * SAME_PERFORMANCE:g} % of the times between landmarks agree within 60 ms.",
+            f"- **Doubtful passages**, where the mean confidence of four seconds is below "
+            f"{config.confidence:g}, were cut out at note boundaries; silences of more than "
+            f"{config.silence:g} s divide passages, and those under {config.shortest:g} s or "
+            f"{config.fewest_notes} notes were left out.",
+            f"- **Variants**: {variants}",
+        ]
+    )
+
+
+def _models(said: dict[str, Any]) -> str:
+    lines = ["Transcribed by:", ""]
+    for each in said["models"]:
+        name = each["model"] or "not known (MIDI without a JSON file beside it)"
+        sha256 = each["weights_sha256"]
+        sha256 = f", SHA-256 of the weights {sha256}" if sha256 else ""
+        lines.append(f"- {name}{sha256}: {count(each['recordings'], 'recording')}")
+    lines.append("")
+    lines.append(f"{count(said['with_confidences'], 'recording')} came with confidences.")
+    return "\n".join(lines)

@@ -1,0 +1,172 @@
+"""What became of each transcription: one line in ``recordings.jsonl``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from transcribe.corpus.config import CorpusConfig
+from transcribe.corpus.pieces import Groups, Pair, find_duplicates
+from transcribe.corpus.reading import Reading
+from transcribe.corpus.splits import decide
+from transcribe.export import write_aside
+
+USED = "used"
+STATUSES = {
+    USED: "in the corpus",
+    "duplicate": "the same performance as another, heard or saved again",
+    "held out": "of a piece that another split has",
+    "doubtful": "nothing left of it once doubtful passages were cut out",
+    "short": "every passage too short",
+    "empty": "no notes",
+    "unreadable": "not a MIDI file, or a broken one",
+}
+"""What may become of a transcription."""
+FILE_NAME = "recordings.jsonl"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One transcription and what became of it."""
+
+    reading: Reading
+    status: str
+    """A key of `STATUSES`."""
+    piece: str = ""
+    """Equal for recordings that share music; the least of their checksums, shortened."""
+    split: str = ""
+    duplicate_of: str = ""
+    """Name of another."""
+    pair: Pair | None = None
+    """What shows it to be a duplicate, if its notes are not simply equal."""
+
+    def as_json(self) -> dict[str, Any]:
+        """One object; what does not apply is left out."""
+        reading = self.reading
+        said: dict[str, Any] = {
+            "source": reading.name,
+            "status": self.status,
+            "split": self.split,
+            "piece": self.piece,
+            "midi_sha256": reading.midi_sha256,
+            "json_sha256": reading.json_sha256,
+            "reason": reading.error,
+            "duplicate_of": self.duplicate_of,
+        }
+        said = {key: value for key, value in said.items() if value}
+        if self.pair is not None:
+            likeness = self.pair.likeness
+            said["likeness"] = {
+                "semitones": abs(likeness.transposition),
+                "landmarks_in_order": likeness.n_in_order,
+                "steadiness": round(likeness.steadiness, 3),
+                "tempo": round(likeness.tempo, 4),
+            }
+        if reading.error:
+            return said
+        said |= {"notes": reading.n_notes, "seconds": reading.seconds}
+        if reading.has_confidences:
+            said["confidence"] = round(reading.confidence, 3)
+        for key in ("model", "weights_sha256"):
+            if getattr(reading, key):
+                said[key] = getattr(reading, key)
+        if reading.remarks:
+            said["remarks"] = list(reading.remarks)
+        if self.status in (USED, "doubtful", "short"):
+            cut = reading.cut
+            said |= {"doubtful_notes": cut.n_doubtful, "short_notes": cut.n_short}
+            said["passages"] = [[round(p.start, 4), round(p.stop, 4)] for p in cut.passages]
+        return said
+
+
+def settle(
+    readings: Sequence[Reading],
+    pairs: Iterable[Pair],
+    promised: Mapping[str, str],
+    config: CorpusConfig,
+) -> list[Entry]:
+    """Say of every transcription what becomes of it.
+
+    Parameters
+    ----------
+    readings : sequence of Reading
+        In the order of `Reading.order`.
+    pairs : iterable of Pair
+        Those of one piece, by places among the readings.
+    promised : mapping
+        Splits by SHA-256 of MIDI files.
+    config : CorpusConfig
+        Shares and seed of the splits.
+    """
+    groups = Groups(len(readings))
+    equal: dict[int, int] = {}
+    first_of: dict[str, int] = {}
+    for place, reading in enumerate(readings):
+        if reading.music:
+            first = first_of.setdefault(reading.music, place)
+            if first != place:
+                equal[place] = first
+                groups.join(first, place)
+    pairs = list(pairs)
+    for pair in pairs:
+        groups.join(pair.first, pair.second)
+    pairs_of: dict[int, list[Pair]] = {}
+    for pair in pairs:
+        pairs_of.setdefault(groups.find(pair.first), []).append(pair)
+    n_notes = [reading.n_notes for reading in readings]
+    entries = []
+    for root, members in groups.all().items():
+        if readings[root].error or not readings[root].n_notes:
+            entries += [
+                Entry(readings[each], "unreadable" if readings[each].error else "empty")
+                for each in members
+            ]
+            continue
+        decision = decide([readings[each].midi_sha256 for each in members], promised, config)
+        held_out = {each for each in members if readings[each].midi_sha256 in decision.left_out}
+        near = [
+            pair
+            for pair in pairs_of.get(root, [])
+            if not (held_out | equal.keys()) & {pair.first, pair.second}
+        ]
+        dropped = find_duplicates(near, n_notes)
+        piece = readings[root].midi_sha256[:12]
+        for each in members:
+            status, other, shown = _passable(readings[each]), None, None
+            split = decision.split
+            if each in held_out:
+                status, split = "held out", promised[readings[each].midi_sha256]
+            elif each in equal and equal[each] not in held_out:
+                status, other = "duplicate", equal[each]
+            elif each in dropped:
+                shown = dropped[each]
+                status, other = "duplicate", shown.first + shown.second - each
+            name = "" if other is None else readings[other].name
+            entries.append(Entry(readings[each], status, piece, split, name, shown))
+    return sorted(entries, key=lambda entry: entry.reading.name)
+
+
+def _passable(reading: Reading) -> str:
+    """Whether anything of it can be used, or why not."""
+    if reading.cut.passages:
+        return USED
+    return "doubtful" if reading.cut.n_doubtful > reading.cut.n_short else "short"
+
+
+def write_entries(entries: Iterable[Entry], path: Path) -> None:
+    """Write one JSON object a line."""
+    lines = [json.dumps(entry.as_json(), ensure_ascii=False) + "\n" for entry in entries]
+    write_aside(path, "".join(lines).encode("utf-8", "backslashreplace"))
+
+
+def read_promises(path: Path) -> dict[str, str]:
+    """The splits that an earlier run gave, by SHA-256 of MIDI files; none without such a file."""
+    try:
+        lines = path.read_text("utf-8").splitlines()
+    except FileNotFoundError:
+        return {}
+    said = map(json.loads, lines)
+    return {each["midi_sha256"]: each["split"] for each in said if each.get("split")}

@@ -1,0 +1,306 @@
+"""The corpus as files: passages and their variants, in shards that are written once.
+
+Conventions
+-----------
+- Without a target a shard is JSON Lines under gzip: one object a passage or variant, with
+  columns of its notes (seconds, MIDI numbers). With one it is a tar file as WebDataset has
+  it: the items' files, and beside each a ``.about.json`` with where it is from.
+- A recording's shard follows from its checksum, so that shards are in no order of composers,
+  and a new recording changes one shard.
+- A shard that is there is finished. What it was made of is kept beside it as a checksum, and
+  it is made again only where that differs. Equal content gives equal bytes.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import json
+import os
+import tarfile
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+from transcribe.corpus.config import CorpusConfig
+from transcribe.corpus.passages import Passage, take
+from transcribe.corpus.sources import Source, digests, read_source
+from transcribe.corpus.variants import AS_PLAYED, Variant, variants_of, vary
+from transcribe.errors import TranscribeError
+from transcribe.export import write_aside
+from transcribe.notes import Performance
+
+_VERSION = 1
+"""Of what is written; shards of another are made again."""
+_DIGITS = 4
+"""After the point of seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """A source that is used."""
+
+    source: Source
+    midi_sha256: str
+    json_sha256: str
+    piece: str
+    passages: tuple[Passage, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ShardJob:
+    """One file to write, and of what."""
+
+    path: Path
+    memory: Path
+    """Where it is remembered what the file was made of."""
+    split: str
+    recordings: tuple[Recording, ...]
+    config: CorpusConfig
+
+    @property
+    def key(self) -> str:
+        """Checksum of all that the file follows from."""
+        made_of = [
+            {
+                "source": each.source.name,
+                "digests": (each.midi_sha256, each.json_sha256),
+                "piece": each.piece,
+                "passages": [(passage.start, passage.stop) for passage in each.passages],
+            }
+            for each in self.recordings
+        ]
+        said = json.dumps([_VERSION, self.split, made_of, self.config.as_json()])
+        return hashlib.sha256(said.encode()).hexdigest()
+
+
+@dataclass(slots=True)
+class Counts:
+    """What there is in a shard or a split; ``played`` leaves out the variants."""
+
+    n_records: int = 0
+    n_notes: int = 0
+    seconds: float = 0.0
+    n_played_records: int = 0
+    n_played_notes: int = 0
+    played_seconds: float = 0.0
+    n_items: int = 0
+    """Files made for a target."""
+    n_without_items: int = 0
+    """Passages and variants with nothing for the target to read."""
+    pitches: Counter[int] = field(default_factory=Counter)
+    """Played notes by pitch."""
+    velocities: Counter[int] = field(default_factory=Counter)
+    failures: list[str] = field(default_factory=list)
+    """What a target could not be made of, and why."""
+
+    def add(self, performance: Performance, seconds: float, *, played: bool) -> None:
+        """Count a passage or a variant of one."""
+        n_notes = len(performance.notes)
+        self.n_records += 1
+        self.n_notes += n_notes
+        self.seconds += seconds
+        if played:
+            self.n_played_records += 1
+            self.n_played_notes += n_notes
+            self.played_seconds += seconds
+            self.pitches.update(note.pitch for note in performance.notes)
+            self.velocities.update(note.velocity for note in performance.notes)
+
+    def __iadd__(self, other: Counts) -> Counts:
+        for name in self.__slots__:
+            value = getattr(self, name)
+            value += getattr(other, name)
+            setattr(self, name, value)
+        return self
+
+    def as_json(self) -> dict[str, Any]:
+        """Everything, the pitches and velocities in order."""
+        said = {name: getattr(self, name) for name in self.__slots__}
+        for name in ("pitches", "velocities"):
+            said[name] = {str(key): said[name][key] for key in sorted(said[name])}
+        for name in ("seconds", "played_seconds"):
+            said[name] = round(said[name], 3)
+        return said
+
+    @classmethod
+    def from_json(cls, said: Mapping[str, Any]) -> Counts:
+        """Read what `as_json` said."""
+        values = dict(said)
+        for name in ("pitches", "velocities"):
+            values[name] = Counter({int(key): n for key, n in values[name].items()})
+        return cls(**values)
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """A file that is written."""
+
+    path: Path
+    split: str
+    sha256: str
+    n_bytes: int
+    counts: Counts
+
+
+def write_shard(job: ShardJob) -> Shard:
+    """Write a shard, unless it is there.
+
+    Raises
+    ------
+    TranscribeError
+        A source is not what it was when it was read, or a package for the target is missing.
+    OSError
+        The file can't be written.
+    """
+    remembered = _remembered(job)
+    if remembered is not None:
+        return remembered
+    counts = Counts()
+    job.path.parent.mkdir(parents=True, exist_ok=True)
+    aside = job.path.with_name(f".{job.path.name}.{os.getpid()}.part")
+    try:
+        with aside.open("wb") as file:
+            if job.config.target is None:
+                _write_lines(file, job, counts)
+            else:
+                _write_tar(file, job, counts)
+        digest = hashlib.sha256()
+        with aside.open("rb") as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
+        n_bytes = aside.stat().st_size
+        os.replace(aside, job.path)
+    finally:
+        aside.unlink(missing_ok=True)
+    shard = Shard(job.path, job.split, digest.hexdigest(), n_bytes, counts)
+    said = {
+        "key": job.key,
+        "sha256": shard.sha256,
+        "n_bytes": n_bytes,
+        "counts": counts.as_json(),
+    }
+    job.memory.parent.mkdir(parents=True, exist_ok=True)
+    write_aside(job.memory, json.dumps(said).encode())
+    return shard
+
+
+def _remembered(job: ShardJob) -> Shard | None:
+    """The shard, if it is there and was made of the same."""
+    try:
+        said = json.loads(job.memory.read_bytes())
+        if said["key"] != job.key or job.path.stat().st_size != said["n_bytes"]:
+            return None
+        counts = Counts.from_json(said["counts"])
+        return Shard(job.path, job.split, said["sha256"], said["n_bytes"], counts)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Record:
+    """A passage, or a variant of one."""
+
+    id: str
+    recording: Recording
+    passage: Passage
+    variant: Variant
+    performance: Performance
+
+    def about(self) -> dict[str, Any]:
+        return {
+            "id": self.id,
+            "recording": self.recording.midi_sha256,
+            "piece": self.recording.piece,
+            "source": self.recording.source.name,
+            "start": round(self.passage.start, _DIGITS),
+            "stop": round(self.passage.stop, _DIGITS),
+            "confidence": round(self.passage.confidence, 3),
+            "semitones": self.variant.semitones,
+            "stretch": self.variant.stretch,
+        }
+
+
+def _records(job: ShardJob, counts: Counts) -> Iterator[_Record]:
+    """All passages and variants, counted; one recording is in memory at a time."""
+    for recording in job.recordings:
+        source = recording.source
+        if digests(source) != (recording.midi_sha256, recording.json_sha256):
+            raise TranscribeError(f"{source.path} has changed since it was read; run again")
+        performance = read_source(source).performance
+        for n_passage, passage in enumerate(recording.passages):
+            played = take(performance, passage)
+            variants = variants_of(passage, recording.midi_sha256, job.split, job.config)
+            for n_variant, variant in enumerate(variants):
+                varied = vary(played, variant)
+                seconds = passage.seconds * variant.stretch
+                counts.add(varied, seconds, played=variant == AS_PLAYED)
+                record_id = f"{recording.midi_sha256[:16]}-{n_passage:03}-{n_variant:02}"
+                yield _Record(record_id, recording, passage, variant, varied)
+
+
+def _write_lines(file: IO[bytes], job: ShardJob, counts: Counts) -> None:
+    with gzip.GzipFile(filename="", mode="wb", fileobj=file, compresslevel=6, mtime=0) as lines:
+        for record in _records(job, counts):
+            notes, pedal = record.performance.notes, record.performance.pedal
+            said = record.about() | {
+                "onset": [round(note.onset, _DIGITS) for note in notes],
+                "offset": [round(note.offset, _DIGITS) for note in notes],
+                "pitch": [note.pitch for note in notes],
+                "velocity": [note.velocity for note in notes],
+                "pedal_onset": [round(press.onset, _DIGITS) for press in pedal],
+                "pedal_offset": [round(press.offset, _DIGITS) for press in pedal],
+            }
+            lines.write(_json_bytes(said) + b"\n")
+
+
+def _write_tar(file: IO[bytes], job: ShardJob, counts: Counts) -> None:
+    from transcribe.tokens import encode
+
+    target = job.config.target
+    assert target is not None
+    with tarfile.open(fileobj=file, mode="w", format=tarfile.USTAR_FORMAT) as tar:
+        for record in _records(job, counts):
+            try:
+                encoded = encode(target, record.performance)
+            except ValueError as error:
+                counts.failures.append(f"{record.recording.source.name}, {record.id}: {error}")
+                continue
+            counts.n_items += len(encoded.items)
+            counts.n_without_items += not encoded.items
+            for item in encoded.items:
+                name = f"{record.id}-{item.name}"
+                where = {"item_start": round(item.start, 5), "item_stop": round(item.stop, 5)}
+                about = record.about() | {"target": target} | dict(encoded.about) | where
+                _add(tar, f"{name}{item.suffix}", item.content)
+                _add(tar, f"{name}.about.json", _json_bytes(about | dict(item.about)))
+
+
+def _add(tar: tarfile.TarFile, name: str, content: bytes) -> None:
+    info = tarfile.TarInfo(name)
+    info.size = len(content)
+    tar.addfile(info, io.BytesIO(content))
+
+
+def _json_bytes(said: Mapping[str, Any]) -> bytes:
+    # A file name that is no Unicode holds lone surrogates; as "\udcff" JSON can say them.
+    text = json.dumps(said, ensure_ascii=False, separators=(",", ":"))
+    return text.encode("utf-8", "backslashreplace")
+
+
+def shard_of(midi_sha256: str, n_shards: int) -> int:
+    """Which of so many shards a recording is in."""
+    return int(midi_sha256[:8], 16) * n_shards >> 32
+
+
+def n_shards_for(recordings: Iterable[Recording], split: str, config: CorpusConfig) -> int:
+    """How many shards a split takes: a power of two, so that growth seldom moves recordings."""
+    times = 1 + (config.copies if split == "train" else 0)
+    notes = [times * sum(p.n_notes for p in each.passages) for each in recordings]
+    n_shards = 1
+    while sum(notes) > n_shards * config.notes_per_shard and n_shards < len(notes):
+        n_shards *= 2
+    return n_shards

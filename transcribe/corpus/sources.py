@@ -1,0 +1,133 @@
+"""The transcriptions in a folder: which there are, and each with its notes' confidences."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from transcribe.midi import read_midi
+from transcribe.notes import Note, Performance
+
+MIDI_SUFFIXES = (".mid", ".midi")
+_SAME_ONSET = 0.005
+"""Seconds: a note of the MIDI file is the one of the JSON file if their onsets are this near."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One MIDI file, and the JSON file that ``transcribe --json`` left beside it."""
+
+    path: Path
+    name: str
+    """Below the folder, with slashes on every system."""
+    json: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Transcription:
+    """What the files of one source say."""
+
+    performance: Performance
+    has_confidences: bool = False
+    """Otherwise every confidence is 1."""
+    model: str = ""
+    """Which weights heard it, where the JSON file tells."""
+    weights_sha256: str = ""
+    remarks: tuple[str, ...] = ()
+
+
+def find_sources(folder: Path, *, without: Path | None = None) -> tuple[Source, ...]:
+    """All MIDI files of a folder, subfolders included, sorted by name; hidden ones left out.
+
+    Parameters
+    ----------
+    folder : Path
+        Where to look.
+    without : Path, optional
+        A folder not to look into, such as the one that is written to.
+    """
+    left_out = None if without is None else without.resolve()
+    found = []
+    for path in folder.rglob("*"):
+        below = path.relative_to(folder)
+        if path.suffix.lower() not in MIDI_SUFFIXES or any(p.startswith(".") for p in below.parts):
+            continue
+        if left_out is not None and left_out in path.resolve().parents:
+            continue
+        if not path.is_file():
+            continue
+        beside = path.with_suffix(".json")
+        found.append(Source(path, below.as_posix(), beside if beside.is_file() else None))
+    return tuple(sorted(found, key=lambda source: source.name))
+
+
+def digests(source: Source) -> tuple[str, str]:
+    """SHA-256 of the MIDI file, and of the JSON file (empty without one); OSError if unreadable."""
+    midi = hashlib.sha256(source.path.read_bytes()).hexdigest()
+    json_ = "" if source.json is None else hashlib.sha256(source.json.read_bytes()).hexdigest()
+    return midi, json_
+
+
+def read_source(source: Source) -> Transcription:
+    """Notes and pedal from the MIDI file, confidences from the JSON file.
+
+    The MIDI file is what counts: it may have been corrected. A note that the JSON file does
+    not have is sure.
+
+    Raises
+    ------
+    MidiError
+        The MIDI file can't be read.
+    """
+    performance = read_midi(source.path)
+    if source.json is None:
+        return Transcription(performance)
+    try:
+        content = json.loads(source.json.read_bytes())
+    except (OSError, ValueError) as error:
+        remark = f"{source.json.name} is not readable as JSON, so confidences are not known"
+        return Transcription(performance, remarks=(f"{remark}: {error}",))
+    if not (isinstance(content, dict) and isinstance(content.get("notes"), list)):
+        return Transcription(performance)
+    try:
+        notes = _with_confidences(performance.notes, content["notes"])
+    except (KeyError, TypeError, ValueError) as error:
+        remark = f"{source.json.name}: expected notes with onset, pitch and confidence"
+        return Transcription(performance, remarks=(f"{remark}; found {error!r}",))
+    return Transcription(
+        Performance(notes, performance.pedal),
+        has_confidences=bool(content["notes"]),
+        model=_text(content.get("model")),
+        weights_sha256=_text(content.get("weights_sha256")),
+        remarks=tuple(map(_text, content.get("warnings") or ())),
+    )
+
+
+def _with_confidences(notes: Sequence[Note], said: Sequence[Any]) -> tuple[Note, ...]:
+    heard: defaultdict[int, list[tuple[float, float]]] = defaultdict(list)
+    for each in said:
+        heard[int(each["pitch"])].append((float(each["onset"]), float(each["confidence"])))
+    for strikes in heard.values():
+        strikes.sort()
+    return tuple(
+        replace(note, confidence=_confidence(heard.get(note.pitch, []), note.onset))
+        for note in notes
+    )
+
+
+def _confidence(strikes: Sequence[tuple[float, float]], onset: float) -> float:
+    place = bisect_left(strikes, (onset - _SAME_ONSET,))
+    near = [each for each in strikes[place : place + 2] if each[0] <= onset + _SAME_ONSET]
+    if not near:
+        return 1.0
+    return min(near, key=lambda each: abs(each[0] - onset))[1]
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""

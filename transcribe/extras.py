@@ -1,0 +1,21 @@
+"""Optional packages: which extra brings them, said where one is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from transcribe.errors import TranscribeError
+
+
+@contextmanager
+def needing(extra: str, *packages: str) -> Iterator[None]:
+    """Say which extra to install if an import fails for want of one of its packages."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in packages:
+            raise
+        raise TranscribeError(
+            f"{error.name} is not installed; it comes with: pip install 'transcribe[{extra}]'"
+        ) from error

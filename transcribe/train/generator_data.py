@@ -1,0 +1,161 @@
+"""Windows of events for the generator: drawn from MIDI, transposed and stretched.
+
+As with `data.TrainingWindows`, a window is made of its own random numbers, seeded by
+(seed, index), so a run that goes on sees what it would have seen.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from transcribe.datasets import load_dataset, reference_performance
+from transcribe.generate.events import PEDAL, Events, Table, events_of, table_of
+from transcribe.notes import N_PITCHES
+
+
+@dataclass
+class EventSource:
+    """One index of performances, of which the MIDI is read."""
+
+    index: str = ""
+    """CSV file, or a MAESTRO folder as downloaded; see `datasets.load_dataset`."""
+    split: str = "train"
+    weight: float = 1.0
+    """Share of the windows drawn from this source, relative to the others."""
+
+
+@dataclass
+class EventDataConfig:
+    """What the generator is trained and validated on."""
+
+    sources: dict[str, EventSource] = field(default_factory=dict)
+    validation: EventSource = field(default_factory=EventSource)
+    cache: str = "outputs/cache"
+    """Where the events of an index are kept once they are read."""
+    windows_per_epoch: int = 400
+    """An epoch is this many windows; nothing is ever repeated."""
+    batch_size: int = 8
+    semitones: int = 6
+    """Windows are transposed by up to this much either way, as far as the keyboard goes."""
+    stretch: float = 0.1
+    """Windows are played faster or slower by up to this share."""
+    validation_windows: int = 32
+
+    def check(self) -> None:
+        """Raise ValueError for settings that give no data."""
+        if not self.sources:
+            raise ValueError("data.sources is empty; name at least one index to train on")
+        if self.batch_size < 1 or self.windows_per_epoch < self.batch_size:
+            raise ValueError(
+                "data.windows_per_epoch is data.batch_size or more, and both are positive; found "
+                f"{self.windows_per_epoch} and {self.batch_size}"
+            )
+        if not 0 <= self.stretch < 1:
+            raise ValueError(f"data.stretch is 0 or more and below 1; found {self.stretch}")
+
+
+class EventLibrary:
+    """All events of a source, as one table with its pieces' borders."""
+
+    def __init__(self, source: EventSource, cache: Path) -> None:
+        index = Path(source.index)
+        recordings = load_dataset(index, split=source.split)
+        named = "\n".join(f"{r.midi_path} {r.duration}" for r in recordings)
+        digest = hashlib.sha256(named.encode()).hexdigest()[:16]
+        path = cache / f"events-{index.stem}-{source.split}-{digest}.npz"
+        if not path.is_file():
+            tables = [table_of(reference_performance(recording)) for recording in recordings]
+            path.parent.mkdir(parents=True, exist_ok=True)
+            aside = path.with_name(path.name + ".part.npz")
+            np.savez(aside, table=np.concatenate(tables), sizes=[len(t) for t in tables])
+            aside.replace(path)
+        with np.load(path) as stored:
+            self.table: Table = stored["table"]
+            sizes: NDArray[np.int64] = stored["sizes"]
+        self.starts = np.concatenate(([0], np.cumsum(sizes)))
+
+    def piece(self, number: int) -> Table:
+        """One performance."""
+        return self.table[self.starts[number] : self.starts[number + 1]]
+
+    def __len__(self) -> int:
+        return len(self.starts) - 1
+
+    def draw(self, rng: np.random.Generator, size: int) -> Table:
+        """As many events in a row from a piece that has them; every place is as likely."""
+        places = np.maximum(0, np.diff(self.starts) - size + 1)
+        if not places.any():
+            raise ValueError(f"no performance has {size} events, which a window needs")
+        number = rng.choice(len(places), p=places / places.sum())
+        start = rng.integers(places[number])
+        return self.piece(number)[start : start + size]
+
+
+def varied(table: Table, rng: np.random.Generator, config: EventDataConfig) -> Table:
+    """The same music in another key and tempo; the pedal follows the tempo."""
+    table = table.copy()
+    notes = table[:, 2] != PEDAL
+    if notes.any():
+        lowest, highest = table[notes, 2].min(), table[notes, 2].max()
+        down = min(config.semitones, int(lowest))
+        up = min(config.semitones, int(N_PITCHES - 1 - highest))
+        table[notes, 2] += rng.integers(-down, up + 1)
+    table[:, 0] -= table[0, 0]
+    table[:, :2] *= np.exp(rng.uniform(np.log1p(-config.stretch), np.log1p(config.stretch)))
+    return table
+
+
+class EventWindows(Dataset[Tensor]):
+    """Windows of ``context + 1`` events, shape (context + 1, 4).
+
+    Any index from 0 up makes a window, and always the same one.
+    """
+
+    def __init__(
+        self,
+        config: EventDataConfig,
+        libraries: Sequence[EventLibrary],
+        *,
+        context: int,
+        seed: int,
+    ) -> None:
+        self.config, self.libraries, self.context, self.seed = config, libraries, context, seed
+        weights = np.array([source.weight for source in config.sources.values()])
+        self.share = weights / weights.sum()
+
+    def __getitem__(self, index: int) -> Tensor:
+        rng = np.random.default_rng((self.seed, index))
+        library = self.libraries[rng.choice(len(self.libraries), p=self.share)]
+        table = library.draw(rng, self.context + 1)
+        return torch.from_numpy(events_of(varied(table, rng, self.config)))
+
+    def __len__(self) -> int:
+        return self.config.windows_per_epoch
+
+
+def validation_windows(library: EventLibrary, *, context: int, n_windows: int) -> list[Events]:
+    """Windows of ``context + 1`` events, evenly from all that the pieces have."""
+    pieces = [events_of(library.piece(number)) for number in range(len(library))]
+    whole = list(
+        itertools.chain.from_iterable(
+            (
+                piece[start : start + context + 1]
+                for start in range(0, len(piece) - context, context)
+            )
+            for piece in pieces
+        )
+    )
+    if not whole:
+        raise ValueError(f"no performance to validate on has {context + 1} events")
+    chosen = np.linspace(0, len(whole) - 1, min(n_windows, len(whole))).round().astype(int)
+    return [whole[number] for number in chosen]
