@@ -13,13 +13,17 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+
 from transcribe.notes import Performance
+from transcribe.tracking import Pace, find_downbeat, find_onsets, steady_beats, track_beats
 
 Origin = Literal["given", "estimated"]
 """Who says so: the user, or the notes."""
 
 DEFAULT_TEMPO = 120.0
 """Beats a minute, where there is nothing to estimate a tempo from."""
+FEWEST_ONSETS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +54,7 @@ class Metre:
     @property
     def is_compound(self) -> bool:
         """Whether a beat is three eighths, as in 6/8."""
-        return self.denominator == 8 and self.numerator % 3 == 0
+        return self.denominator == 8 and self.numerator % 3 == 0 and self.numerator > 3
 
     @property
     def beats_per_bar(self) -> int:
@@ -143,25 +147,59 @@ class BeatGrid:
 
 
 def find_beats(
-    performance: Performance, *, tempo: float | None = None, metre: Metre | None = None
+    performance: Performance,
+    *,
+    tempo: float | None = None,
+    metre: Metre | None = None,
+    follow: bool = False,
 ) -> BeatGrid:
     """The grid of a performance, with what the user knows of it.
 
     Parameters
     ----------
     performance : Performance
-        Its notes decide what is not given, and where the first beat lies.
+        Its notes decide what is not given, and where beats and bars begin.
     tempo : float, optional
         Beats a minute, kept from first to last; estimated beat by beat if left out.
     metre : Metre, optional
-        Estimated if left out.
+        Estimated if left out, as 3/4, 4/4, 6/8 or 9/8; 2/4 is not told from 4/4.
+    follow : bool
+        Keep to the given tempo only roughly, within a sixth, and follow the player.
+
+    Returns
+    -------
+    BeatGrid
+        120 beats a minute from the first note where there are fewer than `FEWEST_ONSETS`
+        onsets to go by.
     """
-    period = 60 / (tempo or DEFAULT_TEMPO)
-    onset = performance.notes[0].onset if performance.notes else 0.0
-    n_beats = max(2, math.ceil((performance.duration - onset) / period) + 1)
+    onsets = find_onsets(performance.notes)
+    threes = (False, True) if metre is None else (metre.is_compound,)
+    if len(onsets.times) < FEWEST_ONSETS:
+        start = float(onsets.times[0]) if len(onsets.times) else 0.0
+        period = 60 / (tempo or DEFAULT_TEMPO)
+        n_beats = max(2, math.ceil((performance.duration - start) / period) + 1)
+        beats = np.asarray(start + period * np.arange(n_beats), np.float64)
+        in_threes = threes[0]
+    elif tempo is not None and not follow:
+        in_threes = metre is not None and metre.is_compound
+        beats = steady_beats(onsets, tempo=tempo, in_threes=in_threes)
+    else:
+        pace = Pace() if tempo is None else Pace.near(tempo)
+        tracked = [(*track_beats(onsets, in_threes=kind, pace=pace), kind) for kind in threes]
+        beats, _, in_threes = max(tracked, key=lambda found: found[1])
+    lengths = (2, 3) if in_threes else (3, 4)
+    length, first = find_downbeat(
+        beats, onsets, lengths if metre is None else (metre.beats_per_bar,)
+    )
+    if metre is None:
+        metre = Metre(3 * length, 8) if in_threes else Metre(length, 4)
+        metre_origin: Origin = "estimated"
+    else:
+        metre_origin = "given"
     return BeatGrid(
-        beats=tuple(onset + index * period for index in range(n_beats)),
-        metre=metre or COMMON_TIME,
+        beats=tuple(beats.tolist()),
+        metre=metre,
+        first_downbeat=first,
         tempo_origin="given" if tempo else "estimated",
-        metre_origin="given" if metre else "estimated",
+        metre_origin=metre_origin,
     )

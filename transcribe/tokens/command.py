@@ -31,7 +31,7 @@ def main(words: Sequence[str]) -> int:
     from transcribe.tokens.sources import find_sources
 
     try:
-        settings = Settings(tempo=options.tempo, metre=options.metre)
+        settings = Settings(tempo=options.tempo, metre=options.metre, follow=options.follow)
         sources = find_sources(options.sources)
     except ValueError as error:
         parser.error(one_line(str(error)))
@@ -140,8 +140,14 @@ def _parser() -> argparse.ArgumentParser:
         help="what to feed; may be given several times",
     )
     add("-o", "--out", metavar="FOLDER", type=Path, default=Path("tokens"), help="default: tokens")
-    add("--tempo", metavar="BPM", type=float, help="beats a minute; estimated if left out")
+    add(
+        "--tempo",
+        metavar="BPM",
+        type=float,
+        help="beats a minute, kept throughout; estimated if left out",
+    )
     add("--metre", metavar="N/M", type=_metre, help="such as 3/4; estimated if left out")
+    add("--follow", action="store_true", help="follow the player where the tempo strays from BPM")
     add("--overwrite", action="store_true", help="replace what is there")
     add("--checkpoint", metavar="FILE", help="weights to use in place of the packaged ones")
     add("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto", help="where to compute")

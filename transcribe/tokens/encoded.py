@@ -25,6 +25,8 @@ class Settings:
     """Beats a minute, see `transcribe.beats`; estimated if left out."""
     metre: Metre | None = None
     """Estimated if left out."""
+    follow: bool = False
+    """Whether a given tempo is kept to only roughly, following the player."""
     grid: BeatGrid | None = None
     """The beats themselves, if they are known; then tempo and metre are not looked at."""
 
@@ -36,7 +38,7 @@ class Settings:
         """The grid to lay under a performance."""
         if self.grid is not None:
             return self.grid
-        return find_beats(performance, tempo=self.tempo, metre=self.metre)
+        return find_beats(performance, tempo=self.tempo, metre=self.metre, follow=self.follow)
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,3 +90,59 @@ def _variable_length(number: int) -> bytes:
     while number := number >> 7:
         septets.append(number & 0x7F | 0x80)
     return bytes(reversed(septets))
+
+
+def read_score_midi(content: bytes) -> tuple[Track, ...]:
+    """The tracks of a file that `score_midi` wrote, back in sixteenth notes."""
+    tracks = []
+    position = 14
+    while position < len(content):
+        (size,) = struct.unpack_from(">I", content, position + 4)
+        position += 8
+        track = _read_track(content[position : position + size])
+        position += size
+        if track is not None:
+            tracks.append(track)
+    return tuple(tracks)
+
+
+def _read_track(data: bytes) -> Track | None:
+    """One voice; None for the track of tempo and metre."""
+    name, program, channel = "", 0, None
+    held: dict[int, tuple[int, int]] = {}
+    notes = []
+    position = now = 0
+    while position < len(data):
+        delta, position = _read_variable_length(data, position)
+        now += delta
+        status = data[position]
+        if status == 0xFF:
+            size, start = _read_variable_length(data, position + 2)
+            if data[position + 1] == 0x03:
+                name = data[start : start + size].decode("latin-1")
+            position = start + size
+            continue
+        channel = status & 0x0F
+        if status & 0xF0 == 0xC0:
+            program = data[position + 1]
+            position += 2
+            continue
+        pitch, velocity = data[position + 1], data[position + 2]
+        if status & 0xF0 == 0x90:
+            held[pitch] = (now, velocity)
+        elif pitch in held:
+            onset, struck = held.pop(pitch)
+            step, n_steps = onset / STEP_TICKS, (now - onset) / STEP_TICKS
+            notes.append(ScoreNote(step, pitch, n_steps, struck))
+        position += 3
+    if channel is None:
+        return None
+    return Track(name, tuple(sorted(notes)), program, channel == DRUM_CHANNEL)
+
+
+def _read_variable_length(data: bytes, position: int) -> tuple[int, int]:
+    number = 0
+    while data[position] & 0x80:
+        number = number << 7 | data[position] & 0x7F
+        position += 1
+    return number << 7 | data[position], position + 1

@@ -1,0 +1,399 @@
+"""What is written on a 16th grid: put back where it was, and read by the targets' own readers."""
+
+from __future__ import annotations
+
+import io
+import itertools
+import json
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis.strategies import builds, floats, integers, lists, tuples
+
+from transcribe import cli
+from transcribe.beats import BeatGrid, Metre
+from transcribe.key import Key
+from transcribe.melody import find_melody
+from transcribe.midi import read_midi, write_midi
+from transcribe.notes import Note, PedalPress, Performance, without_overlaps
+from transcribe.tokens import Settings, decode, encode, read_items
+from transcribe.tokens.abc import abc_tune, read_tune
+from transcribe.tokens.coconet import as_roll
+from transcribe.tokens.music_vae import is_melody, is_trio
+from transcribe.tokens.quantised import Bars
+from transcribe.tokens.score_midi import ScoreNote, Track, read_score_midi, score_midi
+
+GRID_TARGETS = ("melody-rnn", "music-vae", "groovae", "coconet", "abc")
+ABC2MIDI = shutil.which("abc2midi")
+
+
+def a_piece(n_bars: int = 20, *, delay: float = 0.0, seed: int = 1) -> tuple[Performance, BeatGrid]:
+    """A tune over a bass in 4/4 around 100 beats a minute, played a little off the grid."""
+    random = np.random.default_rng(seed)
+    beats = 1.0 + delay + np.cumsum(0.6 + 0.03 * np.sin(np.arange(4 * n_bars + 1) / 7))
+    grid = BeatGrid(tuple(beats.tolist()), Metre(4, 4))
+    notes = []
+    for step in range(0, 16 * n_bars, 2):
+        if random.random() < 0.8 or step % 16 == 0:
+            notes.append((step, int(random.choice((72, 74, 76, 79, 81, 84))), 2, 84))
+        if step % 8 == 0:
+            root = (48, 53, 55, 45)[step // 16 % 4]
+            notes.append((step, root, 6, 62))
+            notes.append((step + 4, root + 4, 3, 50))
+            notes.append((step + 4, root + 7, 3, 50))
+    played = []
+    for step, pitch, n_steps, velocity in notes:
+        late = random.uniform(-0.2, 0.2)
+        onset = grid.step_seconds(step + late)
+        offset = grid.step_seconds(step + late + n_steps * 0.8)
+        played.append(Note(onset=onset, pitch=pitch, offset=offset, velocity=velocity))
+    return Performance(without_overlaps(played), (PedalPress(onset=2, offset=2.5),)), grid
+
+
+@pytest.fixture(scope="module")
+def piece() -> tuple[Performance, BeatGrid]:
+    return a_piece()
+
+
+@pytest.mark.parametrize("target", GRID_TARGETS)
+def test_items_lie_where_they_were_played_and_say_on_which_grid(target, piece):
+    performance, grid = piece
+    encoded = encode(target, performance, Settings(grid=grid))
+    assert encoded.items
+    json.dumps(encoded.describe("song"))
+    assert encoded.about["grid"]["metre"] == "4/4"
+    names = 12 if target == "coconet" else 128  # where octaves may move, what counts is the name
+    struck = {(note.pitch % names, round(grid.step(note.onset))) for note in performance.notes}
+    n_put_back = 0
+    for item in encoded.items:
+        assert 0 <= item.start < item.stop
+        if item.name == "tap":
+            continue
+        for note in decode(target, item).notes:
+            step = round(grid.step(note.onset))
+            assert item.start - 0.1 <= note.onset < item.stop
+            if not item.name.startswith("voices"):
+                assert (note.pitch % names, step) in struck
+                n_put_back += 1
+    assert n_put_back > 100
+
+
+@pytest.mark.parametrize("target", GRID_TARGETS)
+def test_music_that_comes_later_lies_later(target):
+    (now, now_grid), (later, later_grid) = a_piece(8), a_piece(8, delay=60)
+    first = encode(target, now, Settings(grid=now_grid))
+    second = encode(target, later, Settings(grid=later_grid))
+    assert [item.name for item in first.items] == [item.name for item in second.items]
+    for a, b in zip(first.items, second.items, strict=True):
+        assert b.stop - a.stop == pytest.approx(60, abs=1e-6)
+        assert b.start - a.start == pytest.approx(60, abs=1e-6) or a.start == 0
+        assert b.about["beats"][0] - a.about["beats"][0] == pytest.approx(60, abs=1e-4)
+
+
+@pytest.mark.parametrize("target", GRID_TARGETS)
+def test_of_no_notes_nothing_is_made(target):
+    encoded = encode(target, Performance())
+    assert encoded.items == ()
+
+
+def test_the_melody_comes_back_within_half_a_step(piece):
+    performance, grid = piece
+    melody = find_melody(performance)
+    for target in ("melody-rnn", "abc"):
+        items = encode(target, performance, Settings(grid=grid)).items
+        back = [note for item in items for note in decode(target, item).notes]
+        assert [note.pitch for note in back] == [note.pitch for note in melody]
+        off = [abs(grid.step(a.onset) - grid.step(b.onset)) for a, b in zip(back, melody, strict=1)]
+        assert max(off) <= 0.501
+
+
+def quantised_by_note_seq(content: bytes):
+    """The file as Magenta's tools read it, on their 16th grid."""
+    note_seq = pytest.importorskip("note_seq", reason="needs the extra magenta")
+    sequence = note_seq.midi_to_note_sequence(content)
+    return note_seq, note_seq.quantize_note_sequence(sequence, steps_per_quarter=4)
+
+
+def test_note_seq_extracts_the_melody_that_was_written(piece):
+    performance, grid = piece
+    items = encode("melody-rnn", performance, Settings(grid=grid)).items
+    for item in items:
+        note_seq, quantised = quantised_by_note_seq(item.content)
+        assert note_seq.steps_per_bar_in_quantized_sequence(quantised) == 16
+        melody = note_seq.Melody()
+        melody.from_quantized_sequence(quantised, gap_bars=1, pad_end=True)
+        assert list(melody) == item.about["events"]
+        assert len(melody) >= 32
+
+
+def test_note_seq_finds_the_whole_of_every_melody_for_music_vae(piece):
+    performance, grid = piece
+    items = encode("music-vae", performance, Settings(grid=grid)).items
+    kinds = {item.name.rpartition("-")[0] for item in items}
+    assert kinds == {"melody-2bar", "melody-16bar", "trio-16bar"}
+    for item in items:
+        tracks = read_score_midi(item.content)
+        n_bars = item.about["n_bars"]
+        if item.name.startswith("trio"):
+            assert is_trio(*(track.notes for track in tracks))
+            assert [(track.program, track.is_drum) for track in tracks[:2]] == [
+                (0, False),
+                (32, False),
+            ]
+            assert tracks[2].is_drum
+            continue
+        assert is_melody(tracks[0].notes, n_bars)
+        note_seq, quantised = quantised_by_note_seq(item.content)
+        melody = note_seq.Melody()
+        melody.from_quantized_sequence(quantised, gap_bars=1, pad_end=True)
+        assert list(melody) == item.about["events"]
+        assert len(melody) == 16 * n_bars
+
+
+def test_what_music_vae_would_drop_is_not_called_a_melody():
+    late, early, held = ScoreNote(16, 60, 4), ScoreNote(0, 60, 4), ScoreNote(28, 62, 4)
+    assert is_melody([early, ScoreNote(14, 64, 4), held], 2)
+    assert not is_melody([late, held], 2)
+    assert not is_melody([early, held], 2)
+    assert not is_melody([early, ScoreNote(14, 64, 2)], 2)
+    assert not is_melody([], 2)
+    assert not is_trio([early], [early], [early])
+
+
+def test_other_metres_than_common_time_are_refused_with_the_reason():
+    performance, grid = a_piece(4)
+    waltz = Settings(grid=BeatGrid(grid.beats, Metre(3, 4)))
+    for target in ("music-vae", "groovae"):
+        encoded = encode(target, performance, waltz)
+        assert encoded.items == ()
+        assert "4/4 only; this is in 3/4" in encoded.remarks[0]
+
+
+def a_note(onset: float, pitch: int, duration: float, velocity: int) -> Note:
+    return Note(onset=onset, pitch=pitch, offset=onset + duration, velocity=velocity)
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    notes=lists(
+        builds(a_note, floats(0, 30), integers(21, 108), floats(0.02, 3), integers(1, 127)),
+        min_size=1,
+        max_size=40,
+    ),
+    gaps=lists(floats(0.3, 1.5), min_size=4, max_size=30),
+)
+def test_a_groove_is_put_together_again_within_five_milliseconds(notes, gaps):
+    """Quantised steps plus offsets are every note as it was played, wherever beats lie."""
+    performance = Performance(without_overlaps(notes))
+    beats = tuple(np.cumsum([0.1, *gaps]).tolist())
+    items = encode("groovae", performance, Settings(grid=BeatGrid(beats))).items
+    back = [
+        note for item in items if item.suffix == ".npz" for note in decode("groovae", item).notes
+    ]
+    assert len(back) == len(performance.notes)
+    for a, b in zip(sorted(back), performance.notes, strict=True):
+        assert a.onset == pytest.approx(b.onset, abs=0.005)
+    by_pitch = [
+        sorted((n.pitch, n.onset, n.velocity) for n in p) for p in (back, performance.notes)
+    ]
+    for a, b in zip(*by_pitch, strict=True):
+        assert (a[0], a[2]) == (b[0], b[2])
+
+
+def test_grooves_have_the_shapes_and_ranges_of_their_converter(piece):
+    performance, grid = piece
+    tap, *grooves = encode("groovae", performance, Settings(grid=grid)).items
+    assert len(grooves) == 10
+    onsets = {round(grid.step(note.onset)) for note in performance.notes}
+    assert len(decode("groovae", tap).notes) == len(onsets)
+    n_hits = 0
+    for item in grooves:
+        arrays = np.load(io.BytesIO(item.content))
+        for name in ("hits", "velocities", "offsets"):
+            assert arrays[name].shape == (32, 9)
+        assert set(np.unique(arrays["hits"])) <= {0, 1}
+        assert (np.abs(arrays["offsets"]) <= 0.5).all()
+        assert ((arrays["velocities"] > 0) == (arrays["hits"] > 0)).all()
+        n_hits += arrays["hits"].sum()
+    assert n_hits == len(onsets)
+
+
+def test_a_tap_keeps_its_timing_to_the_millisecond(piece):
+    performance, grid = piece
+    tap = encode("groovae", performance, Settings(grid=grid)).items[0]
+    onsets = np.array([note.onset for note in performance.notes])
+    for note in decode("groovae", tap).notes:
+        assert np.abs(onsets - note.onset).min() < 0.0015
+
+
+def test_coconet_has_the_shapes_and_ranges_of_its_paper(piece):
+    performance, grid = piece
+    items = encode("coconet", performance, Settings(grid=grid)).items
+    sopranos = [item for item in items if item.name.startswith("soprano")]
+    rolls = [item for item in items if item.name.startswith("voices")]
+    assert len(sopranos) == 10
+    assert len(rolls) == 2
+    for item in sopranos:
+        assert len(item.about["pitches"]) == 32
+        assert all(36 <= pitch <= 81 for pitch in item.about["pitches"] if pitch is not None)
+        (track,) = read_score_midi(item.content)
+        assert all(36 <= note.pitch <= 81 for note in track.notes)
+    for item in rolls:
+        arrays = np.load(io.BytesIO(item.content))
+        pitches, roll = arrays["pitches"], arrays["roll"]
+        assert pitches.shape == (128, 4)
+        assert roll.shape == (128, 46, 4)
+        sung = ~np.isnan(pitches)
+        assert (roll.sum(axis=1) == sung).all()
+        assert (roll == as_roll(pitches)).all()
+        assert (roll.argmax(axis=1)[sung] + 36 == pitches[sung]).all()
+        for high, low in itertools.pairwise(pitches.T):
+            both = ~np.isnan(high) & ~np.isnan(low)
+            assert (high[both] > low[both]).all()
+
+
+def test_the_soprano_is_the_melody_moved_by_octaves(piece):
+    performance, grid = piece
+    items = encode("coconet", performance, Settings(grid=grid)).items
+    sung = [
+        note.pitch
+        for item in items
+        if item.name.startswith("soprano")
+        for note in decode("coconet", item).notes
+    ]
+    melody = [note.pitch for note in find_melody(performance)]
+    assert len({a - b for a, b in zip(sung, melody, strict=True)}) == 1
+    assert (sung[0] - melody[0]) % 12 == 0
+
+
+tunes = lists(tuples(integers(21, 108), integers(1, 20), integers(0, 12)), min_size=1, max_size=30)
+
+
+def a_tune(parts, metre: Metre) -> tuple[list[ScoreNote], Bars]:
+    notes, step = [], 0
+    for pitch, n_steps, rest in parts:
+        notes.append(ScoreNote(step, pitch, n_steps))
+        step += n_steps + rest
+    grid = BeatGrid(tuple(np.arange(0, 200, 0.5).tolist()), metre)
+    return notes, Bars(grid, 0, -(-step // metre.steps_per_bar))
+
+
+@given(
+    parts=tunes,
+    tonic=integers(0, 11),
+    minor=integers(0, 1),
+    metre=integers(0, 3),
+)
+def test_a_tune_is_read_back_in_every_key_and_metre(parts, tonic, minor, metre):
+    metre = Metre.parse(("4/4", "3/4", "6/8", "2/2")[metre])
+    notes, bars = a_tune(parts, metre)
+    text = abc_tune(notes, bars, Key(tonic, bool(minor)))
+    assert [(n.step, n.pitch, n.n_steps) for n in read_tune(text)] == [
+        (n.step, n.pitch, n.n_steps) for n in notes
+    ]
+
+
+@pytest.mark.skipif(ABC2MIDI is None, reason="needs abc2midi (Debian's abcmidi)")
+@settings(max_examples=25, deadline=None)
+@given(parts=tunes, tonic=integers(0, 11), minor=integers(0, 1), metre=integers(0, 3))
+def test_abc2midi_reads_the_notes_without_a_warning(tmp_path_factory, parts, tonic, minor, metre):
+    metre = Metre.parse(("4/4", "3/4", "6/8", "2/2")[metre])
+    notes, bars = a_tune(parts, metre)
+    folder = tmp_path_factory.mktemp("abc")
+    (folder / "tune.abc").write_text(abc_tune(notes, bars, Key(tonic, bool(minor))))
+    ran = subprocess.run(
+        [str(ABC2MIDI), "tune.abc", "-o", "tune.mid", "-NGRA"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    said = (ran.stdout + ran.stderr).lower()
+    assert "warning" not in said
+    assert "error" not in said
+    found = read_midi(folder / "tune.mid").notes
+    assert [note.pitch for note in found] == [note.pitch for note in notes]
+    step = bars.grid.metre.steps_per_beat
+    onsets = np.array([note.onset for note in found]) / 0.5 * step
+    np.testing.assert_allclose(onsets, [note.step for note in notes], atol=0.02 * step)
+
+
+def test_score_midi_is_read_by_us_and_by_others(tmp_path):
+    tune = (ScoreNote(0, 60, 4, 90), ScoreNote(4, 64, 2, 80), ScoreNote(6.25, 67, 1.5, 70))
+    drums = (ScoreNote(0, 36, 1, 100), ScoreNote(8, 42, 1, 60))
+    tracks = (Track("Melody", tune, 3), Track("Drums", drums, is_drum=True))
+    content = score_midi(tracks, quarters_a_minute=90, metre=Metre(3, 4), text="by hand")
+    assert read_score_midi(content) == tracks
+    (tmp_path / "song.mid").write_bytes(content)
+    performance = read_midi(tmp_path / "song.mid")
+    assert [(n.pitch, n.velocity) for n in performance.notes] == [(60, 90), (64, 80), (67, 70)]
+    onsets = [note.onset for note in performance.notes]
+    np.testing.assert_allclose(onsets, np.array([0, 4, 6.25]) * 60 / 90 / 4, atol=1e-6)
+
+
+def ran(*words) -> int:
+    try:
+        return cli.main([str(word) for word in words])
+    except SystemExit as leaving:
+        return int(leaving.code)
+
+
+def test_the_command_writes_keeps_and_goes_on(tmp_path, capsys):
+    folder, out = tmp_path / "takes", tmp_path / "out"
+    (folder / "deep").mkdir(parents=True)
+    write_midi(a_piece(4)[0], folder / "good.mid")
+    write_midi(a_piece(4, seed=2)[0], folder / "deep" / "also.mid")
+    (folder / "bad.mid").write_bytes(b"no MIDI")
+    words = ("tokens", folder, "--for", "abc", "--for", "groovae", "-o", out, "--metre", "4/4")
+    assert ran(*words) == 1
+    captured = capsys.readouterr()
+    assert "bad.mid: not a MIDI file" in captured.err
+    assert captured.out.count("(estimated), 4/4 (given)") == 4
+    made = sorted(path.relative_to(out).as_posix() for path in out.rglob("*.json"))
+    assert made == [f"{t}/{n}.json" for t in ("abc", "groovae") for n in ("deep/also", "good")]
+    content = json.loads((out / "abc" / "good.json").read_text("utf-8"))
+    assert content["source"] == {"file": "good.mid"}
+    assert content["grid"]["tempo_is"] == "estimated"
+    assert content["grid"]["metre_is"] == "given"
+    assert len(read_items(out / "abc" / "good.json")) == 1
+    assert not [path for path in out.rglob("*") if path.name.startswith(".")]
+
+    before = (out / "abc" / "good.json").stat().st_mtime_ns
+    assert ran("tokens", folder / "good.mid", "--for", "abc", "-o", out) == 1
+    assert "--overwrite replaces it" in capsys.readouterr().err
+    assert (out / "abc" / "good.json").stat().st_mtime_ns == before
+    again = ("tokens", folder / "good.mid", "--for", "abc", "-o", out, "--overwrite")
+    assert ran(*again, "--tempo", "100", "--quiet") == 0
+    content = json.loads((out / "abc" / "good.json").read_text("utf-8"))
+    assert (content["grid"]["tempo"], content["grid"]["tempo_is"]) == (100, "given")
+
+
+def test_a_recording_is_heard_first(tmp_path, monkeypatch, melody_wav, tone_checkpoint, capsys):
+    monkeypatch.setattr(
+        "transcribe.transcriber.load_checkpoint", lambda path=None, *, device: tone_checkpoint
+    )
+    recording = melody_wav()
+    words = ("tokens", recording, "--for", "melody-rnn", "-o", tmp_path, "--tempo", "240")
+    assert ran(*words, "--device", "cpu") == 0
+    content = json.loads((tmp_path / "melody-rnn" / "song.json").read_text("utf-8"))
+    assert content["source"]["file"] == "song.wav"
+    assert content["source"]["transcribed_by"]
+    assert content["items"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("song.mid",),
+        ("song.mid", "--for", "tuba"),
+        ("song.mid", "--for", "abc", "--metre", "waltz"),
+        ("song.mid", "--for", "abc", "--tempo", "1000"),
+        ("song.mid", "--for", "abc", "--tempo", "nan"),
+    ],
+)
+def test_wrong_usage_is_refused_before_anything_is_read(words, capsys):
+    assert ran("tokens", *words) == 2
+    assert "usage" in capsys.readouterr().err

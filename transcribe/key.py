@@ -1,0 +1,99 @@
+"""The key of a piece, from how long each pitch class sounds, and how notes are spelled in it.
+
+References
+----------
+.. [1] C. L. Krumhansl, "Cognitive Foundations of Musical Pitch", Oxford 1990.
+.. [2] D. Temperley, "What's Key for Key? The Krumhansl-Schmuckler Key-Finding Algorithm
+   Reconsidered", Music Perception 1999; its profiles are used here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from transcribe.notes import Note
+
+MAJOR_PROFILE = (5.0, 2.0, 3.5, 2.0, 4.5, 4.0, 2.0, 4.5, 2.0, 3.5, 1.5, 4.0)
+MINOR_PROFILE = (5.0, 2.0, 3.5, 4.5, 2.0, 4.0, 2.0, 4.5, 3.5, 2.0, 1.5, 4.0)
+_LONGEST = 2.0
+"""Seconds a note counts for at most."""
+
+_MAJOR_FIFTHS = {0: 0, 7: 1, 2: 2, 9: 3, 4: 4, 11: 5, 6: 6, 5: -1, 10: -2, 3: -3, 8: -4, 1: -5}
+"""Sharps (flats below zero) of the major key on each pitch class."""
+_SHARP_ORDER = (3, 0, 4, 1, 5, 2, 6)
+"""Letters (C is 0) in the order in which sharps are added; flats go the other way."""
+_NATURAL = (0, 2, 4, 5, 7, 9, 11)
+_NAMES = ("C", "D", "E", "F", "G", "A", "B")
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A major or minor key."""
+
+    tonic: int
+    """Pitch class, C is 0."""
+    is_minor: bool = False
+
+    @property
+    def fifths(self) -> int:
+        """Sharps of the signature, flats below zero: -5 to 6."""
+        return _MAJOR_FIFTHS[(self.tonic + 3 * self.is_minor) % 12]
+
+    @property
+    def signature(self) -> tuple[int, ...]:
+        """1 for a sharp, -1 for a flat, by letter from C to B."""
+        signs = [0] * 7
+        sharps, flats = _SHARP_ORDER[: max(self.fifths, 0)], _SHARP_ORDER[::-1]
+        for letter in sharps:
+            signs[letter] = 1
+        for letter in flats[: max(-self.fifths, 0)]:
+            signs[letter] = -1
+        return tuple(signs)
+
+    def spell(self, pitch_class: int) -> tuple[int, int]:
+        """Letter (C is 0) and accidental (-1, 0 or 1) of a pitch class in this key."""
+        signature = self.signature
+        ways = [
+            (letter, sign)
+            for letter in range(7)
+            for sign in (-1, 0, 1)
+            if (_NATURAL[letter] + sign) % 12 == pitch_class
+        ]
+        lean = -1 if self.fifths < 0 else 1
+        return min(ways, key=lambda way: (way[1] != signature[way[0]], way[1] not in (0, lean)))
+
+    @property
+    def abc(self) -> str:
+        """As ABC has it: ``C``, ``F#m``, ``Bb``."""
+        letter, sign = self.spell(self.tonic)
+        return _NAMES[letter] + ("b", "", "#")[sign + 1] + ("m" if self.is_minor else "")
+
+    @classmethod
+    def from_abc(cls, text: str) -> Key:
+        """The key of a name that `abc` gives."""
+        for tonic in range(12):
+            for is_minor in (False, True):
+                if cls(tonic, is_minor).abc == text.strip():
+                    return cls(tonic, is_minor)
+        raise ValueError(f"expected a key such as C, F#m or Bb; found {text!r}")
+
+    def __str__(self) -> str:
+        return self.abc.rstrip("m") + (" minor" if self.is_minor else " major")
+
+
+def find_key(notes: Iterable[Note]) -> Key:
+    """The key whose profile goes best with how long each pitch class sounds; C if none."""
+    sounding = np.zeros(12)
+    for note in notes:
+        sounding[note.pitch % 12] += min(note.offset - note.onset, _LONGEST)
+    if sounding.std() == 0:
+        return Key(0)
+
+    def fit(key: Key) -> float:
+        profile = np.roll(MINOR_PROFILE if key.is_minor else MAJOR_PROFILE, key.tonic)
+        return float(np.corrcoef(sounding, profile)[0, 1])
+
+    return max((Key(tonic, minor) for minor in (False, True) for tonic in range(12)), key=fit)

@@ -1,0 +1,141 @@
+"""ABC text, for character networks such as those trained on the Nottingham collection.
+
+One tune a source: its melody, bar by bar, with tempo, metre, key and a unit length of a
+sixteenth note. The key is estimated from all notes (`transcribe.key`), and notes are
+spelled in it. Notes that cross a bar line are tied.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from transcribe.key import Key, find_key
+from transcribe.melody import find_melody
+from transcribe.notes import Performance
+from transcribe.tokens.encoded import Encoded, Item, Settings
+from transcribe.tokens.quantised import Bars, bars_of, grid_about, line_on_grid, performed
+from transcribe.tokens.score_midi import ScoreNote
+
+_BARS_PER_LINE = 4
+_LETTERS = "CDEFGAB"
+_NATURAL = (0, 2, 4, 5, 7, 9, 11)
+_SIGNS = {-2: "__", -1: "_", 0: "=", 1: "^", 2: "^^"}
+_TOKEN = re.compile(r"(__|_|=|\^\^|\^)?([A-Ga-gz])([,']*)(\d*)(-?)|\|")
+
+
+def encode(performance: Performance, settings: Settings, *, target: str) -> Encoded:
+    """The melody as one ABC tune."""
+    grid = settings.grid_of(performance)
+    line = line_on_grid(find_melody(performance), grid)
+    if not line:
+        return Encoded(target, (), grid_about(grid), ("there are no notes",))
+    bars = bars_of(line, grid)
+    key = find_key(performance.notes)
+    text = abc_tune(bars.cut(line), bars, key)
+    about = {**bars.about(), "key": str(key), "key_is": "estimated"}
+    item = Item("tune", ".abc", text.encode("ascii"), max(bars.start, 0.0), bars.stop, about)
+    return Encoded(target, (item,), grid_about(grid))
+
+
+def decode(item: Item, *, target: str) -> Performance:
+    """The notes of a tune where they were played, on the grid."""
+    return performed(read_tune(item.content.decode("ascii")), item.about)
+
+
+def abc_tune(notes: Sequence[ScoreNote], bars: Bars, key: Key, *, title: str = "Melody") -> str:
+    """One tune in ABC; notes are one voice in steps from the first bar."""
+    metre = bars.grid.metre
+    beat = "3/8" if metre.is_compound else f"1/{metre.denominator}"
+    tempo = max(round(bars.quarters_a_minute * 4 / metre.steps_per_beat), 1)
+    head = f"X:1\nT:{title}\nM:{metre}\nL:1/16\nQ:{beat}={tempo}\nK:{key.abc}\n"
+    drawn = []
+    sounding = _with_rests(notes, bars.n_steps)
+    per_bar = metre.steps_per_bar
+    for start in range(0, bars.n_steps, per_bar):
+        spelling = _Spelling(key)
+        words = []
+        for onset, stop, pitch in sounding:
+            first, last = max(onset, start), min(stop, start + per_bar)
+            if first >= last:
+                continue
+            name = "z" if pitch is None else spelling.write(pitch)
+            length = str(last - first) if last - first > 1 else ""
+            words.append(name + length + ("-" if pitch is not None and stop > last else ""))
+        drawn.append(" ".join(words))
+    lines = [
+        " | ".join(drawn[index : index + _BARS_PER_LINE]) + " |"
+        for index in range(0, len(drawn), _BARS_PER_LINE)
+    ]
+    return head + "\n".join(lines) + "]\n"
+
+
+def read_tune(text: str) -> tuple[ScoreNote, ...]:
+    """The notes of a tune that `abc_tune` wrote, in steps."""
+    _head, _, body = text.partition("\nK:")
+    name, _, body = body.partition("\n")
+    key = Key.from_abc(name)
+    spelling = _Spelling(key)
+    notes: list[ScoreNote] = []
+    step, tied = 0, False
+    for token in _TOKEN.finditer(body):
+        if token[0] == "|":
+            spelling = _Spelling(key)
+            continue
+        length = int(token[4] or 1)
+        if token[2] != "z":
+            pitch = spelling.read(token[1] or "", token[2], token[3])
+            if tied and notes[-1].pitch == pitch:
+                last = notes.pop()
+                notes.append(ScoreNote(last.step, pitch, last.n_steps + length))
+            else:
+                notes.append(ScoreNote(step, pitch, length))
+        tied = bool(token[5])
+        step += length
+    return tuple(notes)
+
+
+class _Spelling:
+    """Letters and accidentals within one bar of a key."""
+
+    def __init__(self, key: Key) -> None:
+        self.key = key
+        self.in_force: dict[tuple[int, int], int] = {}
+        """Accidentals by octave and letter."""
+
+    def write(self, pitch: int) -> str:
+        letter, sign = self.key.spell(pitch % 12)
+        octave = (pitch - sign) // 12 - 1
+        place = (octave, letter)
+        mark = "" if self._sign(place) == sign else _SIGNS[sign]
+        self.in_force[place] = sign
+        name = _LETTERS[letter]
+        if octave >= 5:
+            return mark + name.lower() + "'" * (octave - 5)
+        return mark + name + "," * (4 - octave)
+
+    def read(self, mark: str, name: str, octaves: str) -> int:
+        letter = _LETTERS.index(name.upper())
+        octave = (5 if name.islower() else 4) + octaves.count("'") - octaves.count(",")
+        place = (octave, letter)
+        if mark:
+            self.in_force[place] = next(sign for sign, text in _SIGNS.items() if text == mark)
+        return 12 * (octave + 1) + _NATURAL[letter] + self._sign(place)
+
+    def _sign(self, place: tuple[int, int]) -> int:
+        return self.in_force.get(place, self.key.signature[place[1]])
+
+
+def _with_rests(notes: Sequence[ScoreNote], n_steps: int) -> list[tuple[int, int, int | None]]:
+    """Onset, stop and pitch of notes and, with no pitch, of the rests around them."""
+    found: list[tuple[int, int, int | None]] = []
+    now = 0
+    for note in notes:
+        onset, stop = int(note.step), int(note.step + note.n_steps)
+        if onset > now:
+            found.append((now, onset, None))
+        found.append((onset, stop, note.pitch))
+        now = stop
+    if now < n_steps:
+        found.append((now, n_steps, None))
+    return found

@@ -1,0 +1,140 @@
+"""GrooVAE: a rhythm as hits on a 16th grid, how far off the grid each is, and how loud.
+
+Two kinds of items. ``tap`` is the whole performance as a MIDI file of one drum with the
+timing as played, which GrooVAE's converter quantises itself. ``groove-NNN`` are arrays
+(npz) of two bars each:
+
+- ``hits``, ``velocities``, ``offsets``: shape (32, 9), as in Magenta's ``GrooveConverter``:
+  0 or 1; 0 to 1; -0.5 to 0.5 steps, the step less the onset, so early is positive. All
+  hits are in column `TAP_COLUMN`, where its ``tapify`` puts them; of several onsets on one
+  step the loudest stays. ``np.concatenate([hits, velocities, 2 * offsets], axis=1)`` is
+  the tensor.
+- ``note_step``, ``note_offset``, ``note_pitch``, ``note_velocity``, ``note_steps``: every
+  note with an offset of its own, from which the performance is put together again.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from transcribe.beats import BeatGrid
+from transcribe.notes import Note, Performance
+from transcribe.tokens.encoded import Encoded, Item, Settings
+from transcribe.tokens.music_vae import COMMON_TIME
+from transcribe.tokens.quantised import Bars, bars_of, grid_about, performed
+from transcribe.tokens.score_midi import ScoreNote, Track, read_score_midi, score_midi
+
+WINDOW_BARS = 2
+N_DRUMS = 9
+TAP_COLUMN = 3
+TAP_PITCH = 46
+"""The open hi-hat, column 3 of GrooVAE's drums."""
+_TAP_STEPS = 0.5
+_FARTHEST = 0.49
+
+
+def encode(performance: Performance, settings: Settings, *, target: str) -> Encoded:
+    """The rhythm as one MIDI file and as arrays of two bars."""
+    grid = settings.grid_of(performance)
+    about = grid_about(grid)
+    if grid.metre != COMMON_TIME:
+        remark = f"GrooVAE reads 4/4 only; this is in {grid.metre} (--metre 4/4 says otherwise)"
+        return Encoded(target, (), about, (remark,))
+    if not performance.notes:
+        return Encoded(target, (), about, ("there are no notes",))
+    notes = tuple(sorted(_as_played(note, grid) for note in performance.notes))
+    items = [_tap_item(notes, grid)]
+    whole = bars_of([replace(note, step=round(note.step), n_steps=1) for note in notes], grid)
+    for first in range(whole.first, whole.first + whole.n_bars, WINDOW_BARS):
+        bars = Bars(grid, first, WINDOW_BARS)
+        start, stop = bars.start_step, bars.start_step + bars.n_steps
+        inside = [note for note in notes if start <= round(note.step) < stop]
+        if inside:
+            items.append(_groove_item(f"groove-{len(items):03}", inside, bars))
+    return Encoded(target, tuple(items), about)
+
+
+def decode(item: Item, *, target: str) -> Performance:
+    """Every note of a groove when it was played; of the tap, its onsets as one pitch."""
+    if item.suffix == ".mid":
+        (track,) = read_score_midi(item.content)
+        return performed(track.notes, item.about)
+    with np.load(io.BytesIO(item.content)) as arrays:
+        notes = [
+            ScoreNote(float(step) - float(offset), int(pitch), float(n_steps), int(velocity))
+            for step, offset, pitch, velocity, n_steps in zip(
+                arrays["note_step"],
+                arrays["note_offset"],
+                arrays["note_pitch"],
+                arrays["note_velocity"],
+                arrays["note_steps"],
+                strict=True,
+            )
+        ]
+    return performed(notes, item.about)
+
+
+def taps(notes: Iterable[ScoreNote]) -> tuple[ScoreNote, ...]:
+    """One hit a step: the loudest of the notes nearest to it, a step long."""
+    loudest: dict[int, ScoreNote] = {}
+    for note in notes:
+        step = round(note.step)
+        if step not in loudest or note.velocity > loudest[step].velocity:
+            loudest[step] = note
+    hits = [loudest[step] for step in sorted(loudest)]
+    nexts = [hit.step for hit in hits[1:]] + [math.inf]
+    return tuple(
+        ScoreNote(hit.step, TAP_PITCH, min(_TAP_STEPS, following - hit.step), hit.velocity)
+        for hit, following in zip(hits, nexts, strict=True)
+    )
+
+
+def _as_played(note: Note, grid: BeatGrid) -> ScoreNote:
+    onset, offset = grid.step(note.onset), grid.step(note.offset)
+    return ScoreNote(onset, note.pitch, offset - onset, note.velocity)
+
+
+def _tap_item(notes: Sequence[ScoreNote], grid: BeatGrid) -> Item:
+    hits = [replace(hit, step=_within(hit.step)) for hit in taps(notes)]
+    bars = bars_of(hits, grid)
+    content = score_midi(
+        [Track("Tap", bars.cut(hits), is_drum=True)],
+        quarters_a_minute=bars.quarters_a_minute,
+        metre=bars.grid.metre,
+    )
+    return Item("tap", ".mid", content, max(bars.start, 0.0), bars.stop, bars.about())
+
+
+def _within(step: float) -> float:
+    """The position, off the middle between two steps, where a tick decides which is nearer."""
+    return min(max(step, round(step) - _FARTHEST), round(step) + _FARTHEST)
+
+
+def _groove_item(name: str, notes: Sequence[ScoreNote], bars: Bars) -> Item:
+    start = bars.start_step
+    hits, velocities, offsets = (np.zeros((bars.n_steps, N_DRUMS), np.float32) for _ in range(3))
+    for hit in taps(notes):
+        step = round(hit.step)
+        hits[step - start, TAP_COLUMN] = 1
+        velocities[step - start, TAP_COLUMN] = hit.velocity / 127
+        offsets[step - start, TAP_COLUMN] = step - hit.step
+    steps = np.array([round(note.step) for note in notes])
+    content = io.BytesIO()
+    np.savez_compressed(
+        content,
+        hits=hits,
+        velocities=velocities,
+        offsets=offsets,
+        note_step=(steps - start).astype(np.int16),
+        note_offset=(steps - [note.step for note in notes]).astype(np.float32),
+        note_pitch=np.array([note.pitch for note in notes], np.uint8),
+        note_velocity=np.array([note.velocity for note in notes], np.uint8),
+        note_steps=np.array([note.n_steps for note in notes], np.float32),
+    )
+    about = {**bars.about(), "n_notes": len(notes), "n_hits": int(hits.sum())}
+    return Item(name, ".npz", content.getvalue(), max(bars.start, 0.0), bars.stop, about)
