@@ -24,6 +24,7 @@ openings is scored in the same ranges: it is the most that can be asked for.
 from __future__ import annotations
 
 import argparse
+import json
 import math
 import sys
 import time
@@ -47,6 +48,8 @@ from transcribe.generate.model import EventModel
 from transcribe.generate.weights import load_generator
 from transcribe.notes import Note, Performance
 
+RECIPE, MARKOV = "continue", "Markov chain"
+"""Rows of the record: the packaged weights, and what they are compared with."""
 FIGURES = ("pitch_classes", "polyphony", "density")
 Figures = NDArray[np.float64]
 Go = Callable[[Performance, int], Sequence[Note]]
@@ -183,7 +186,10 @@ def bits_per_note(
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run what the arguments say; 0, or 1 with one line if a file is not as promised."""
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.add and (options.out is None or not options.out.is_file()):
+        parser.error("--add needs --out with a record that is there")
     torch.set_num_threads(1)
     try:
         record = evaluated(options)
@@ -195,19 +201,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+SETTINGS = ("events", "passages", "opening", "following", "temperature", "top_p")
+"""What rows of one record must have in common."""
+
+
 def evaluated(options: argparse.Namespace) -> dict[str, Any]:
     """Everything the record says."""
-    train, validation = (
-        [reference_performance(r) for r in load_dataset(options.data, split=split)]
-        for split in ("train", "validation")
-    )
+    settings = {name: getattr(options, name) for name in SETTINGS}
+    earlier = _earlier(options, settings)
+    validation = _performances(options, "validation")
     pieces = [encode(performance)[: options.events] for performance in validation]
     length = {"opening": options.opening, "following": options.following}
-    real = passages(train, **length)
-    start, stop = options.opening, options.opening + options.following
-    allowed = ranges(np.array([figures(p.opening.notes, p.following, start, stop) for p in real]))
     openings = passages(validation, **length)[: options.passages]
-    rows: dict[str, dict[str, Any]] = {}
+    rows: dict[str, dict[str, Any]] = earlier.get("generators", {})
+    train = [] if earlier else _performances(options, "train")
+    if earlier:
+        allowed = np.array([earlier["ranges"][name] for name in FIGURES]).T
+    else:
+        start, stop = options.opening, options.opening + options.following
+        real = [
+            figures(passage.opening.notes, passage.following, start, stop)
+            for passage in passages(train, **length)
+        ]
+        allowed = ranges(np.array(real))
 
     def add(name: str, go: Go, about: Mapping[str, Any]) -> None:
         begun = time.process_time()
@@ -220,9 +236,19 @@ def evaluated(options: argparse.Namespace) -> dict[str, Any]:
         }
         print(f"{name}: {rows[name]}", flush=True)
 
-    followed = {id(passage.opening): passage.following for passage in openings}
-    add("what really followed", lambda opening, _: followed[id(opening)], {})
-    add("the opening's end again", repeated(options), {})
+    def add_chain(name: str, events: Sequence[Events]) -> None:
+        chains = {order: MarkovChain(events, order) for order in options.orders}
+        bits = {order: bits_per_note(chain.nats, pieces) for order, chain in chains.items()}
+        best = min(bits, key=lambda order: bits[order]["all"])
+        orders = {str(order): each["all"] for order, each in bits.items()}
+        about = {"order": best, "bits_per_note": bits[best], "orders": orders}
+        add(name, generated(Continuer(chains[best].listen, name=name), options), about)
+
+    if not earlier:
+        followed = {id(passage.opening): passage.following for passage in openings}
+        add("what really followed", lambda opening, _: followed[id(opening)], {})
+        add("the opening's end again", repeated(options), {})
+        add_chain(MARKOV, [encode(performance) for performance in train])
     for named in options.generator:
         name, _, path = named.rpartition("=")
         weights = load_generator(Path(path) if path else None)
@@ -233,23 +259,55 @@ def evaluated(options: argparse.Namespace) -> dict[str, Any]:
             "bits_per_note": bits_per_note(lambda e, m=model: network_nats(m, e), pieces),
         }
         add(name or weights.name, generated(Continuer.of(weights), options), about)
-    events = [encode(performance) for performance in train]
-    chains = {order: MarkovChain(events, order) for order in options.orders}
-    bits = {order: bits_per_note(chain.nats, pieces) for order, chain in chains.items()}
-    best = min(bits, key=lambda order: bits[order]["all"])
-    about = {"bits_per_note": bits[best], "orders": {n: b["all"] for n, b in bits.items()}}
-    chain = Continuer(chains[best].listen, name="Markov chain")
-    add(f"Markov chain of order {best}", generated(chain, options), about)
     return {
         **provenance(),
         "command": command("eval.continuations", options),
         "data": data_name(options.data),
+        "settings": settings,
         "n_openings": len(openings),
-        "n_real_for_ranges": len(real),
         "ranges": {name: allowed[:, column].tolist() for column, name in enumerate(FIGURES)},
         "n_notes": sum(int((piece[1:, KEY] != PEDAL).sum()) for piece in pieces),
         "generators": rows,
+        "summary": summary(rows),
     }
+
+
+def summary(rows: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, float]]:
+    """What `recipes.check` looks at, of the row `RECIPE`; fractions, more is better."""
+    if not {RECIPE, MARKOV} <= rows.keys():
+        return {}
+    bits, chain = (rows[name]["bits_per_note"]["all"] for name in (RECIPE, MARKOV))
+    shares = {f"within/{name}": share for name, share in rows[RECIPE]["within"].items()}
+    found = {"bits_saved_on_markov_chain": 1 - bits / chain, **shares}
+    return {name: {"mean": value} for name, value in found.items()}
+
+
+def table(record: Mapping[str, Any]) -> str:
+    """The rows as Markdown: bits, then shares in range in percent."""
+    columns = ("bits per note", "pitch classes", "polyphony", "density", "all three")
+    lines = [f"| | {' | '.join(columns)} |", "|---|" + "--:|" * len(columns)]
+    for name, row in record["generators"].items():
+        bits = f"{row['bits_per_note']['all']:.2f}" if "bits_per_note" in row else "–"
+        shares = (f"{100 * row['within'][each]:.0f} %" for each in (*FIGURES, "all"))
+        lines.append(f"| {name} | {bits} | {' | '.join(shares)} |")
+    return "\n".join(lines)
+
+
+def _performances(options: argparse.Namespace, split: str) -> list[Performance]:
+    return [reference_performance(each) for each in load_dataset(options.data, split=split)]
+
+
+def _earlier(options: argparse.Namespace, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The record to add to, or nothing."""
+    if not options.add:
+        return {}
+    record: dict[str, Any] = json.loads(options.out.read_text(encoding="utf-8"))
+    if record["settings"] != dict(settings):
+        raise TranscribeError(
+            f"{options.out}: expected a record with the settings {settings}; found "
+            f"{record['settings']}"
+        )
+    return record
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -275,6 +333,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--following", type=float, default=20.0, help="seconds; default: 20")
     add("--temperature", type=float, default=1.0)
     add("--top-p", type=float, default=0.95)
+    add("--add", action="store_true", help="keep the rows of the record that is there")
     add("--out", type=Path, help="write the record here (JSON)")
     return parser
 

@@ -43,6 +43,8 @@ _REACH = 1 + max(back for named in BEFORE.values() for back, _ in named)
 _SIZES = np.array(list(SIZES.values()))
 _ODD = np.uint64(0x9E3779B97F4A7C15)
 _SHIFT = np.uint64(29)
+_LEAST_DISCOUNT = 1e-3
+"""So that nothing is impossible, where every value is common."""
 Hashes = NDArray[np.uint64]
 
 
@@ -95,7 +97,7 @@ class MarkovChain:
                     heads,
                     np.bincount(inverse, counts).astype(np.int64),
                     np.bincount(inverse),
-                    n_once / max(1, n_once + 2 * n_twice),
+                    max(_LEAST_DISCOUNT, n_once / max(1, n_once + 2 * n_twice)),
                 )
             )
         self.orders.reverse()

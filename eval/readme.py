@@ -16,6 +16,7 @@ from typing import Any
 from eval.ablations import table as ablation_table
 from eval.calibration import calibration_table
 from eval.corpus import corpus_table
+from eval.continuations import table as continuations_table
 from eval.damage import comparison_table
 from eval.deviations import deviations_table
 from eval.speed import speed_table
@@ -218,6 +219,7 @@ def report() -> str:
         *_page_report(_record("page")),
         *_section("tokens", "Do generators read what is written for them?", tokens_table),
         *_section("corpus", "Does a corpus keep pieces apart?", corpus_table),
+        *_continue_report(_record("continue")),
     ]
     return "\n\n".join(section.strip() for section in sections) + "\n"
 
@@ -232,6 +234,25 @@ def _section(name: str, title: str, table: Callable[[Mapping[str, Any]], str]) -
         table(record),
         f"```\n{record['command']}\n```",
         f"Measured at commit {(record['commit'] or 'unknown')[:12]}, {record['date']}.",
+    ]
+
+
+def _continue_report(record: Mapping[str, Any]) -> list[str]:
+    """What the generators are worth."""
+    settings, ranges = record["settings"], record["ranges"]
+    lengths = f"{settings['opening']:.0f} s of opening, {settings['following']:.0f} s more"
+    low, high = ([2**value for value in each] for each in (ranges["polyphony"], ranges["density"]))
+    return [
+        "## Music that goes on",
+        f"{record['data']}, validation: bits per note over {record['n_notes']} notes; and of "
+        f"{record['n_openings']} openings ({lengths}, temperature {settings['temperature']:g}, "
+        f"top-p {settings['top_p']:g}) how many continuations stay as near to their opening as "
+        "real ones of the train split do: pitch classes at most "
+        f"{ranges['pitch_classes'][1]:.2f} away, polyphony {low[0]:.2f} to {low[1]:.2f} times, "
+        f"notes a second {high[0]:.2f} to {high[1]:.2f} times the opening's.",
+        continuations_table(record),
+        "The opening's end again scores high and is no music of its own: the shares tell who "
+        "strays, not who composes well.",
     ]
 
 

@@ -4,7 +4,8 @@ One step of the network is one event, not one of its four numbers. What an event
 say about each other is told by four small heads, each of which sees the numbers before its
 own: when, then which key, then how loud, then how long.
 
-Half of the attention heads know how many events ago something was; the other half how
+The body of the network, which reads the events, is an LSTM or a decoder-only transformer. Of
+the latter's attention heads half know how many events ago something was, the other half how
 many seconds ago, so that a beat is as far away in a run as in a chorale. Both are rotations
 of queries and keys [1]_.
 
@@ -32,10 +33,10 @@ _N_PITCH_CLASSES = 12
 class GeneratorConfig:
     """Sizes of the network."""
 
-    body: str = "transformer"
-    """``"transformer"`` or ``"lstm"``."""
-    width: int = 192
-    n_layers: int = 4
+    body: str = "lstm"
+    """``"lstm"`` or ``"transformer"``."""
+    width: int = 256
+    n_layers: int = 2
     n_heads: int = 4
     """Of a transformer; even, and of an even width."""
     context: int = 512

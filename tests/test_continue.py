@@ -1,0 +1,196 @@
+"""``transcribe continue``, and the training of what it continues with."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+
+from transcribe import cli
+from transcribe.datasets.index import COLUMNS
+from transcribe.generate.command import write_growing
+from transcribe.generate.continuation import Continued, Continuer
+from transcribe.generate.model import EventModel, GeneratorConfig
+from transcribe.generate.weights import GeneratorWeights, load_generator, save_generator
+from transcribe.midi import read_midi, write_midi
+from transcribe.notes import Note, Performance
+from transcribe.train.generator import CONF, GeneratorTrainConfig, LitGenerator, train
+
+TUNE = Performance(
+    tuple(
+        Note(onset=0.3 * i, pitch=60 + (7 * i) % 12, offset=0.3 * i + 0.25, velocity=70)
+        for i in range(40)
+    )
+)
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp("weights") / "small.safetensors"
+    model = EventModel(GeneratorConfig("lstm", 16, 1, 2, 32))
+    save_generator(GeneratorWeights(model, {"name": "small"}), path)
+    return path
+
+
+@pytest.fixture
+def tune(tmp_path: Path) -> Path:
+    path = tmp_path / "tune.mid"
+    write_midi(TUNE, path)
+    return path
+
+
+def go_on(*words: object) -> int:
+    try:
+        return cli.main(["continue", *map(str, words)])
+    except SystemExit as leaving:
+        return int(leaving.code or 0)
+
+
+class TestCommand:
+    def test_the_tune_goes_on_in_a_file_beside_it(self, tune, weights, capsys):
+        assert go_on(tune, "--seconds", 6, "--generator", weights) == 0
+        out = capsys.readouterr().out
+        assert "tune.continued.mid: " in out
+        assert "seed 0" in out
+        whole = read_midi(tune.with_name("tune.continued.mid"))
+        assert [n.pitch for n in whole.notes[:40]] == [n.pitch for n in TUNE.notes]
+        assert 11.7 + 3 < whole.notes[-1].onset < 11.7 + 6 + 0.01
+
+    def test_seeds(self, tune, weights, tmp_path):
+        for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+            words = ("--seed", seed, "-o", tmp_path / f"{name}.mid", "--generator", weights)
+            assert go_on(tune, *words, "--seconds", 4, "--quiet") == 0
+        a, b, c = (read_midi(tmp_path / f"{name}.mid") for name in "abc")
+        assert a == b != c
+
+    def test_from_a_moment_on(self, tune, weights, tmp_path):
+        output = tmp_path / "out.mid"
+        words = ("--at", 5, "--seconds", 3, "-o", output, "--generator", weights)
+        assert go_on(tune, *words) == 0
+        played = [n for n in TUNE.notes if n.onset < 5]
+        notes = read_midi(output).notes
+        assert [n.pitch for n in notes[: len(played)]] == [n.pitch for n in played]
+        assert all(5 <= n.onset < 8 for n in notes[len(played) :])
+
+    @pytest.mark.parametrize(
+        ("words", "code", "message"),
+        [
+            (["--seconds", "0"], 2, "more than 0"),
+            (["--temperature", "0"], 2, "a temperature is 0.05 to 5; found 0"),
+            (["--top-p", "2"], 2, "at most 1"),
+            (["-o", "out.wav"], 2, "ends in .mid"),
+            (["-o", "tune.mid"], 2, "written over"),
+            (["--at", "0.001", "--seconds", "1"], 0, ""),
+            (["-o", "there.mid"], 1, "--overwrite replaces it"),
+            (["-o", "no/such/folder.mid"], 1, "no such folder"),
+            (["--generator", "none.safetensors"], 1, "no such weights file"),
+        ],
+    )
+    def test_refusals(self, tune, weights, tmp_path, monkeypatch, capsys, words, code, message):
+        monkeypatch.chdir(tmp_path)
+        write_midi(TUNE, tmp_path / "there.mid")
+        given = [] if "--generator" in words else ["--generator", weights]
+        assert go_on("tune.mid", *words, *given) == code
+        assert message in capsys.readouterr().err
+
+    def test_silence_and_absence(self, weights, tmp_path, capsys):
+        write_midi(Performance(), tmp_path / "empty.mid")
+        assert go_on(tmp_path / "empty.mid", "--generator", weights) == 1
+        assert "expected notes to go on from; found no notes" in capsys.readouterr().err
+        assert not (tmp_path / "empty.continued.mid").exists()
+        assert go_on(tmp_path / "absent.mp3") == 1
+        assert "no such file" in capsys.readouterr().err
+
+    def test_help_needs_no_torch(self):
+        code = (
+            "import sys; from transcribe import cli\n"
+            "try: cli.main(['continue', '--help'])\n"
+            "except SystemExit: pass\n"
+            "sys.exit('torch' in sys.modules or 'numpy' in sys.modules)"
+        )
+        assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_the_file_is_whole_whenever_it_is_looked_at(weights, tmp_path):
+    path = tmp_path / "growing.mid"
+    stream = Continuer.load(weights).stream(TUNE, seconds=12)
+    lengths = []
+
+    def watched():
+        for continued in stream:
+            yield continued
+            lengths.append(len(read_midi(path).notes))
+
+    last = write_growing(watched(), path, text="")
+    assert isinstance(last, Continued)
+    assert len(lengths) > 5
+    assert min(lengths) >= len(TUNE.notes)
+    assert read_midi(path).notes[-1].onset == pytest.approx(last.whole.notes[-1].onset, abs=1e-3)
+
+
+@pytest.fixture
+def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """What ``conf/continue.yaml`` names, with a tune for each split."""
+    folder = tmp_path / "midi"
+    folder.mkdir()
+    rows = [",".join(COLUMNS)]
+    for split in ("train", "validation"):
+        write_midi(TUNE, folder / f"{split}.mid")
+        rows.append(f"Nobody,Study,{split},2018,{split}.mid,,12.0")
+    for name in ("maestro-v3.0.0", "asap", "pop909"):
+        (folder / f"{name}.csv").write_text("\n".join(rows) + "\n")
+    monkeypatch.setenv("PIANO_DATA", str(tmp_path))
+    return tmp_path
+
+
+def settings(output: Path, *overrides: str) -> GeneratorTrainConfig:
+    small = (
+        "model.width=16",
+        "model.n_layers=1",
+        "model.n_heads=2",
+        "model.context=16",
+        "data.windows_per_epoch=8",
+        "data.batch_size=4",
+        "data.validation_windows=2",
+        f"data.cache={output.parent / 'cache'}",
+        f"output={output}",
+    )
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        config = OmegaConf.to_object(compose("continue", overrides=[*small, *overrides]))
+    assert isinstance(config, GeneratorTrainConfig)
+    return config
+
+
+class KilledError(Exception):
+    pass
+
+
+@pytest.mark.parametrize("body", ["lstm", "transformer"])
+def test_a_run_that_was_killed_ends_as_one_that_was_not(body, data, monkeypatch):
+    words = (f"model.body={body}", "optimizer.decay_steps=1", "trainer.max_steps=4")
+    whole = load_generator(train(settings(data / "whole", *words)))
+
+    def die_in_the_second_epoch(self):
+        if self.current_epoch == 1:
+            raise KilledError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(LitGenerator, "on_train_epoch_start", die_in_the_second_epoch)
+        with pytest.raises(KilledError):
+            train(settings(data / "parts", *words))
+    parts = load_generator(train(settings(data / "parts", *words)))
+    assert whole.metadata["steps"] == parts.metadata["steps"] == "4"
+    assert whole.metadata["events_seen"] == parts.metadata["events_seen"] == "256"
+    for name, tensor in whole.model.state_dict().items():
+        assert torch.equal(tensor, parts.model.state_dict()[name]), name
+
+
+def test_music_that_is_too_short_is_told(data):
+    with pytest.raises(ValueError, match="has 513 events"):
+        train(settings(data / "out", "model.context=512", "trainer.max_steps=1"))
