@@ -15,8 +15,8 @@ from typing import Any
 
 from eval.ablations import table as ablation_table
 from eval.calibration import calibration_table
-from eval.corpus import corpus_table
 from eval.continuations import table as continuations_table
+from eval.corpus import corpus_table
 from eval.damage import comparison_table
 from eval.deviations import deviations_table
 from eval.speed import speed_table
