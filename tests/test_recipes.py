@@ -12,12 +12,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from recipes import gather, miniature
+from recipes.average import main as average_main
 from recipes.check import main, misses
 from recipes.gather import Run, by_value_and_metric, point, varied_by, write_tables
 from recipes.studies import study
-from transcribe.checkpoint import load_checkpoint
+from transcribe.checkpoint import PACKAGED, load_checkpoint, save_checkpoint
 from transcribe.datasets import load_dataset
 from transcribe.metrics import onset_f1
 from transcribe.midi import read_midi
@@ -316,3 +318,29 @@ class TestSweep:
             "0.01,0",
             "0.01,1",
         ]
+
+
+def test_weights_between_two(tmp_path, random_checkpoint):
+    before, after = load_checkpoint(random_checkpoint), load_checkpoint(random_checkpoint)
+    for tensor in after.model.state_dict().values():
+        if tensor.is_floating_point():
+            tensor.add_(1.0)
+    for checkpoint, steps, name in ((before, "100", "before"), (after, "50", "after")):
+        checkpoint.metadata.update(steps=steps, hours_of_music="1.5", name=name)
+        save_checkpoint(checkpoint, tmp_path / f"{name}.safetensors")
+    files = [str(tmp_path / f"{name}.safetensors") for name in ("before", "after", "mean")]
+    assert average_main([*files[:2], "--share", "0.75", "--out", files[2]]) == 0
+    mean = load_checkpoint(Path(files[2]))
+    assert mean.name == "after"
+    assert (mean.metadata["steps"], mean.metadata["hours_of_music"]) == ("150", "3.0")
+    old = load_checkpoint(random_checkpoint).model.state_dict()
+    for name, tensor in mean.model.state_dict().items():
+        if tensor.is_floating_point():
+            torch.testing.assert_close(tensor, old[name] + 0.75, atol=2e-3, rtol=2e-3)
+
+
+def test_there_is_nothing_between_two_kinds_of_networks(tmp_path, random_checkpoint, capsys):
+    words = [str(PACKAGED), str(random_checkpoint), "--out", str(tmp_path / "mean.safetensors")]
+    assert average_main(words) == 1
+    assert "two networks" in capsys.readouterr().err
+    assert not (tmp_path / "mean.safetensors").exists()

@@ -17,6 +17,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -124,23 +125,31 @@ class NoteTable:
         """Apply the sustain pedal and lay out the notes."""
         prolonged = sustained(performance).notes
         notes = performance.notes
-        onset = np.array([note.onset for note in notes], np.float64)
-        pitch = np.array([note.pitch for note in notes], np.int16)
-        restruck = np.full(len(notes), np.inf)
-        for key in np.unique(pitch):
-            index = np.flatnonzero(pitch == key)
-            following = np.append(onset[index][1:], np.inf)
-            restruck[index] = np.where(following > onset[index], following, np.inf)
-        return cls(
-            onset=onset,
+        return cls.of_columns(
+            onset=np.array([note.onset for note in notes], np.float64),
             released=np.array([note.offset for note in notes], np.float64),
             damped=np.array([note.offset for note in prolonged], np.float64),
-            restruck=restruck,
-            pitch=pitch,
+            pitch=np.array([note.pitch for note in notes], np.int16),
             velocity=np.array([note.velocity for note in notes], np.int16),
             pedal_onset=np.array([press.onset for press in performance.pedal], np.float64),
             pedal_offset=np.array([press.offset for press in performance.pedal], np.float64),
         )
+
+    @classmethod
+    def of_columns(
+        cls,
+        *,
+        onset: NDArray[np.float64],
+        pitch: NDArray[np.int16],
+        **columns: NDArray[Any],
+    ) -> NoteTable:
+        """From all columns but ``restruck``, sorted by onset."""
+        restruck = np.full(len(onset), np.inf)
+        for key in np.unique(pitch):
+            index = np.flatnonzero(pitch == key)
+            following = np.append(onset[index][1:], np.inf)
+            restruck[index] = np.where(following > onset[index], following, np.inf)
+        return cls(onset=onset, pitch=pitch, restruck=restruck, **columns)
 
 
 def render(

@@ -42,12 +42,11 @@ from transcribe.train.augment import (
     load_impulse_responses,
     load_noises,
 )
+from transcribe.train.doubling import with_octaves
 from transcribe.train.noises import applause_like, speech_like
 
 _SYNTHETIC_NOISE_SECONDS = 10.0
-_VALIDATION_RENDER = RenderConfig(
-    key_noise=0.003, pedal_noise=0.005, resonance=0.2, damper_lead=0.03
-)
+_VALIDATION_RENDER = RenderConfig(key_noise=0.003, pedal_noise=0.005, resonance=0.2)
 """The middle of what `RenderVariety` draws, or a little less."""
 
 
@@ -80,8 +79,11 @@ class RenderVariety:
     """Upper end; the lower is 0."""
     resonance: float = 0.4
     """Upper end; the lower is 0."""
-    damper_lead: float = 0.06
+    damper_lead: float = 0.0
     """Upper end; the lower is 0. Seconds."""
+    octaves: float = 0.0
+    """Upper end; the lower is 0. Share of the notes that are doubled in octaves, in every
+    other window."""
 
 
 @dataclass
@@ -246,6 +248,9 @@ class TrainingWindows(Dataset[dict[str, Tensor]]):
         if recording.audio_path is not None:
             heard = self._recorded(recording.audio_path, start, duration)
         else:
+            if config.variety.octaves and rng.uniform() < 0.5:
+                share = float(rng.uniform(0, config.variety.octaves))
+                table = with_octaves(table, start, start + duration, share, rng)
             heard = self._rendered(table, start, duration, rng)
         heard = detune(heard, cents)[0][: n_samples - missing]
         samples[missing : missing + len(heard)] = heard
