@@ -172,7 +172,7 @@ class Manifest:
         kinds["number"] = "INTEGER PRIMARY KEY"
         kinds["name"] = "TEXT NOT NULL UNIQUE"
         columns = ", ".join(f"{name} {kind}" for name, kind in kinds.items())
-        with self._together():
+        with self.together():
             db.execute(f"CREATE TABLE {_ROWS} ({columns})")
             db.execute(
                 "CREATE TABLE outputs (number INTEGER NOT NULL, kind TEXT NOT NULL, "
@@ -247,7 +247,7 @@ class Manifest:
 
     def save(self, rows: Iterable[Row]) -> None:
         """Write rows, all or none; those without a number are new and get one."""
-        with self._together():
+        with self.together():
             for row in rows:
                 values = {name: getattr(row, name) for name in COLUMNS}
                 values |= {name: escaped(values[name]) for name in _ESCAPED}
@@ -258,7 +258,7 @@ class Manifest:
 
     def settle(self, row: Row, outputs: Iterable[Output]) -> None:
         """Write a row with the files that were made of it, both or neither."""
-        with self._together():
+        with self.together():
             self._db.execute("DELETE FROM outputs WHERE number = ?", (row.number,))
             self._db.executemany(
                 "INSERT INTO outputs VALUES (?, ?, ?, ?, ?, ?)",
@@ -270,8 +270,8 @@ class Manifest:
             self.save([row])
 
     @contextmanager
-    def _together(self) -> Iterator[None]:
-        """All of it or none; inside another, as part of that."""
+    def together(self) -> Iterator[None]:
+        """What is written inside is written all or not at all; inside another, with that."""
         if self._db.in_transaction:
             yield
             return
