@@ -267,6 +267,21 @@ def test_a_recording_that_changes_while_it_is_read_is_tried_again(worker, tmp_pa
     assert "changed" in outcome.error
 
 
+def test_a_gpu_that_fails_takes_its_worker_along(worker, tmp_path, monkeypatch):
+    write_pcm(tmp_path / "a.wav", melody_samples())
+    job = Job(1, "a.wav", str(tmp_path), "a.wav", str(tmp_path / "out"), (("mid", "a.mid"),))
+
+    def failing(*_, **__):
+        raise RuntimeError("device-side assert triggered")
+
+    monkeypatch.setattr(worker._hearer.transcriber, "transcribe", failing)
+    outcome = worker(job)
+    assert (outcome.cause, outcome.may_pass) == ("unexpected error", True)
+    monkeypatch.setattr(worker, "settings", replace(worker.settings, device="cuda:0"))
+    with pytest.raises(RuntimeError, match="device-side"):
+        worker(job)
+
+
 def test_what_is_made_ahead_comes_in_order_and_its_errors_too():
     def items():
         yield from range(5)

@@ -352,8 +352,32 @@ def test_dampers_that_leave_the_strings_set_them_ringing(bank):
     assert rms(sigh[round(2.4 * RATE) :]) < 0.02 * ringing
 
 
+def test_dampers_leave_the_strings_before_the_pedal_counts_as_down(bank):
+    pressed = Performance(
+        [], [PedalPress(onset=0.5, offset=1.0), PedalPress(onset=1.02, offset=2.0)]
+    )
+    late, early = (
+        render(
+            pressed,
+            bank,
+            RenderConfig(pedal_noise=0.02, resonance=0.2, damper_lead=lead),
+            duration=3.0,
+        )
+        for lead in (0.0, 0.05)
+    )
+    begins = [int(np.flatnonzero(samples)[0]) / RATE for samples in (late, early)]
+    assert begins == pytest.approx([0.5, 0.45], abs=0.002)
+    assert_array_equal(late[: round(0.45 * RATE)], 0)
+    assert_allclose(rms(early), rms(late), rtol=0.3)
+
+
 def test_settings_out_of_range_are_refused():
-    for setting in ({"release_bass": 0}, {"key_noise": 1.5}, {"velocity_exponent": -1}):
+    for setting in (
+        {"release_bass": 0},
+        {"key_noise": 1.5},
+        {"velocity_exponent": -1},
+        {"damper_lead": -0.1},
+    ):
         with pytest.raises(ValueError, match=next(iter(setting))):
             RenderConfig(**setting)
 

@@ -10,6 +10,7 @@ import signal
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -19,7 +20,7 @@ from transcribe.archive import report, state
 from transcribe.archive.crew import hire
 from transcribe.archive.forecast import Forecast
 from transcribe.archive.listing import Listing, Patterns, list_source
-from transcribe.archive.manifest import Manifest, escaped, export_csv
+from transcribe.archive.manifest import Manifest, copy, escaped, export_csv
 from transcribe.archive.page import as_page
 from transcribe.archive.plan import Plan, Wanted, apply, make_plan
 from transcribe.archive.pool import PoolError
@@ -30,7 +31,7 @@ from transcribe.archive.store import Store, open_store
 from transcribe.archive.work import CSV, MIDI, Settings
 from transcribe.archive.work import JSON as JSON_FILE
 from transcribe.arguments import add_listening, add_outputs, seconds, whole_number
-from transcribe.console import one_line, say
+from transcribe.console import SECONDS_BETWEEN_LINES, say
 from transcribe.errors import TranscribeError
 from transcribe.export import write_aside
 from transcribe.provenance import read_provenance
@@ -71,7 +72,7 @@ def _run(
     with contextlib.closing(manifest):
         destination.clear_leftovers()
         source = open_store(listing.source)
-        plan = make_plan(listing, manifest, source, destination, wanted, looking=_looking)
+        plan = make_plan(listing, manifest, source, destination, wanted, looking=_Looking(options))
         apply(plan, manifest, destination)
         manifest.tell("source", listing.source)
         _tell_plan(plan, wanted, options)
@@ -115,10 +116,10 @@ def _dry_run(
     """Say what a run would do; nothing is written."""
     folder = state.folder_of(destination, options.state)
     with tempfile.TemporaryDirectory(prefix="transcribe-") as temporary:
-        copy = Path(temporary) / state.MANIFEST
-        with contextlib.suppress(FileNotFoundError):
-            copy.write_bytes((folder / state.MANIFEST).read_bytes())
-        with contextlib.closing(Manifest(copy)) as manifest:
+        snapshot = Path(temporary) / state.MANIFEST
+        if (folder / state.MANIFEST).exists():
+            copy(folder / state.MANIFEST, snapshot)
+        with contextlib.closing(Manifest(snapshot)) as manifest:
             source = open_store(listing.source)
             plan = make_plan(listing, manifest, source, destination, wanted)
             told = preview(plan, listing, Forecast(manifest.rows()), wanted, options)
@@ -165,8 +166,18 @@ def _say(options: argparse.Namespace, text: str) -> None:
         say(f"transcribe archive: {text}", sys.stderr)
 
 
-def _looking(name: str) -> None:
-    logging.getLogger(__name__).info("reading %s, which changed or moved", one_line(name))
+class _Looking:
+    """Tells now and then that recordings are read to see what changed or moved."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        self._options, self._n, self._told = options, 0, time.monotonic()
+
+    def __call__(self, name: str) -> None:
+        self._n += 1
+        if time.monotonic() - self._told > SECONDS_BETWEEN_LINES:
+            self._told = time.monotonic()
+            n = count_of(self._n, "recording")
+            _say(self._options, f"{n} read, to see what changed or moved; at {escaped(name)}")
 
 
 def _tell_troubles(listing: Listing) -> None:

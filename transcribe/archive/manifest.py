@@ -13,7 +13,7 @@ import io
 import re
 import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -172,7 +172,7 @@ class Manifest:
         kinds["number"] = "INTEGER PRIMARY KEY"
         kinds["name"] = "TEXT NOT NULL UNIQUE"
         columns = ", ".join(f"{name} {kind}" for name, kind in kinds.items())
-        with self._together():
+        with self.together():
             db.execute(f"CREATE TABLE {_ROWS} ({columns})")
             db.execute(
                 "CREATE TABLE outputs (number INTEGER NOT NULL, kind TEXT NOT NULL, "
@@ -247,7 +247,7 @@ class Manifest:
 
     def save(self, rows: Iterable[Row]) -> None:
         """Write rows, all or none; those without a number are new and get one."""
-        with self._together():
+        with self.together():
             for row in rows:
                 values = {name: getattr(row, name) for name in COLUMNS}
                 values |= {name: escaped(values[name]) for name in _ESCAPED}
@@ -258,7 +258,7 @@ class Manifest:
 
     def settle(self, row: Row, outputs: Iterable[Output]) -> None:
         """Write a row with the files that were made of it, both or neither."""
-        with self._together():
+        with self.together():
             self._db.execute("DELETE FROM outputs WHERE number = ?", (row.number,))
             self._db.executemany(
                 "INSERT INTO outputs VALUES (?, ?, ?, ?, ?, ?)",
@@ -270,8 +270,8 @@ class Manifest:
             self.save([row])
 
     @contextmanager
-    def _together(self) -> Iterator[None]:
-        """All of it or none; inside another, as part of that."""
+    def together(self) -> Iterator[None]:
+        """What is written inside is written all or not at all; inside another, with that."""
         if self._db.in_transaction:
             yield
             return
@@ -306,6 +306,24 @@ class Manifest:
             f"{self.path}: this manifest can't be read ({error}); put back a copy of it, or move "
             "it away to begin anew (transcriptions that are there and come out the same are kept)"
         )
+
+
+def copy(manifest: Path, to: Path) -> None:
+    """Copy a manifest as it is at a moment, though a run may be writing it.
+
+    Raises
+    ------
+    ManifestError
+        It is damaged.
+    """
+    try:
+        with (
+            closing(sqlite3.connect(f"{manifest.absolute().as_uri()}?mode=ro", uri=True)) as here,
+            closing(sqlite3.connect(to)) as there,
+        ):
+            here.backup(there)
+    except sqlite3.DatabaseError as error:
+        raise ManifestError(f"{manifest}: this manifest can't be read ({error})") from error
 
 
 def _sql_type(annotation: str) -> str:

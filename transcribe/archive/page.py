@@ -15,7 +15,7 @@ from transcribe.archive.report import Tally
 
 _MOST_LISTED = 500
 """Lines of a list; the tables beside the page have them all."""
-_MOST_OPEN = 12
+_MOST_OPEN = 8
 """Lines of a list that are seen without opening the rest."""
 _MOST_SLOW = 15
 

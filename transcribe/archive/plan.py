@@ -113,9 +113,10 @@ def apply(plan: Plan, manifest: Manifest, destination: Store) -> None:
     """Rename the outputs of what moved, and write the plan into the manifest."""
     for old, new in plan.moves:
         destination.rename(old, new)
-    manifest.save(plan.touched)
-    for row, outputs in plan.settled:
-        manifest.settle(row, outputs)
+    with manifest.together():
+        manifest.save(plan.touched)
+        for row, outputs in plan.settled:
+            manifest.settle(row, outputs)
 
 
 class _Planner:
@@ -162,7 +163,8 @@ class _Planner:
             row = Row(name=entry.name, place=entry.place, size=entry.size, modified=entry.modified)
             fresh.append(row)
             self._do(row, NEW, plan)
-        gone = [row for row in absent if all(row is not each for each, _ in moved)]
+        went_on = {row.number for row, _ in moved}
+        gone = [row for row in absent if row.number not in went_on]
         self._name(fresh, moved, plan)
         plan.n_gone = len(gone)
         plan.touched += gone
@@ -228,8 +230,8 @@ class _Planner:
 
     def _name(self, fresh: Sequence[Row], moved: Sequence[tuple[Row, Entry]], plan: Plan) -> None:
         """Give stems to new names, and move the outputs of those that had another."""
-        moving = [id(row) for row, _ in moved]
-        given = [row.stem for row in self.rows.values() if id(row) not in moving]
+        moving = {row.number for row, _ in moved}
+        given = [row.stem for row in self.rows.values() if row.number not in moving]
         stems = stems_of([row.name for row in fresh] + [entry.name for _, entry in moved], given)
         for row in fresh:
             row.stem = stems[row.name]

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -227,7 +226,7 @@ class LocalStore:
     def rename(self, name: str, to: str) -> None:
         target = self.path(to)
         target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.move(self.path(name), target)
+        self.path(name).replace(target)
 
     def remove(self, name: str) -> None:
         self.path(name).unlink(missing_ok=True)

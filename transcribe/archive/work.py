@@ -152,10 +152,17 @@ class Worker:
     def __init__(self, settings: Settings) -> None:
         from transcribe.archive.hearing import Hearer
 
+        self.settings = settings
         self._hearer = Hearer(settings)
 
     def __call__(self, job: Job, beat: Beat | None = None) -> Outcome:
-        """Transcribe one recording and write its outputs; whatever is wrong is in the outcome."""
+        """Transcribe one recording and write its outputs; what is wrong with it is in the outcome.
+
+        Raises
+        ------
+        RuntimeError
+            A GPU failed, and with it this worker.
+        """
         started = time.monotonic()
         outcome = self._outcome(job, beat or (lambda seconds: None))
         return replace(
@@ -185,6 +192,8 @@ class Worker:
             cause = UNWRITABLE if error.__cause__.errno not in _NO_ROOM else DISK_FULL
             outcome = Outcome(state=FAILED, cause=cause, error=str(error), may_pass=True)
         except Exception as error:
+            if isinstance(error, RuntimeError) and self.settings.device != "cpu":
+                raise  # a GPU may fail at everything from here on; a fresh process has it anew
             # A decoder or a store may raise anything at all over a bad file.
             if not isinstance(error, (TranscribeError, OSError, MemoryError)):
                 log.exception("%s", job.name)

@@ -45,7 +45,9 @@ from transcribe.train.augment import (
 from transcribe.train.noises import applause_like, speech_like
 
 _SYNTHETIC_NOISE_SECONDS = 10.0
-_VALIDATION_RENDER = RenderConfig(key_noise=0.003, pedal_noise=0.005, resonance=0.2)
+_VALIDATION_RENDER = RenderConfig(
+    key_noise=0.003, pedal_noise=0.005, resonance=0.2, damper_lead=0.03
+)
 """The middle of what `RenderVariety` draws, or a little less."""
 
 
@@ -78,6 +80,8 @@ class RenderVariety:
     """Upper end; the lower is 0."""
     resonance: float = 0.4
     """Upper end; the lower is 0."""
+    damper_lead: float = 0.06
+    """Upper end; the lower is 0. Seconds."""
 
 
 @dataclass
@@ -279,6 +283,7 @@ class TrainingWindows(Dataset[dict[str, Tensor]]):
             key_noise=float(rng.uniform(0, variety.key_noise)),
             pedal_noise=float(rng.uniform(0, variety.pedal_noise)),
             resonance=float(rng.uniform(0, variety.resonance)),
+            damper_lead=float(rng.uniform(0, variety.damper_lead)),
         )
         if bank.sample_rate != self.features.config.sample_rate:
             raise ValueError(
