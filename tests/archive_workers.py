@@ -37,7 +37,7 @@ class ByName:
         if name.startswith("hang"):
             time.sleep(600)
         if name.startswith("swell"):
-            held = bytearray(b"1") * 700_000_000
+            held = bytearray(b"1") * 300_000_000
             time.sleep(600 + len(held))
         if name.startswith("bad"):
             return Outcome(state=FAILED, cause="not a recording", error="it is bad")

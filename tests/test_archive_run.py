@@ -151,16 +151,22 @@ def test_what_does_not_answer_is_tried_again_and_may_pass(archive):
     assert archive.rows()["flaky.wav"].state == m.DONE
 
 
-def test_a_hang_and_a_swelling_worker_are_stopped(archive):
-    archive.add("hang.wav", "swell.wav", "a.wav")
-    limits = Limits(stall=6.0, memory=500_000_000)
-    archive.run(limits=limits, retries=0)
+def test_a_hang_is_stopped(archive):
+    archive.add("hang.wav", "a.wav")
+    archive.run(limits=Limits(stall=2.0), retries=0)
     rows = archive.rows()
     assert (rows["hang.wav"].state, rows["hang.wav"].cause) == (m.QUARANTINED, "hung")
     assert rows["a.wav"].state == m.DONE
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="memory of others is not seen there")
+def test_a_worker_that_swells_is_stopped(archive):
+    archive.add("swell.wav", "a.wav")
+    archive.run(limits=Limits(memory=200_000_000), retries=0)
+    rows = archive.rows()
     assert rows["swell.wav"].state == m.QUARANTINED
-    if sys.platform == "linux":
-        assert rows["swell.wav"].cause == "took too much memory"
+    assert rows["swell.wav"].cause == "took too much memory"
+    assert rows["a.wav"].state == m.DONE
 
 
 def test_a_full_disk_stops_the_run_and_the_rest_waits(archive):

@@ -56,7 +56,10 @@ class Progress:
 
     def settled(self, row: Row) -> None:
         self._n[row.state] += 1
+        self._left -= self._forecast.duration(row)
         self._open.pop(row.number, None)
+        if not self._open:
+            self._left = 0.0
         if row.duration:
             self._heard += row.duration
             self._forecast.learn(row)
@@ -127,12 +130,12 @@ class Progress:
         n_settled = sum(self._n.values())
         heard, left = told["seconds_heard"], told["seconds_of_music_left"]
         words = [f"{n_settled:,} of {count_of(self._n_files, 'file')}"]
+        if self.n_failed:
+            words.append(f"{self.n_failed:,} failed")
         words.append(f"{hours(heard)} of about {hours(heard + left)} of music")
         if told["seconds_left"] is not None:
             words.append(f"{told['real_time_factor']:.0f} x real time")
             words.append(f"about {span(told['seconds_left'])} left")
-        if self.n_failed:
-            words.append(f"{self.n_failed:,} failed")
         return ", ".join(words)
 
     def _write(self, **record: Any) -> None:
