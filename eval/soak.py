@@ -32,6 +32,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -123,6 +124,7 @@ def soak(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     return rounded(
         {
             **provenance(),
+            "ray": version("ray"),
             "command": command("eval.soak", options),
             "archive": {
                 "recordings": len(made),
@@ -161,6 +163,7 @@ def _cluster(fault: Path) -> Iterator[Any]:
     os.environ["PYTHONPATH"] = os.pathsep.join([str(fault), *filter(None, sys.path)])
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     os.environ.setdefault("RAY_agent_register_timeout_ms", "120000")
+    os.environ.setdefault("RAY_worker_niceness", "0")  # else 15, and all else goes first
     from ray.cluster_utils import Cluster
 
     head = {**_NODE, "include_dashboard": False}

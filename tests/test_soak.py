@@ -27,14 +27,14 @@ from transcribe.notes import Note, Performance
 @pytest.fixture(scope="module")
 def archive(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, tuple[Made, ...]]:
     folder = tmp_path_factory.mktemp("archive")
-    return folder, make_archive(folder, 60, seed=1)
+    return folder, make_archive(folder, 66, seed=1)
 
 
 def test_an_archive_has_every_format_every_way_to_be_broken_and_no_name_twice(
     archive: tuple[Path, tuple[Made, ...]],
 ) -> None:
     folder, made = archive
-    assert len(made) == len({each.name for each in made}) == 60
+    assert len(made) == len({each.name for each in made}) == 66
     assert {each.what for each in made if each.fate == GOOD} == set(KINDS)
     assert {each.what for each in made if each.fate == BROKEN} == set(BROKEN_WAYS)
     assert len(BROKEN_WAYS) >= 10
