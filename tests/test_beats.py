@@ -97,6 +97,7 @@ def test_a_given_tempo_that_is_followed_bends_with_the_player():
 def test_too_few_notes_have_a_grid_all_the_same(n_notes):
     notes = [Note(onset=2 + i, pitch=60, offset=2.5 + i, velocity=60) for i in range(n_notes)]
     grid = find_beats(Performance(tuple(notes)))
+    assert str(grid.metre) == "4/4"
     assert grid.tempo == pytest.approx(120)
     assert len(grid.beats) >= 2
     if notes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from transcribe import cli
 from transcribe.tokens.encoded import Encoded, Item, read_items
 from transcribe.tokens.sources import find_sources
 
@@ -47,3 +48,13 @@ def test_a_folder_is_searched_and_midi_goes_before_its_recording(tmp_path):
         find_sources([str(tmp_path / "empty")])
     with pytest.raises(ValueError, match="one at a time"):
         find_sources([str(tmp_path / "a.mp3"), str(tmp_path / "a.mid")])
+
+
+def test_a_missing_package_is_named_before_anything_is_heard(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("transcribe.tokens.targets.find_spec", lambda package: None)
+    (tmp_path / "song.mp3").write_bytes(b"never opened")
+    words = ["tokens", str(tmp_path / "song.mp3"), "--for", "remi", "-o", str(tmp_path / "out")]
+    assert cli.main(words) == 1
+    assert "miditok is not installed" in (said := capsys.readouterr().err)
+    assert "pip install 'transcribe[tokens]'" in said
+    assert not (tmp_path / "out").exists()

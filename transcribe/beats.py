@@ -14,9 +14,17 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from transcribe.notes import Performance
-from transcribe.tracking import Pace, find_downbeat, find_onsets, steady_beats, track_beats
+from transcribe.tracking import (
+    Onsets,
+    Pace,
+    find_downbeat,
+    find_onsets,
+    steady_beats,
+    track_beats,
+)
 
 Origin = Literal["given", "estimated"]
 """Who says so: the user, or the notes."""
@@ -173,33 +181,40 @@ def find_beats(
         onsets to go by.
     """
     onsets = find_onsets(performance.notes)
-    threes = (False, True) if metre is None else (metre.is_compound,)
     if len(onsets.times) < FEWEST_ONSETS:
-        start = float(onsets.times[0]) if len(onsets.times) else 0.0
-        period = 60 / (tempo or DEFAULT_TEMPO)
-        n_beats = max(2, math.ceil((performance.duration - start) / period) + 1)
-        beats = np.asarray(start + period * np.arange(n_beats), np.float64)
-        in_threes = threes[0]
-    elif tempo is not None and not follow:
+        beats, found, first = _even(performance, tempo), metre or COMMON_TIME, 0
+    else:
+        beats, found, first = _fitted(onsets, tempo, metre, follow=follow)
+    return BeatGrid(
+        beats=tuple(beats.tolist()),
+        metre=found,
+        first_downbeat=first,
+        tempo_origin="estimated" if tempo is None else "given",
+        metre_origin="estimated" if metre is None else "given",
+    )
+
+
+def _even(performance: Performance, tempo: float | None) -> NDArray[np.float64]:
+    """Beats of one tempo from the first note to the end."""
+    start = performance.notes[0].onset if performance.notes else 0.0
+    period = 60 / (tempo or DEFAULT_TEMPO)
+    n_beats = max(2, math.ceil((performance.duration - start) / period) + 1)
+    return np.asarray(start + period * np.arange(n_beats), np.float64)
+
+
+def _fitted(
+    onsets: Onsets, tempo: float | None, metre: Metre | None, *, follow: bool
+) -> tuple[NDArray[np.float64], Metre, int]:
+    """Beats, metre and first downbeat that fit the onsets and what is given."""
+    if tempo is not None and not follow:
         in_threes = metre is not None and metre.is_compound
         beats = steady_beats(onsets, tempo=tempo, in_threes=in_threes)
     else:
         pace = Pace() if tempo is None else Pace.near(tempo)
-        tracked = [(*track_beats(onsets, in_threes=kind, pace=pace), kind) for kind in threes]
+        kinds = (False, True) if metre is None else (metre.is_compound,)
+        tracked = [(*track_beats(onsets, in_threes=kind, pace=pace), kind) for kind in kinds]
         beats, _, in_threes = max(tracked, key=lambda found: found[1])
-    lengths = (2, 3) if in_threes else (3, 4)
-    length, first = find_downbeat(
-        beats, onsets, lengths if metre is None else (metre.beats_per_bar,)
-    )
-    if metre is None:
-        metre = Metre(3 * length, 8) if in_threes else Metre(length, 4)
-        metre_origin: Origin = "estimated"
-    else:
-        metre_origin = "given"
-    return BeatGrid(
-        beats=tuple(beats.tolist()),
-        metre=metre,
-        first_downbeat=first,
-        tempo_origin="given" if tempo else "estimated",
-        metre_origin=metre_origin,
-    )
+    if metre is not None:
+        return beats, metre, find_downbeat(beats, onsets, (metre.beats_per_bar,))[1]
+    length, first = find_downbeat(beats, onsets, (2, 3) if in_threes else (3, 4))
+    return beats, Metre(3 * length, 8) if in_threes else Metre(length, 4), first

@@ -249,7 +249,8 @@ def find_downbeat(beats: Array, onsets: Onsets, beats_per_bar: Sequence[int]) ->
     beats_per_bar, first_downbeat : int
         The likeliest, every beat taken by itself.
     """
-    odds = beat_features(beats, onsets) @ rhythm().downbeat_weights
+    features = beat_features(beats, onsets, rhythm().accent_weights)
+    odds = features @ rhythm().downbeat_weights
     yes, no = -np.logaddexp(0, -odds), -np.logaddexp(0, odds)
     found = []
     for length in beats_per_bar:
@@ -260,8 +261,8 @@ def find_downbeat(beats: Array, onsets: Onsets, beats_per_bar: Sequence[int]) ->
     return -length, -first
 
 
-def beat_features(beats: Array, onsets: Onsets) -> Array:
-    """What may make a beat a downbeat, shape (n_beats, N_FEATURES + 4)."""
+def beat_features(beats: Array, onsets: Onsets, accent_weights: Array) -> Array:
+    """What may make a beat a downbeat, shape (n_beats, N_FEATURES + 4); the last is 1."""
     features = np.zeros((len(beats), N_FEATURES + 4))
     features[:, -1] = 1
     bounds = np.searchsorted(onsets.times, beats - 0.04)
@@ -272,7 +273,7 @@ def beat_features(beats: Array, onsets: Onsets) -> Array:
     for index, beat in enumerate(beats):
         first, last = np.searchsorted(onsets.times, [beat - 0.07, beat + 0.07])
         if first < last:
-            accents = onsets.features[first:last] @ rhythm().accent_weights
+            accents = onsets.features[first:last] @ accent_weights
             features[index, :N_FEATURES] = onsets.features[first + int(accents.argmax())]
             features[index, N_FEATURES] = 1
         if index:

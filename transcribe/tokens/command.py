@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 ALL_DONE, SOME_FAILED = 0, 1
 _FAILURES = (TranscribeError, OSError, MemoryError)
+_UNEXPECTED = (RuntimeError, ValueError, TypeError, ArithmeticError, LookupError)
 
 
 def main(words: Sequence[str]) -> int:
@@ -36,6 +37,8 @@ def main(words: Sequence[str]) -> int:
     except ValueError as error:
         parser.error(one_line(str(error)))
     targets = list(dict.fromkeys(options.targets))
+    for target in targets:
+        TARGETS[target].check_installed()
     reader = _Reader(options)
     n_failed = 0
     for source in sources:
@@ -45,6 +48,15 @@ def main(words: Sequence[str]) -> int:
             if options.verbose:
                 traceback.print_exc()
             say(f"transcribe tokens: {source.path}: {reason(error, about=source.path)}", sys.stderr)
+            n_failed += 1
+        except _UNEXPECTED as error:
+            if options.verbose:
+                traceback.print_exc()
+            say(
+                f"transcribe tokens: {source.path}: unexpected {type(error).__name__}: {error} "
+                "(--verbose shows where)",
+                sys.stderr,
+            )
             n_failed += 1
     return SOME_FAILED if n_failed else ALL_DONE
 

@@ -15,8 +15,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
+from transcribe.extras import needing
 from transcribe.notes import Performance
 from transcribe.tokens.encoded import Encoded, Item, Settings
 
@@ -30,6 +32,16 @@ class Target:
     """In this package."""
     reads: str
     """What it reads, for the help."""
+    package: str | None = None
+    """What its module imports beyond the base install."""
+    extra: str = "tokens"
+    """The extra that brings the package."""
+
+    def check_installed(self) -> None:
+        """Raise the TranscribeError that names the extra, if the package is missing."""
+        if self.package is not None and find_spec(self.package) is None:
+            with needing(self.extra, self.package):
+                raise ModuleNotFoundError(name=self.package)
 
 
 TARGETS: dict[str, Target] = {
@@ -42,10 +54,10 @@ TARGETS: dict[str, Target] = {
         Target("abc", "abc", "ABC text, for character networks"),
         Target("performance-rnn", "performance_events", "events of 10 ms, for Performance RNN"),
         Target("music-transformer", "performance_events", "the same, for Music Transformer"),
-        Target("remi", "miditok_ids", "REMI token ids"),
-        Target("tsd", "miditok_ids", "TSD token ids"),
-        Target("midi-like", "miditok_ids", "MIDI-like token ids"),
-        Target("compound-word", "miditok_ids", "compound word token ids"),
+        Target("remi", "miditok_ids", "REMI token ids", "miditok"),
+        Target("tsd", "miditok_ids", "TSD token ids", "miditok"),
+        Target("midi-like", "miditok_ids", "MIDI-like token ids", "miditok"),
+        Target("compound-word", "miditok_ids", "compound word token ids", "miditok"),
     )
 }
 
