@@ -232,5 +232,32 @@ def tokens_table(record: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def line_and_grid(melodies: Mapping[str, Any], beats: Mapping[str, Any]) -> str:
+    """How well the melody and the beats are found that targets on a grid rest on, as Markdown.
+
+    Parameters
+    ----------
+    melodies, beats : mapping
+        Records of `eval.melodies` and `eval.beats`.
+    """
+    sung, rhythm = melodies["summary"], beats["summary"]
+    lines = [
+        "| what targets on a grid rest on | F1, % | for comparison | F1, % |",
+        "|---|--:|---|--:|",
+        f"| melody, {melodies['n_songs']} songs of POP909 validation, MELODY track "
+        f"| {100 * sung['melody']['f1']:.1f} | skyline | {100 * sung['skyline']['f1']:.1f} |",
+        f"| beats, {rhythm['beats']['n']} pieces of ASAP | {100 * rhythm['beats']['mean']:.1f} "
+        f"| 92 a minute throughout | {100 * rhythm['steady']['mean']:.1f} |",
+        f"| downbeats, the same | {100 * rhythm['downbeats']['mean']:.1f} "
+        f"| {_ABSENT} | {_ABSENT} |",
+        "",
+        "Neither was fitted on these songs and pieces. With `--tempo` and `--metre` nothing is "
+        "estimated.",
+        "",
+        f"```\n{melodies['command']}\n{beats['command']}\n```",
+    ]
+    return "\n".join(lines)
+
+
 if __name__ == "__main__":
     sys.exit(main())
