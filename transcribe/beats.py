@@ -216,5 +216,5 @@ def _fitted(
         beats, _, in_threes = max(tracked, key=lambda found: found[1])
     if metre is not None:
         return beats, metre, find_downbeat(beats, onsets, (metre.beats_per_bar,))[1]
-    length, first = find_downbeat(beats, onsets, (2, 3) if in_threes else (3, 4))
+    length, first = find_downbeat(beats, onsets, (2, 3) if in_threes else (4, 3))
     return beats, Metre(3 * length, 8) if in_threes else Metre(length, 4), first

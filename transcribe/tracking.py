@@ -34,6 +34,9 @@ FRAME_RATE = 50
 CHORD_SECONDS = 0.05
 """Onsets within this of the first are struck together."""
 N_FEATURES = 10
+METRE_LEAD = 0.03
+"""What an unusual metre has to be likelier by, a beat, in the logarithm: where beats are
+uncertain, bars are more so, and then common time is the better guess."""
 _NEAR_SECONDS = 0.7
 _AROUND_SECONDS = 2.0
 _HARMONY_SECONDS = 1.0
@@ -242,7 +245,7 @@ def find_downbeat(beats: Array, onsets: Onsets, beats_per_bar: Sequence[int]) ->
     onsets : Onsets
         What was played.
     beats_per_bar : sequence of int
-        Bar lengths to try.
+        Bar lengths to try; the first unless another is likelier by `METRE_LEAD` a beat.
 
     Returns
     -------
@@ -256,9 +259,12 @@ def find_downbeat(beats: Array, onsets: Onsets, beats_per_bar: Sequence[int]) ->
     for length in beats_per_bar:
         for first in range(length):
             down = np.arange(len(beats)) % length == first
-            found.append((float(yes[down].sum() + no[~down].sum()), -length, -first))
-    _, length, first = max(found)
-    return -length, -first
+            likelihood = float(yes[down].sum() + no[~down].sum())
+            if length == beats_per_bar[0]:
+                likelihood += METRE_LEAD * len(beats)
+            found.append((likelihood, length, first))
+    _, length, first = max(found, key=lambda each: each[0])
+    return length, first
 
 
 def beat_features(beats: Array, onsets: Onsets, accent_weights: Array) -> Array:
