@@ -224,6 +224,9 @@ def tokens_table(record: Mapping[str, Any]) -> str:
         else:
             cells += [_ABSENT] * 4
         lines.append(f"| {target} | {' | '.join(cells)} |")
+    absent = [target for target in TARGETS if target not in record["targets"]]
+    if absent:
+        lines += ["", f"Not measured in this record: {', '.join(absent)}."]
     lines += [
         "",
         "Of errors the greater of the two kinds of sources. A dash: the reader makes tensors, not "
