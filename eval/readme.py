@@ -21,7 +21,7 @@ from eval.damage import comparison_table
 from eval.deviations import deviations_table
 from eval.speed import speed_table
 from eval.tables import differences_table, mistakes_table, noise_table, systems_table
-from eval.tokens import tokens_table
+from eval.tokens import line_and_grid, tokens_table
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
@@ -218,6 +218,7 @@ def report() -> str:
         *_speed_report(speed),
         *_page_report(_record("page")),
         *_section("tokens", "Do generators read what is written for them?", tokens_table),
+        *_line_and_grid(),
         *_section("corpus", "Does a corpus keep pieces apart?", corpus_table),
         *_continue_report(_record("continue")),
     ]
@@ -254,6 +255,14 @@ def _continue_report(record: Mapping[str, Any]) -> list[str]:
         "The opening's end again scores high and is no music of its own: the shares tell who "
         "strays, not who composes well.",
     ]
+
+
+def _line_and_grid() -> list[str]:
+    """What the targets on a grid rest on, if it was measured."""
+    names = ("melodies", "beats")
+    if not all((RESULTS / f"{name}.json").is_file() for name in names):
+        return []
+    return [line_and_grid(*map(_record, names))]
 
 
 def _speed_report(speed: Mapping[str, Any]) -> list[str]:

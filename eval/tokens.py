@@ -1,14 +1,14 @@
 """Do generators read what ``transcribe tokens`` writes? One command, one record.
 
     python -m eval.tokens --heard TRANSCRIPTIONS --played maestro-v3.0.0.csv \\
-        --melodies pop909.csv --beats asap.csv --out eval/results/tokens.json
+        --out eval/results/tokens.json
 
 Every target of the registry gets the transcriptions of real recordings in a folder, and the
 beginnings of performances of an index's validation split, all as the command line would
 encode them: tempo and metre estimated. `eval.proofs` shows what is written to the target's
 own reader. The round trip compares the notes that the reader has with those that were played:
-how far onsets move, and how many notes are lost. Melodies are compared with the MELODY
-tracks of POP909's validation split beside the plain skyline, beats with ASAP's annotations.
+how far onsets move, and how many notes are lost. How well the melody and the beats are found
+that some targets need is measured by `eval.melodies` and `eval.beats`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +31,10 @@ from transcribe.errors import TranscribeError
 from transcribe.evaluate import first_seconds
 from transcribe.matching import Events, match
 from transcribe.midi import read_midi
-from transcribe.notes import Note, Performance
+from transcribe.notes import Performance, sustained
 from transcribe.tokens import TARGETS, Settings, encode
+
+Array = np.ndarray[Any, Any]
 
 ALL_NOTES = (
     "performance-rnn",
@@ -47,8 +49,6 @@ ALL_NOTES = (
 _TOLERANCE = 0.1
 """Seconds that an onset may move and still be the same note's."""
 _ABSENT = "–"
-_BEATS_FROM = 5.0
-"""Seconds at the start in which beats are not scored, as is usual."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -61,26 +61,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add = parser.add_argument
     add("--heard", type=Path, required=True, help="folder of transcriptions")
     add("--played", type=Path, required=True, help="index of performances")
-    add("--melodies", type=Path, help="index of POP909")
-    add("--beats", type=Path, help="index of ASAP")
-    add("--first", type=int, default=20, help="performances of each index; default: 20")
+    add("--first", type=int, default=20, help="performances of the index; default: 20")
     add("--seconds", type=float, default=120.0, help="of each performance; default: 120")
     add("--targets", nargs="+", choices=list(TARGETS), default=list(TARGETS))
     add("--out", type=Path, help="write the record here (.json)")
     options = parser.parse_args(arguments)
     try:
         made = {**provenance(), "command": command("eval.tokens", options)}
-        record = made | measure(options)
+        for found in measure(options):
+            if options.out is not None:
+                write_record(rounded(made | found), options.out)
     except TranscribeError as error:
         print(f"eval.tokens: {error}", file=sys.stderr)
         return 1
-    if options.out is not None:
-        write_record(rounded(record), options.out)
     return 0
 
 
-def measure(options: argparse.Namespace) -> dict[str, Any]:
-    """All figures."""
+def measure(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """All figures, more and more of them."""
     heard = {path.stem: read_midi(path) for path in sorted(options.heard.glob("*.mid"))}
     sources = {
         "heard": heard,
@@ -108,13 +106,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
             name: of_target(target, performances) for name, performances in sources.items()
         }
         print(target, record["targets"][target], file=sys.stderr, flush=True)
-    if options.melodies is not None:
-        record["melody"] = {"name": options.melodies.stem, **melodies(options)}
-        print(record["melody"], file=sys.stderr, flush=True)
-    if options.beats is not None:
-        record["beats"] = {"name": options.beats.stem, **beats(options)}
-        print(record["beats"], file=sys.stderr, flush=True)
-    return record
+        yield record
 
 
 def spread(recordings: Sequence[Any], n: int) -> list[Any]:
@@ -166,7 +158,7 @@ def of_target(target: str, performances: dict[str, Performance]) -> dict[str, An
         if (trip := round_trip(target, performance, these)) is not None
     ]
     if trips:
-        errors = np.concatenate([trip[0] for trip in trips])
+        errors, offset_errors = (np.concatenate([trip[i] for trip in trips]) for i in (0, 3))
         n_notes = sum(trip[1] for trip in trips)
         found["round_trip"] = {
             "notes": n_notes,
@@ -177,6 +169,8 @@ def of_target(target: str, performances: dict[str, Performance]) -> dict[str, An
         if target in ALL_NOTES:
             found["round_trip"]["lost"] = sum(trip[2] for trip in trips)
             found["round_trip"]["share_lost"] = sum(trip[2] for trip in trips) / n_notes
+            found["round_trip"]["offset_error_95"] = float(np.percentile(offset_errors, 95))
+            found["round_trip"]["largest_offset_error"] = float(offset_errors.max())
         else:
             found["round_trip"]["not_played"] = sum(trip[2] for trip in trips)
     return found
@@ -184,89 +178,22 @@ def of_target(target: str, performances: dict[str, Performance]) -> dict[str, An
 
 def round_trip(
     target: str, performance: Performance, proofs: Sequence[Proof]
-) -> tuple[np.ndarray[Any, Any], int, int] | None:
-    """How far onsets move, of how many notes, and how many notes have no partner.
+) -> tuple[Array, int, int, Array] | None:
+    """How far onsets move, of how many notes, how many have no partner; how far offsets move.
 
     For a target of `ALL_NOTES` these are notes that were played; for others the reader's,
-    which are fewer.
+    which are fewer. Offsets are those that the target keeps: of the key for GrooVAE, of the
+    sound for others.
     """
     read = {note for proof in proofs for note in proof.notes or ()}
     if not any(proof.notes is not None for proof in proofs):
         return None
-    ref, est = Events.of_notes(performance), Events.of_notes(Performance(tuple(read)))
+    kept = performance if target == "groovae" else sustained(performance)
+    ref, est = Events.of_notes(kept), Events.of_notes(Performance(tuple(read)))
     pairs = match(ref, est, onset_tolerance=_TOLERANCE)
-    errors = np.abs(ref.intervals[pairs[:, 0], 0] - est.intervals[pairs[:, 1], 0])
+    errors = np.abs(ref.intervals[pairs[:, 0]] - est.intervals[pairs[:, 1]])
     n_notes = len(ref.pitches) if target in ALL_NOTES else len(est.pitches)
-    return errors, n_notes, n_notes - len(pairs)
-
-
-def melodies(options: argparse.Namespace) -> dict[str, Any]:
-    """The melody of POP909's arrangements, against its MELODY track."""
-    import pretty_midi
-
-    from transcribe.melody import find_melody, skyline
-
-    recordings = [each for each in read_index(options.melodies) if each.split == "validation"]
-    scores: dict[str, list[float]] = {"melody": [], "skyline": []}
-    for each in recordings:
-        tracks = pretty_midi.PrettyMIDI(str(each.midi_path)).instruments
-        (sung,) = [track for track in tracks if track.name == "MELODY"]
-        ref = Performance(
-            tuple(
-                Note(onset=note.start, pitch=note.pitch, offset=note.end, velocity=note.velocity)
-                for note in sung.notes
-                if 21 <= note.pitch <= 108 and note.start < note.end
-            )
-        )
-        performance = read_midi(str(each.midi_path))
-        for name, line in (
-            ("melody", find_melody(performance)),
-            ("skyline", skyline(performance)),
-        ):
-            est = Performance(tuple(line))
-            n_right = len(match(Events.of_notes(ref), Events.of_notes(est)))
-            scores[name].append(2 * n_right / max(1, len(ref.notes) + len(est.notes)))
-    return {
-        "split": "validation",
-        "songs": len(recordings),
-        "f1": {name: float(np.mean(each)) for name, each in scores.items()},
-    }
-
-
-def beats(options: argparse.Namespace) -> dict[str, Any]:
-    """Beats of ASAP's performances, against what was annotated."""
-    from transcribe.beats import find_beats
-
-    recordings = spread(read_index(options.beats), 3 * options.first)
-    scores, tempo_known, downbeats = [], [], []
-    n = 0
-    for each in recordings:
-        assert each.midi_path is not None
-        path = each.midi_path.with_name(f"{each.midi_path.stem}_annotations.txt")
-        if not path.is_file():
-            continue
-        rows = [line.split("\t") for line in path.read_text("utf-8").splitlines()]
-        ref = np.array([float(row[0]) for row in rows if row[2].startswith(("b", "db"))])
-        ref_down = np.array([float(row[0]) for row in rows if row[2].startswith("db")])
-        ref, ref_down = (np.unique(t[t < options.seconds]) for t in (ref, ref_down))
-        if len(ref) < 8:
-            continue
-        n += 1
-        performance = first_seconds(read_midi(each.midi_path), options.seconds)
-        grid = find_beats(performance)
-        scores.append(_beat_f1(ref, np.array(grid.beats), options.seconds))
-        downbeats.append(_beat_f1(ref_down, np.array(grid.downbeats), options.seconds))
-        tempo = 60 / float(np.median(np.diff(ref)))
-        if 10 <= tempo <= 400:
-            known = find_beats(performance, tempo=tempo, follow=True)
-            tempo_known.append(_beat_f1(ref, np.array(known.beats), options.seconds))
-    return {
-        "performances": n,
-        "seconds": options.seconds,
-        "beat_f1": float(np.mean(scores)),
-        "downbeat_f1": float(np.mean(downbeats)),
-        "beat_f1_tempo_given": float(np.mean(tempo_known)),
-    }
+    return errors[:, 0], n_notes, n_notes - len(pairs), errors[:, 1]
 
 
 def tokens_table(record: Mapping[str, Any]) -> str:
@@ -297,34 +224,42 @@ def tokens_table(record: Mapping[str, Any]) -> str:
         else:
             cells += [_ABSENT] * 4
         lines.append(f"| {target} | {' | '.join(cells)} |")
+    absent = [target for target in TARGETS if target not in record["targets"]]
+    if absent:
+        lines += ["", f"Not measured in this record: {', '.join(absent)}."]
     lines += [
         "",
         "Of errors the greater of the two kinds of sources. A dash: the reader makes tensors, not "
         "notes, or the target keeps a melody and not all notes.",
     ]
-    if "melody" in record:
-        melody = record["melody"]
-        lines[-1] += (
-            f" Melodies of {melody['songs']} songs ({melody['name']}, {melody['split']}): F1 with "
-            f"the MELODY track {100 * melody['f1']['melody']:.1f} %, of the plain skyline "
-            f"{100 * melody['f1']['skyline']:.1f} %."
-        )
-    if "beats" in record:
-        found = record["beats"]
-        lines[-1] += (
-            f" Beats of {found['performances']} performances ({found['name']}): F1 "
-            f"{100 * found['beat_f1']:.1f} %, {100 * found['beat_f1_tempo_given']:.1f} % with the "
-            f"median tempo given; downbeats {100 * found['downbeat_f1']:.1f} %."
-        )
     return "\n".join(lines)
 
 
-def _beat_f1(ref: np.ndarray[Any, Any], est: np.ndarray[Any, Any], seconds: float) -> float:
-    """mir_eval's F-measure, 70 ms, from the fifth second on."""
-    from mir_eval.beat import f_measure
+def line_and_grid(melodies: Mapping[str, Any], beats: Mapping[str, Any]) -> str:
+    """How well the melody and the beats are found that targets on a grid rest on, as Markdown.
 
-    ref, est = (np.sort(t[(t >= _BEATS_FROM) & (t < seconds)]) for t in (ref, est))
-    return float(f_measure(ref, est))
+    Parameters
+    ----------
+    melodies, beats : mapping
+        Records of `eval.melodies` and `eval.beats`.
+    """
+    sung, rhythm = melodies["summary"], beats["summary"]
+    lines = [
+        "| what targets on a grid rest on | F1, % | for comparison | F1, % |",
+        "|---|--:|---|--:|",
+        f"| melody, {melodies['n_songs']} songs of POP909 validation, MELODY track "
+        f"| {100 * sung['melody']['f1']:.1f} | skyline | {100 * sung['skyline']['f1']:.1f} |",
+        f"| beats, {rhythm['beats']['n']} pieces of ASAP | {100 * rhythm['beats']['mean']:.1f} "
+        f"| 92 a minute throughout | {100 * rhythm['steady']['mean']:.1f} |",
+        f"| downbeats, the same | {100 * rhythm['downbeats']['mean']:.1f} "
+        f"| {_ABSENT} | {_ABSENT} |",
+        "",
+        "Neither was fitted on these songs and pieces. With `--tempo` and `--metre` nothing is "
+        "estimated.",
+        "",
+        f"```\n{melodies['command']}\n{beats['command']}\n```",
+    ]
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":
