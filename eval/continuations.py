@@ -262,6 +262,9 @@ def evaluated(options: argparse.Namespace) -> dict[str, Any]:
     return {
         **provenance(),
         "command": command("eval.continuations", options),
+        "earlier_commands": [*earlier.get("earlier_commands", []), earlier["command"]]
+        if earlier
+        else [],
         "data": data_name(options.data),
         "settings": settings,
         "n_openings": len(openings),
