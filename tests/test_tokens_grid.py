@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import itertools
 import json
+import re
 import shutil
 import subprocess
 
@@ -294,6 +295,13 @@ def test_a_tune_is_read_back_in_every_key_and_metre(parts, tonic, minor, metre):
     assert [(n.step, n.pitch, n.n_steps) for n in read_tune(text)] == [
         (n.step, n.pitch, n.n_steps) for n in notes
     ]
+
+
+def test_an_accidental_in_another_octave_leaves_no_doubt():
+    """Readers differ on whether it holds there, so the sign is written again."""
+    notes, bars = a_tune([(pitch, 4, 0) for pitch in (61, 72, 61, 73)], Metre(4, 4))
+    tune = abc_tune(notes, bars, Key(0, False)).splitlines()[-1]
+    assert [len(re.findall(sign, tune)) for sign in (r"\^", "=")] == [3, 1]
 
 
 @pytest.mark.skipif(ABC2MIDI is None, reason="needs abc2midi (Debian's abcmidi)")

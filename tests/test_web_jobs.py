@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import signal
 import socket
 import sqlite3
@@ -273,6 +274,24 @@ def test_the_transcription_can_be_heard_and_seen(client, prelude):
     assert drawn.count("v5h") == recording["n_notes"]
     assert "<script" not in drawn
     assert client.get(f"{address}/exe").status == 404
+
+
+def test_the_music_goes_on(client, prelude, tmp_path):
+    recording, _ = prelude
+    address = f"/api/recordings/{recording['id']}/download"
+    answer = client.get(f"{address}/continued.mid")
+    assert re.search(r'"prelude\.continued-\d+\.mid"', answer.headers["content-disposition"])
+    paths = [tmp_path / "played.mid", tmp_path / "continued.mid"]
+    for path, body in zip(paths, (client.get(f"{address}/mid").body, answer.body), strict=True):
+        path.write_bytes(body)
+    played, continued = map(read_midi, paths)
+    n_played = len(played.notes)
+    before = [(note.pitch, note.velocity) for note in continued.notes[: n_played // 2]]
+    assert before == [(note.pitch, note.velocity) for note in played.notes[: n_played // 2]]
+    end = played.notes[-1].onset
+    added = [note for note in continued.notes if note.onset > end + 0.05]
+    assert len(added) > 10
+    assert end + 15 < added[-1].onset < end + 45
 
 
 def test_the_page_has_a_piano_to_play_with(client):

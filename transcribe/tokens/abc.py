@@ -96,7 +96,11 @@ def read_tune(text: str) -> tuple[ScoreNote, ...]:
 
 
 class _Spelling:
-    """Letters and accidentals within one bar of a key."""
+    """Letters and accidentals within one bar of a key.
+
+    Some readers let an accidental hold for its octave, others (abc2midi) for all octaves of
+    its letter. What is written means the same to both.
+    """
 
     def __init__(self, key: Key) -> None:
         self.key = key
@@ -107,7 +111,9 @@ class _Spelling:
         letter, sign = self.key.spell(pitch % 12)
         octave = (pitch - sign) // 12 - 1
         place = (octave, letter)
-        mark = "" if self._sign(place) == sign else _SIGNS[sign]
+        others = [held for (_, each), held in self.in_force.items() if each == letter]
+        is_plain = all(held == sign for held in (self._sign(place), *others))
+        mark = "" if is_plain else _SIGNS[sign]
         self.in_force[place] = sign
         name = _LETTERS[letter]
         if octave >= 5:

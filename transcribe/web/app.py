@@ -19,7 +19,7 @@ from starlette.responses import FileResponse, JSONResponse, Response, StreamingR
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from transcribe.web import downloads, piano
+from transcribe.web import continued, downloads, piano
 from transcribe.web.answers import RefusedError, disk_full, not_here
 from transcribe.web.crew import Crew
 from transcribe.web.desk import Desk, settings
@@ -347,6 +347,8 @@ class Server:
         """The transcription, written down."""
         entry = self._entry(request)
         kind = request.path_params["kind"]
+        if kind == continued.KIND:
+            return await continued.response(self.desk, entry)
         return await asyncio.to_thread(downloads.response, self.desk, entry, kind)
 
     async def piano(self, _: Request) -> Response:
