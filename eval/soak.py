@@ -118,6 +118,8 @@ def soak(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
         *_wrong_notes(folder / "out", made, rows, outputs),
         *_wrong_repeats(folder, rows, outputs, options.compared, rng),
     ]
+    if second.end.get("recordings") != len(made):
+        wrong.append(f"the second run did not come to its end: {second.end}")
     if before != after or second.n_settled:
         wrong.append(f"the second run settled {second.n_settled} and changed the outputs")
     heard = sum(row.duration or 0 for row in rows.values() if row.state == m.DONE)
@@ -189,6 +191,8 @@ class _Runs:
         self.log = folder / "driver.log"
         self.n_settled = 0
         self.seconds = 0.0
+        self.end: dict[str, Any] = {}
+        """What the last driver that came to its end said."""
         self.moved = time.monotonic()
 
     def start(self) -> subprocess.Popen[str]:
@@ -197,25 +201,27 @@ class _Runs:
             driver = subprocess.Popen(
                 self.words, stdout=subprocess.PIPE, stderr=log, text=True, errors="replace"
             )
-        threading.Thread(target=self._listen, args=(driver,), daemon=True).start()
+        self.listener = threading.Thread(target=self._listen, args=(driver,), daemon=True)
+        self.listener.start()
         self.moved = time.monotonic()
         return driver
 
     def _listen(self, driver: subprocess.Popen[str]) -> None:
         assert driver.stdout is not None
         for line in driver.stdout:
-            if line.startswith("{") and json.loads(line)["event"] in (
-                m.DONE,
-                m.FAILED,
-                m.QUARANTINED,
-            ):
+            event = json.loads(line) if line.startswith("{") else {"event": ""}
+            if event["event"] in (m.DONE, m.FAILED, m.QUARANTINED):
                 self.n_settled += 1
                 self.moved = time.monotonic()
+            elif event["event"] == "end":
+                self.end = event
 
     def whole(self) -> _Runs:
         """Start a driver and wait for its end; what it alone did."""
-        self.n_settled, started = 0, time.monotonic()
-        self.start().wait(_LONGEST_WAIT)
+        self.n_settled, self.end, started = 0, {}, time.monotonic()
+        driver = self.start()
+        driver.wait(_LONGEST_WAIT)
+        self.listener.join()
         self.seconds = time.monotonic() - started
         return self
 
