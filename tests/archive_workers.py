@@ -41,6 +41,9 @@ class ByName:
             time.sleep(600 + len(held))
         if name.startswith("bad"):
             return Outcome(state=FAILED, cause="not a recording", error="it is bad")
+        if name.startswith("weighs"):
+            mega = int(Path(name).stem.partition(" ")[2])
+            return Outcome(state=FAILED, cause="not a recording", peak_memory=mega * 1_000_000)
         if name.startswith("flaky") and job.attempt < 3:
             return Outcome(state=FAILED, cause="can't be read", error="no answer", may_pass=True)
         if name.startswith("full"):

@@ -302,3 +302,17 @@ def test_waiting_for_nothing_ends_in_time(tmp_path):
     assert pool.next(0.2) is None
     assert time.monotonic() - started < 5
     pool.close()
+
+
+def test_a_worker_that_has_grown_fat_is_renewed(tmp_path):
+    log = tmp_path / "log"
+    pool = ProcessPool([partial(ByName, str(log))], Limits())
+    for number, mega in enumerate((500, 890, 910, 500, 500)):
+        pool.submit(job(f"weighs {mega}.wav", number))
+        assert isinstance(pool.next(60), Finished)
+    pool.close()
+    first, second, third, fourth, fifth = (
+        line.split()[-1] for line in log.read_text().splitlines()
+    )
+    assert first == second == third
+    assert third != fourth == fifth

@@ -52,6 +52,18 @@ class PoolError(RuntimeError):
     """The workers can't be started at all, such as for want of the weights."""
 
 
+_SWOLLEN = 1.8
+
+
+def is_swollen(first: int | None, now: int | None) -> bool:
+    """Whether a worker should be renewed, from its peak memory after its first job and now.
+
+    Torch keeps something for every length of input that it has seen, so that a worker which
+    hears a thousand recordings of a few seconds, all of different lengths, doubles in size.
+    """
+    return first is not None and now is not None and now > _SWOLLEN * first
+
+
 class Pool(Protocol):
     """Workers, all alike."""
 

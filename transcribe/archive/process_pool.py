@@ -25,7 +25,16 @@ from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from transcribe.archive.pool import CRASHED, HUNG, MEMORY, Died, Finished, Limits, PoolError
+from transcribe.archive.pool import (
+    CRASHED,
+    HUNG,
+    MEMORY,
+    Died,
+    Finished,
+    Limits,
+    PoolError,
+    is_swollen,
+)
 from transcribe.archive.work import Beat, Job, Outcome
 from transcribe.machine import go_first, resident_memory
 
@@ -58,6 +67,8 @@ class _Member:
     make: Make
     ready: bool = False
     used: bool = False
+    first_peak: int | None = None
+    """Most bytes that it held when its first job was done."""
     tasks: dict[int, _Task] = field(default_factory=dict)
     """By the numbers of their jobs."""
     spoilt: tuple[str, str] | None = None
@@ -219,7 +230,10 @@ class ProcessPool:
             number, outcome = content
             isolated = member.is_isolated
             self._news.append(Finished(member.tasks.pop(number).job, outcome))
-            if isolated:
+            if member.first_peak is None:
+                member.first_peak = outcome.peak_memory
+            swollen = is_swollen(member.first_peak, outcome.peak_memory)
+            if isolated or (swollen and self._side_by_side == 1):
                 member.spoilt = ("", "")
                 member.process.kill()
 

@@ -31,7 +31,17 @@ import ray
 from ray.exceptions import ActorDiedError, ActorUnavailableError, RayError, RayTaskError
 
 from transcribe.archive.crew import LEAST_LIMIT, Crew
-from transcribe.archive.pool import CRASHED, HUNG, LOST, MEMORY, Died, Finished, Limits, PoolError
+from transcribe.archive.pool import (
+    CRASHED,
+    HUNG,
+    LOST,
+    MEMORY,
+    Died,
+    Finished,
+    Limits,
+    PoolError,
+    is_swollen,
+)
 from transcribe.archive.work import Beat, Job, Outcome, Settings, Worker
 from transcribe.console import count
 from transcribe.errors import TranscribeError
@@ -89,6 +99,8 @@ class _Member:
     """What its first answer will be; None once it is ready."""
     node: str = ""
     used: bool = False
+    first_peak: int | None = None
+    """Most bytes that it held when its first job was done."""
     job: Job | None = None
     working: Any = None
     """What the outcome of its job will be."""
@@ -290,7 +302,9 @@ class RayPool:
         elif member.job is not None:
             self._news.append(Finished(member.job, answer))
             isolated, member.job, member.working = member.job.isolated, None, None
-            if isolated:
+            if member.first_peak is None:
+                member.first_peak = answer.peak_memory
+            if isolated or is_swollen(member.first_peak, answer.peak_memory):
                 self._end(member)
 
     def _mourn(self, member: _Member, error: RayError) -> None:
