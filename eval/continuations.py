@@ -335,7 +335,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--opening", type=float, default=30.0, help="seconds; default: 30")
     add("--following", type=float, default=20.0, help="seconds; default: 20")
     add("--temperature", type=float, default=1.0)
-    add("--top-p", type=float, default=0.95)
+    add("--top-p", type=float, default=1.0)
     add("--add", action="store_true", help="keep the rows of the record that is there")
     add("--out", type=Path, help="write the record here (JSON)")
     return parser

@@ -66,7 +66,7 @@ def test_from_bucket_to_bucket_and_on_from_another_machine(
     (tmp_path / "there").mkdir()
     monkeypatch.chdir(tmp_path / "there")
     assert main(words) == 1
-    assert [each["event"] for each in events(capsys)] == ["end"]
+    assert [each["event"] for each in events(capsys)] == ["start", "end"]
     out.remove("1962/a.mid")
     assert main(words) == 1
     assert [each.get("name") for each in events(capsys) if each["event"] == "done"] == [

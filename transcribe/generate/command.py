@@ -171,8 +171,8 @@ def _parser() -> argparse.ArgumentParser:
         "--top-p",
         metavar="P",
         type=float,
-        default=0.95,
-        help="draw from the likeliest that come to this probability; default: 0.95",
+        default=1.0,
+        help="draw from the likeliest that come to this probability; default: 1, from all",
     )
     add("--seed", metavar="N", type=int, default=0, help="which continuation; default: 0")
     add("--overwrite", action="store_true", help="replace an existing output")

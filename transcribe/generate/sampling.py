@@ -29,7 +29,7 @@ class Sampling:
 
     temperature: float = 1.0
     """Above 0; below 1 the likely becomes likelier."""
-    top_p: float = 0.95
+    top_p: float = 1.0
     """Of each number only the likeliest values that come to this probability are drawn."""
     seed: int = 0
 
