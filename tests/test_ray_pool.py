@@ -120,12 +120,12 @@ def test_poison_is_tried_alone_and_quarantined_and_ray_repeats_nothing(
 @pytest.mark.skipif(sys.platform != "linux", reason="memory of others is told on Linux")
 def test_a_swelling_worker_is_stopped(cluster: Cluster, archive: Archive) -> None:
     archive.add("swell.wav", "a.wav")
-    limits = Limits(memory=500_000_000)
+    limits = Limits(memory=300_000_000)
     archive.run(pool=ray_pool(cluster, archive, limits=limits), retries=0)
     rows = archive.rows()
     assert rows["a.wav"].state == m.DONE
     assert rows["swell.wav"].cause == "took too much memory"
-    assert "500 MB" in rows["swell.wav"].error
+    assert "300 MB" in rows["swell.wav"].error
 
 
 def test_workers_killed_at_random_cost_an_attempt_and_nothing_else(
