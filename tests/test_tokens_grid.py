@@ -173,6 +173,10 @@ def test_other_metres_than_common_time_are_refused_with_the_reason():
         assert "4/4 only; this is in 3/4" in encoded.remarks[0]
 
 
+MILLISECONDS = integers(0, 30_000).map(lambda value: value / 1000)
+"""Onsets a recording can have: no two strokes of a key are closer than a thousandth of a second."""
+
+
 def a_note(onset: float, pitch: int, duration: float, velocity: int) -> Note:
     return Note(onset=onset, pitch=pitch, offset=onset + duration, velocity=velocity)
 
@@ -180,7 +184,7 @@ def a_note(onset: float, pitch: int, duration: float, velocity: int) -> Note:
 @settings(max_examples=30, deadline=None)
 @given(
     notes=lists(
-        builds(a_note, floats(0, 30), integers(21, 108), floats(0.02, 3), integers(1, 127)),
+        builds(a_note, MILLISECONDS, integers(21, 108), floats(0.02, 3), integers(1, 127)),
         min_size=1,
         max_size=40,
     ),
@@ -202,6 +206,16 @@ def test_a_groove_is_put_together_again_within_five_milliseconds(notes, gaps):
     ]
     for a, b in zip(*by_pitch, strict=True):
         assert (a[0], a[2]) == (b[0], b[2])
+
+
+def test_a_note_before_the_first_bar_line_keeps_its_time_where_the_tempo_changes():
+    beats = BeatGrid(tuple(np.cumsum([0.1, 1.375, 1.0625, 0.3125, 1.125, 1.0]).tolist()))
+    early = Performance([Note(onset=3.875, pitch=60, offset=4.5, velocity=80)])
+    (groove,) = (
+        i for i in encode("groovae", early, Settings(grid=beats)).items if i.suffix == ".npz"
+    )
+    (back,) = decode("groovae", groove).notes
+    assert back.onset == pytest.approx(3.875, abs=1e-3)
 
 
 def test_grooves_have_the_shapes_and_ranges_of_their_converter(piece):

@@ -64,6 +64,7 @@ class Bars:
             "n_bars": self.n_bars,
             "steps_per_beat": per_beat,
             "beats": [round(second, 5) for second in (*seconds, self.stop)],
+            "beat_before": round(self.grid.step_seconds(self.start_step - per_beat), 5),
         }
 
     def cut(self, notes: Iterable[ScoreNote]) -> tuple[ScoreNote, ...]:
@@ -144,6 +145,8 @@ def steps_to_seconds(step: float, about: Mapping[str, Any]) -> float:
     """Where in the recording a step of an item lies, after the item's ``about``."""
     beats, per_beat = about["beats"], about["steps_per_beat"]
     position = step / per_beat
+    if position < 0 and "beat_before" in about:
+        return float(beats[0] + position * (beats[0] - about["beat_before"]))
     index = min(max(bisect_right(range(len(beats)), position) - 1, 0), len(beats) - 2)
     return float(beats[index] + (position - index) * (beats[index + 1] - beats[index]))
 
