@@ -7,7 +7,8 @@ bootstrapped: what is resampled is the pair.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from transcribe.metrics import Scores
 from transcribe.summary import Summary, aggregate
@@ -37,4 +38,42 @@ def _difference(one: Scores, other: Scores) -> dict[str, float | None]:
         against = other.numbers.get(name)
         if number is not None and against is not None:
             found[name] = number - against
+    return found
+
+
+def recorded_differences(
+    first: Sequence[Mapping[str, Any]], second: Sequence[Mapping[str, Any]]
+) -> dict[str, Summary]:
+    """The same from what two records of `eval.benchmark` say of each recording.
+
+    Raises
+    ------
+    ValueError
+        The records are not of the same recordings, by name and checksum of the sound.
+    """
+    if [_heard(each) for each in first] != [_heard(each) for each in second]:
+        raise ValueError("expected two records of the same recordings; found others")
+    return aggregate(
+        [
+            Scores({}, _recorded_difference(one["scores"], other["scores"]))
+            for one, other in zip(first, second, strict=True)
+        ]
+    )
+
+
+def _heard(recording: Mapping[str, Any]) -> tuple[str, str]:
+    return recording["name"], recording["audio_sha256"]
+
+
+def _recorded_difference(
+    one: Mapping[str, Any], other: Mapping[str, Any]
+) -> dict[str, float | None]:
+    found: dict[str, float | None] = {}
+    for name, value in one.items():
+        against = other.get(name)
+        if isinstance(value, Mapping) and isinstance(against, Mapping):
+            if value["n_ref"]:
+                found[name] = value["f1"] - against["f1"]
+        elif isinstance(value, float) and isinstance(against, float):
+            found[name] = value - against
     return found

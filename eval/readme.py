@@ -19,6 +19,7 @@ from eval.continuations import table as continuations_table
 from eval.corpus import corpus_table
 from eval.damage import comparison_table
 from eval.deviations import deviations_table
+from eval.paired import recorded_differences
 from eval.speed import speed_table
 from eval.tables import differences_table, mistakes_table, noise_table, systems_table
 from eval.tokens import line_and_grid, tokens_table
@@ -103,13 +104,20 @@ def results(
     return "\n".join(line.rstrip() for line in lines)
 
 
+def _our_weights(peers: Mapping[str, Any]) -> str:
+    """Which weights of ours a record of several systems is about."""
+    names = [block["system"]["name"] for block in peers["systems"].values()][:1]
+    return f"weights `{names[0]}`"
+
+
 def _peers_section(peers: Mapping[str, Any]) -> list[str]:
     """Ours beside what else can be installed, from the record of one run."""
     data, machine = peers["data"], peers["machine"]
     return [
-        f"Ours beside what else can be installed, in one run on {machine['cpu']}: the same "
-        f"{data['n_recordings']} recordings of {data['name']} ({data['seconds'] / 60:.0f} min), "
-        "the same scorer. F1 in %, each recording's median onset deviation taken off.",
+        f"Ours ({_our_weights(peers)}) beside what else can be installed, in one run on "
+        f"{machine['cpu']}: the same {data['n_recordings']} recordings of {data['name']} "
+        f"({data['seconds'] / 60:.0f} min), the same scorer. F1 in %, each recording's median "
+        "onset deviation taken off.",
         "",
         systems_table(peers, "aligned"),
         "",
@@ -134,10 +142,10 @@ def _peers_report(peers: Mapping[str, Any]) -> list[str]:
     workers = "one process at a time" if peers["workers"] == 1 else f"{peers['workers']} processes"
     return [
         f"## Ours and others on {peers['data']['name']}, in one run",
-        f"{peers['data']['n_recordings']} recordings, {peers['data']['seconds'] / 60:.0f} min; "
-        f"{peers['machine']['cpu']}, {workers}; F1 in %, mean over recordings with the 95 % "
-        "interval of a bootstrap over recordings. Never compare an aligned figure with one as "
-        "found.",
+        f"Ours with {_our_weights(peers)}. {peers['data']['n_recordings']} recordings, "
+        f"{peers['data']['seconds'] / 60:.0f} min; {peers['machine']['cpu']}, {workers}; F1 in %, "
+        "mean over recordings with the 95 % interval of a bootstrap over recordings. Never "
+        "compare an aligned figure with one as found.",
         systems_table(peers, "aligned"),
         systems_table(peers, "as_found"),
         "The difference, recording by recording; where the interval holds 0, neither is better "
@@ -149,6 +157,33 @@ def _peers_report(peers: Mapping[str, Any]) -> list[str]:
         "\n".join(conventions),
         f"```\n{peers['command']}\n```",
         f"Measured at commit {(peers['commit'] or 'unknown')[:12]}, {peers['date']}.",
+    ]
+
+
+def _packaged_against_peers(benchmark: Mapping[str, Any], peers: Mapping[str, Any]) -> list[str]:
+    """The weights of one record beside what an earlier one says of others' systems.
+
+    Nothing if that record is about the same weights, or says nothing of single recordings.
+    """
+    ours, *others = peers["systems"].values()
+    if ours["system"]["name"] == benchmark["system"]["name"] or "recordings" not in ours:
+        return []
+    rows = {
+        "systems": {each["system"]["name"]: each for each in others},
+        "differences": {
+            each["system"]["name"]: {
+                name: summary.as_json()
+                for name, summary in recorded_differences(
+                    benchmark["recordings"], each["recordings"]
+                ).items()
+            }
+            for each in others
+        },
+    }
+    return [
+        f"The packaged weights, `{benchmark['system']['name']}`, minus what that record says of "
+        "the others, recording by recording; accuracy alone, as speeds compare in one run only:",
+        differences_table(rows),
     ]
 
 
@@ -189,6 +224,7 @@ def report() -> str:
         "The best, the median and the worst recording:",
         "![piano rolls](pianorolls.png)",
         *([] if peers is None else _peers_report(peers)),
+        *([] if peers is None else _packaged_against_peers(benchmark, peers)),
         "## Whose are the deviations?",
         "Onsets that ours and transkun 2.0.1 both found, by the velocity that was played: how "
         "widely each spreads around the labels (interquartile range), how far the two spread "

@@ -1,7 +1,7 @@
 """Choose the decoder's thresholds on an experiment's validation passages.
 
     python -m eval.thresholds --checkpoint LAST.safetensors --out CHOSEN.safetensors \\
-        experiment=rendered
+        experiment=default
 
 The network hears every passage once; then each threshold in turn takes the value with the
 best mean F1 of what it decides, the others staying: onsets, key releases, ends of sound,

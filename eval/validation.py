@@ -1,6 +1,6 @@
 """Score weights on an experiment's validation passages: one command, one record.
 
-    python -m eval.validation --out eval/results/validation.json experiment=rendered
+    python -m eval.validation --out eval/results/validation.json experiment=default
 
 For the default experiment these are passages of MAESTRO's validation MIDI, played on a
 grand and an upright that training never hears, without room or noise. Thresholds are

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from sounds import RATE, SETTINGS, hiss, only, room
 
 from recipes.synthetic_bank import string, write_wav
 from transcribe.errors import DatasetError
@@ -14,46 +15,7 @@ from transcribe.train.augment import (
     scale_performance,
 )
 
-RATE = 16000
 ONSETS = (0.5, 1.1, 1.7)
-SETTINGS = (
-    "room",
-    "equaliser",
-    "low_cut",
-    "high_cut",
-    "telephone",
-    "noise",
-    "hum",
-    "recorded_noise",
-    "compression",
-    "saturation",
-    "level",
-    "quantisation",
-    "offset",
-    "inversion",
-)
-
-
-def only(**settings):
-    """A config that does one thing for certain: the first setting named."""
-    config = AugmentConfig.nothing()
-    setattr(config, next(iter(settings)), 1.0)
-    for name, value in settings.items():
-        setattr(config, name, value)
-    return config
-
-
-def room(*, predelay=0.02, decay=0.5, seed=0):
-    """Silence, the direct sound, then noise that falls by 60 dB in ``decay`` seconds."""
-    time = np.arange(RATE) / RATE
-    tail = np.random.default_rng(seed).standard_normal(RATE) * 10 ** (-3 * time / decay)
-    response = np.concatenate([np.zeros(round(predelay * RATE)), 0.1 * tail])
-    response[round(predelay * RATE)] = 0.9
-    return response.astype(np.float32)
-
-
-def hiss(seconds=3.0, seed=1):
-    return np.random.default_rng(seed).standard_normal(round(seconds * RATE)).astype(np.float32)
 
 
 def clicks():

@@ -8,6 +8,7 @@ import shutil
 import pytest
 
 from eval import readme
+from eval.paired import recorded_differences
 from eval.readme import PEERS, README, REPORT, RESULTS, current, noise_sets, report, with_results
 
 
@@ -76,6 +77,23 @@ def test_a_record_of_several_systems_becomes_a_table_in_both_pages(monkeypatch, 
         assert "an abacus" in page
     assert "| note onset, 50 ms | -2.3 [-3.0, -1.0] |" in report()
     assert "- **another one** (`another one`): Notes of another one. 0 clips failed." in report()
+
+
+def test_other_weights_are_compared_with_what_a_record_says_of_others():
+    """Differences taken from two records are those that one record has of the same weights."""
+    peers = json.loads((RESULTS / f"{PEERS}.json").read_text("utf-8"))
+    ours, theirs = (peers["systems"][name]["recordings"] for name in ("ours", "transkun"))
+    found = recorded_differences(ours, theirs)
+    for name, recorded in peers["differences"]["transkun"].items():
+        assert found[name].n_recordings == recorded["n_recordings"]
+        assert found[name].mean == pytest.approx(recorded["mean"], abs=2e-4)
+
+
+def test_records_of_other_recordings_are_not_compared():
+    peers = json.loads((RESULTS / f"{PEERS}.json").read_text("utf-8"))
+    ours = peers["systems"]["ours"]["recordings"]
+    with pytest.raises(ValueError, match="same recordings"):
+        recorded_differences(ours, ours[1:])
 
 
 def test_quick_start_is_two_commands():

@@ -217,7 +217,9 @@ performances = st.builds(
     ),
     st.lists(st.floats(0, 0.6), max_size=4),
 )
-NOISY = RenderConfig(note_level_db=3, key_noise=0.1, pedal_noise=0.1, seed=5)
+NOISY = RenderConfig(
+    note_level_db=3, key_noise=0.1, pedal_noise=0.1, damper_buzz=1, layer_spread=20, seed=5
+)
 
 
 @settings(
@@ -371,12 +373,85 @@ def test_dampers_leave_the_strings_before_the_pedal_counts_as_down(bank):
     assert_allclose(rms(early), rms(late), rtol=0.3)
 
 
+def test_dampers_touch_the_strings_before_the_pedal_counts_as_up(bank):
+    """A note that the pedal alone holds begins to die away sooner, one that a key holds not."""
+    pedal = [PedalPress(onset=0.0, offset=0.6)]
+    for offset, sooner in ((0.2, True), (0.9, False)):
+        played = Performance([note(0.0, 60, offset)], pedal)
+        late, early = (
+            render(played, bank, RenderConfig(damper_early=before), duration=1.0)
+            for before in (0.0, 0.1)
+        )
+        n_same = round((0.5 if sooner else 1.0) * RATE)
+        assert_array_equal(late[:n_same], early[:n_same])
+        lost = decibels(rms(late[round(0.58 * RATE) :]) / rms(early[round(0.58 * RATE) :]))
+        assert bool(lost > 3) is sooner
+
+
+def test_a_string_struck_again_under_the_pedal_is_not_damped_before(bank):
+    played = Performance(
+        [note(0.0, 60, 0.1), note(0.5, 60, 0.6)], [PedalPress(onset=0.0, offset=2.0)]
+    )
+    late, early = (
+        render(played, bank, RenderConfig(damper_early=before), duration=1.0)
+        for before in (0.0, 0.1)
+    )
+    assert_array_equal(late, early)
+
+
+def test_a_string_answers_to_its_damper_softly_and_briefly(bank):
+    """Something of its sound again as the damper touches it, never before, and soon over."""
+    levels = []
+    for pitch in range(40, 76):
+        played = one(pitch, offset=0.4)
+        plain, buzzing = (
+            render(played, bank, RenderConfig(damper_buzz=level), duration=1.0)
+            for level in (0.0, 1.0)
+        )
+        buzz = buzzing - plain
+        assert_array_equal(buzz[: round(0.4 * RATE) - 1], 0)
+        assert_allclose(buzz[round(0.57 * RATE) :], 0, atol=1e-7)
+        part = slice(round(0.4 * RATE), round(0.45 * RATE))
+        levels.append(rms(buzz[part]) / rms(plain[part]))
+    assert 0.02 < np.median(levels) < 0.5
+    assert max(levels) > 4 * np.median(levels)
+
+
+def test_a_shift_of_layers_changes_the_timbre_and_not_the_level(bank):
+    """Velocity 60 belongs to the soft layer, 80 to the loud one, which has more partials."""
+
+    def high_share(samples):
+        power = np.abs(np.fft.rfft(samples)) ** 2
+        return power[len(power) // 4 :].sum() / power.sum()
+
+    soft, harder = (
+        render(one(60, velocity=60), bank, RenderConfig(layer_shift=shift), duration=0.5)
+        for shift in (0, 20)
+    )
+    assert high_share(harder) > 3 * high_share(soft)
+    assert abs(decibels(rms(harder) / rms(soft))) < 1.5
+    within = render(one(60, velocity=60), bank, RenderConfig(layer_shift=5), duration=0.5)
+    assert_array_equal(soft, within)
+
+
+def test_timbre_may_vary_from_note_to_note(bank):
+    """At the border of two layers some notes come from either."""
+    notes = Performance([note(2.0 * i, 60, 2.0 * i + 0.4, velocity=70) for i in range(12)])
+    varied = render(notes, bank, RenderConfig(layer_spread=5))
+    parts = [varied[2 * i * RATE + 32 : 2 * i * RATE + RATE // 4] for i in range(12)]
+    alike = [bool(np.allclose(parts[0], part, atol=1e-4)) for part in parts]
+    assert 1 < sum(alike) < 12
+
+
 def test_settings_out_of_range_are_refused():
     for setting in (
         {"release_bass": 0},
         {"key_noise": 1.5},
         {"velocity_exponent": -1},
         {"damper_lead": -0.1},
+        {"damper_early": -0.1},
+        {"damper_buzz": -0.1},
+        {"layer_spread": -1},
     ):
         with pytest.raises(ValueError, match=next(iter(setting))):
             RenderConfig(**setting)

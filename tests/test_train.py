@@ -19,7 +19,7 @@ from omegaconf.errors import ConfigAttributeError, ConfigKeyError
 from recipes.synthetic_bank import write_synthetic_bank
 from transcribe.checkpoint import load_checkpoint
 from transcribe.datasets.index import COLUMNS
-from transcribe.features import FeatureConfig
+from transcribe.features import FeatureConfig, Features
 from transcribe.midi import read_midi, write_midi
 from transcribe.model import Logits
 from transcribe.notes import Note, PedalPress, Performance, sustained
@@ -273,6 +273,30 @@ class TestWindows:
         assert level[sounding].min() > 0.3
         assert len(list((tmp_path / "cache").iterdir())) == 1
 
+    def test_what_is_preloaded_is_what_would_have_been_read(self, pieces, tmp_path):
+        """Whoever reads them, windows are the same."""
+        words = ["data.detune_cents=10"], ["data.detune_cents=10", "data.preload=true"]
+        made = []
+        for more in words:
+            config = settings(pieces, tmp_path, *more)
+            windows = TrainingWindows(config.data, AugmentConfig(), config.features, seed=5)
+            made.append([windows[index]["frames"] for index in range(3)])
+        assert all(torch.equal(*pair) for pair in zip(*made, strict=True))
+
+    def test_on_the_device_a_window_comes_as_it_was_played(self, pieces, tmp_path):
+        """Features of its samples are the frames of a window without augmentation."""
+        plain = settings(pieces, tmp_path)
+        moved = settings(pieces, tmp_path, "data.on_device=true")
+        made = [
+            TrainingWindows(config.data, AugmentConfig.nothing(), config.features, seed=5)[3]
+            for config in (plain, moved)
+        ]
+        frames = Features(plain.features)(made[1]["samples"])
+        torch.testing.assert_close(frames, made[0]["frames"], atol=1e-4, rtol=0)
+        torch.testing.assert_close(
+            made[1]["targets"].float(), made[0]["targets"], atol=1e-3, rtol=0
+        )
+
     def test_nobody_plays_in_some_windows(self, pieces, tmp_path):
         config = settings(pieces, tmp_path, "data.empty_probability=1")
         config.data.n_synthetic_noises = 3
@@ -393,6 +417,72 @@ def test_a_run_that_goes_on_ends_in_the_weights_of_one_that_never_stopped(
     resumed = load_checkpoint(train(settings(pieces, tmp_path / "stopped", *words)))
     assert resumed.metadata["steps"] == whole.metadata["steps"] == "6"
     assert resumed.metadata["sha256"] == whole.metadata["sha256"]
+
+
+ON_DEVICE = (
+    "augment=realistic",
+    "data.windows_per_epoch=4",
+    "data.batch_size=4",
+    "data.window_frames=16",
+    "data.validation_windows=0",
+    "data.on_device=true",
+    "data.reuse=2",
+    "data.n_synthetic_rooms=2",
+)
+
+
+def test_windows_may_be_part_of_several_batches(pieces, tmp_path):
+    """Two new windows a step of four: the music that was played is counted once."""
+    train(settings(pieces, tmp_path, *ON_DEVICE, "trainer.max_steps=4"))
+    last = torch.load(tmp_path / "last.ckpt", weights_only=False)
+    assert last["global_step"] == 4
+    assert last["n_windows_seen"] == 8
+
+
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [("data.reuse=3", "divides data.batch_size"), ("data.on_device=false", "needs data.on_device")],
+)
+def test_windows_that_can_not_be_reused_are_refused(pieces, tmp_path, word, message):
+    config = settings(pieces, tmp_path, *ON_DEVICE, word)
+    with pytest.raises(ValueError, match=message):
+        config.data.check()
+
+
+def test_a_run_may_end_by_the_clock(pieces, tmp_path):
+    """It stops when its minutes are over, with the rate at nothing, and knows it when resumed."""
+    words = [*SHORT, "trainer.max_minutes=0.04", "optimizer.decay_share=0.5"]
+    words.append("trainer.max_steps=100000")
+    train(settings(pieces, tmp_path, *words))
+    last = torch.load(tmp_path / "last.ckpt", weights_only=False)
+    assert last["global_step"] > 2
+    assert last["seconds_trained"] == pytest.approx(2.4, abs=1.5)
+    assert last["optimizer_states"][0]["param_groups"][0]["lr"] < 0.2 * 6e-3
+    train(settings(pieces, tmp_path, *words))
+    again = torch.load(tmp_path / "last.ckpt", weights_only=False)
+    assert again["global_step"] - last["global_step"] <= 2
+
+
+def test_what_is_frozen_stays_and_the_rest_learns(pieces, tmp_path):
+    """Weights and what normalisation has seen; training begins with them."""
+    words = [*SHORT, "trainer.max_steps=2"]
+    first = train(settings(pieces, tmp_path / "first", *words))
+    more = [f"initial_weights={first}", "optimizer.frozen=[network.stack]"]
+    second = train(settings(pieces, tmp_path / "second", *words, *more))
+    before, after = (load_checkpoint(path).model.state_dict() for path in (first, second))
+    changed = {name.split(".")[1] for name in before if not torch.equal(before[name], after[name])}
+    assert "stack" not in changed
+    assert {"sequence", "head", "touch", "pedal_head"} <= changed
+
+
+def test_a_part_that_the_network_does_not_have_can_not_be_frozen(pieces, tmp_path):
+    with pytest.raises(ValueError, match=r"'network.stak'.*it has network.stack"):
+        LitTranscriber(settings(pieces, tmp_path, "optimizer.frozen=[network.stak]"))
+
+
+def test_a_run_by_the_clock_needs_to_know_when_its_rate_falls(pieces, tmp_path):
+    with pytest.raises(ValueError, match="decay_share"):
+        train(settings(pieces, tmp_path, *SHORT, "trainer.max_minutes=1", "trainer.max_steps=9"))
 
 
 def test_same_seed_same_weights(pieces, tmp_path):

@@ -103,6 +103,10 @@ class Voice:
         )
         return min(n_blocks * _DECAY_BLOCK, len(self.samples))
 
+    def decay_at(self, sample: int) -> float:
+        """Largest amplitude from about a sample on."""
+        return float(self.decay[min(sample // _DECAY_BLOCK, len(self.decay) - 1)])
+
 
 @dataclass
 class SampleBank:

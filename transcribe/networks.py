@@ -67,18 +67,18 @@ class ModelConfig:
     """Channels of the first convolution (paper: of the first two; the third has twice)."""
     width: int = 64
     """Features of a key (paper: of a whole stack) that go into the BiLSTMs."""
-    n_blocks: int = 3
+    n_blocks: int = 4
     """Harmonic: how many residual blocks on 88 columns."""
     intervals: list[int] = field(default_factory=lambda: [12, 19, 24, 28])
     """Harmonic: semitones to either side at which a block looks for related keys."""
-    lstm_size: int = 48
+    lstm_size: int = 64
     """Hidden units in each direction."""
     lstm_stride: int = 2
     """Harmonic: frames that the keys' BiLSTM takes in one step."""
-    context_size: int = 48
+    context_size: int = 96
     """Harmonic: hidden units, in each direction, of the BiLSTM that hears all keys
     together; 0 leaves it out."""
-    pedal_size: int = 24
+    pedal_size: int = 64
     """Hidden units in each direction of the pedal's BiLSTM."""
     velocity_size: int = 32
     """Harmonic: features of an attack, taken before the blocks, for velocities alone; 0
@@ -361,19 +361,25 @@ class HarmonicBlock(nn.Module):
 
 
 class IntervalNorm(nn.Module):
-    """Convolutions over keys an interval apart, added, normalised and rectified [2]_."""
+    """Keys an interval above and below, and the key itself, added, normalised and rectified [2]_.
+
+    What was written before the key itself had a kernel of its own is read as it was meant:
+    there every interval's kernel had a middle, which acted on the same key.
+    """
 
     def __init__(self, width: int, intervals: list[int]) -> None:
         super().__init__()
+        self.own = nn.Conv2d(width, width, (1, 1), bias=False)
         self.convs = nn.ModuleList(
-            nn.Conv2d(width, width, (1, 3), padding=(0, n), dilation=(1, n), bias=False)
+            nn.Conv2d(width, width, (1, 2), padding=(0, n), dilation=(1, 2 * n), bias=False)
             for n in intervals
         )
         self.norm: nn.Module = nn.BatchNorm2d(width)
+        self.register_load_state_dict_pre_hook(_middles_to_own)
 
     def forward(self, x: Tensor) -> Tensor:
-        heard = self.convs[0](x)
-        for conv in self.convs[1:]:
+        heard = self.own(x)
+        for conv in self.convs:
             heard = heard + conv(x)
         rectified: Tensor = self.norm(heard).relu()
         return rectified
@@ -386,11 +392,23 @@ class IntervalNorm(nn.Module):
         assert norm.running_mean is not None
         assert norm.running_var is not None
         scale = norm.weight / (norm.running_var + norm.eps).sqrt()
-        for conv in self.convs:
+        for conv in (self.own, *self.convs):
             assert isinstance(conv, nn.Conv2d)
             conv.weight = nn.Parameter(conv.weight * scale.view(-1, 1, 1, 1), False)
-        self.convs[0].bias = nn.Parameter(norm.bias - norm.running_mean * scale, False)
+        self.own.bias = nn.Parameter(norm.bias - norm.running_mean * scale, False)
         self.norm = nn.Identity()
+
+
+def _middles_to_own(
+    module: nn.Module, state: dict[str, Tensor], prefix: str, *_: object, **__: object
+) -> None:
+    """Kernels of three keys, as older weights have them, to pairs and their common middle."""
+    names = [f"{prefix}convs.{index}.weight" for index in range(len(module.convs))]  # type: ignore[arg-type]
+    if not all(name in state and state[name].shape[-1] == 3 for name in names):
+        return
+    state[f"{prefix}own.weight"] = torch.stack([state[name][..., 1:2] for name in names]).sum(0)
+    for name in names:
+        state[name] = state[name][..., ::2].contiguous()
 
 
 class BiLstm(nn.Module):

@@ -41,9 +41,17 @@ _NEVER_NEGATIVE = (
     "note_level_db",
     "resonance",
     "damper_lead",
+    "damper_early",
+    "damper_buzz",
+    "layer_spread",
 )
 _FFT_STEP = 4096
-_KEY_DETUNE, _NOTE_LEVEL, _KEY_NOISE, _PEDAL_NOISE, _DAMPER_NOISE = range(5)
+_KEY_DETUNE, _NOTE_LEVEL, _KEY_NOISE, _PEDAL_NOISE, _DAMPER_NOISE, _LAYER, _BUZZ = range(7)
+_BUZZ_FROM, _BUZZ_DURATION, _BUZZ_DECAY = 0.06, 0.16, 0.04
+"""Seconds: where in a recorded note the sound of a touching damper is taken from, how long it
+lasts, and in which time it falls to 1/e."""
+_BUZZ_SPREAD = 0.7
+"""Standard deviation of the logarithm of how loud it is from key to key."""
 
 
 @dataclass
@@ -69,6 +77,11 @@ class RenderConfig:
     """Standard deviation of the tuning of single keys."""
     note_level_db: float = 0.0
     """Standard deviation of the level of single notes."""
+    layer_shift: float = 0.0
+    """Velocities by which notes are played with the timbre of harder (or, below 0, softer)
+    ones; their level stays. It moves the borders between an instrument's recorded dynamics."""
+    layer_spread: float = 0.0
+    """Standard deviation of the same from note to note."""
     key_noise: float = 0.0
     """Thump of a released key relative to a loud note: 0 none, 0.02 audible, at most 1."""
     pedal_noise: float = 0.0
@@ -80,6 +93,12 @@ class RenderConfig:
     """Seconds by which dampers leave the strings before the pedal counts as down: it counts
     from CC64 = 64 on, which is half its way. MAESTRO's pianists need 20 to 40 ms from CC64 = 30
     to there."""
+    damper_early: float = 0.0
+    """Seconds by which dampers touch the strings before the pedal counts as up. MAESTRO's
+    pianists need 20 to 60 ms from CC64 = 100 to 64."""
+    damper_buzz: float = 0.0
+    """How loudly a string answers to the damper that touches it, at most, relative to how it
+    sounds then; some keys answer louder than others."""
     seed: int = 0
     """Chooses what is random above; the same seed gives the same rendering."""
 
@@ -281,6 +300,12 @@ def _check_header(path: Path, pattern: bytes, what: str, error: type[TranscribeE
         raise error(f"{path}: expected {what}; found another kind of file")
 
 
+def _touched(table: NoteTable, early: float) -> NDArray[np.float64]:
+    """When dampers touch the strings: as the key comes up, or before the pedal counts as up."""
+    by_pedal = (table.damped > table.released + 1e-3) & (table.damped < table.restruck - 1e-3)
+    return np.where(by_pedal, np.maximum(table.damped - early, table.released), table.damped)
+
+
 class _Player:
     """One performance on one instrument; plays any part, and parts equal the whole."""
 
@@ -290,7 +315,7 @@ class _Player:
         n_fade = max(1, round(config.restrike_fade * rate))
         self.fade = np.linspace(1, 0, n_fade, dtype=np.float32)
         self.undamped = table.pitch > config.highest_damped_pitch
-        self.damped = np.where(self.undamped, np.inf, table.damped)
+        self.damped = np.where(self.undamped, np.inf, _touched(table, config.damper_early))
         pitches = range(LOWEST_PITCH, HIGHEST_PITCH + 1)
         release = np.array([_RELEASE_TIME_CONSTANTS * config.release_time(p) for p in pitches])
         self.released = self.damped + release[table.pitch - LOWEST_PITCH]
@@ -301,6 +326,11 @@ class _Player:
         tuner = np.random.default_rng((config.seed, _KEY_DETUNE))
         detune = tuner.standard_normal(N_PITCHES) * config.key_detune_cents
         self.cents = np.round(config.tuning_cents + detune, 2).tolist()
+        n_buzz = round(_BUZZ_DURATION * rate)
+        time = np.arange(n_buzz, dtype=np.float32) / rate
+        self.buzz = np.exp(-time / _BUZZ_DECAY) * np.minimum(1, time / 0.004)
+        keys = self._random(_BUZZ).standard_normal(N_PITCHES)
+        self.buzz_of_key = (config.damper_buzz * np.exp(_BUZZ_SPREAD * keys)).tolist()
 
     def n_samples(self) -> int:
         """Length of the whole, until the last note has died away; 0 for no notes."""
@@ -361,8 +391,9 @@ class _Player:
             np.append(-np.inf, table.pedal_offset[:-1]),
         )
         out = np.zeros_like(struck)
+        caught = np.maximum(table.pedal_offset - self.config.damper_early, freed)
         for onset, offset, sigh in zip(
-            freed.tolist(), table.pedal_offset.tolist(), sighs.tolist(), strict=True
+            freed.tolist(), caught.tolist(), sighs.tolist(), strict=True
         ):
             begin = round(onset * rate) - first
             end = min(round(offset * rate) - first, len(struck))
@@ -393,13 +424,18 @@ class _Player:
         if self.config.note_level_db:
             deviation = self._random(_NOTE_LEVEL).standard_normal(len(table.onset))[index]
             gains = gains * 10 ** (self.config.note_level_db * deviation / 20)
+        timbre = table.velocity[index] + self.config.layer_shift
+        if self.config.layer_spread:
+            deviation = self._random(_LAYER).standard_normal(len(table.onset))[index]
+            timbre = timbre + self.config.layer_spread * deviation
+        timbre = np.clip(np.rint(timbre), 1, 127).astype(int)
         scratch = np.empty(min(n_samples, int((LONGEST_VOICE + 1) * rate)), np.float32)
         for onset, damped, restruck, pitch, velocity, gain in zip(
             table.onset[index].tolist(),
             self.damped[index].tolist(),
             table.restruck[index].tolist(),
             table.pitch[index].tolist(),
-            table.velocity[index].tolist(),
+            timbre.tolist(),
             gains.tolist(),
             strict=True,
         ):
@@ -419,7 +455,31 @@ class _Player:
                 if since < high:
                     part[since - low :] *= curve[since - at : high - at]
             out[origin + low - first : origin + high - first] += part
+            if self.config.damper_buzz and damp < min(strike, voice.audible(gain)):
+                self._add_buzz(out, voice, pitch, gain, damp, origin - first)
         return out
+
+    def _add_buzz(
+        self, out: Samples, voice: Voice, pitch: int, gain: float, damp: int, origin: int
+    ) -> None:
+        """What a string says to its damper: some of its sound again, softly and briefly."""
+        rate = self.bank.sample_rate
+        source = voice.attack + round(_BUZZ_FROM * rate)
+        n_samples = min(len(self.buzz), len(voice.samples) - source)
+        if damp < source or damp >= len(voice.samples) or n_samples <= 0:
+            return
+        low = max(0, -(origin + damp))
+        high = min(n_samples, len(out) - origin - damp)
+        if high <= low:
+            return
+        # Notes differ, but the same note is the same in every part of a rendering.
+        chance = (damp * 2654435761 + pitch * 40503) % 1024 / 1024
+        level = self.buzz_of_key[pitch - LOWEST_PITCH] * chance**2
+        level *= float(voice.decay_at(damp) / voice.decay_at(source))
+        part = voice.samples[source + low : source + high] * self.buzz[low:high]
+        out[origin + damp + low : origin + damp + high] += part * np.float32(
+            gain * voice.scale * min(level, 1.0)
+        )
 
     def _add_thumps(self, out: Samples, first: int) -> None:
         """Knocks of keys coming up and of the pedal moving."""

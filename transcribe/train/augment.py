@@ -39,6 +39,20 @@ _FILTER_MARGIN = 0.15
 _LEVEL_BLOCK = 80
 """Samples over which the compressor takes the level."""
 _FFT_STEP = 4096
+_RESPONSE_DECAYS = 1.2
+"""After so many times the drawn decay, a response ends."""
+_LOWEST_BELL_HZ = 50.0
+_BELL_WIDTH = (0.3, 2.0)
+"""Octaves."""
+_RELEASE = (0.1, 1.0)
+"""Seconds in which a compressor lets go by 60 dB."""
+_MAINS_HZ = (50.0, 60.0)
+_MAINS_DETUNING = (0.998, 1.002)
+_HARMONICS = 12
+_HUM_SLOPE = (0.3, 1.5)
+"""A harmonic's amplitude falls with its number to such a power."""
+_HUM_CYCLE = 2048
+"""Samples of the table that holds a cycle."""
 
 
 @dataclass
@@ -212,7 +226,7 @@ class Augmenter:
         config = self.config
         reverberation = self.rooms[int(rng.integers(len(self.rooms)))]
         decay = np.exp(rng.uniform(*np.log(config.room_decay)))
-        n_samples = min(len(reverberation), int(1.2 * decay * self.sample_rate) + 1)
+        n_samples = min(len(reverberation), int(_RESPONSE_DECAYS * decay * self.sample_rate) + 1)
         slope = np.float32(-np.log(1000) / (decay * self.sample_rate))
         response = reverberation[:n_samples] * np.exp(
             slope * np.arange(n_samples, dtype=np.float32)
@@ -236,8 +250,8 @@ class Augmenter:
             gain_db += np.clip(rng.uniform(*config.equaliser_tilt_db) * octaves, -12, 12)
             low, high = config.equaliser_bells
             for _ in range(int(rng.integers(low, high + 1))):
-                centre = rng.uniform(np.log2(50 / 1000), octaves[-1])
-                width = np.exp(rng.uniform(*np.log((0.3, 2.0))))
+                centre = rng.uniform(np.log2(_LOWEST_BELL_HZ / 1000), octaves[-1])
+                width = np.exp(rng.uniform(*np.log(_BELL_WIDTH)))
                 bell = np.exp(-0.5 * ((octaves - centre) / width) ** 2)
                 gain_db += rng.uniform(*config.equaliser_bell_db) * bell
         if rng.random() < config.low_cut:
@@ -257,7 +271,7 @@ class Augmenter:
         config = self.config
         ratio = rng.uniform(*config.compression_ratio)
         threshold_db = rng.uniform(*config.compression_threshold_db)
-        release_db = 60 * _LEVEL_BLOCK / self.sample_rate / rng.uniform(0.1, 1.0)
+        release_db = 60 * _LEVEL_BLOCK / self.sample_rate / rng.uniform(*_RELEASE)
         n_blocks = -(-len(samples) // _LEVEL_BLOCK)
         padded = np.zeros(n_blocks * _LEVEL_BLOCK, np.float32)
         padded[: len(samples)] = samples
@@ -298,14 +312,14 @@ class Augmenter:
 
     def _hum(self, n_samples: int, rng: np.random.Generator) -> Samples:
         """The mains: a periodic wave, harmonics at random and weaker as they rise."""
-        fundamental = float(rng.choice((50.0, 60.0))) * rng.uniform(0.998, 1.002)
-        harmonic = np.arange(1, 13)
-        amplitude = rng.random(12) * harmonic ** -rng.uniform(0.3, 1.5)
-        phase = rng.uniform(0, 2 * np.pi, 12)
-        cycle = np.arange(2048) / 2048
+        fundamental = float(rng.choice(_MAINS_HZ)) * rng.uniform(*_MAINS_DETUNING)
+        harmonic = np.arange(1, _HARMONICS + 1)
+        amplitude = rng.random(_HARMONICS) * harmonic ** -rng.uniform(*_HUM_SLOPE)
+        phase = rng.uniform(0, 2 * np.pi, _HARMONICS)
+        cycle = np.arange(_HUM_CYCLE) / _HUM_CYCLE
         wave = np.sin(2 * np.pi * np.outer(cycle, harmonic) + phase) @ amplitude
-        position = np.arange(n_samples) * (2048 * fundamental / self.sample_rate)
-        return wave.astype(np.float32)[position.astype(np.int64) % 2048]
+        position = np.arange(n_samples) * (_HUM_CYCLE * fundamental / self.sample_rate)
+        return wave.astype(np.float32)[position.astype(np.int64) % _HUM_CYCLE]
 
 
 def detune(samples: Samples, cents: float) -> tuple[Samples, float]:

@@ -30,18 +30,43 @@ class OptimizerConfig:
     warmup_steps: int = 200
     decay_steps: int = 1000
     """Steps before `TrainerConfig.max_steps` over which the rate falls linearly."""
+    decay_share: float = 0.0
+    """If above 0, in place of ``decay_steps``: the share of the run over which it falls."""
     ema_decay: float = 0.998
     """Weights are averaged over about 1 / (1 - ema_decay) steps; the average is kept."""
+    frozen: list[str] = field(default_factory=list)
+    """Parts of the network that stay as they are, by their names (``network.stack``), with what
+    their normalisation has seen."""
 
     def schedule(self, max_steps: int) -> Callable[[int], float]:
         """From a step's number to what its learning rate is multiplied by."""
+        decay = self.decay_share * max_steps or self.decay_steps
 
         def factor(step: int) -> float:
-            warm = min(1.0, (step + 1) / max(1, self.warmup_steps))
-            left = (max_steps - step) / max(1, self.decay_steps)
-            return min(warm, max(0.0, min(1.0, left)))
+            return self.warm(step) * _share((max_steps - step) / max(1, decay))
 
         return factor
+
+    def timed_schedule(self, done: Callable[[], float]) -> Callable[[int], float]:
+        """The same for a run that ends by the clock; ``done`` says which share of it is over."""
+        if not self.decay_share > 0:
+            raise ValueError(
+                "a run that ends by the clock (trainer.max_minutes) needs optimizer.decay_share "
+                f"above 0; found {self.decay_share}"
+            )
+
+        def factor(step: int) -> float:
+            return self.warm(step) * _share((1 - done()) / self.decay_share)
+
+        return factor
+
+    def warm(self, step: int) -> float:
+        """Rises from nothing to 1 over the first steps."""
+        return min(1.0, (step + 1) / max(1, self.warmup_steps))
+
+
+def _share(value: float) -> float:
+    return max(0.0, min(1.0, value))
 
 
 @dataclass
@@ -53,6 +78,9 @@ class TrainerConfig:
     strategy: str = "auto"
     precision: str = "bf16-mixed"
     max_steps: int = 10000
+    max_minutes: float = 0.0
+    """If above 0, the run ends by the clock, or after ``max_steps`` if that is sooner; time before
+    it was stopped and started again counts."""
     gradient_clip_val: float = 1.0
     n_threads: int = 1
     """Of a CPU run, for each process; more help only where cores are free."""

@@ -5,12 +5,17 @@ the same run gives the same windows however many workers make them, and no windo
 seen twice. Where an index row has audio, its samples are read from a memory-mapped
 cache; where it has none, the MIDI is played on a randomly chosen instrument. A set of
 hundreds of hours thus needs the memory of its notes alone.
+
+Where a GPU trains (`DataConfig.on_device`), a window leaves the worker as it was played;
+what microphones, rooms and recorders do to it is done there, batch by batch
+(`batch_augment`), before features are taken.
 """
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
@@ -44,10 +49,14 @@ from transcribe.train.augment import (
 )
 from transcribe.train.doubling import with_octaves
 from transcribe.train.noises import applause_like, speech_like
+from transcribe.train.rooms import room_like
 
 _SYNTHETIC_NOISE_SECONDS = 10.0
-_VALIDATION_RENDER = RenderConfig(key_noise=0.003, pedal_noise=0.005, resonance=0.2)
-"""The middle of what `RenderVariety` draws, or a little less."""
+_VALIDATION_RENDER = RenderConfig(
+    key_noise=0.003, pedal_noise=0.005, resonance=0.2, damper_lead=0.03, damper_early=0.04
+)
+"""The middle of what `RenderVariety` draws, or a little less; dampers move as MAESTRO's
+pianists have them move."""
 
 
 @dataclass
@@ -73,6 +82,9 @@ class RenderVariety:
     release_factor: list[float] = field(default_factory=lambda: [0.5, 2.0])
     """Multiplies both release times."""
     note_level_db: float = 1.0
+    layer_shift: list[float] = field(default_factory=lambda: [0.0, 0.0])
+    layer_spread: float = 0.0
+    """Upper end; the lower is 0."""
     key_noise: float = 0.01
     """Upper end; the lower is 0."""
     pedal_noise: float = 0.02
@@ -81,6 +93,10 @@ class RenderVariety:
     """Upper end; the lower is 0."""
     damper_lead: float = 0.0
     """Upper end; the lower is 0. Seconds."""
+    damper_early: float = 0.0
+    """Upper end; the lower is 0. Seconds."""
+    damper_buzz: float = 0.0
+    """Upper end; the lower is 0."""
     octaves: float = 0.0
     """Upper end; the lower is 0. Share of the notes that are doubled in octaves, in every
     other window."""
@@ -110,12 +126,25 @@ class DataConfig:
     """An epoch is this many windows; nothing is ever repeated."""
     batch_size: int = 8
     n_workers: int = 1
+    preload: bool = False
+    """Read all notes and make all voices of all instruments before the first window, on every
+    core, so that many workers share them; otherwise each reads what it draws."""
+    on_device: bool = False
+    """Augment and take features where the network trains; workers only play."""
+    reuse: int = 1
+    """How many batches a window is in, augmented anew in each; above 1 needs ``on_device``. Of
+    a batch, only 1 in so many windows is new. A run that was stopped goes on with none of the
+    older ones, so it does not end in the very weights of one that was not."""
+    pool_windows: int = 2048
+    """From how many of the last windows those in a batch that are not new are drawn."""
     detune_cents: float = 40.0
     """Whole windows are detuned by up to this much either way."""
     empty_probability: float = 0.05
     """Windows in which nobody plays: silence, or noise alone."""
     noises_left_out: list[str] = field(default_factory=list)
     """Files of ``noises``, without suffix, that training never hears."""
+    n_synthetic_rooms: int = 0
+    """How many rooms are synthesised beside ``rooms``."""
     n_synthetic_noises: int = 40
     """How many passages of speech and applause are synthesised beside ``noises``."""
     variety: RenderVariety = field(default_factory=RenderVariety)
@@ -131,6 +160,18 @@ class DataConfig:
                 "data.window_frames, batch_size and windows_per_epoch are positive; found "
                 f"{self.window_frames}, {self.batch_size} and {self.windows_per_epoch}"
             )
+        if self.reuse < 1 or self.batch_size % self.reuse:
+            raise ValueError(
+                "data.reuse is 1 or more and divides data.batch_size; found "
+                f"{self.reuse} and {self.batch_size}"
+            )
+        if self.reuse > 1 and not self.on_device:
+            raise ValueError("data.reuse above 1 needs data.on_device=true")
+
+    @property
+    def new_windows(self) -> int:
+        """How many windows of a batch were never seen before."""
+        return self.batch_size // self.reuse
 
 
 class Library:
@@ -142,10 +183,25 @@ class Library:
         self.velocities = config.velocities
         durations = np.array([recording.duration for recording in self.recordings])
         self.share = durations / durations.sum()
-        self.table = lru_cache(maxsize=None)(self._table)
+        self._tables: dict[int, NoteTable] = {}
 
-    def _table(self, index: int) -> NoteTable:
-        return NoteTable.of(_performance(self.recordings[index]))
+    def table(self, index: int) -> NoteTable:
+        """The notes of a recording."""
+        if index not in self._tables:
+            self._tables[index] = _table(self.recordings[index])
+        return self._tables[index]
+
+    def preload(self) -> None:
+        """Read all that was not read, on every core."""
+        missing = [i for i in range(len(self.recordings)) if i not in self._tables]
+        with ProcessPoolExecutor() as pool:
+            recordings = [self.recordings[i] for i in missing]
+            tables = pool.map(_table, recordings, chunksize=4)
+            self._tables.update(zip(missing, tables, strict=True))
+
+
+def _table(recording: Recording) -> NoteTable:
+    return NoteTable.of(_performance(recording))
 
 
 def _performance(recording: Recording) -> Performance:
@@ -164,15 +220,37 @@ class Instruments:
         self.names = sorted(weights)
         share = np.array([weights[name] for name in self.names], np.float64)
         self.share = share / share.sum()
-        self.bank = lru_cache(maxsize=None)(lambda name: SampleBank.load(Path(folder) / name))
+        self.folder = folder
+        self._banks: dict[str, SampleBank] = {}
+
+    def bank(self, name: str) -> SampleBank:
+        """A bank by its name."""
+        if name not in self._banks:
+            self._banks[name] = SampleBank.load(Path(self.folder) / name)
+        return self._banks[name]
+
+    def preload(self) -> None:
+        """Make every voice of every bank, on every core."""
+        folders = [Path(self.folder) / name for name in self.names]
+        with ProcessPoolExecutor() as pool:
+            self._banks.update(zip(self.names, pool.map(_preloaded, folders), strict=True))
 
     def draw(self, rng: np.random.Generator) -> SampleBank:
         """A bank, by weight."""
         return self.bank(self.names[rng.choice(len(self.names), p=self.share)])
 
 
+def _preloaded(folder: Path) -> SampleBank:
+    bank = SampleBank.load(folder)
+    bank.preload()
+    return bank
+
+
 class TrainingWindows(Dataset[dict[str, Tensor]]):
     """Windows as dictionaries of ``frames``, ``targets`` and masks.
+
+    With `DataConfig.on_device`, ``samples`` stand in place of ``frames``, of shape
+    (margin + n_samples + margin,), and targets are in half precision.
 
     Any index from 0 up makes a window, and always the same one.
     """
@@ -202,11 +280,12 @@ class TrainingWindows(Dataset[dict[str, Tensor]]):
         self.instruments = (
             Instruments(config.instruments, config.instrument_weights) if needs_instrument else None
         )
-        self.augmenter = Augmenter(
-            augment,
-            load_impulse_responses(Path(config.rooms)) if config.rooms else [],
-            _noises(config, features.sample_rate),
-        )
+        self.augmenter = Augmenter(augment, *rooms_and_noises(config, features.sample_rate))
+        if config.preload:
+            for library in self.libraries:
+                library.preload()
+            if self.instruments is not None:
+                self.instruments.preload()
 
     def __len__(self) -> int:
         return self.config.windows_per_epoch
@@ -219,8 +298,11 @@ class TrainingWindows(Dataset[dict[str, Tensor]]):
             library = self.libraries[rng.choice(len(self.libraries), p=self.share)]
             piece = int(rng.choice(len(library.recordings), p=library.share))
             window = self._draw(library, piece, rng)
-        samples = self.augmenter(window.samples, rng)
-        return self._example(samples, window)
+        if self.config.on_device:
+            return {"samples": torch.from_numpy(window.samples), **self._labels(window, half=True)}
+        with torch.no_grad():
+            frames = self.features(torch.from_numpy(self.augmenter(window.samples, rng)))
+        return {"frames": frames, **self._labels(window)}
 
     def _empty(self, rng: np.random.Generator) -> _Window:
         """A window in which nobody plays."""
@@ -279,16 +361,21 @@ class TrainingWindows(Dataset[dict[str, Tensor]]):
         bank = self.instruments.draw(rng)
         low, high = np.log(variety.release_factor)
         softest, steepest = variety.velocity_exponent
+        softer, harder = variety.layer_shift
         factor = float(np.exp(rng.uniform(low, high)))
         config = RenderConfig(
             velocity_exponent=float(rng.uniform(softest, steepest)),
             release_bass=defaults.release_bass * factor,
             release_treble=defaults.release_treble * factor,
             note_level_db=variety.note_level_db,
+            layer_shift=float(rng.uniform(softer, harder)),
+            layer_spread=float(rng.uniform(0, variety.layer_spread)),
             key_noise=float(rng.uniform(0, variety.key_noise)),
             pedal_noise=float(rng.uniform(0, variety.pedal_noise)),
             resonance=float(rng.uniform(0, variety.resonance)),
             damper_lead=float(rng.uniform(0, variety.damper_lead)),
+            damper_early=float(rng.uniform(0, variety.damper_early)),
+            damper_buzz=float(rng.uniform(0, variety.damper_buzz)),
         )
         if bank.sample_rate != self.features.config.sample_rate:
             raise ValueError(
@@ -297,20 +384,29 @@ class TrainingWindows(Dataset[dict[str, Tensor]]):
             )
         return render(table, bank, config, start=start, duration=duration, rng=rng)
 
-    def _example(self, samples: NDArray[np.float32], window: _Window) -> dict[str, Tensor]:
+    def _labels(self, window: _Window, *, half: bool = False) -> dict[str, Tensor]:
         config, grid = self.config, self.features.config.grid
-        with torch.no_grad():
-            frames = self.features(torch.from_numpy(samples))
         performance = window.performance
         if config.pedal_extended:
             performance = Performance(notes=sustained(performance).notes, pedal=performance.pedal)
         rolls = encode(performance, grid, config.window_frames, start_frame=window.start_frame)
+        targets = torch.from_numpy(rolls.stack())
         return {
-            "frames": frames,
-            "targets": torch.from_numpy(rolls.stack()),
+            "targets": targets.half() if half else targets,
             "pedal_known": torch.tensor(float(window.pedal_known)),
             "velocity_known": torch.tensor(float(window.velocity_known)),
         }
+
+
+def rooms_and_noises(
+    config: DataConfig, sample_rate: int
+) -> tuple[tuple[NDArray[np.float32], ...], tuple[NDArray[np.float32], ...]]:
+    """Impulse responses and what is not music, recorded and synthesised."""
+    rng = np.random.default_rng(20180923)
+    rooms = [room_like(rng, sample_rate) for _ in range(config.n_synthetic_rooms)]
+    if config.rooms:
+        rooms += load_impulse_responses(Path(config.rooms))
+    return tuple(rooms), tuple(_noises(config, sample_rate))
 
 
 def _noises(config: DataConfig, sample_rate: int) -> list[NDArray[np.float32]]:

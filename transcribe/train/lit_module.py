@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,6 @@ import numpy as np
 import pytorch_lightning as pl
 import torch
 from torch import Tensor
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader, Sampler
 
 from transcribe import __version__
@@ -22,10 +22,19 @@ from transcribe.metrics import score
 from transcribe.model import Logits, OnsetsAndFrames
 from transcribe.notes import N_PITCHES, Performance
 from transcribe.rolls import PITCH_PLANES, Rolls
+from transcribe.train.average import MovingAverage
+from transcribe.train.batch_augment import BatchAugmenter
 from transcribe.train.config import TrainConfig
-from transcribe.train.data import Library, TrainingWindows, ValidationPiece, ValidationPieces
+from transcribe.train.data import (
+    Library,
+    TrainingWindows,
+    ValidationPiece,
+    ValidationPieces,
+    rooms_and_noises,
+)
 from transcribe.train.losses import total, transcription_loss
 from transcribe.train.muon import MuonAdamW
+from transcribe.train.pool import WindowPool
 from transcribe.windows import apply_in_windows
 
 
@@ -40,20 +49,51 @@ class LitTranscriber(pl.LightningModule):
         else:
             self.model = OnsetsAndFrames(config.model, config.features)
         self.model = self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.average = AveragedModel(
-            self.model,
-            multi_avg_fn=_moving_average(config.optimizer.ema_decay),
-            use_buffers=True,
-        )
-        self.average.requires_grad_(False)
+        self.frozen = [self._part(name) for name in config.optimizer.frozen]
+        for part in self.frozen:
+            part.requires_grad_(False)
+        self.average = MovingAverage(self.model, config.optimizer.ema_decay)
         self.features = Features(config.features)
+        self.augmenter: BatchAugmenter | None = None
+        self.pool = WindowPool(config.data.pool_windows, config.seed)
         self.n_windows_seen = 0
+        self.seconds_trained = 0.0
+        self._started = time.monotonic()
+
+    def _part(self, name: str) -> torch.nn.Module:
+        try:
+            return self.model.get_submodule(name)
+        except AttributeError as error:
+            known = ", ".join(f"network.{part}" for part, _ in self.model.network.named_children())
+            raise ValueError(
+                f"optimizer.frozen names {name!r}, which the network does not have; it has {known}"
+            ) from error
+
+    def setup(self, stage: str) -> None:
+        """What rooms and recorders do, if it is to be done here."""
+        data = self.config.data
+        if data.on_device and self.augmenter is None:
+            rooms, noises = rooms_and_noises(data, self.config.features.sample_rate)
+            self.augmenter = BatchAugmenter(
+                self.config.augment, rooms, noises, sample_rate=self.config.features.sample_rate
+            )
+
+    def on_train_start(self) -> None:
+        """The clock runs from here."""
+        self._started = time.monotonic() - self.seconds_trained
+
+    def share_done(self) -> float:
+        """Of a run that ends by the clock, how much of it was over after the last step, 0 to 1
+        and more; the same in every process."""
+        return self.seconds_trained / (60 * self.config.trainer.max_minutes)
 
     def on_train_epoch_start(self) -> None:
         """What is random in the network depends on the epoch, not on how it was reached.
 
         So a run that was stopped and goes on ends in the same weights as one that was not.
         """
+        for part in self.frozen:
+            part.eval()
         place = [self.config.seed, self.current_epoch, self.global_rank]
         torch.manual_seed(int(np.random.SeedSequence(place).generate_state(1)[0]))
 
@@ -79,18 +119,35 @@ class LitTranscriber(pl.LightningModule):
             return batch
         return super().transfer_batch_to_device(batch, device, dataloader_idx)
 
+    def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
+        """Windows as they were played: draw older ones to them, augment, take features."""
+        if isinstance(batch, ValidationPiece) or self.augmenter is None:
+            return batch
+        data = self.config.data
+        if data.reuse > 1:
+            batch = self.pool.batch(batch, data.batch_size)
+        samples = self.augmenter(batch.pop("samples"))
+        return {**batch, "targets": batch["targets"].float(), "frames": self.features(samples)}
+
     def on_train_batch_end(self, outputs: Any, batch: dict[str, Tensor], batch_idx: int) -> None:
-        """Take the new weights into the average, and count the music."""
-        self.average.update_parameters(self.model)
-        self.n_windows_seen += len(batch["frames"]) * self.trainer.world_size
+        """Take the new weights into the average, count the music, and look at the clock."""
+        self.average.update(self.model)
+        self.n_windows_seen += self.config.data.new_windows * self.trainer.world_size
+        seconds = time.monotonic() - self._started
+        # Each process has a clock of its own; were they to differ, so would the weights.
+        self.seconds_trained = self.trainer.strategy.broadcast(seconds)
+        if self.config.trainer.max_minutes and self.share_done() >= 1:
+            self.trainer.should_stop = True
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep the count."""
+        """Keep the counts."""
         checkpoint["n_windows_seen"] = self.n_windows_seen
+        checkpoint["seconds_trained"] = self.seconds_trained
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Go on counting."""
         self.n_windows_seen = checkpoint.get("n_windows_seen", 0)
+        self.seconds_trained = checkpoint.get("seconds_trained", 0.0)
 
     def validation_step(self, piece: ValidationPiece, _: int) -> dict[str, Any]:
         """Transcribe a passage with the windows and the decoder that ship, and score it.
@@ -120,7 +177,7 @@ class LitTranscriber(pl.LightningModule):
     def averaged(self) -> OnsetsAndFrames:
         """The network with averaged weights, ready to transcribe."""
         network: OnsetsAndFrames = self.average.module  # type: ignore[assignment]
-        network.train(False)
+        network.eval()
         return network
 
     def export(self, path: Path) -> None:
@@ -136,6 +193,7 @@ class LitTranscriber(pl.LightningModule):
             "licence": config.licence,
             "steps": str(self.global_step),
             "hours_of_music": f"{seconds / 3600:.2f}",
+            "minutes": f"{self.seconds_trained / 60:.1f}",
             "seed": str(config.seed),
         }
         save_checkpoint(
@@ -151,22 +209,15 @@ class LitTranscriber(pl.LightningModule):
             optimizer = MuonAdamW(self.model, lr=rate, weight_decay=decay)
         else:
             optimizer = torch.optim.AdamW(self.model.parameters(), lr=rate, weight_decay=decay)
-        factor = settings.schedule(self.config.trainer.max_steps)
+        if self.config.trainer.max_minutes:
+            factor = settings.timed_schedule(self.share_done)
+        else:
+            factor = settings.schedule(self.config.trainer.max_steps)
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
         return {
             "optimizer": optimizer,
             "lr_scheduler": {"scheduler": schedule, "interval": "step"},
         }
-
-
-def _moving_average(decay: float) -> Callable[..., None]:
-    """An exponential average that follows quickly while it has seen little."""
-
-    def update(averages: list[Tensor], weights: list[Tensor], n_averaged: Tensor | int) -> None:
-        seen = float(n_averaged)
-        get_ema_multi_avg_fn(min(decay, (1 + seen) / (10 + seen)))(averages, weights, n_averaged)
-
-    return update
 
 
 VALIDATED = (
@@ -257,10 +308,10 @@ class LitData(pl.LightningDataModule):
             seed=config.seed,
             libraries=self.libraries,
         )
-        n_steps = data.windows_per_epoch // trainer.world_size // data.batch_size
+        n_steps = data.windows_per_epoch // trainer.world_size // data.new_windows
         return DataLoader(
             windows,
-            batch_size=data.batch_size,
+            batch_size=data.new_windows,
             sampler=WindowSampler(
                 data.windows_per_epoch,
                 trainer.global_rank,

@@ -72,8 +72,9 @@ def transcription_loss(
 
     def cross_entropy(plane: str, mask: Tensor | None = None, positive: float = 1.0) -> Tensor:
         logit, target = getattr(logits, plane).float(), getattr(targets, plane)
+        weight = None if positive == 1 else 1 + (positive - 1) * target
         loss = functional.binary_cross_entropy_with_logits(
-            logit, target, reduction="none", pos_weight=logit.new_tensor(positive)
+            logit, target, weight=weight, reduction="none"
         )
         if mask is not None:
             loss = loss * mask.view(-1, *[1] * (loss.ndim - 1))

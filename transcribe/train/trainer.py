@@ -35,6 +35,7 @@ def make_trainer(config: Run, *callbacks: Callback) -> pl.Trainer:
         log_every_n_steps=settings.log_every_n_steps,
         enable_progress_bar=settings.progress_bar,
         use_distributed_sampler=False,
+        benchmark=settings.accelerator == "gpu",  # windows are of one length
         num_sanity_val_steps=0,
         logger=make_loggers(config),
         callbacks=[

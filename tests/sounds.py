@@ -1,0 +1,45 @@
+"""Rooms, noise and settings that both augmenters are tested with."""
+
+import numpy as np
+
+from transcribe.train.augment import AugmentConfig
+
+RATE = 16000
+SETTINGS = (
+    "room",
+    "equaliser",
+    "low_cut",
+    "high_cut",
+    "telephone",
+    "noise",
+    "hum",
+    "recorded_noise",
+    "compression",
+    "saturation",
+    "level",
+    "quantisation",
+    "offset",
+    "inversion",
+)
+
+
+def only(**settings):
+    """A config that does one thing for certain: the first setting named."""
+    config = AugmentConfig.nothing()
+    setattr(config, next(iter(settings)), 1.0)
+    for name, value in settings.items():
+        setattr(config, name, value)
+    return config
+
+
+def room(*, predelay=0.02, decay=0.5, seconds=1.0, seed=0):
+    """Silence, the direct sound, then noise that falls by 60 dB in ``decay`` seconds."""
+    time = np.arange(round(seconds * RATE)) / RATE
+    tail = np.random.default_rng(seed).standard_normal(len(time)) * 10 ** (-3 * time / decay)
+    response = np.concatenate([np.zeros(round(predelay * RATE)), 0.1 * tail])
+    response[round(predelay * RATE)] = 0.9
+    return response.astype(np.float32)
+
+
+def hiss(seconds=3.0, seed=1):
+    return np.random.default_rng(seed).standard_normal(round(seconds * RATE)).astype(np.float32)
