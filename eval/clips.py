@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from eval.record import data_name
-from eval.rendered import rendered_recordings, synthesised_noise
+from eval.rendered import folder_name, rendered_recordings, synthesised_noise
 from eval.sets import (
     NO_PIANO,
     RENDERED,
@@ -111,7 +111,7 @@ def pieces_of(
             )
         said: dict[str, Any] = {"name": data_name(options.data), "split": options.split}
     elif wanted.kind == RENDERED:
-        folder = options.work / "sets" / wanted.name
+        folder = options.work / "sets" / folder_name(wanted)
         recordings = rendered_recordings(wanted, wanted.path(options.data), folder)
         said = wanted.as_json()
     else:
@@ -123,7 +123,8 @@ def pieces_of(
             f"{said['name']} has recordings of one name in several folders; one MIDI file "
             "would be written over another"
         )
-    folder = options.work / "clips" / str(said["name"])
+    made = wanted is not None and wanted.kind == RENDERED
+    folder = options.work / "clips" / (folder_name(wanted) if made else str(said["name"]))
     pieces = []
     for each in recordings[: options.first]:
         assert each.audio_path is not None

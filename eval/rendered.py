@@ -7,6 +7,8 @@ the same files. The passages are those of `eval.validation`.
 from __future__ import annotations
 
 import csv
+import dataclasses
+import hashlib
 import os
 import shutil
 from pathlib import Path
@@ -20,7 +22,18 @@ from transcribe.datasets.index import COLUMNS
 from transcribe.errors import DatasetError
 from transcribe.features import FeatureConfig
 from transcribe.midi import write_midi
-from transcribe.train.data import DataConfig, SourceConfig, ValidationPieces
+from transcribe.train.data import (
+    VALIDATION_RENDER,
+    DataConfig,
+    SourceConfig,
+    ValidationPieces,
+)
+
+
+def folder_name(wanted: BenchmarkSet) -> str:
+    """Of a rendered set's files: other settings of the renderer make another set."""
+    settings = repr(sorted(dataclasses.asdict(VALIDATION_RENDER).items()))
+    return f"{wanted.name}-{hashlib.sha256(settings.encode()).hexdigest()[:8]}"
 
 
 def rendered_recordings(wanted: BenchmarkSet, data: Path, folder: Path) -> list[Recording]:

@@ -178,8 +178,9 @@ SETS = {
                 passage_seconds=30.0,
                 instruments=instruments,
                 conventions="Rendered dry, without room or noise: labels are exact, so as-found "
-                "is the figure to read. Offsets are key releases, pedal-extended ones follow "
-                "from CC64.",
+                "is the figure to read. Dampers leave the strings 30 ms before the pedal counts "
+                "as down and touch them 40 ms before it counts as up. Offsets are key releases, "
+                "pedal-extended ones follow from CC64.",
                 leakage="The instruments are held out from training and the pieces are of the "
                 "validation split, on which the packaged thresholds were chosen. Peers were "
                 "trained on MAESTRO: they may know its pieces, and none of these sounds.",

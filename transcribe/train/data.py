@@ -52,7 +52,7 @@ from transcribe.train.noises import applause_like, speech_like
 from transcribe.train.rooms import room_like
 
 _SYNTHETIC_NOISE_SECONDS = 10.0
-_VALIDATION_RENDER = RenderConfig(
+VALIDATION_RENDER = RenderConfig(
     key_noise=0.003, pedal_noise=0.005, resonance=0.2, damper_lead=0.03, damper_early=0.04
 )
 """The middle of what `RenderVariety` draws, or a little less; dampers move as MAESTRO's
@@ -501,7 +501,7 @@ class ValidationPieces(Dataset[ValidationPiece]):
             name = config.validation_instruments[index % len(config.validation_instruments)]
             bank = _bank(str(Path(config.instruments) / name))
             samples = render(
-                table, bank, _VALIDATION_RENDER, start=start, duration=duration, rng=rng
+                table, bank, VALIDATION_RENDER, start=start, duration=duration, rng=rng
             )
         return ValidationPiece(
             name=recording.title,
