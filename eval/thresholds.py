@@ -4,8 +4,9 @@
         experiment=default
 
 The network hears every passage once; then each threshold in turn takes the value with the
-best mean F1 of what it decides, the others staying: onsets, key releases, ends of sound,
-pedal. No test recording is touched. The weights are written again with the thresholds.
+best mean F1 of what it decides (or the middle of those that are as good), the others staying:
+onsets, key releases, ends of sound, pedal. No test recording is touched. The weights are
+written again with the thresholds.
 """
 
 from __future__ import annotations
@@ -34,6 +35,8 @@ from transcribe.train.data import ValidationPiece, ValidationPieces
 from transcribe.windows import apply_in_windows
 
 CANDIDATES = tuple(np.round(np.arange(0.15, 0.81, 0.05), 2).tolist())
+AS_GOOD = 0.001
+"""By how much less of F1 a threshold is taken to do as well as another."""
 Judge = Callable[[ValidationPiece, Performance, Performance], float]
 
 
@@ -42,11 +45,13 @@ def _onsets(piece: ValidationPiece, est: Performance, _: Performance) -> float:
 
 
 def _releases(piece: ValidationPiece, est: Performance, _: Performance) -> float:
-    return note_f1(piece.performance, est)
+    """Of notes and of frames, which the threshold decides alike."""
+    played = piece.performance
+    return (note_f1(played, est) + frame_f1(played, est)) / 2
 
 
 def _sounds(piece: ValidationPiece, _: Performance, est_sustained: Performance) -> float:
-    """Of notes and of frames, which the threshold decides alike."""
+    """Likewise, where sound ends."""
     played = sustained(piece.performance)
     return (note_f1(played, est_sustained) + frame_f1(played, est_sustained)) / 2
 
@@ -75,7 +80,9 @@ def choose(
 ) -> tuple[DecodeConfig, dict[str, dict[float, float]]]:
     """The best thresholds, and every candidate's mean F1 by threshold.
 
-    Ties go to the candidate nearest one half.
+    Of those that do as well, or less than a tenth of a point worse, the middle one is chosen:
+    a few passages don't tell them apart, and music that is not theirs is likelier to want more
+    or less. Ties go to the candidate nearest one half.
     """
     chosen = start
     table: dict[str, dict[float, float]] = {}
@@ -90,8 +97,11 @@ def choose(
                 est, est_sustained = decoder.finish(KEY), decoder.finish(SUSTAINED)
                 figures.append(judge(piece, est, est_sustained))
             table[name][candidate] = float(np.mean(figures))
-        best = max(candidates, key=lambda each: (table[name][each], -abs(each - 0.5)))
-        chosen = dataclasses.replace(chosen, **{name: best})
+        best = max(table[name].values())
+        good = [each for each in candidates if table[name][each] > best - AS_GOOD]
+        middle = (min(good) + max(good)) / 2
+        nearest = min(good, key=lambda each: (round(abs(each - middle), 6), abs(each - 0.5)))
+        chosen = dataclasses.replace(chosen, **{name: nearest})
     return chosen, table
 
 

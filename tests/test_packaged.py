@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from make_prelude import CENTS, performance
 
 from transcribe.audio import read_audio
 from transcribe.checkpoint import PACKAGED, Checkpoint, load_checkpoint
+from transcribe.decode import SUSTAINED, decode
 from transcribe.metrics import note_f1, onset_f1, score
 from transcribe.midi import read_midi
 from transcribe.notes import sustained
@@ -66,31 +68,34 @@ def test_it_hears_what_was_played(heard):
 
 
 def test_windows_differ_little_from_the_whole_and_less_with_more_context(checkpoint, frames):
-    """A bidirectional LSTM sees its whole window, so cutting one changes what it says."""
+    """A bidirectional LSTM sees its whole window, so cutting one changes what it says.
+
+    Of onsets next to nothing; of held keys more, since under the pedal nobody hears them come
+    up, and what the network guesses depends on all that it knows of the playing.
+    """
     network = checkpoint.model
-    whole = network.activations(frames)
+    whole = Rolls.unstack(network.activations(frames))
 
-    def share_that_differs(context_frames: int) -> float:
-        """Of all onset and frame probabilities, those more than 0.1 apart."""
-        cut = apply_in_windows(
-            network.activations, frames, window_frames=300, context_frames=context_frames
+    def shares_that_differ(context_frames: int) -> tuple[float, float]:
+        """Of all onset and of all frame probabilities, those more than 0.1 apart."""
+        cut = Rolls.unstack(
+            apply_in_windows(
+                network.activations, frames, window_frames=300, context_frames=context_frames
+            )
         )
-        rolls = [Rolls.unstack(each) for each in (whole, cut)]
-        gaps = [
-            np.abs(getattr(rolls[0], plane) - getattr(rolls[1], plane))
+        onset, frame = (
+            float(np.mean(np.abs(getattr(whole, plane) - getattr(cut, plane)) > 0.1))
             for plane in ("onset", "frame")
-        ]
-        return float(np.mean(np.concatenate(gaps) > 0.1))
+        )
+        return onset, frame
 
-    without, some, ample = (share_that_differs(n) for n in (1, 16, 64))
-    assert without > some > ample
-    assert ample < without / 2
-    assert ample < 1e-3
+    without, some, ample = (shares_that_differ(n) for n in (1, 16, 64))
+    assert max(without[0], some[0], ample[0]) < 1e-4
+    assert without[1] > some[1] > ample[1]
+    assert ample[1] < 0.01
 
 
 def test_the_shipped_windows_give_the_notes_of_the_whole(checkpoint, frames):
-    from transcribe.decode import decode
-
     grid = checkpoint.features.grid
     whole = checkpoint.model.activations(frames)
     windowed = apply_in_windows(
@@ -102,4 +107,9 @@ def test_the_shipped_windows_give_the_notes_of_the_whole(checkpoint, frames):
     assert len(frames) > 1.5 * checkpoint.windows.window_frames
     notes = [decode(Rolls.unstack(each), grid, checkpoint.decode) for each in (whole, windowed)]
     assert onset_f1(*notes) > 0.99
-    assert note_f1(*notes) > 0.97
+    assert note_f1(*notes) > 0.9
+    sounding = [
+        decode(Rolls.unstack(each), grid, dataclasses.replace(checkpoint.decode, offsets=SUSTAINED))
+        for each in (whole, windowed)
+    ]
+    assert note_f1(*sounding) > 0.98

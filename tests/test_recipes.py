@@ -27,7 +27,7 @@ from transcribe.notes import Note, Performance
 from transcribe.train.__main__ import CONF
 
 ROOT = Path(__file__).parents[1]
-RECIPES = ("continue", "maestro", "maps", "rendered", "sweep", "tiny")
+RECIPES = ("continue", "default", "maestro", "maps", "rendered", "sweep", "tiny")
 EXPECTED = {"metrics": {"aligned/onset": {"mean": 0.9, "tolerance": 0.01}}}
 SMALL = (
     "model.width=8",

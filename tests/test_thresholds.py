@@ -43,3 +43,16 @@ def test_a_tie_goes_to_the_middle():
     piece = ValidationPiece("silence", np.zeros(0, np.float32), played, has_pedal=True)
     chosen, _ = choose([piece], [rolls], GRID, DecodeConfig(), candidates=(0.3, 0.5, 0.7))
     assert chosen == DecodeConfig()
+
+
+def test_of_those_as_good_the_middle_one():
+    """Onsets at .9, nothing else above .2: every threshold between finds the same."""
+    played = Performance(notes=[Note(onset=1, pitch=60, offset=2, velocity=80)])
+    rolls = encode(played, GRID, 100)
+    rolls.onset[:] *= 0.9
+    rolls.onset[60, 5] = 0.35
+    piece = ValidationPiece("note", np.zeros(0, np.float32), played, has_pedal=True)
+    candidates = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
+    chosen, table = choose([piece], [rolls], GRID, DecodeConfig(), candidates)
+    assert table["onset_threshold"][0.3] < table["onset_threshold"][0.4] == 1.0
+    assert chosen.onset_threshold == 0.6
