@@ -43,7 +43,7 @@ from eval.tables import (
     systems_table,
 )
 from transcribe import metrics
-from transcribe.checkpoint import load_checkpoint
+from transcribe.checkpoint import PACKAGED, load_checkpoint
 from transcribe.datasets import has_pedal, has_velocity, reference_performance
 from transcribe.errors import TranscribeError
 from transcribe.metrics import Scores, false_notes_per_minute, score
@@ -174,10 +174,10 @@ def _setup(system: System, options: argparse.Namespace) -> tuple[Setup, dict[str
     weights = None
     if system.requirements is None:
         checkpoint = load_checkpoint(options.checkpoint)
-        weights = str(checkpoint.metadata.get("sha256"))
+        # Of the whole file, since thresholds are in its header.
+        weights = hashlib.sha256((options.checkpoint or PACKAGED).read_bytes()).hexdigest()
         if options.checkpoint is not None:
             settings["checkpoint"] = str(options.checkpoint.resolve())
-            weights = hashlib.sha256(options.checkpoint.read_bytes()).hexdigest()
         settings["device"] = options.device
         version = checkpoint.metadata.get("version", "")
         said |= {
