@@ -9,6 +9,7 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import Callback, LearningRateMonitor, ModelCheckpoint
 
+from transcribe.model import fast_bfloat16
 from transcribe.train.config import Run
 from transcribe.train.loggers import make_loggers
 
@@ -21,13 +22,17 @@ def make_trainer(config: Run, *callbacks: Callback) -> pl.Trainer:
     output.mkdir(parents=True, exist_ok=True)
     settings = config.trainer
     pl.seed_everything(config.seed, workers=True, verbose=False)
+    precision = settings.precision
     if settings.accelerator == "cpu" or not torch.cuda.is_available():
         torch.set_num_threads(settings.n_threads)
+        if precision == "bf16-mixed" and not fast_bfloat16(torch.device("cpu")):
+            logger.info("this processor has no bfloat16 of its own: training in float32")
+            precision = "32-true"
     return pl.Trainer(
         accelerator=settings.accelerator,
         devices=settings.devices,
         strategy=settings.strategy,
-        precision=settings.precision,  # type: ignore[arg-type]
+        precision=precision,  # type: ignore[arg-type]
         max_steps=settings.max_steps,
         max_epochs=-1,
         gradient_clip_val=settings.gradient_clip_val,
