@@ -43,3 +43,12 @@ def room(*, predelay=0.02, decay=0.5, seconds=1.0, seed=0):
 
 def hiss(seconds=3.0, seed=1):
     return np.random.default_rng(seed).standard_normal(round(seconds * RATE)).astype(np.float32)
+
+
+def mains_of(hum):
+    """50 or 60: of which its strongest partial is a harmonic, give or take 0.3 % or 0.3 Hz."""
+    hz = np.argmax(np.abs(np.fft.rfft(hum))) * RATE / len(hum)
+    distance = {mains: abs(hz / mains - round(hz / mains)) * mains for mains in (50, 60)}
+    nearest = min(distance, key=distance.get)
+    assert distance[nearest] < 0.003 * hz + 0.3
+    return nearest

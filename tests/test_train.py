@@ -31,6 +31,7 @@ from transcribe.train.config import TrainConfig
 from transcribe.train.data import TrainingWindows, excerpt
 from transcribe.train.lit_module import LitTranscriber, WindowSampler, unstack
 from transcribe.train.losses import LossConfig, total, transcription_loss
+from transcribe.train.trainer import make_trainer
 
 SECONDS = 16.0
 
@@ -483,6 +484,16 @@ def test_a_part_that_the_network_does_not_have_can_not_be_frozen(pieces, tmp_pat
 def test_a_run_by_the_clock_needs_to_know_when_its_rate_falls(pieces, tmp_path):
     with pytest.raises(ValueError, match="decay_share"):
         train(settings(pieces, tmp_path, *SHORT, "trainer.max_minutes=1", "trainer.max_steps=9"))
+
+
+@pytest.mark.parametrize(("has_bfloat16", "expected"), [(True, "bf16-mixed"), (False, "32-true")])
+def test_a_processor_without_bfloat16_trains_in_float32(
+    pieces, tmp_path, monkeypatch, has_bfloat16, expected
+):
+    """Elsewhere LSTMs would not be found for it, and convolutions be slower than in float32."""
+    monkeypatch.setattr("transcribe.train.trainer.fast_bfloat16", lambda _: has_bfloat16)
+    config = settings(pieces, tmp_path, "trainer.accelerator=cpu", "trainer.precision=bf16-mixed")
+    assert make_trainer(config).precision == expected
 
 
 def test_same_seed_same_weights(pieces, tmp_path):

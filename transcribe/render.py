@@ -97,8 +97,8 @@ class RenderConfig:
     """Seconds by which dampers touch the strings before the pedal counts as up. MAESTRO's
     pianists need 20 to 60 ms from CC64 = 100 to 64."""
     damper_buzz: float = 0.0
-    """How loudly a string answers to the damper that touches it, at most, relative to how it
-    sounds then; some keys answer louder than others."""
+    """How loudly strings answer to the dampers that touch them, relative to how they sound then
+    and never louder; some notes and some keys answer louder than others."""
     seed: int = 0
     """Chooses what is random above; the same seed gives the same rendering."""
 
@@ -329,8 +329,11 @@ class _Player:
         n_buzz = round(_BUZZ_DURATION * rate)
         time = np.arange(n_buzz, dtype=np.float32) / rate
         self.buzz = np.exp(-time / _BUZZ_DECAY) * np.minimum(1, time / 0.004)
-        keys = self._random(_BUZZ).standard_normal(N_PITCHES)
-        self.buzz_of_key = (config.damper_buzz * np.exp(_BUZZ_SPREAD * keys)).tolist()
+        chance = self._random(_BUZZ)
+        of_key = np.exp(_BUZZ_SPREAD * chance.standard_normal(N_PITCHES))
+        of_note = chance.random(len(table.pitch)) ** 2
+        buzzing = config.damper_buzz * of_key[table.pitch - LOWEST_PITCH] * of_note
+        self.buzzing = np.minimum(buzzing, 1)
 
     def n_samples(self) -> int:
         """Length of the whole, until the last note has died away; 0 for no notes."""
@@ -430,13 +433,14 @@ class _Player:
             timbre = timbre + self.config.layer_spread * deviation
         timbre = np.clip(np.rint(timbre), 1, 127).astype(int)
         scratch = np.empty(min(n_samples, int((LONGEST_VOICE + 1) * rate)), np.float32)
-        for onset, damped, restruck, pitch, velocity, gain in zip(
+        for onset, damped, restruck, pitch, velocity, gain, buzzing in zip(
             table.onset[index].tolist(),
             self.damped[index].tolist(),
             table.restruck[index].tolist(),
             table.pitch[index].tolist(),
             timbre.tolist(),
             gains.tolist(),
+            self.buzzing[index].tolist(),
             strict=True,
         ):
             voice, release = self._voice(pitch, velocity), self._release(pitch)
@@ -455,30 +459,21 @@ class _Player:
                 if since < high:
                     part[since - low :] *= curve[since - at : high - at]
             out[origin + low - first : origin + high - first] += part
-            if self.config.damper_buzz and damp < min(strike, voice.audible(gain)):
-                self._add_buzz(out, voice, pitch, gain, damp, origin - first)
+            if buzzing and damp < min(strike, voice.audible(gain)):
+                self._add_buzz(out, voice, gain * buzzing, damp, origin - first)
         return out
 
-    def _add_buzz(
-        self, out: Samples, voice: Voice, pitch: int, gain: float, damp: int, origin: int
-    ) -> None:
+    def _add_buzz(self, out: Samples, voice: Voice, gain: float, damp: int, origin: int) -> None:
         """What a string says to its damper: some of its sound again, softly and briefly."""
-        rate = self.bank.sample_rate
-        source = voice.attack + round(_BUZZ_FROM * rate)
-        n_samples = min(len(self.buzz), len(voice.samples) - source)
-        if damp < source or damp >= len(voice.samples) or n_samples <= 0:
-            return
+        source = voice.attack + round(_BUZZ_FROM * self.bank.sample_rate)
         low = max(0, -(origin + damp))
-        high = min(n_samples, len(out) - origin - damp)
-        if high <= low:
+        high = min(len(self.buzz), len(voice.samples) - source, len(out) - origin - damp)
+        if damp < source or high <= low:
             return
-        # Notes differ, but the same note is the same in every part of a rendering.
-        chance = (damp * 2654435761 + pitch * 40503) % 1024 / 1024
-        level = self.buzz_of_key[pitch - LOWEST_PITCH] * chance**2
-        level *= float(voice.decay_at(damp) / voice.decay_at(source))
+        faded = voice.decay_at(damp) / voice.decay_at(source)
         part = voice.samples[source + low : source + high] * self.buzz[low:high]
         out[origin + damp + low : origin + damp + high] += part * np.float32(
-            gain * voice.scale * min(level, 1.0)
+            gain * voice.scale * faded
         )
 
     def _add_thumps(self, out: Samples, first: int) -> None:

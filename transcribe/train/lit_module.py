@@ -177,7 +177,7 @@ class LitTranscriber(pl.LightningModule):
     def averaged(self) -> OnsetsAndFrames:
         """The network with averaged weights, ready to transcribe."""
         network: OnsetsAndFrames = self.average.module  # type: ignore[assignment]
-        network.eval()
+        network.train(False)
         return network
 
     def export(self, path: Path) -> None:
