@@ -22,12 +22,8 @@ from transcribe.datasets.index import COLUMNS
 from transcribe.errors import DatasetError
 from transcribe.features import FeatureConfig
 from transcribe.midi import write_midi
-from transcribe.train.data import (
-    VALIDATION_RENDER,
-    DataConfig,
-    SourceConfig,
-    ValidationPieces,
-)
+from transcribe.train.data import VALIDATION_RENDER, DataConfig, ValidationPieces
+from transcribe.train.sources import SourceConfig
 
 
 def folder_name(wanted: BenchmarkSet) -> str:

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
@@ -28,15 +27,11 @@ from torch.utils.data import Dataset
 
 from transcribe.audio import read_audio
 from transcribe.datasets import (
-    Recording,
     has_pedal,
     has_velocity,
-    load_dataset,
-    reference_performance,
 )
 from transcribe.datasets.cache import FULL_SCALE, cached_samples
 from transcribe.features import FeatureConfig, Features
-from transcribe.midi import read_midi
 from transcribe.notes import Note, PedalPress, Performance, sustained, without_overlaps
 from transcribe.render import NoteTable, RenderConfig, SampleBank, render
 from transcribe.rolls import encode
@@ -50,6 +45,7 @@ from transcribe.train.augment import (
 from transcribe.train.doubling import with_octaves
 from transcribe.train.noises import applause_like, speech_like
 from transcribe.train.rooms import room_like
+from transcribe.train.sources import Instruments, Library, SourceConfig
 
 _SYNTHETIC_NOISE_SECONDS = 10.0
 VALIDATION_RENDER = RenderConfig(
@@ -57,21 +53,6 @@ VALIDATION_RENDER = RenderConfig(
 )
 """The middle of what `RenderVariety` draws, or a little less; dampers move as MAESTRO's
 pianists have them move."""
-
-
-@dataclass
-class SourceConfig:
-    """One index of recordings in MAESTRO's columns, or a MAESTRO or MAPS folder."""
-
-    index: str = ""
-    """CSV file, or a MAESTRO or MAPS folder as downloaded; see `datasets.load_dataset`."""
-    split: str = "train"
-    weight: float = 1.0
-    """Share of the windows drawn from this source, relative to the others."""
-    audio: bool = True
-    """Use recordings where there are any; if false, render everything."""
-    velocities: bool = True
-    """Learn velocities; false where no player's touch made them."""
 
 
 @dataclass
@@ -172,78 +153,6 @@ class DataConfig:
     def new_windows(self) -> int:
         """How many windows of a batch were never seen before."""
         return self.batch_size // self.reuse
-
-
-class Library:
-    """The performances of a source, read when first drawn and kept as arrays."""
-
-    def __init__(self, config: SourceConfig) -> None:
-        recordings = load_dataset(Path(config.index), split=config.split)
-        self.recordings = [r if config.audio else replace(r, audio_path=None) for r in recordings]
-        self.velocities = config.velocities
-        durations = np.array([recording.duration for recording in self.recordings])
-        self.share = durations / durations.sum()
-        self._tables: dict[int, NoteTable] = {}
-
-    def table(self, index: int) -> NoteTable:
-        """The notes of a recording."""
-        if index not in self._tables:
-            self._tables[index] = _table(self.recordings[index])
-        return self._tables[index]
-
-    def preload(self) -> None:
-        """Read all that was not read, on every core."""
-        missing = [i for i in range(len(self.recordings)) if i not in self._tables]
-        with ProcessPoolExecutor() as pool:
-            recordings = [self.recordings[i] for i in missing]
-            tables = pool.map(_table, recordings, chunksize=4)
-            self._tables.update(zip(missing, tables, strict=True))
-
-
-def _table(recording: Recording) -> NoteTable:
-    return NoteTable.of(_performance(recording))
-
-
-def _performance(recording: Recording) -> Performance:
-    """What was played; for a row that is to be rendered, its MIDI says it all."""
-    if recording.audio_path is None and recording.midi_path is not None:
-        return read_midi(recording.midi_path)
-    return reference_performance(recording)
-
-
-class Instruments:
-    """Sample banks, loaded when first drawn."""
-
-    def __init__(self, folder: str, weights: dict[str, float]) -> None:
-        if not weights:
-            raise ValueError("name at least one instrument to render with")
-        self.names = sorted(weights)
-        share = np.array([weights[name] for name in self.names], np.float64)
-        self.share = share / share.sum()
-        self.folder = folder
-        self._banks: dict[str, SampleBank] = {}
-
-    def bank(self, name: str) -> SampleBank:
-        """A bank by its name."""
-        if name not in self._banks:
-            self._banks[name] = SampleBank.load(Path(self.folder) / name)
-        return self._banks[name]
-
-    def preload(self) -> None:
-        """Make every voice of every bank, on every core."""
-        folders = [Path(self.folder) / name for name in self.names]
-        with ProcessPoolExecutor() as pool:
-            self._banks.update(zip(self.names, pool.map(_preloaded, folders), strict=True))
-
-    def draw(self, rng: np.random.Generator) -> SampleBank:
-        """A bank, by weight."""
-        return self.bank(self.names[rng.choice(len(self.names), p=self.share)])
-
-
-def _preloaded(folder: Path) -> SampleBank:
-    bank = SampleBank.load(folder)
-    bank.preload()
-    return bank
 
 
 class TrainingWindows(Dataset[dict[str, Tensor]]):

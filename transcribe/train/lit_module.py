@@ -26,7 +26,6 @@ from transcribe.train.average import MovingAverage
 from transcribe.train.batch_augment import BatchAugmenter
 from transcribe.train.config import TrainConfig
 from transcribe.train.data import (
-    Library,
     TrainingWindows,
     ValidationPiece,
     ValidationPieces,
@@ -35,6 +34,7 @@ from transcribe.train.data import (
 from transcribe.train.losses import total, transcription_loss
 from transcribe.train.muon import MuonAdamW
 from transcribe.train.pool import WindowPool
+from transcribe.train.sources import Library
 from transcribe.windows import apply_in_windows
 
 
