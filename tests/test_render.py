@@ -218,7 +218,13 @@ performances = st.builds(
     st.lists(st.floats(0, 0.6), max_size=4),
 )
 NOISY = RenderConfig(
-    note_level_db=3, key_noise=0.1, pedal_noise=0.1, damper_buzz=1, layer_spread=20, seed=5
+    note_level_db=3,
+    key_noise=0.1,
+    pedal_noise=0.1,
+    damper_buzz=1,
+    layer_spread=20,
+    restrike_keep=0.9,
+    seed=5,
 )
 
 
@@ -232,6 +238,16 @@ def test_a_part_equals_the_same_part_of_the_whole(bank, performance, start, dura
     first = round(start * RATE)
     assert abs(len(part) - duration * RATE) <= 1
     assert_allclose(part, whole[first : first + len(part)], atol=1e-7)
+
+
+@settings(max_examples=25, deadline=None)
+@given(strikes=st.lists(st.floats(0, 4), max_size=12), block_duration=st.floats(0.1, 2))
+def test_blocks_make_up_what_is_struck_again_under_the_pedal(bank, strikes, block_duration):
+    pedal = [PedalPress(onset=0.2, offset=1.9), PedalPress(onset=2.1, offset=4.2)]
+    performance = Performance([note(onset, 50, onset + 0.1) for onset in strikes], pedal)
+    blocks = [*render_blocks(performance, bank, NOISY, block_duration=block_duration)]
+    joined = np.concatenate([np.zeros(0, np.float32), *blocks])
+    assert_allclose(joined, render(performance, bank, NOISY), atol=1e-7)
 
 
 @settings(max_examples=15, deadline=None)
@@ -417,6 +433,26 @@ def test_a_string_answers_to_its_damper_softly_and_briefly(bank):
     assert max(levels) > 4 * np.median(levels)
 
 
+def test_some_of_a_ringing_strings_sound_may_outlive_its_being_struck_again(bank):
+    """As much of it as is left goes on until the pedal comes up."""
+    pedal = [PedalPress(onset=0.1, offset=1.5)]
+    first, second = note(0, 50, 0.2), note(0.5, 50, 0.7)
+    alone, new = (render(Performance([n], pedal), bank, duration=3) for n in (first, second))
+    shares = []
+    for seed in range(12):
+        config = RenderConfig(restrike_keep=0.8, seed=seed)
+        both = render(Performance([first, second], pedal), bank, config, duration=3)
+        assert_array_equal(both[: round(0.49 * RATE)], alone[: round(0.49 * RATE)])
+        after = slice(round(0.53 * RATE), None)
+        old = both[after] - new[after]
+        share = float(old @ alone[after] / (alone[after] @ alone[after]))
+        assert_allclose(old, share * alone[after], atol=1e-6)
+        shares.append(share)
+    assert 0 <= min(shares) < 0.3 < 0.5 < max(shares) <= 0.8
+    dry = Performance([first, second])  # a damper was on the string meanwhile
+    assert_array_equal(render(dry, bank, RenderConfig(restrike_keep=0.8)), render(dry, bank))
+
+
 def test_a_shift_of_layers_changes_the_timbre_and_not_the_level(bank):
     """Velocity 60 belongs to the soft layer, 80 to the loud one, which has more partials."""
 
@@ -451,6 +487,7 @@ def test_settings_out_of_range_are_refused():
         {"damper_lead": -0.1},
         {"damper_early": -0.1},
         {"damper_buzz": -0.1},
+        {"restrike_keep": 1.1},
         {"layer_spread": -1},
     ):
         with pytest.raises(ValueError, match=next(iter(setting))):

@@ -45,8 +45,9 @@ _NEVER_NEGATIVE = (
     "damper_buzz",
     "layer_spread",
 )
+_SHARES = ("key_noise", "pedal_noise", "restrike_keep")
 _FFT_STEP = 4096
-_KEY_DETUNE, _NOTE_LEVEL, _KEY_NOISE, _PEDAL_NOISE, _DAMPER_NOISE, _LAYER, _BUZZ = range(7)
+_KEY_DETUNE, _NOTE_LEVEL, _KEY_NOISE, _PEDAL_NOISE, _DAMPER_NOISE, _LAYER, _BUZZ, _KEPT = range(8)
 _BUZZ_FROM, _BUZZ_DURATION, _BUZZ_DECAY = 0.06, 0.16, 0.04
 """Seconds: where in a recorded note the sound of a touching damper is taken from, how long it
 lasts, and in which time it falls to 1/e."""
@@ -70,6 +71,9 @@ class RenderConfig:
     """Above this pitch (F6) strings have no dampers and ring on."""
     restrike_fade: float = 0.025
     """Seconds in which a string's sound ends when it is struck again."""
+    restrike_keep: float = 0.0
+    """Of the sound of a string that rings on when it is struck again, its damper up all the
+    time, the most that stays beside the new sound, 0 to 1; how much differs from note to note."""
     tuning_cents: float = 0.0
     """Deviation of the whole instrument from A440. A change of tuning costs making every
     voice again; `transcribe.train.augment.detune` is quicker and moves the labels."""
@@ -109,7 +113,7 @@ class RenderConfig:
         for name in _NEVER_NEGATIVE:
             if not getattr(self, name) >= 0:
                 raise ValueError(f"{name} may not be negative; found {getattr(self, name)}")
-        for name in ("key_noise", "pedal_noise"):
+        for name in _SHARES:
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} is 0 to 1; found {getattr(self, name)}")
 
@@ -306,6 +310,15 @@ def _touched(table: NoteTable, early: float) -> NDArray[np.float64]:
     return np.where(by_pedal, np.maximum(table.damped - early, table.released), table.damped)
 
 
+def _following(table: NoteTable) -> NDArray[np.int64]:
+    """For every note, which one next strikes the same pitch; -1 for none."""
+    following = np.full(len(table.pitch), -1)
+    for key in np.unique(table.pitch):
+        index = np.flatnonzero(table.pitch == key)
+        following[index[:-1]] = index[1:]
+    return following
+
+
 class _Player:
     """One performance on one instrument; plays any part, and parts equal the whole."""
 
@@ -318,8 +331,12 @@ class _Player:
         self.damped = np.where(self.undamped, np.inf, _touched(table, config.damper_early))
         pitches = range(LOWEST_PITCH, HIGHEST_PITCH + 1)
         release = np.array([_RELEASE_TIME_CONSTANTS * config.release_time(p) for p in pitches])
+        self.restruck, self.dimmed = table.restruck, np.full(len(table.pitch), np.inf)
+        self.kept = config.restrike_keep * self._random(_KEPT).random(len(table.pitch))
+        if config.restrike_keep:
+            self._keep_on()
         self.released = self.damped + release[table.pitch - LOWEST_PITCH]
-        self.silent = np.minimum(self.released, table.restruck + n_fade / rate) + 0.001
+        self.silent = np.minimum(self.released, self.restruck + n_fade / rate) + 0.001
         self.curves: dict[int, Samples] = {}
         steps = np.arange(128) / 127
         self.amplitude = (steps**config.velocity_exponent) * 10 ** (config.gain_db / 20)
@@ -334,6 +351,17 @@ class _Player:
         of_note = chance.random(len(table.pitch)) ** 2
         buzzing = config.damper_buzz * of_key[table.pitch - LOWEST_PITCH] * of_note
         self.buzzing = np.minimum(buzzing, 1)
+
+    def _keep_on(self) -> None:
+        """Strings struck again while they ring are dimmed then, and go on with the new note."""
+        table = self.table
+        following = _following(table)
+        ringing = self.damped >= table.restruck - 1e-3
+        rings = np.flatnonzero(ringing & np.isfinite(table.restruck) & (following >= 0))
+        self.dimmed[rings] = table.restruck[rings]
+        self.damped, self.restruck = self.damped.copy(), self.restruck.copy()
+        self.restruck[rings] = table.restruck[following[rings]]
+        self.damped[rings] = self.damped[following[rings]]
 
     def n_samples(self) -> int:
         """Length of the whole, until the last note has died away; 0 for no notes."""
@@ -433,10 +461,12 @@ class _Player:
             timbre = timbre + self.config.layer_spread * deviation
         timbre = np.clip(np.rint(timbre), 1, 127).astype(int)
         scratch = np.empty(min(n_samples, int((LONGEST_VOICE + 1) * rate)), np.float32)
-        for onset, damped, restruck, pitch, velocity, gain, buzzing in zip(
+        for onset, damped, restruck, dimmed, kept, pitch, velocity, gain, buzzing in zip(
             table.onset[index].tolist(),
             self.damped[index].tolist(),
-            table.restruck[index].tolist(),
+            self.restruck[index].tolist(),
+            self.dimmed[index].tolist(),
+            self.kept[index].tolist(),
             table.pitch[index].tolist(),
             timbre.tolist(),
             gains.tolist(),
@@ -454,6 +484,12 @@ class _Player:
                 continue
             part = scratch[: high - low]
             np.multiply(voice.samples[low:high], np.float32(gain * voice.scale), out=part)
+            dim = round(dimmed * rate) - origin if dimmed < math.inf else high
+            if dim < high:
+                since = max(low, dim)
+                fade = self.fade[since - dim : high - dim]
+                part[since - low : since - low + len(fade)] *= kept + (1 - kept) * fade
+                part[since - low + len(fade) :] *= kept
             for curve, at in ((release, damp), (self.fade, strike)):
                 since = max(low, at)
                 if since < high:

@@ -35,8 +35,8 @@ class OptimizerConfig:
     ema_decay: float = 0.998
     """Weights are averaged over about 1 / (1 - ema_decay) steps; the average is kept."""
     frozen: list[str] = field(default_factory=list)
-    """Parts of the network that stay as they are, by their names (``network.stack``), with what
-    their normalisation has seen."""
+    """Parts of the network that stay as they are, by their names (``network.stack``,
+    ``network.stack.key_bias``), with what their normalisation has seen."""
 
     def schedule(self, max_steps: int) -> Callable[[int], float]:
         """From a step's number to what its learning rate is multiplied by."""

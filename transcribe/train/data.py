@@ -78,6 +78,8 @@ class RenderVariety:
     """Upper end; the lower is 0. Seconds."""
     damper_buzz: float = 0.0
     """Upper end; the lower is 0."""
+    restrike_keep: float = 0.0
+    """Upper end; the lower is 0."""
     octaves: float = 0.0
     """Upper end; the lower is 0. Share of the notes that are doubled in octaves, in every
     other window."""
@@ -285,6 +287,7 @@ class TrainingWindows(Dataset[dict[str, Tensor]]):
             damper_lead=float(rng.uniform(0, variety.damper_lead)),
             damper_early=float(rng.uniform(0, variety.damper_early)),
             damper_buzz=float(rng.uniform(0, variety.damper_buzz)),
+            restrike_keep=float(rng.uniform(0, variety.restrike_keep)),
         )
         if bank.sample_rate != self.features.config.sample_rate:
             raise ValueError(

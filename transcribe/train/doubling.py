@@ -7,6 +7,8 @@ which every third note may or may not have an octave leaves nothing but the soun
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from transcribe.notes import HIGHEST_PITCH, LOWEST_PITCH
@@ -18,7 +20,7 @@ _SPREAD = 0.012
 """Standard deviation of the doubling's onset from the note's, in seconds."""
 _SOFTER, _VELOCITY_SPREAD = 8, 16
 _CLEARANCE = 0.1
-"""Seconds of silence on a key before and after what is added."""
+"""Seconds in which nobody holds a key before and after what is added."""
 
 
 def with_octaves(
@@ -27,8 +29,11 @@ def with_octaves(
     """A performance in which some of the notes struck in [start, stop) are doubled.
 
     What is added is an octave above or below, a twelfth or two octaves above; struck within
-    some hundredths of a second, mostly softer, and held as long. Nothing is added on a key
-    that sounds or is about to be struck.
+    some hundredths of a second, mostly softer, and held as long. In half of the calls every
+    note has its chance by itself, in the others every key has, and all that is struck on it is
+    doubled at the same interval, as in a melody or repeated chords in octaves. Nothing is added
+    on a key that is held or is about to be struck; a string that rings by the pedal may be
+    struck again.
 
     Parameters
     ----------
@@ -45,30 +50,37 @@ def with_octaves(
         Sorted by onset; the same table where nothing is added.
     """
     first, last = np.searchsorted(table.onset, (start, stop))
-    chosen = first + np.flatnonzero(rng.random(last - first) < share)
+    if rng.random() < 0.5:
+        chosen = first + np.flatnonzero(rng.random(last - first) < share)
+        interval = rng.choice(_INTERVALS, len(chosen), p=_INTERVAL_SHARE)
+    else:
+        keys = np.flatnonzero(rng.random(HIGHEST_PITCH + 1) < share)
+        chosen = first + np.flatnonzero(np.isin(table.pitch[first:last], keys))
+        of_key = rng.choice(_INTERVALS, HIGHEST_PITCH + 1, p=_INTERVAL_SHARE)
+        interval = of_key[table.pitch[chosen]]
     if not len(chosen):
         return table
     shift = np.clip(rng.normal(0, _SPREAD, len(chosen)), -3 * _SPREAD, 3 * _SPREAD)
     onset = np.clip(table.onset[chosen] + shift, 0, table.released[chosen] - 0.02)
-    pitch = table.pitch[chosen] + rng.choice(_INTERVALS, len(chosen), p=_INTERVAL_SHARE)
+    pitch = table.pitch[chosen] + interval
     louder = np.round(rng.normal(-_SOFTER, _VELOCITY_SPREAD, len(chosen))).astype(np.int16)
     velocity = np.clip(table.velocity[chosen] + louder, 1, 127)
     free = (pitch >= LOWEST_PITCH) & (pitch <= HIGHEST_PITCH) & (onset >= 0)
-    begin, end = onset - _CLEARANCE, table.damped[chosen] + _CLEARANCE
+    begin, end = onset - _CLEARANCE, table.released[chosen] + _CLEARANCE
     for key in np.unique(pitch[free]).tolist():
         same = table.pitch == key
-        taken_from, taken_until = table.onset[same], table.damped[same]
+        taken_from, taken_until = table.onset[same], table.released[same]
         for i in np.flatnonzero(free & (pitch == key)).tolist():
             free[i] = not np.any((taken_from < end[i]) & (taken_until > begin[i]))
             taken_from = np.append(taken_from, onset[i])
-            taken_until = np.append(taken_until, table.damped[chosen[i]] if free[i] else onset[i])
+            taken_until = np.append(taken_until, table.released[chosen[i]] if free[i] else onset[i])
     added = chosen[free]
     onsets = np.concatenate([table.onset, onset[free]])
     pitches = np.concatenate([table.pitch, pitch[free].astype(table.pitch.dtype)])
     velocities = np.concatenate([table.velocity, velocity[free].astype(table.velocity.dtype)])
     source = np.concatenate([np.arange(len(table.onset)), added])
     order = np.lexsort((pitches, onsets))
-    return NoteTable.of_columns(
+    doubled = NoteTable.of_columns(
         onset=onsets[order],
         pitch=pitches[order],
         velocity=velocities[order],
@@ -77,3 +89,4 @@ def with_octaves(
         pedal_onset=table.pedal_onset,
         pedal_offset=table.pedal_offset,
     )
+    return replace(doubled, damped=np.minimum(doubled.damped, doubled.restruck))

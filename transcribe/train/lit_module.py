@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import time
 from collections.abc import Callable, Iterator
@@ -60,14 +61,14 @@ class LitTranscriber(pl.LightningModule):
         self.seconds_trained = 0.0
         self._started = time.monotonic()
 
-    def _part(self, name: str) -> torch.nn.Module:
-        try:
-            return self.model.get_submodule(name)
-        except AttributeError as error:
-            known = ", ".join(f"network.{part}" for part, _ in self.model.network.named_children())
-            raise ValueError(
-                f"optimizer.frozen names {name!r}, which the network does not have; it has {known}"
-            ) from error
+    def _part(self, name: str) -> torch.nn.Module | torch.nn.Parameter:
+        for find in (self.model.get_submodule, self.model.get_parameter):
+            with contextlib.suppress(AttributeError):
+                return find(name)
+        known = ", ".join(f"network.{part}" for part, _ in self.model.network.named_children())
+        raise ValueError(
+            f"optimizer.frozen names {name!r}, which the network does not have; it has {known}"
+        )
 
     def setup(self, stage: str) -> None:
         """What rooms and recorders do, if it is to be done here."""
@@ -93,7 +94,8 @@ class LitTranscriber(pl.LightningModule):
         So a run that was stopped and goes on ends in the same weights as one that was not.
         """
         for part in self.frozen:
-            part.eval()
+            if isinstance(part, torch.nn.Module):
+                part.eval()
         place = [self.config.seed, self.current_epoch, self.global_rank]
         torch.manual_seed(int(np.random.SeedSequence(place).generate_state(1)[0]))
 
