@@ -478,7 +478,9 @@ def test_an_interrupt_leaves_what_is_finished_and_nothing_else(
 def test_a_real_interrupt(melody_wav, random_checkpoint):
     song = melody_wav()
     code = (
-        "import sys, time\n"
+        "import signal, sys, time\n"
+        # What is started in the background of a shell may have been told to ignore it.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "from transcribe.model import OnsetsAndFrames\n"
         "def slow(self, frames):\n    print('hearing', flush=True)\n    time.sleep(60)\n"
         "OnsetsAndFrames.activations = slow\n"

@@ -27,7 +27,7 @@ Array = NDArray[Any]
 class WindowConfig:
     """How much the network sees at once."""
 
-    window_frames: int = 640
+    window_frames: int = 960
     """Frames a window, context included."""
     context_frames: int = 48
     """Frames discarded on either side."""
