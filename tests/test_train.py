@@ -19,6 +19,7 @@ from omegaconf.errors import ConfigAttributeError, ConfigKeyError
 from recipes.synthetic_bank import write_synthetic_bank
 from transcribe.checkpoint import load_checkpoint
 from transcribe.datasets.index import COLUMNS
+from transcribe.errors import CheckpointError
 from transcribe.features import FeatureConfig, Features
 from transcribe.midi import read_midi, write_midi
 from transcribe.model import Logits
@@ -476,6 +477,29 @@ def test_what_is_frozen_stays_and_the_rest_learns(pieces, tmp_path):
     assert not [name for name in changed if name.startswith(tuple(frozen))]
     parts = {name.split(".")[1] for name in changed}
     assert {"stack", "sequence", "head", "pedal_head"} <= parts
+
+
+def test_a_network_with_fewer_blocks_starts_from_the_first_ones(pieces, tmp_path):
+    words = [*SHORT, "trainer.max_steps=1"]
+    first = train(settings(pieces, tmp_path / "first", *words, "model.n_blocks=2"))
+    known = load_checkpoint(first).model.state_dict()
+    config = settings(pieces, tmp_path, f"initial_weights={first}", "model.n_blocks=1")
+    started = LitTranscriber(config).model.state_dict()
+    assert len(started) < len(known)
+    assert all(torch.equal(part, known[name]) for name, part in started.items())
+
+
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [
+        ("model.n_blocks=2", r"stack\.blocks\.1\..*found none"),
+        ("model.width=32", r"expected a part .* of shape .*found one of"),
+    ],
+)
+def test_weights_that_lack_a_part_of_the_network_are_refused(pieces, tmp_path, word, message):
+    first = train(settings(pieces, tmp_path / "first", *SHORT, "trainer.max_steps=1"))
+    with pytest.raises(CheckpointError, match=message):
+        LitTranscriber(settings(pieces, tmp_path, f"initial_weights={first}", word))
 
 
 def test_a_part_that_the_network_does_not_have_can_not_be_frozen(pieces, tmp_path):

@@ -67,7 +67,7 @@ class ModelConfig:
     """Channels of the first convolution (paper: of the first two; the third has twice)."""
     width: int = 64
     """Features of a key (paper: of a whole stack) that go into the BiLSTMs."""
-    n_blocks: int = 4
+    n_blocks: int = 3
     """Harmonic: how many residual blocks on 88 columns."""
     intervals: list[int] = field(default_factory=lambda: [12, 19, 24, 28])
     """Harmonic: semitones to either side at which a block looks for related keys."""

@@ -7,8 +7,8 @@ A window sees ``window_frames`` frames, and of what comes out the first and the 
 so that what is kept joins without gap or overlap.
 
 Nothing is padded: the ends of the recording are the ends of the first and last window,
-and there nothing is discarded. The last window is slid back to be as long as the
-others; only a recording shorter than one window makes a shorter one.
+and there nothing is discarded. The last window may be shorter than the others, but is slid
+back to half their length, unless the recording itself is shorter.
 """
 
 from __future__ import annotations
@@ -121,7 +121,7 @@ def _stream(
             start += window_frames - 2 * context_frames
         held = [joined[-window_frames:]]
     if end > done:
-        window = np.concatenate(held)[-window_frames:]
+        window = np.concatenate(held)[-max(end - start, -(-window_frames // 2)) :]
         yield run(window)[done - (end - len(window)) :]
 
 

@@ -115,7 +115,7 @@ class TrainConfig:
     resume: bool = True
     """Go on from the last checkpoint in the output folder, if there is one."""
     initial_weights: str = ""
-    """Weights file to start from, or empty."""
+    """Weights file to start from, or empty; its network has all that ``model`` says, or more."""
     licence: str = "CC BY-NC-SA 4.0"
     """Of the weights; MAESTRO and what derives from it allow no freer one."""
     features: FeatureConfig = field(default_factory=FeatureConfig)

@@ -18,6 +18,7 @@ from torch.utils.data import DataLoader, Sampler
 from transcribe import __version__
 from transcribe.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from transcribe.decode import KEY, SUSTAINED, Decoder
+from transcribe.errors import CheckpointError
 from transcribe.features import Features
 from transcribe.metrics import score
 from transcribe.model import Logits, OnsetsAndFrames
@@ -39,16 +40,35 @@ from transcribe.train.sources import Library
 from transcribe.windows import apply_in_windows
 
 
+def start_from(network: OnsetsAndFrames, weights: Path) -> None:
+    """Give a network the weights of a file that has all of its parts, and maybe more: one with
+    fewer blocks takes the first ones.
+
+    Raises
+    ------
+    CheckpointError
+        The file can't be read, or lacks a part of this shape.
+    """
+    known, wanted = load_checkpoint(weights).model.state_dict(), network.state_dict()
+    for name, part in wanted.items():
+        found = f"one of {list(known[name].shape)}" if name in known else "none"
+        if name not in known or known[name].shape != part.shape:
+            raise CheckpointError(
+                f"{weights}: expected a part {name} of shape {list(part.shape)}; found {found}. "
+                "Set model.* to the sizes of initial_weights"
+            )
+    network.load_state_dict({name: known[name] for name in wanted})
+
+
 class LitTranscriber(pl.LightningModule):
     """The network, the average of its weights, and how they learn."""
 
     def __init__(self, config: TrainConfig) -> None:
         super().__init__()
         self.config = config
+        self.model = OnsetsAndFrames(config.model, config.features)
         if config.initial_weights:
-            self.model = load_checkpoint(Path(config.initial_weights)).model.train()
-        else:
-            self.model = OnsetsAndFrames(config.model, config.features)
+            start_from(self.model, Path(config.initial_weights))
         self.model = self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.frozen = [self._part(name) for name in config.optimizer.frozen]
         for part in self.frozen:
