@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 
 import numpy as np
@@ -11,6 +12,7 @@ import torch
 from transcribe.features import FeatureConfig, mel_features
 from transcribe.model import ModelConfig, OnsetsAndFrames, paper_model
 from transcribe.networks import IntervalNorm
+from transcribe.notes import N_PITCHES
 from transcribe.rolls import N_ACTIVATIONS, Rolls
 
 SMALL = ModelConfig(conv_channels=6, width=8, n_blocks=1, lstm_size=8, context_size=4, pedal_size=4)
@@ -165,6 +167,23 @@ def test_the_keys_are_followed_in_strides(stride, n_frames):
         onset = network(frames).onset[0]
     assert onset.shape == (n_frames, 88)
     assert len(onset.unique(dim=0)) == n_frames
+
+
+@pytest.mark.parametrize(
+    ("intervals", "n_left"),
+    [([12, 19, 24, 28], 2), ([12, 24, 36], 0), ([19, 12, 24], 2), ([7, 7], 1), ([], 0)],
+)
+def test_intervals_that_are_joined_for_inference_say_what_they_said_apart(intervals, n_left):
+    """The first one and its multiples in a row; the others stay."""
+    apart = IntervalNorm(8, intervals).eval()
+    apart.norm.running_mean.normal_()
+    apart.norm.running_var.uniform_(0.5, 2)
+    joined = copy.deepcopy(apart)
+    joined.fuse()
+    assert len(joined.convs) == n_left
+    keys = torch.randn(2, 8, 5, N_PITCHES)
+    with torch.no_grad():
+        torch.testing.assert_close(joined(keys), apart(keys), atol=1e-5, rtol=1e-4)
 
 
 def test_training_and_inference_do_not_disturb_each_other():

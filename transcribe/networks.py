@@ -383,6 +383,7 @@ class IntervalNorm(nn.Module):
 
     def __init__(self, width: int, intervals: list[int]) -> None:
         super().__init__()
+        self.intervals = list(intervals)
         self.own = nn.Conv2d(width, width, (1, 1), bias=False)
         self.convs = nn.ModuleList(
             nn.Conv2d(width, width, (1, 2), padding=(0, n), dilation=(1, 2 * n), bias=False)
@@ -399,7 +400,8 @@ class IntervalNorm(nn.Module):
         return rectified
 
     def fuse(self) -> None:
-        """Fold the normalisation into the convolutions; for inference only."""
+        """Fold the normalisation into the convolutions, and some of these into one; for inference
+        only."""
         norm = self.norm
         if not isinstance(norm, nn.BatchNorm2d):
             return
@@ -411,6 +413,34 @@ class IntervalNorm(nn.Module):
             conv.weight = nn.Parameter(conv.weight * scale.view(-1, 1, 1, 1), False)
         self.own.bias = nn.Parameter(norm.bias - norm.running_mean * scale, False)
         self.norm = nn.Identity()
+        self._join_multiples()
+
+    def _join_multiples(self) -> None:
+        """Make one kernel of the key itself and the first interval's multiples in a row, such as an
+        octave and two: it reads and writes memory once in place of once an interval."""
+        intervals, convs = list(self.intervals), list(self.convs)
+        step = intervals[0] if intervals else 0
+        kernels: list[Tensor] = []
+        while step * (len(kernels) + 1) in intervals:
+            place = intervals.index(step * (len(kernels) + 1))
+            intervals.pop(place)
+            kernels.append(convs.pop(place).weight)  # type: ignore[arg-type]
+        reach = len(kernels)
+        if not reach:
+            return
+        below = [kernel[..., :1] for kernel in reversed(kernels)]
+        above = [kernel[..., 1:] for kernel in kernels]
+        joined = nn.Conv2d(
+            self.own.in_channels,
+            self.own.out_channels,
+            (1, 2 * reach + 1),
+            padding=(0, reach * step),
+            dilation=(1, step),
+        )
+        joined.weight = nn.Parameter(torch.cat([*below, self.own.weight, *above], dim=-1), False)
+        joined.bias = self.own.bias
+        self.own, self.intervals = joined, intervals
+        self.convs = nn.ModuleList(convs)
 
 
 def _middles_to_own(
