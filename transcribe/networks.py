@@ -430,16 +430,11 @@ class IntervalNorm(nn.Module):
             return
         below = [kernel[..., :1] for kernel in reversed(kernels)]
         above = [kernel[..., 1:] for kernel in kernels]
-        joined = nn.Conv2d(
-            self.own.in_channels,
-            self.own.out_channels,
-            (1, 2 * reach + 1),
-            padding=(0, reach * step),
-            dilation=(1, step),
-        )
-        joined.weight = nn.Parameter(torch.cat([*below, self.own.weight, *above], dim=-1), False)
-        joined.bias = self.own.bias
-        self.own, self.intervals = joined, intervals
+        joined = self.own
+        joined.weight = nn.Parameter(torch.cat([*below, joined.weight, *above], dim=-1), False)
+        joined.kernel_size = (1, 2 * reach + 1)
+        joined.padding, joined.dilation = (0, reach * step), (1, step)
+        self.intervals = intervals
         self.convs = nn.ModuleList(convs)
 
 
