@@ -41,23 +41,25 @@ from transcribe.windows import apply_in_windows
 
 
 def start_from(network: OnsetsAndFrames, weights: Path) -> None:
-    """Give a network the weights of a file that has all of its parts, and maybe more: one with
-    fewer blocks takes the first ones.
+    """Give a network the weights of a file of the same sizes; one with fewer blocks takes the
+    first ones.
 
     Raises
     ------
     CheckpointError
-        The file can't be read, or lacks a part of this shape.
+        The file can't be read, or is of another network.
     """
-    known, wanted = load_checkpoint(weights).model.state_dict(), network.state_dict()
-    for name, part in wanted.items():
-        found = f"one of {list(known[name].shape)}" if name in known else "none"
-        if name not in known or known[name].shape != part.shape:
+    known = load_checkpoint(weights).model
+    found = dataclasses.asdict(known.config)
+    for name, wanted in dataclasses.asdict(network.config).items():
+        fewer_blocks = name == "n_blocks" and wanted < found[name]
+        if wanted != found[name] and not fewer_blocks and name != "dropout":
             raise CheckpointError(
-                f"{weights}: expected a part {name} of shape {list(part.shape)}; found {found}. "
-                "Set model.* to the sizes of initial_weights"
+                f"{weights}: expected weights of a network with model.{name} = {wanted}; found "
+                f"{found[name]}. Set model.* as it was for initial_weights"
             )
-    network.load_state_dict({name: known[name] for name in wanted})
+    state = known.state_dict()
+    network.load_state_dict({name: state[name] for name in network.state_dict()})
 
 
 class LitTranscriber(pl.LightningModule):
