@@ -28,7 +28,7 @@ from transcribe.render import NoteTable, SampleBank, render
 from transcribe.rolls import N_ACTIVATIONS, Rolls, encode
 from transcribe.train.__main__ import CONF, train
 from transcribe.train.augment import AugmentConfig
-from transcribe.train.config import TrainConfig
+from transcribe.train.config import OptimizerConfig, TrainConfig
 from transcribe.train.data import TrainingWindows, excerpt
 from transcribe.train.lit_module import LitTranscriber, WindowSampler, unstack
 from transcribe.train.losses import LossConfig, total, transcription_loss
@@ -451,18 +451,38 @@ def test_windows_that_can_not_be_reused_are_refused(pieces, tmp_path, word, mess
         config.data.check()
 
 
-def test_a_run_may_end_by_the_clock(pieces, tmp_path):
+class Clock:
+    """A second passes whenever somebody looks; the machine's load plays no part."""
+
+    now = 0.0
+
+    def monotonic(self) -> float:
+        self.now += 1.0
+        return self.now
+
+
+def test_a_run_may_end_by_the_clock(pieces, tmp_path, monkeypatch):
     """It stops when its minutes are over, with the rate at nothing, and knows it when resumed."""
-    words = [*SHORT, "trainer.max_minutes=0.04", "optimizer.decay_share=0.5"]
-    words.append("trainer.max_steps=100000")
+    monkeypatch.setattr("transcribe.train.lit_module.time", Clock())
+    words = [*SHORT, "trainer.max_minutes=0.1", "optimizer.decay_share=0.5"]
+    words += ["trainer.max_steps=100000", "optimizer.warmup_steps=1"]
     train(settings(pieces, tmp_path, *words))
     last = torch.load(tmp_path / "last.ckpt", weights_only=False)
-    assert last["global_step"] > 2
-    assert last["seconds_trained"] == pytest.approx(2.4, abs=1.5)
-    assert last["optimizer_states"][0]["param_groups"][0]["lr"] < 0.2 * 6e-3
+    assert last["seconds_trained"] == 6
+    assert last["global_step"] == 6
+    assert last["optimizer_states"][0]["param_groups"][0]["lr"] < 0.4 * 6e-3
     train(settings(pieces, tmp_path, *words))
     again = torch.load(tmp_path / "last.ckpt", weights_only=False)
     assert again["global_step"] - last["global_step"] <= 2
+
+
+def test_a_rate_that_follows_the_clock_falls_to_nothing_at_its_end():
+    done = [0.0]
+    factor = OptimizerConfig(warmup_steps=4, decay_share=0.5).timed_schedule(lambda: done[0])
+    assert [factor(step) for step in (0, 1, 3, 9)] == [0.25, 0.5, 1, 1]
+    for share, expected in ((0.5, 1), (0.75, 0.5), (0.9, 0.2), (1.0, 0), (1.3, 0)):
+        done[0] = share
+        assert factor(9) == pytest.approx(expected)
 
 
 def test_what_is_frozen_stays_and_the_rest_learns(pieces, tmp_path):
