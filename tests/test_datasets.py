@@ -119,6 +119,8 @@ def test_audio_that_is_absent_is_to_be_rendered_or_an_error(tmp_path):
         ({"duration": ""}, "line 2: year and duration"),
         ({"duration": "nan"}, "line 2: expected a duration above 0 s; found 'nan'"),
         ({"midi_filename": ""}, "line 2: expected a MIDI file, or labels .*Sonata"),
+        ({"midi_filename": "../a.mid"}, "line 2: expected midi_filename of a file inside .*'..'"),
+        ({"audio_filename": "/a.wav"}, "line 2: expected audio_filename of a file inside"),
     ],
 )
 def test_a_wrong_value_is_refused_with_its_line(tmp_path, row, message):

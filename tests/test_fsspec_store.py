@@ -10,7 +10,15 @@ from uuid import uuid4
 import pytest
 from moto_server import s3_server
 
-from transcribe.archive.store import ASIDE, Found, LocalStore, Store, StoreError, open_store
+from transcribe.archive.store import (
+    ASIDE,
+    Found,
+    LocalStore,
+    Store,
+    StoreError,
+    Trouble,
+    open_store,
+)
 
 pytest.importorskip("s3fs")
 pytest.importorskip("moto")
@@ -64,12 +72,73 @@ def test_what_is_put_is_found_fetched_replaced_and_removed(store: Store) -> None
     found = store.look("shelf/a.mid")
     assert found is not None
     assert found.size == 6
-    assert store.look("shelf") is None or store.folder is not None
     store.remove("shelf/a.mid")
     store.remove("shelf/a.mid")
     assert store.look("shelf/a.mid") is None
     with pytest.raises(FileNotFoundError), store.fetch("shelf/a.mid") as path:
         path.read_bytes()
+
+
+def test_a_folder_is_no_file_and_is_neither_replaced_nor_renamed(store: Store) -> None:
+    store.put("a.mid/b.mid", b"finished")
+    if store.address.startswith(("s3://", "memory://")):
+        assert store.look("a.mid") is None  # no folders there, only names that begin alike
+        return
+    for act in (
+        lambda: store.look("a.mid"),
+        lambda: store.put("a.mid", b"new"),
+        lambda: store.rename("a.mid", "c.mid"),
+        lambda: store.rename("a.mid/b.mid", "a.mid"),
+    ):
+        with pytest.raises(OSError, match=r"folder|directory"):
+            act()
+    assert names(store) == ["a.mid/b.mid"]
+
+
+@pytest.mark.parametrize("name", ["../x.mid", "a/../../x.mid", "a//x.mid", "./x.mid", "/x.mid", ""])
+def test_no_name_leads_out_of_a_store(store: Store, name: str) -> None:
+    store.put("kept.mid", b"1")
+    for act in (
+        lambda: store.put(name, b"1"),
+        lambda: store.remove(name),
+        lambda: store.rename("kept.mid", name),
+        lambda: store.rename(name, "new.mid"),
+    ):
+        with pytest.raises(OSError, match="the name"):
+            act()
+    assert names(store) == ["kept.mid"]
+
+
+def test_keys_that_are_no_names_are_told_and_not_taken_for_others(bucket: str) -> None:
+    import s3fs
+
+    files = s3fs.S3FileSystem()
+    keys = ("a/b.wav", "a//b.wav", "/abs/x.wav", "a/../../victim/x.wav", "./c.wav", "full/")
+    for key in (*keys, "two%u000alines.wav", "nul%u0000.wav"):
+        place = bucket.removeprefix("s3://")
+        files.call_s3("put_object", Bucket=place, Key=f"keys/{key}", Body=b"1")
+    told = list(open_store(f"{bucket}/keys").walk())
+    assert [each.name for each in told if isinstance(each, Found)] == ["a/b.wav", "two\nlines.wav"]
+    assert all(each.is_loss for each in told if isinstance(each, Trouble))
+    reasons = {each.name: each.reason for each in told if isinstance(each, Trouble)}
+    assert {name: reason.split(",")[0].split(";")[0] for name, reason in reasons.items()} == {
+        "a//b.wav": "the name has an empty part",
+        "/abs/x.wav": "the name begins with a slash",
+        "a/../../victim/x.wav": "the name has the part '..'",
+        "./c.wav": "the name has the part '.'",
+        "full/": "a file whose name ends with a slash",
+        "nul\0.wav": "the name has a zero byte",
+    }
+
+
+@pytest.mark.skipif(os.name != "posix", reason="names that Windows does not have")
+def test_of_two_files_that_would_have_one_name_both_are_told(tmp_path: Path) -> None:
+    for name in ("two\nlines.wav", "two%u000alines.wav"):
+        (tmp_path / name).write_bytes(b"1")
+    told = list(open_store(f"file://{tmp_path.as_posix()}").walk())
+    assert [each.name for each in told] == ["two\nlines.wav"] * 2
+    (trouble,) = (each for each in told if isinstance(each, Trouble))
+    assert trouble.reason == "the name is spelt so that it can't be asked for; rename it"
 
 
 def test_all_files_are_listed_in_order_but_for_skipped_folders(store: Store) -> None:

@@ -10,7 +10,7 @@ of audio file, mono. The manifest is an object with
   "rel_level_db": 0.0}``; a layer serves the velocities ``lovel`` to ``hivel``, and
   ``rel_level_db`` is its loudness relative to the loudest layer, after ``gain``.
 - ``samples``: a list of recordings, each with ``root`` (MIDI pitch), ``layer`` and
-  ``file`` (path inside the folder); and, where wanted, ``lokey`` and ``hikey`` (the
+  ``file`` (path inside the folder, without ``..``); and, where wanted, ``lokey`` and ``hikey`` (the
   pitches it serves, default the root alone), ``onset`` (where the attack lies, seconds
   from the start of the file, default 0), ``gain`` (amplitude = decoded * gain, default
   1) and ``tune_cents`` (default 0): pitch ``p`` is played ``p - root + tune_cents / 100``
@@ -37,6 +37,7 @@ from numpy.typing import NDArray
 from transcribe.audio import read_audio
 from transcribe.errors import InstrumentError
 from transcribe.notes import HIGHEST_PITCH, LOWEST_PITCH
+from transcribe.relative import inside
 
 logger = logging.getLogger(__name__)
 
@@ -263,7 +264,7 @@ class SampleBank:
 def _bank_from_manifest(folder: Path, manifest: dict[str, Any]) -> SampleBank:
     recordings: dict[Any, list[Recording]] = {}
     for entry in manifest["samples"]:
-        path = folder / entry["file"]
+        path = inside(folder, entry["file"])
         if not path.is_file():
             raise InstrumentError(f"{folder}: the manifest names {entry['file']}; no such file")
         root = int(entry["root"])

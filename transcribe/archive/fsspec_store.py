@@ -22,8 +22,9 @@ from uuid import uuid4
 
 import fsspec
 
-from transcribe.archive.store import ASIDE, Found, Skip, StoreError, Trouble, nothing
+from transcribe.archive.store import ASIDE, Found, Skip, StoreError, Trouble, checked, nothing
 from transcribe.console import one_line
+from transcribe.relative import fault_of
 
 OBJECT_STORES = frozenset({"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "oss", "oci", "memory"})
 """Protocols whose puts are atomic."""
@@ -71,12 +72,24 @@ class FsspecStore:
 
     def path(self, name: str) -> str:
         """Where a name is, as the file system calls it."""
-        text = _NO_TEXT.sub(lambda match: f"%u{ord(match[0]):04x}", name)
-        return f"{self._root}/{text}"
+        return f"{self._root}/{_as_text(checked(name))}"
 
-    def _name(self, path: str) -> str:
-        text = path[len(self._root) :].lstrip("/")
-        return _WAS_NO_TEXT.sub(lambda match: chr(int(match[1], 16)), text)
+    def _told(self, path: str, info: dict[str, Any]) -> Found | Trouble | None:
+        """A file of the address; None for what is none, such as the address itself."""
+        if not path.startswith(f"{self._root}/"):
+            return None
+        key = path[len(self._root) + 1 :]
+        name = _WAS_NO_TEXT.sub(lambda match: chr(int(match[1], 16)), key)
+        if key.endswith("/") and info.get("size"):
+            return Trouble(name, "a file whose name ends with a slash; rename it")
+        if not _is_file(info):
+            return None
+        fault = fault_of(name)
+        if fault:
+            return Trouble(name, f"{fault}, so it is left out; rename it")
+        if _as_text(name) != key:
+            return Trouble(name, "the name is spelt so that it can't be asked for; rename it")
+        return _found(name, info)
 
     def walk(self, *, skip: Skip = nothing) -> Iterator[Found | Trouble]:
         try:
@@ -87,23 +100,23 @@ class FsspecStore:
 
         def is_skipped(folder: str) -> bool:
             if folder not in skipped:
-                skipped[folder] = is_skipped(posixpath.dirname(folder)) or skip(folder)
+                skipped[folder] = is_skipped(folder.rpartition("/")[0]) or skip(folder)
             return skipped[folder]
 
-        for name, info in sorted(listed.items()):
-            if not is_skipped(posixpath.dirname(name)) and not _is_aside(name):
-                yield _found(name, info)
+        for each in sorted(listed, key=lambda each: each.name):
+            if not is_skipped(each.name.rpartition("/")[0]) and not _is_aside(each.name):
+                yield each
 
-    def _listed(self) -> dict[str, dict[str, Any]]:
-        """All files by name; none where there is no such folder yet."""
+    def _listed(self) -> list[Found | Trouble]:
+        """All files; none where there is no such folder yet."""
         with _as_os_error():
             self._fs.invalidate_cache()
             try:
                 found = self._fs.find(self._root, detail=True)
             except FileNotFoundError:
-                return {}
-        files = {self._name(path): info for path, info in found.items() if _is_file(info)}
-        return {name: info for name, info in files.items() if name}
+                return []
+        told = (self._told(path, info) for path, info in found.items())
+        return [each for each in told if each is not None]
 
     def look(self, name: str) -> Found | None:
         with _as_os_error():
@@ -112,6 +125,8 @@ class FsspecStore:
                 info = self._fs.info(self.path(name))
             except (FileNotFoundError, NotADirectoryError):
                 return None
+        if self._renames and info.get("type") == "directory":
+            raise OSError(errno.EISDIR, "there is a folder in its place")
         return _found(name, info) if _is_file(info) else None
 
     @contextlib.contextmanager
@@ -126,6 +141,7 @@ class FsspecStore:
         path = self.path(name)
         with _as_os_error():
             if self._renames:
+                self.look(name)  # a folder in its place would swallow the file
                 folder = posixpath.dirname(path)
                 self._fs.makedirs(folder, exist_ok=True)
                 digest = sha256(path.encode("utf-8")).hexdigest()[:16]
@@ -147,6 +163,7 @@ class FsspecStore:
         old, new = self.path(name), self.path(to)
         with _as_os_error():
             if self._renames:
+                self.look(name), self.look(to)  # folders stay where they are
                 self._fs.makedirs(posixpath.dirname(new), exist_ok=True)
                 self._fs.mv(old, new)
             else:
@@ -160,10 +177,15 @@ class FsspecStore:
     def clear_leftovers(self) -> int:
         if not self._renames:
             return 0
-        leftovers = [name for name in self._listed() if _is_aside(name)]
+        leftovers = [each.name for each in self._listed() if _is_aside(each.name)]
         for name in leftovers:
             self.remove(name)
         return len(leftovers)
+
+
+def _as_text(name: str) -> str:
+    """A name as such places can hold it."""
+    return _NO_TEXT.sub(lambda match: f"%u{ord(match[0]):04x}", name)
 
 
 def _is_aside(name: str) -> bool:

@@ -20,6 +20,7 @@ from typing import Any
 
 from transcribe.archive.work import Output
 from transcribe.errors import TranscribeError
+from transcribe.relative import fault_of
 
 WAITING, WORKING, DONE, FAILED, QUARANTINED = "waiting", "working", "done", "failed", "quarantined"
 STATES = (WAITING, WORKING, DONE, FAILED, QUARANTINED)
@@ -214,6 +215,8 @@ class Manifest:
             row = Row(**dict(zip(COLUMNS, values, strict=True)))
             for column in _ESCAPED:
                 setattr(row, column, unescaped(getattr(row, column)))
+            if row.stem:
+                _check_output(row.stem)
         except (TypeError, ValueError, OverflowError) as error:
             raise self._damaged(error) from error
         return row
@@ -227,8 +230,9 @@ class Manifest:
         outputs: dict[int, list[Output]] = {}
         try:
             for number, kind, name, *rest in found:
+                _check_output(unescaped(name))
                 outputs.setdefault(number, []).append(Output(kind, unescaped(name), *rest))
-        except TypeError as error:
+        except (TypeError, ValueError) as error:
             raise self._damaged(error) from error
         return outputs
 
@@ -306,6 +310,13 @@ class Manifest:
             f"{self.path}: this manifest can't be read ({error}); put back a copy of it, or move "
             "it away to begin anew (transcriptions that are there and come out the same are kept)"
         )
+
+
+def _check_output(name: str) -> None:
+    """A manifest may come from a bucket that others write to."""
+    fault = fault_of(name)
+    if fault:
+        raise ValueError(f"an output would lie outside the destination: {fault}: {name!r}")
 
 
 def copy(manifest: Path, to: Path) -> None:

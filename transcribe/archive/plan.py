@@ -15,7 +15,7 @@ from typing import Any
 from transcribe.archive import manifest as m
 from transcribe.archive.listing import Entry, Listing
 from transcribe.archive.manifest import Manifest, Row
-from transcribe.archive.naming import stems_of
+from transcribe.archive.naming import folders, stems_of
 from transcribe.archive.store import OWN_FOLDER, Found, Store, StoreError
 from transcribe.archive.work import Output
 
@@ -232,7 +232,9 @@ class _Planner:
         """Give stems to new names, and move the outputs of those that had another."""
         moving = {row.number for row, _ in moved}
         given = [row.stem for row in self.rows.values() if row.number not in moving]
-        stems = stems_of([row.name for row in fresh] + [entry.name for _, entry in moved], given)
+        names = [row.name for row in fresh] + [entry.name for _, entry in moved]
+        on_disk = {folder for name in self.on_disk for folder in folders(name)}
+        stems = stems_of(names, given, on_disk)
         for row in fresh:
             row.stem = stems[row.name]
         for row, entry in moved:

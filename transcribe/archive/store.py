@@ -9,6 +9,7 @@ What exists under its name is finished: content is put aside first, then renamed
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import stat
 from collections.abc import Callable, Iterator
@@ -21,6 +22,7 @@ from typing import Protocol, TypeAlias
 
 from transcribe.console import reason
 from transcribe.errors import TranscribeError
+from transcribe.relative import fault_of
 
 ASIDE = ".transcribe-"
 """How the names of files begin that are not finished; one that a killed run left is no use."""
@@ -61,6 +63,14 @@ def nothing(name: str) -> bool:
 Skip: TypeAlias = Callable[[str], bool]
 
 
+def checked(name: str) -> str:
+    """The name, if it is one of a file inside a store; OSError if it would lead out of it."""
+    fault = fault_of(name)
+    if fault:
+        raise OSError(errno.EINVAL, f"{fault}, so it is no file of this place")
+    return name
+
+
 class Store(Protocol):
     """A tree of files under one address; cheap to make, safe to use from several threads."""
 
@@ -84,7 +94,11 @@ class Store(Protocol):
         ...
 
     def look(self, name: str) -> Found | None:
-        """One file; None if it isn't there. Raises OSError where that can't be told."""
+        """One file; None if it isn't there.
+
+        Raises OSError where that can't be told, or where something else has the name, such
+        as a folder.
+        """
         ...
 
     def fetch(self, name: str) -> AbstractContextManager[Path]:
@@ -126,7 +140,8 @@ def open_store(address: str) -> Store:
 
 
 class LocalStore:
-    """A folder. Names may also be absolute paths, which then are files anywhere."""
+    """A folder. What is read may also be named by an absolute path, as lists do; what is
+    written lies inside."""
 
     def __init__(self, root: str | os.PathLike[str]) -> None:
         self.root = Path(os.path.abspath(root))
@@ -141,7 +156,7 @@ class LocalStore:
 
     def path(self, name: str) -> Path:
         """Where a name is on the disk."""
-        return self.root / name
+        return self.root / (name if os.path.isabs(name) else checked(name))
 
     def walk(self, *, skip: Skip = nothing) -> Iterator[Found | Trouble]:
         """Links to folders are followed last, and only to folders not seen before."""
@@ -151,7 +166,7 @@ class LocalStore:
         while links:
             name = links.pop(0)
             try:
-                status = self.path(name).stat()
+                status = (self.root / name).stat()
             except OSError as error:
                 yield Trouble(name, f"this folder can't be read: {reason(error)}")
                 continue
@@ -169,7 +184,7 @@ class LocalStore:
         while waiting:
             folder = waiting.pop()
             try:
-                path = self.path(folder)
+                path = self.root / folder
                 status = path.stat()
                 seen[status.st_dev, status.st_ino] = folder
                 with os.scandir(path) as listed:
@@ -200,6 +215,8 @@ class LocalStore:
             status = self.path(name).stat()
         except (FileNotFoundError, NotADirectoryError):
             return None
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(errno.EISDIR, f"there is {_kind(status.st_mode)} in its place")
         return Found(name, status.st_size, status.st_mtime)
 
     @contextlib.contextmanager
@@ -207,7 +224,7 @@ class LocalStore:
         yield self.path(name)
 
     def put(self, name: str, content: bytes) -> Found:
-        path = self.path(name)
+        path = self.root / checked(name)
         path.parent.mkdir(parents=True, exist_ok=True)
         # Not the file's own name and more, which could be longer than a name may be.
         digest = sha256(os.fsencode(path.name)).hexdigest()[:16]
@@ -224,12 +241,14 @@ class LocalStore:
         return Found(name, status.st_size, status.st_mtime)
 
     def rename(self, name: str, to: str) -> None:
-        target = self.path(to)
+        path, target = self.root / checked(name), self.root / checked(to)
+        if path.is_dir() or target.is_dir():
+            raise OSError(errno.EISDIR, "there is a folder in its place")
         target.parent.mkdir(parents=True, exist_ok=True)
-        self.path(name).replace(target)
+        path.replace(target)
 
     def remove(self, name: str) -> None:
-        self.path(name).unlink(missing_ok=True)
+        (self.root / checked(name)).unlink(missing_ok=True)
 
     def clear_leftovers(self) -> int:
         n_removed = 0
@@ -240,3 +259,14 @@ class LocalStore:
                         os.unlink(os.path.join(folder, file))
                         n_removed += 1
         return n_removed
+
+
+def _kind(mode: int) -> str:
+    """What an entry of a folder is that is no file."""
+    kinds = (
+        (stat.S_ISDIR, "a folder"),
+        (stat.S_ISFIFO, "a named pipe"),
+        (stat.S_ISSOCK, "a socket"),
+        (lambda mode: stat.S_ISCHR(mode) or stat.S_ISBLK(mode), "a device"),
+    )
+    return next((said for is_one, said in kinds if is_one(mode)), "something else than a file")

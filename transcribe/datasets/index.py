@@ -23,6 +23,7 @@ from transcribe.datasets.labels import labels_beside, read_labels
 from transcribe.errors import DatasetError
 from transcribe.midi import read_midi
 from transcribe.notes import Performance
+from transcribe.relative import fault_of
 
 SPLITS = ("train", "validation", "test")
 COLUMNS = (
@@ -182,6 +183,12 @@ def _recording(row: dict[str, str], root: Path, place: str) -> Recording:
         raise DatasetError(f"{place}: year and duration (seconds) are numbers: {error}") from error
     if not (math.isfinite(duration) and duration > 0):
         raise DatasetError(f"{place}: expected a duration above 0 s; found {row['duration']!r}")
+    for column in ("midi_filename", "audio_filename"):
+        fault = fault_of(row[column]) if row[column] else ""
+        if fault:
+            raise DatasetError(
+                f"{place}: expected {column} of a file inside {root}; {fault}: {row[column]!r}"
+            )
     midi_path = root / row["midi_filename"] if row["midi_filename"] else None
     audio_path = root / row["audio_filename"] if row["audio_filename"] else None
     labels_path = labels_beside(audio_path, has_midi=midi_path is not None) if audio_path else None

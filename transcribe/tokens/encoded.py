@@ -12,6 +12,7 @@ from typing import Any
 from transcribe.beats import BeatGrid, Metre, find_beats
 from transcribe.export import write_aside
 from transcribe.notes import Performance
+from transcribe.relative import inside
 
 FORMAT = "transcribe tokens 1"
 """First line of a description, so that readers know what they have."""
@@ -142,7 +143,7 @@ def read_items(description: str | os.PathLike[str]) -> tuple[Item, ...]:
     OSError
         A file can't be read.
     ValueError
-        The description is none.
+        The description is none, or names a file outside its folder.
     """
     path = Path(description)
     content = json.loads(path.read_bytes())
@@ -156,7 +157,7 @@ def read_items(description: str | os.PathLike[str]) -> tuple[Item, ...]:
             Item(
                 name=middle,
                 suffix=dot + suffix,
-                content=(path.parent / name).read_bytes(),
+                content=inside(path.parent, name).read_bytes(),
                 start=entry["start"],
                 stop=entry["stop"],
                 about={k: v for k, v in entry.items() if k not in ("file", "start", "stop")},
