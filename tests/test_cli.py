@@ -710,3 +710,59 @@ def test_render_refuses_in_words(run, tmp_path, monkeypatch, bank, played, words
 
 def test_pitch_names():
     assert [pitch_name(pitch) for pitch in (21, 60, 69, 70, 108)] == ["A0", "C4", "A4", "A#4", "C8"]
+
+
+# Streams that are closed, as under cron, or that nobody reads
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a shell closes the streams")
+@pytest.mark.parametrize("closed", ["0<&- 1>&- 2>&-", "2>&-", "2>/dev/full", "0<&- 2>&-"])
+def test_closed_streams_cost_what_is_said_and_nothing_else(tmp_path, closed):
+    """What is opened next must not get the number of a stream, or remarks go into it."""
+    script = tmp_path / "command.py"
+    script.write_text(
+        "import os, sys\n"
+        "from transcribe import cli, commands\n"
+        "from transcribe.console import progress_of, say\n"
+        "def work(words):\n"
+        "    say('a remark', sys.stderr)\n"
+        "    file = open(words[0], 'w')\n"
+        "    assert file.fileno() > 2 and sys.stderr.isatty() is False\n"
+        "    with progress_of('song', 10.0) as tell:\n"
+        "        tell(5.0)\n"
+        "    try: os.write(2, b'a library speaks')\n"
+        "    except OSError: pass  # the disk of the log is full\n"
+        "    print('result')\n"
+        "    sys.stdin.read()\n"
+        "    file.write('done')\n"
+        "    return 0\n"
+        "cli.COMMANDS['work'] = work\n"
+        "sys.exit(cli.main(['work', *sys.argv[1:]]))\n"
+    )
+    made = tmp_path / "made"
+    if "full" in closed and not Path("/dev/full").exists():
+        pytest.skip("no device that is always full")
+    script_words = f'exec "$0" "$@" {closed}'
+    words = ["sh", "-c", script_words, sys.executable, str(script), str(made)]
+    ran = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    assert ran.returncode == 0
+    assert made.read_text() == "done"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes break so")
+def test_a_reader_that_has_enough_ends_nothing_that_is_written(tmp_path):
+    """``transcribe ... | head -1`` and a terminal that is closed."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w") as broken:
+        for n in range(3):
+            console.say(f"line {n}", broken)
+        console.show("live", broken)
+    ran = subprocess.run(
+        ["sh", "-c", '"$0" -m transcribe --help | true', sys.executable],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "Traceback" not in ran.stderr
+    assert "Exception ignored" not in ran.stderr

@@ -11,7 +11,6 @@ instant, and nothing slow is done before the outputs are known to be writable.
 from __future__ import annotations
 
 import argparse
-import io
 import logging
 import sys
 import time
@@ -25,7 +24,16 @@ from typing import TYPE_CHECKING
 from transcribe import __version__
 from transcribe.arguments import add_listening, add_outputs, whole_number
 from transcribe.commands import COMMANDS
-from transcribe.console import clock, count, one_line, progress_of, reason, say
+from transcribe.console import (
+    clock,
+    count,
+    let_go,
+    one_line,
+    progress_of,
+    reason,
+    say,
+    standard_streams,
+)
 from transcribe.errors import TranscribeError
 from transcribe.jobs import Job, checked, plan
 
@@ -71,26 +79,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Wrong usage raises SystemExit(2), as argparse does.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
-    try:
-        if words and words[0] in COMMANDS:
-            if Path(words[0]).is_file():
-                _parser().error(
-                    f"{words[0]!r} is a command and also a file here; write ./{words[0]} to "
-                    "transcribe the file, or give the command in another folder"
-                )
-            return COMMANDS[words[0]](words[1:])
-        return _transcribe(words)
-    except KeyboardInterrupt:
-        say("transcribe: interrupted; nothing half-written is left", sys.stderr)
-        return INTERRUPTED
-    except _FAILURES as error:
-        if "--verbose" in words:
-            traceback.print_exc()
-        say(f"transcribe: {reason(error)}", sys.stderr)
-        return SOME_FAILED
+    with standard_streams():
+        try:
+            return _run(words)
+        except KeyboardInterrupt:
+            say("transcribe: interrupted; nothing half-written is left", sys.stderr)
+            return INTERRUPTED
+        except BrokenPipeError:  # whoever read the results has enough
+            let_go(sys.stdout)
+            return SOME_FAILED
+        except _FAILURES as error:
+            if "--verbose" in words:
+                traceback.print_exc()
+            say(f"transcribe: {reason(error)}", sys.stderr)
+            return SOME_FAILED
+
+
+def _run(words: Sequence[str]) -> int:
+    """The command that the first word names, or else transcribing."""
+    if words and words[0] in COMMANDS:
+        if Path(words[0]).is_file():
+            _parser().error(
+                f"{words[0]!r} is a command and also a file here; write ./{words[0]} to "
+                "transcribe the file, or give the command in another folder"
+            )
+        return COMMANDS[words[0]](words[1:])
+    return _transcribe(words)
 
 
 def _transcribe(words: Sequence[str]) -> int:

@@ -6,12 +6,16 @@ that a recording lasts some seconds.
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import io
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO, cast
 
 SILENT_SECONDS = 1.0
 """How long work goes on before a progress bar appears."""
@@ -19,9 +23,75 @@ SECONDS_BETWEEN_LINES = 10.0
 """How often progress is told where the output is no terminal."""
 
 
+class _Remarks:
+    """Standard error, where a terminal or a log that is gone costs the text and no more."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        with contextlib.suppress(OSError, ValueError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            self._stream.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+@contextmanager
+def standard_streams() -> Iterator[None]:
+    """See that there are three standard streams, which print whatever a name holds.
+
+    Under cron, or as a daemon, some may be closed. Their numbers would go to the next files
+    that are opened, which whatever a library prints would then be written into.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            opened = os.open(os.devnull, os.O_RDWR)
+            os.dup2(opened, number)  # for child processes too
+            if opened != number:
+                os.close(opened)
+        if getattr(sys, name) is None:
+            mode = "r" if number == 0 else "w"
+            setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    remarks = sys.stderr
+    sys.stderr = cast(TextIO, _Remarks(remarks))
+    try:
+        yield
+    finally:
+        sys.stderr = remarks
+
+
 def say(text: str, stream: TextIO) -> None:
     """Print one line at once; whatever the text holds, it stays one line."""
-    print(one_line(text), file=stream, flush=True)
+    show(one_line(text) + "\n", stream)
+
+
+def show(text: str, stream: TextIO) -> None:
+    """Print text at once; where nobody reads it any more, that is no reason to stop."""
+    try:
+        stream.write(text)
+        stream.flush()
+    except (OSError, ValueError) as error:  # a ValueError: it is closed
+        if getattr(error, "errno", None) != errno.ENOSPC:
+            let_go(stream)
+
+
+def let_go(stream: TextIO) -> None:
+    """Have what is still to be written to a stream that broke go nowhere."""
+    with contextlib.suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
 
 
 def one_line(text: str) -> str:

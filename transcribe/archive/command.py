@@ -31,7 +31,7 @@ from transcribe.archive.store import Store, open_store
 from transcribe.archive.work import CSV, MIDI, Settings
 from transcribe.archive.work import JSON as JSON_FILE
 from transcribe.arguments import add_listening, add_outputs, seconds, whole_number
-from transcribe.console import SECONDS_BETWEEN_LINES, say
+from transcribe.console import SECONDS_BETWEEN_LINES, say, show
 from transcribe.errors import TranscribeError
 from transcribe.export import write_aside
 from transcribe.provenance import read_provenance
@@ -124,7 +124,7 @@ def _dry_run(
             plan = make_plan(listing, manifest, source, destination, wanted)
             told = preview(plan, listing, Forecast(manifest.rows()), wanted, options)
     if options.progress == JSON:
-        print(json.dumps(told.record))
+        print(json.dumps(told.record), flush=True)
     else:
         for line in told.lines:
             say(line, sys.stdout)
@@ -192,7 +192,7 @@ def _tell_troubles(listing: Listing) -> None:
 
 def _tell_plan(plan: Plan, wanted: Wanted, options: argparse.Namespace) -> None:
     if options.progress == JSON:
-        print(json.dumps({"event": "start", **plan.figures()}), flush=True)
+        show(json.dumps({"event": "start", **plan.figures()}) + "\n", sys.stdout)
         return
     why = ", ".join(f"{n:,} {why}" for why, n in plan.why.items())
     todo = count_of(len(plan.todo), "recording")
@@ -225,7 +225,7 @@ def _tell_end(tally: report.Tally, folder: Path, options: argparse.Namespace) ->
             "causes": dict(tally.causes),
             "report": str(folder / state.REPORT),
         }
-        print(json.dumps(record), flush=True)
+        show(json.dumps(record) + "\n", sys.stdout)
         return
     for line in [*report.in_words(tally), f"report: {folder / state.REPORT}"]:
         say(line, sys.stdout)

@@ -11,7 +11,7 @@ from typing import Any, TextIO
 
 from transcribe.archive.forecast import Forecast
 from transcribe.archive.manifest import DONE, FAILED, QUARANTINED, Row, escaped
-from transcribe.console import count, one_line, say
+from transcribe.console import count, one_line, say, show
 
 LIVE, PLAIN, JSON, NONE = "live", "plain", "json", "none"
 MODES = ("auto", LIVE, PLAIN, JSON, NONE)
@@ -139,7 +139,7 @@ class Progress:
         return ", ".join(words)
 
     def _write(self, **record: Any) -> None:
-        print(json.dumps(record), file=self._stream, flush=True)
+        show(json.dumps(record) + "\n", self._stream)
 
     def _line(self, text: str) -> None:
         if self.mode == NONE:
@@ -153,8 +153,7 @@ class Progress:
             return
         width = shutil.get_terminal_size().columns - 1
         text = one_line(text)[:width]
-        print("\r" + text.ljust(min(len(self._shown), width)), end="", file=self._stream)
-        print("\r" + text, end="", file=self._stream, flush=True)
+        show("\r" + text.ljust(min(len(self._shown), width)) + "\r" + text, self._stream)
         self._shown = text
 
 
