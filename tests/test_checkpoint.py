@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import save_file
 
 from transcribe.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
@@ -97,4 +100,50 @@ def test_settings_of_another_version(checkpoint, tmp_path):
     content = path.read_bytes().replace(b"onset_threshold", b"onset_thresholt")
     path.write_bytes(content)
     with pytest.raises(CheckpointError, match="decode settings"):
+        load_checkpoint(path)
+
+
+ABSURD = [
+    ("model", {"conv_channels": 10**12}, r"conv_channels is 1 to"),
+    ("model", {"width": 8192}, "do not fit"),
+    ("model", {"width": "64"}, "expected width of type int, found '64'"),
+    ("model", {"harmonics": [[1.0, "2"], [1.0]]}, "expected harmonics"),
+    ("model", {"intervals": [0]}, "1 to 87 semitones"),
+    ("model", {"lstm_stride": 0}, "lstm_stride is 1 to"),
+    ("model", {"n_blocks": 10**9}, "n_blocks is 0 to"),
+    ("model", {"dropout": float("nan")}, "dropout"),
+    ("features", {"hop_length": 0}, "hop_length is 1 to"),
+    ("features", {"hop_length": True}, "expected hop_length of type int, found True"),
+    ("features", {"windows": [10**9, 1024]}, "windows is 2 to"),
+    ("features", {"sample_rate": -16000}, "sample_rate is 1000 to"),
+    ("features", {"floor_db": 0.0}, "floor_db is"),
+    ("features", {"n_bins": 10**9}, "n_bins is 1 to"),
+    ("windows", {"window_frames": 0}, "window must be longer"),
+    ("decode", {"onset_threshold": float("inf")}, "expected onset_threshold"),
+    ("decode", {"bridge_frames": -1}, "bridge_frames is 0 or more"),
+]
+
+
+@pytest.mark.parametrize(("part", "change", "said"), ABSURD)
+def test_absurd_settings_are_refused_in_words(checkpoint, tmp_path, part, change, said):
+    path = tmp_path / "weights.safetensors"
+    save_checkpoint(checkpoint, path)
+    with safe_open(path, framework="pt") as file:
+        header = file.metadata()
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    header[part] = json.dumps(json.loads(header[part]) | change)
+    save_file(tensors, path, metadata=header)
+    with pytest.raises(CheckpointError, match=said):
+        load_checkpoint(path)
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "[]", "3", "{"])
+def test_settings_that_are_no_settings_are_refused_in_words(checkpoint, tmp_path, text):
+    path = tmp_path / "weights.safetensors"
+    save_checkpoint(checkpoint, path)
+    with safe_open(path, framework="pt") as file:
+        header = {**file.metadata(), "decode": text}
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    save_file(tensors, path, metadata=header)
+    with pytest.raises(CheckpointError, match="decode settings can't be used"):
         load_checkpoint(path)

@@ -13,7 +13,7 @@ import json
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -23,12 +23,13 @@ from torch import Tensor
 from transcribe.decode import DecodeConfig
 from transcribe.errors import CheckpointError
 from transcribe.features import FeatureConfig
+from transcribe.json_text import parse_settings
 from transcribe.model import ModelConfig, OnsetsAndFrames
 from transcribe.provenance import PACKAGED
 from transcribe.windows import WindowConfig
 
 FORMAT = "transcribe-1"
-_Settings = TypeVar("_Settings")
+_Settings = TypeVar("_Settings", FeatureConfig, ModelConfig, WindowConfig, DecodeConfig)
 
 
 @dataclass
@@ -115,11 +116,8 @@ def load_checkpoint(path: Path | None = None, *, device: str = "cpu") -> Checkpo
             f"{path}: the weights do not match their checksum; the file is damaged, get it again"
         )
     features = _settings(FeatureConfig, header, "features", path)
-    model = OnsetsAndFrames(_settings(ModelConfig, header, "model", path), features)
-    try:
-        model.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
-    except RuntimeError as error:
-        raise CheckpointError(f"{path}: the weights do not fit their settings: {error}") from error
+    config = _settings(ModelConfig, header, "model", path)
+    model = _built(config, features, tensors, path)
     windows = _settings(WindowConfig, header, "windows", path)
     decode = _settings(DecodeConfig, header, "decode", path)
     settings = ("format", "features", "model", "windows", "decode")
@@ -127,15 +125,38 @@ def load_checkpoint(path: Path | None = None, *, device: str = "cpu") -> Checkpo
     return Checkpoint(model.eval().to(torch.device(device)), features, windows, decode, metadata)
 
 
+def _built(
+    config: ModelConfig, features: FeatureConfig, tensors: dict[str, Tensor], path: Path
+) -> OnsetsAndFrames:
+    """The network with its weights; its sizes take no memory before they are known to fit."""
+    try:
+        with torch.device("meta"):
+            OnsetsAndFrames(config, features).load_state_dict(tensors, assign=True)
+        model = OnsetsAndFrames(config, features)
+        model.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
+    except (RuntimeError, ValueError, TypeError, ArithmeticError, LookupError) as error:
+        raise CheckpointError(
+            f"{path}: the weights do not fit their settings: {error}; get the file again, or write "
+            "it with this version of transcribe"
+        ) from error
+    return model
+
+
 def _settings(kind: type[_Settings], header: dict[str, str], key: str, path: Path) -> _Settings:
     try:
-        values: dict[str, Any] = json.loads(header[key])
-        return kind(**values)
-    except (KeyError, TypeError, ValueError) as error:
+        settings = parse_settings(kind, header[key])
+        settings.check()
+    except KeyError as error:
         raise CheckpointError(
-            f"{path}: its {key} settings can't be read ({error}); the file was written by "
-            "another version of transcribe"
+            f"{path}: expected {key} settings in the file's header, found none; the file was "
+            "written by another version of transcribe"
         ) from error
+    except ValueError as error:
+        raise CheckpointError(
+            f"{path}: its {key} settings can't be used ({error}); the file is damaged or was "
+            "written by another version of transcribe"
+        ) from error
+    return settings
 
 
 def checksum(tensors: dict[str, Tensor]) -> str:

@@ -86,6 +86,23 @@ class FeatureConfig:
                 "features.windows and features.phases need one entry a spectrum; found "
                 f"{self.windows} and {self.phases}"
             )
+        limits = {
+            "sample_rate": (1_000, 1_000_000),
+            "hop_length": (1, 1 << 16),
+            "windows": (2, 1 << 16),
+            "phases": (1, 16),
+            "bins_per_semitone": (1, 32),
+            "n_bins": (1, 1 << 12),
+            "lowest_frequency": (1, self.sample_rate / 2),
+            "floor_db": (-300, -1),
+        }
+        for name, (lowest, highest) in limits.items():
+            value = getattr(self, name)
+            for each in value if isinstance(value, list) else [value]:
+                if not lowest <= each <= highest:
+                    raise ValueError(
+                        f"features.{name} is {lowest:g} to {highest:g}; found {each:g}"
+                    )
 
 
 def mel_features() -> FeatureConfig:

@@ -22,7 +22,6 @@ A pitch that no recording of a layer serves is played by the one with the neares
 
 from __future__ import annotations
 
-import json
 import logging
 import math
 from dataclasses import dataclass, field
@@ -36,6 +35,7 @@ from numpy.typing import NDArray
 
 from transcribe.audio import read_audio
 from transcribe.errors import InstrumentError
+from transcribe.json_text import parse_json
 from transcribe.notes import HIGHEST_PITCH, LOWEST_PITCH
 from transcribe.relative import inside
 
@@ -149,7 +149,7 @@ class SampleBank:
         folder = Path(folder)
         manifest_path = folder / "manifest.json"
         try:
-            manifest = json.loads(manifest_path.read_text(encoding="utf-8"))
+            manifest = parse_json(manifest_path.read_text(encoding="utf-8"))
         except FileNotFoundError as error:
             raise InstrumentError(
                 f"{folder}: expected a sample bank, a folder with a manifest.json; found none"

@@ -15,7 +15,6 @@ from torch import Tensor, nn
 
 from transcribe.features import FeatureConfig
 from transcribe.networks import (
-    HARMONIC,
     PAPER,
     ConvNorm,
     HarmonicNetwork,
@@ -47,10 +46,7 @@ class OnsetsAndFrames(nn.Module):
         self.features = features
         # In a list, because a module that is an attribute would become a part of this one.
         self._inference: list[OnsetsAndFrames] = []
-        if config.architecture not in (HARMONIC, PAPER):
-            raise ValueError(
-                f"model.architecture is 'harmonic' or 'paper'; found {config.architecture!r}"
-            )
+        config.check()
         own_stacks = config.architecture == PAPER
         self.network = (PaperNetwork if own_stacks else HarmonicNetwork)(config, features)
 

@@ -86,6 +86,38 @@ class ModelConfig:
     dropout: float = 0.0
     """Probability, after every convolution pair (harmonic: after the blocks)."""
 
+    def check(self) -> None:
+        """Raise ValueError for sizes of no network."""
+        if self.architecture not in (HARMONIC, PAPER):
+            raise ValueError(
+                f"model.architecture is 'harmonic' or 'paper'; found {self.architecture!r}"
+            )
+        limits = {
+            "conv_channels": (1, 4096),
+            "width": (1, 8192),
+            "n_blocks": (0, 64),
+            "lstm_size": (1, 4096),
+            "lstm_stride": (1, 64),
+            "context_size": (0, 4096),
+            "pedal_size": (1, 4096),
+            "velocity_size": (0, 4096),
+            "dropout": (0, 1),
+        }
+        for name, (lowest, highest) in limits.items():
+            value = getattr(self, name)
+            if not lowest <= value <= highest:
+                raise ValueError(f"model.{name} is {lowest} to {highest}; found {value}")
+        for multiple in (each for window in self.harmonics for each in window):
+            if not 0 < multiple <= 64:
+                raise ValueError(
+                    f"model.harmonics are multiples of a frequency, above 0 to 64; found {multiple}"
+                )
+        for interval in self.intervals:
+            if not 1 <= interval < N_PITCHES:
+                raise ValueError(f"model.intervals are 1 to 87 semitones; found {interval}")
+        if max(len(self.harmonics), len(self.intervals), *map(len, self.harmonics)) > N_PITCHES:
+            raise ValueError("model.harmonics and model.intervals have at most 88 entries")
+
 
 def paper_model() -> ModelConfig:
     """Onsets and Frames of the MAESTRO paper: about 26 M parameters [1]_."""

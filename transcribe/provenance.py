@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from transcribe.errors import CheckpointError
+from transcribe.json_text import parse_json
 
 PACKAGED = Path(__file__).parent / "weights" / "default.safetensors"
 _LONGEST_HEADER = 1 << 24
@@ -35,7 +35,7 @@ def read_provenance(path: str | os.PathLike[str] | None = None) -> Provenance:
     try:
         with path.open("rb") as file:
             size = int.from_bytes(file.read(8), "little")
-            header = json.loads(file.read(size)) if size < _LONGEST_HEADER else {}
+            header = parse_json(file.read(size)) if size < _LONGEST_HEADER else {}
         about = header["__metadata__"]
         name = f"{about.get('name', 'unnamed')} {about.get('version', '')}".strip()
         return Provenance(name, str(about["sha256"]))

@@ -35,6 +35,7 @@ from transcribe.corpus.shards import (
 from transcribe.corpus.sources import Source, find_sources
 from transcribe.errors import DatasetError
 from transcribe.export import write_aside
+from transcribe.json_text import parse_json
 
 WORK = ".work"
 """Folder of what is kept between runs; it may be deleted, then a run reads all again."""
@@ -152,6 +153,15 @@ def _check_target(config: CorpusConfig) -> None:
         encode(config.target, Performance())
 
 
+def _earlier_settings(place: Path) -> dict[str, Any]:
+    """Settings of the corpus that is there; none where they can't be read."""
+    try:
+        earlier = parse_json(place.read_bytes())
+    except ValueError:
+        return {}
+    return earlier if isinstance(earlier, dict) else {}
+
+
 def _prepare(dest: Path, settings: Mapping[str, Any], *, overwrite: bool) -> None:
     """See that the folder may be written to and is of these settings; clear what was left."""
     place = dest / WORK / "settings.json"
@@ -162,7 +172,7 @@ def _prepare(dest: Path, settings: Mapping[str, Any], *, overwrite: bool) -> Non
             f"{dest}: expected a new or empty folder, or a corpus with its folder {WORK}; found "
             "other files"
         )
-    if place.exists() and (earlier := json.loads(place.read_bytes())) != settings:
+    if place.exists() and (earlier := _earlier_settings(place)) != settings:
         if not overwrite:
             differing = [key for key in settings if earlier.get(key) != settings[key]]
             raise DatasetError(

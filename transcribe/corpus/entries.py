@@ -12,7 +12,9 @@ from transcribe.corpus.config import CorpusConfig
 from transcribe.corpus.pieces import Groups, Pair, find_duplicates
 from transcribe.corpus.reading import Reading
 from transcribe.corpus.splits import decide
+from transcribe.errors import DatasetError
 from transcribe.export import write_aside
+from transcribe.json_text import parse_json
 
 USED = "used"
 STATUSES = {
@@ -163,10 +165,20 @@ def write_entries(entries: Iterable[Entry], path: Path) -> None:
 
 
 def read_promises(path: Path) -> dict[str, str]:
-    """The splits that an earlier run gave, by SHA-256 of MIDI files; none without such a file."""
+    """The splits that an earlier run gave, by SHA-256 of MIDI files; none without such a file.
+
+    Raises
+    ------
+    DatasetError
+        The file is damaged.
+    """
     try:
-        lines = path.read_text("utf-8").splitlines()
+        said = [parse_json(line) for line in path.read_text("utf-8").splitlines()]
+        return {each["midi_sha256"]: each["split"] for each in said if each.get("split")}
     except FileNotFoundError:
         return {}
-    said = map(json.loads, lines)
-    return {each["midi_sha256"]: each["split"] for each in said if each.get("split")}
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise DatasetError(
+            f"{path}: expected a line of JSON for each transcription, with the split that it was "
+            f"given ({error}); put back a copy, or remove the file to give splits anew"
+        ) from error

@@ -16,6 +16,7 @@ from transcribe.corpus.passages import Cut, Passage, find_passages
 from transcribe.corpus.sources import Source, digests, read_source
 from transcribe.errors import MidiError
 from transcribe.export import write_aside
+from transcribe.json_text import parse_json
 from transcribe.notes import Performance
 
 _VERSION = 1
@@ -88,7 +89,7 @@ def read(job: ReadingJob) -> Reading:
         return Reading(source.name, error=reason(error, about=source.path))
     place = job.kept / midi[:2] / f"{_key(midi, json_, job.config)}.json"
     try:
-        return Reading.from_json(source.name, json.loads(place.read_bytes()))
+        return Reading.from_json(source.name, parse_json(place.read_bytes()))
     except (OSError, ValueError, KeyError, TypeError):
         pass
     reading = _read(source, midi, json_, job.config)

@@ -31,6 +31,7 @@ from transcribe.corpus.sources import Source, digests, read_source
 from transcribe.corpus.variants import AS_PLAYED, Variant, variants_of, vary
 from transcribe.errors import TranscribeError
 from transcribe.export import write_aside
+from transcribe.json_text import parse_json
 from transcribe.notes import Performance
 
 _VERSION = 1
@@ -191,7 +192,7 @@ def write_shard(job: ShardJob) -> Shard:
 def _remembered(job: ShardJob) -> Shard | None:
     """The shard, if it is there and was made of the same."""
     try:
-        said = json.loads(job.memory.read_bytes())
+        said = parse_json(job.memory.read_bytes())
         if said["key"] != job.key or job.path.stat().st_size != said["n_bytes"]:
             return None
         counts = Counts.from_json(said["counts"])

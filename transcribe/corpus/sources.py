@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Sequence
@@ -11,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from transcribe.json_text import parse_json
 from transcribe.midi import read_midi
 from transcribe.notes import Note, Performance
 
@@ -89,7 +89,7 @@ def read_source(source: Source) -> Transcription:
     if source.json is None:
         return Transcription(performance)
     try:
-        content = json.loads(source.json.read_bytes())
+        content = parse_json(source.json.read_bytes())
     except (OSError, ValueError) as error:
         remark = f"{source.json.name} is not readable as JSON, so confidences are not known"
         return Transcription(performance, remarks=(f"{remark}: {error}",))

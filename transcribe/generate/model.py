@@ -46,6 +46,11 @@ class GeneratorConfig:
         """Raise ValueError for sizes that don't fit each other."""
         if self.body not in ("transformer", "lstm"):
             raise ValueError(f"model.body is transformer or lstm; found {self.body!r}")
+        limits = {"width": 8192, "n_layers": 64, "n_heads": 256, "context": 1 << 20}
+        for name, highest in limits.items():
+            value = getattr(self, name)
+            if not 1 <= value <= highest:
+                raise ValueError(f"model.{name} is 1 to {highest}; found {value}")
         if self.n_heads % 2 or self.width % (2 * self.n_heads):
             raise ValueError(
                 "model.n_heads is even and model.width a multiple of twice as many; found "

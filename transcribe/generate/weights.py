@@ -12,12 +12,14 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from transcribe.checkpoint import checksum
 from transcribe.errors import CheckpointError
 from transcribe.generate.model import EventModel, GeneratorConfig
+from transcribe.json_text import parse_settings
 
 FORMAT = "transcribe-generator-1"
 PACKAGED = Path(__file__).parents[1] / "weights" / "generator.safetensors"
@@ -94,9 +96,13 @@ def load_generator(path: Path | None = None) -> GeneratorWeights:
             f"{path}: the weights do not match their checksum; the file is damaged, get it again"
         )
     try:
-        model = EventModel(GeneratorConfig(**json.loads(header["model"])))
+        config = parse_settings(GeneratorConfig, header["model"])
+        config.check()
+        with torch.device("meta"):  # sizes that do not fit take no memory
+            EventModel(config).load_state_dict(tensors, assign=True)
+        model = EventModel(config)
         model.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+    except (LookupError, TypeError, ValueError, ArithmeticError, RuntimeError) as error:
         raise CheckpointError(f"{path}: the weights do not fit their settings: {error}") from error
     metadata = {key: value for key, value in header.items() if key not in ("format", "model")}
     return GeneratorWeights(model.eval().requires_grad_(False), metadata)

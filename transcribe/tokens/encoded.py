@@ -11,6 +11,7 @@ from typing import Any
 
 from transcribe.beats import BeatGrid, Metre, find_beats
 from transcribe.export import write_aside
+from transcribe.json_text import parse_json
 from transcribe.notes import Performance
 from transcribe.relative import inside
 
@@ -146,7 +147,7 @@ def read_items(description: str | os.PathLike[str]) -> tuple[Item, ...]:
         The description is none, or names a file outside its folder.
     """
     path = Path(description)
-    content = json.loads(path.read_bytes())
+    content = parse_json(path.read_bytes())
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise ValueError(f"{path}: expected a description that begins with {FORMAT!r}")
     items = []
@@ -169,7 +170,7 @@ def read_items(description: str | os.PathLike[str]) -> tuple[Item, ...]:
 def _listed(description: Path, stem: str) -> set[str]:
     """Names of the items in an older description of this stem; none if it is not ours."""
     try:
-        content = json.loads(description.read_bytes())
+        content = parse_json(description.read_bytes())
         items: Sequence[Any] = content["items"] if content["format"] == FORMAT else ()
         names = {str(item["file"]) for item in items}
     except (OSError, ValueError, TypeError, KeyError):

@@ -23,6 +23,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from transcribe.json_text import parse_json
 from transcribe.notes import (
     HIGHEST_PITCH,
     LOWEST_PITCH,
@@ -139,7 +140,7 @@ def decode(item: Item, *, target: str) -> Performance:
     held: dict[int, list[tuple[int, int]]] = {}
     step = round(item.start * STEPS_A_SECOND)
     velocity = 64
-    for number in json.loads(item.content)["ids"]:
+    for number in parse_json(item.content)["ids"]:
         kind, value = vocabulary.event_of(number)
         if kind == TIME_SHIFT:
             step += value

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import json
 import math
 import shutil
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -19,6 +18,7 @@ from starlette.responses import FileResponse, JSONResponse, Response, StreamingR
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from transcribe.json_text import parse_json
 from transcribe.web import continued, downloads, piano
 from transcribe.web.answers import RefusedError, disk_full, not_here
 from transcribe.web.crew import Crew
@@ -373,7 +373,7 @@ async def _json(request: Request) -> dict[str, Any]:
         if len(data) > _MOST_JSON:
             raise RefusedError(413, "This is too much at once.", "Select fewer notes.")
     try:
-        content = json.loads(data)
+        content = parse_json(data)
     except ValueError:
         content = None
     if not isinstance(content, dict):

@@ -19,6 +19,7 @@ import uvicorn
 
 from transcribe.console import say
 from transcribe.errors import TranscribeError
+from transcribe.json_text import parse_json
 from transcribe.web.app import Server
 from transcribe.web.guard import Doorman, Guard
 from transcribe.web.library import Library
@@ -215,9 +216,9 @@ def _worker_options(options: argparse.Namespace) -> list[str]:
 
 def _already_running(folder: Path, options: argparse.Namespace) -> int:
     try:
-        noted = json.loads((folder / "server.json").read_text(encoding="utf-8"))
+        noted = parse_json((folder / "server.json").read_text(encoding="utf-8"))
         url, needs_token = noted["url"], noted["needs_token"]
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise TranscribeError(
             f"{folder}: another transcribe serve uses this folder and has just started or is "
             "ending; try again in a moment"
