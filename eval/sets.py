@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from transcribe.datasets import INDEX_PATTERN, Recording, load_dataset
+from transcribe.endings import RECORDING_SUFFIXES
 from transcribe.errors import DatasetError
-from transcribe.pairing import RECORDING_SUFFIXES
 
 RECORDED = "recorded"
 """A real instrument in a real room, with labels."""

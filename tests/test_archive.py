@@ -132,8 +132,11 @@ def test_a_tree_is_transcribed_and_reported_and_the_second_run_does_nothing(arch
     assert {path: path.stat().st_mtime_ns for path in archive.out.rglob("*.mid")} == before
     for name in causes:
         (archive.source / name).unlink()
+    (archive.source / "programme.pdf").touch()
     code, told, complaints = archive("--json")
     assert (code, "nothing to do; 4 settled before" in complaints) == (0, True)
+    assert "left out, not taken for recordings: " in complaints
+    assert "1 .pdf" in complaints
 
 
 def test_a_plan_is_told_and_nothing_is_written(archive):

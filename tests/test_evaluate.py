@@ -16,7 +16,7 @@ from transcribe.errors import TranscribeError
 from transcribe.evaluate import evaluate, evaluate_without_piano, first_seconds
 from transcribe.midi import write_midi
 from transcribe.notes import Note, PedalPress, Performance
-from transcribe.pairing import find_sources, pair
+from transcribe.pairing import find_sources, left_out_of, pair
 from transcribe.ratios import Ratio
 
 PLAYED = Performance(
@@ -97,7 +97,11 @@ def test_hidden_files_and_other_text_are_left_out(folders):
     (ref / "._a.mid").write_bytes(b"resource fork")
     (ref / "d.txt").write_text("OnsetTime\tOffsetTime\tMidiPitch\n0.5\t0.9\t60\n")
     (ref / "e.txt").write_text("0.5 0.9 60\n")
-    assert names(find_sources(ref)) == ["a", "b", "d", "e", "sonatas/c"]
+    found = find_sources(ref)
+    assert names(found) == ["a", "b", "d", "e", "sonatas/c"]
+    (ref / "programme.pdf").touch()
+    (ref / "unplayed.MOV").touch()
+    assert left_out_of(ref, found) == {".txt": 1, ".pdf": 1, ".mov": 1}
 
 
 def test_labels_tell_the_notes_and_midi_beside_them_the_pedal(folders):

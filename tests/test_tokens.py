@@ -38,16 +38,25 @@ def test_a_folder_is_searched_and_midi_goes_before_its_recording(tmp_path):
     for name in ("a.mp3", "a.mid", "deep/b.flac", ".hidden/c.mid", "notes.txt"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
-    sources = find_sources([str(tmp_path)])
-    assert [(s.path.name, s.name.as_posix(), s.is_midi) for s in sources] == [
+    found = find_sources([str(tmp_path)])
+    assert [(s.path.name, s.name.as_posix(), s.is_midi) for s in found.sources] == [
         ("a.mid", "a", True),
         ("b.flac", "deep/b", False),
     ]
+    assert found.left_out == {".txt": 1}
+    assert found.n_beside_midi == 1
     (tmp_path / "empty").mkdir()
     with pytest.raises(ValueError, match="no recordings"):
         find_sources([str(tmp_path / "empty")])
     with pytest.raises(ValueError, match="one at a time"):
         find_sources([str(tmp_path / "a.mp3"), str(tmp_path / "a.mid")])
+
+
+def test_recordings_that_differ_in_their_endings_only_are_all_taken(tmp_path):
+    for name in ("a.wav", "a.mp3", "b.MOV", "c.qta"):
+        (tmp_path / name).touch()
+    sources = find_sources([str(tmp_path)]).sources
+    assert [each.name.as_posix() for each in sources] == ["a.mp3", "a.wav", "b", "c"]
 
 
 def test_a_missing_package_is_named_before_anything_is_heard(tmp_path, monkeypatch, capsys):

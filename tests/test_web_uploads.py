@@ -103,6 +103,9 @@ def test_an_empty_file_is_refused(folder):
 
 def test_a_file_that_is_too_large_is_refused_before_it_is_sent(folder):
     with serving(folder, limits=Limits(n_bytes=MEGABYTE)) as client:
+        limits = client.get("/api/recordings").json["limits"]
+        assert limits["upload_bytes"] == MEGABYTE
+        assert {".qta", ".3gp", ".m2ts", ".wav"} < set(limits["endings"])
         answer = client.upload(bytes(2 * MEGABYTE))
         assert answer.status == 413
         assert answer.json["error"].startswith("This file is larger than 0.000977 GB")

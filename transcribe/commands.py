@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from transcribe.console import clock, count, progress_of, say
+from transcribe.endings import in_words
 from transcribe.errors import InstrumentError, TranscribeError
 from transcribe.extras import needing
 
@@ -51,7 +52,7 @@ def evaluate(words: Sequence[str]) -> int:
         found = evaluate_without_piano(options.ref, options.est, est_suffix=options.est_suffix)
         text = report.as_json(found) if options.json else tables.false_note_table(found).text()
         print(text.rstrip("\n"))
-        return _told_left_out(report.remarks(found))
+        return _told_left_out(report.remarks(found), found.left_out)
     if options.output is not None:
         _check_report_folder(options.output, overwrite=options.overwrite)
     with progress_of(f"comparing with {options.ref.name}", None) as progress:
@@ -78,13 +79,20 @@ def evaluate(words: Sequence[str]) -> int:
         names = ", ".join(map(str, written))
         if not options.json:
             say(f"wrote {names} and {count(len(pictures), 'picture')}", sys.stdout)
-    return _told_left_out(report.remarks(evaluation))
+    return _told_left_out(report.remarks(evaluation), evaluation.left_out)
 
 
-def _told_left_out(remarks: Sequence[str]) -> int:
+def _told_left_out(remarks: Sequence[str], left_out: Mapping[str, int]) -> int:
     """Say on stderr what was not compared; the exit code."""
     for line in remarks:
         say(f"transcribe evaluate: {line}", sys.stderr)
+    if left_out:
+        n_files = count(sum(left_out.values()), "file")
+        say(
+            f"transcribe evaluate: left out, no notes beside or in them: {n_files} "
+            f"({in_words(left_out)})",
+            sys.stderr,
+        )
     if remarks:
         say(f"transcribe evaluate: {count(len(remarks), 'file')} not compared", sys.stderr)
     return 1 if remarks else 0

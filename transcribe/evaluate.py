@@ -28,6 +28,7 @@ from transcribe.pairing import (
     Source,
     find_recordings,
     find_sources,
+    left_out_of,
     named_source,
     pair,
     pair_by,
@@ -90,6 +91,8 @@ class Evaluation:
     surplus: tuple[str, ...] = ()
     unreadable: dict[str, str] = field(default_factory=dict)
     """Names and reasons, of references and estimates."""
+    left_out: dict[str, int] = field(default_factory=dict)
+    """Number of the folders' files that are no performances, by their endings."""
 
     @property
     def complete(self) -> bool:
@@ -115,6 +118,7 @@ class Evaluation:
             "missing": [each.name for each in self.missing],
             "surplus": list(self.surplus),
             "unreadable": dict(self.unreadable),
+            "left_out": dict(self.left_out),
             "summary": _plain(self.summary()),
             "mistakes": self.mistakes().as_json(),
             "mistakes_summary": _plain(
@@ -196,7 +200,7 @@ def evaluate(
         first = next(iter(unreadable.values()), "")
         raise TranscribeError(f"none of the {len(pairing.pairs)} pairs could be read: {first}")
     surplus = tuple(each.name for each in pairing.surplus)
-    return Evaluation(tuple(pieces), tuple(missing), surplus, unreadable)
+    return Evaluation(tuple(pieces), tuple(missing), surplus, unreadable, dict(pairing.left_out))
 
 
 def compare(reference: Reference, source: Source | None, est: Performance) -> Piece:
@@ -242,6 +246,8 @@ class FalseNotes:
     """Recordings without an estimate: no statement is made about them."""
     surplus: tuple[str, ...] = ()
     unreadable: dict[str, str] = field(default_factory=dict)
+    left_out: dict[str, int] = field(default_factory=dict)
+    """Number of the folders' other files, by their endings."""
 
     @property
     def complete(self) -> bool:
@@ -259,6 +265,7 @@ class FalseNotes:
             "missing": list(self.missing),
             "surplus": list(self.surplus),
             "unreadable": dict(self.unreadable),
+            "left_out": dict(self.left_out),
             "recordings": [
                 {
                     "name": name,
@@ -286,6 +293,9 @@ def evaluate_without_piano(recordings: Path, est: Path, *, est_suffix: str = "")
         sounds = find_recordings(recordings)
         estimates = find_sources(est, without=recordings, name_suffix=est_suffix)
         pairing = pair_by(lambda each: each.name, sounds, estimates)
+        left_out = left_out_of(recordings, sounds, without=est)
+        left_out += left_out_of(est, estimates, without=recordings)
+        pairing = replace(pairing, left_out=left_out)
         if not pairing.pairs:
             raise TranscribeError(
                 f"expected recordings in {recordings} and MIDI files of the same names in {est}; "
@@ -313,4 +323,5 @@ def evaluate_without_piano(recordings: Path, est: Path, *, est_suffix: str = "")
         tuple(each.name for each in pairing.missing),
         tuple(each.name for each in pairing.surplus),
         unreadable,
+        dict(pairing.left_out),
     )

@@ -12,9 +12,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from transcribe.console import reason
+from transcribe.endings import MIDI_SUFFIXES
 from transcribe.errors import AudioError
-
-MIDI_SUFFIXES = (".mid", ".midi")
 
 
 @dataclass(frozen=True)

@@ -14,22 +14,25 @@ Conventions
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from transcribe.audio import probe
 from transcribe.datasets import load_dataset, read_labels
 from transcribe.datasets.labels import labels_beside
+from transcribe.endings import (
+    LABEL_SUFFIXES,
+    MIDI_SUFFIXES,
+    RECORDING_SUFFIXES,
+    beside,
+    is_hidden,
+    is_midi,
+    is_recording,
+)
 from transcribe.errors import TranscribeError
 from transcribe.midi import read_midi
 from transcribe.notes import Performance
-
-MIDI_SUFFIXES = (".mid", ".midi", ".kar", ".smf")
-LABEL_SUFFIXES = (".tsv", ".txt")
-RECORDING_SUFFIXES = (
-    *(".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a", ".aac", ".aiff", ".aif", ".wma", ".mp4"),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,8 @@ class Pairing:
     """References without an estimate."""
     surplus: tuple[Source, ...] = ()
     """Estimates without a reference."""
+    left_out: Counter[str] = field(default_factory=Counter)
+    """Other files of the folders, by their endings."""
 
 
 def pair(ref: Path, est: Path, *, split: str | None = None, est_suffix: str = "") -> Pairing:
@@ -86,7 +91,10 @@ def pair(ref: Path, est: Path, *, split: str | None = None, est_suffix: str = ""
             f"expected files of the same names in {ref} and {est}; found "
             f"{some(references)} and {some(estimates)}"
         )
-    return Pairing(tuple(pairs), by_stem.missing, by_stem.surplus)
+    left_out = left_out_of(est, estimates, without=ref)
+    if split is None:
+        left_out += left_out_of(ref, references, without=est)
+    return Pairing(tuple(pairs), by_stem.missing, by_stem.surplus, left_out)
 
 
 def find_sources(
@@ -99,19 +107,12 @@ def find_sources(
     """
     if not folder.is_dir():
         raise TranscribeError(f"{folder}: expected a folder, as the other is one")
-    skipped = None if without is None else without.resolve()
-    if skipped is not None and (
-        skipped == folder.resolve() or not skipped.is_relative_to(folder.resolve())
-    ):
-        skipped = None
     found: dict[str, Source] = {}
-    for path in sorted(folder.rglob("*")):
+    for path in _files(folder, without):
         suffix = path.suffix.lower()
-        if path.name.startswith(".") or suffix not in MIDI_SUFFIXES + LABEL_SUFFIXES:
+        if suffix not in MIDI_SUFFIXES + LABEL_SUFFIXES:
             continue
-        if skipped is not None and path.resolve().is_relative_to(skipped):
-            continue
-        if path.is_dir() or (suffix == ".txt" and not _looks_like_labels(path)):
+        if suffix == ".txt" and not _looks_like_labels(path):
             continue
         name = path.relative_to(folder).with_suffix("").as_posix()
         if name not in found:
@@ -119,31 +120,49 @@ def find_sources(
     return [replace(each, name=name.removesuffix(name_suffix)) for name, each in found.items()]
 
 
+def left_out_of(
+    folder: Path, sources: Collection[Source], *, without: Path | None = None
+) -> Counter[str]:
+    """Files of a folder that belong to none of its performances, by their endings."""
+    used = {path for each in sources for path in (each.midi, each.labels, each.audio)}
+    return Counter(path.suffix.lower() for path in _files(folder, without) if path not in used)
+
+
+def _files(folder: Path, without: Path | None) -> Iterator[Path]:
+    """Of a folder and its subfolders but one, sorted; hidden ones left out."""
+    skipped = None if without is None else without.resolve()
+    if skipped is not None and (
+        skipped == folder.resolve() or not skipped.is_relative_to(folder.resolve())
+    ):
+        skipped = None
+    for path in sorted(folder.rglob("*")):
+        if is_hidden(path.relative_to(folder)) or not path.is_file():
+            continue
+        if skipped is None or not path.resolve().is_relative_to(skipped):
+            yield path
+
+
 def named_source(path: Path) -> Source:
     """One performance: the file's notes, and if it is text, the pedal of the MIDI beside it."""
     if path.suffix.lower() not in LABEL_SUFFIXES:
-        return Source(path.stem, path, audio=_beside(path, RECORDING_SUFFIXES))
-    midi = _beside(path, MIDI_SUFFIXES)
-    return Source(path.stem, midi, path, _beside(path, RECORDING_SUFFIXES))
+        return Source(path.stem, path, audio=beside(path, RECORDING_SUFFIXES))
+    midi = beside(path, MIDI_SUFFIXES)
+    return Source(path.stem, midi, path, beside(path, RECORDING_SUFFIXES))
 
 
 def _found_source(path: Path, name: str) -> Source:
     """One performance, from whichever of its files."""
-    midi = path if path.suffix.lower() in MIDI_SUFFIXES else _beside(path, MIDI_SUFFIXES)
+    midi = path if is_midi(path) else beside(path, MIDI_SUFFIXES)
     labels = labels_beside(path, has_midi=midi is not None)
-    return Source(name, midi, labels, _beside(path, RECORDING_SUFFIXES))
-
-
-def _beside(path: Path, suffixes: Iterable[str]) -> Path | None:
-    return next((each for each in map(path.with_suffix, suffixes) if each.is_file()), None)
+    return Source(name, midi, labels, beside(path, RECORDING_SUFFIXES))
 
 
 def find_recordings(folder: Path) -> list[Source]:
     """The sound files in a folder and its subfolders, sorted by name."""
     return [
         Source(path.relative_to(folder).with_suffix("").as_posix(), audio=path)
-        for path in sorted(folder.rglob("*"))
-        if path.suffix.lower() in RECORDING_SUFFIXES and not path.name.startswith(".")
+        for path in _files(folder, None)
+        if is_recording(path)
     ]
 
 

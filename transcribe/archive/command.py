@@ -24,7 +24,7 @@ from transcribe.archive.manifest import Manifest, copy, escaped, export_csv
 from transcribe.archive.page import as_page
 from transcribe.archive.plan import Plan, Wanted, apply, make_plan
 from transcribe.archive.pool import PoolError
-from transcribe.archive.preview import preview, probe_some
+from transcribe.archive.preview import preview, probe_some, told_ignored
 from transcribe.archive.progress import JSON, MODES, Progress, count_of
 from transcribe.archive.run import Driver, Places, StoppedError
 from transcribe.archive.store import Store, open_store
@@ -75,7 +75,7 @@ def _run(
         plan = make_plan(listing, manifest, source, destination, wanted, looking=_Looking(options))
         apply(plan, manifest, destination)
         manifest.tell("source", listing.source)
-        _tell_plan(plan, wanted, options)
+        _tell_plan(plan, listing, wanted, options)
         stopped: BaseException | None = None
         if plan.todo:
             forecast = Forecast(manifest.rows())
@@ -190,9 +190,10 @@ def _tell_troubles(listing: Listing) -> None:
         say(f"transcribe archive: and {rest} more places, all in the report", sys.stderr)
 
 
-def _tell_plan(plan: Plan, wanted: Wanted, options: argparse.Namespace) -> None:
+def _tell_plan(plan: Plan, listing: Listing, wanted: Wanted, options: argparse.Namespace) -> None:
     if options.progress == JSON:
-        show(json.dumps({"event": "start", **plan.figures()}) + "\n", sys.stdout)
+        event = {"event": "start", **plan.figures(), "ignored": dict(listing.ignored)}
+        show(json.dumps(event) + "\n", sys.stdout)
         return
     why = ", ".join(f"{n:,} {why}" for why, n in plan.why.items())
     todo = count_of(len(plan.todo), "recording")
@@ -200,6 +201,8 @@ def _tell_plan(plan: Plan, wanted: Wanted, options: argparse.Namespace) -> None:
         _say(options, f"{todo} to do ({why}); {plan.n_settled:,} settled before")
     else:
         _say(options, f"nothing to do; {plan.n_settled:,} settled before")
+    if listing.ignored:
+        _say(options, told_ignored(listing))
     if plan.n_moved:
         _say(options, f"{plan.n_moved:,} moved in the source; their outputs moved along")
     if plan.n_gone:

@@ -22,17 +22,8 @@ from transcribe.archive.store import (
     open_store,
 )
 from transcribe.console import reason
+from transcribe.endings import is_recording
 
-SUFFIXES = frozenset(
-    f".{ending}"
-    for ending in (
-        *("wav", "wave", "w64", "bwf", "rf64", "flac", "mp3", "mp2", "ogg", "oga", "opus"),
-        *("m4a", "m4b", "aac", "aif", "aiff", "aifc", "wma", "asf", "au", "snd", "caf", "ape"),
-        *("wv", "tta", "amr", "ac3", "eac3", "mp4", "m4v", "mov", "mkv", "mka", "webm", "avi"),
-        *("flv", "mpg", "mpeg", "ts", "wmv"),
-    )
-)
-"""Endings of what is taken for a recording where no pattern says otherwise."""
 _LISTS = (".txt", ".lst", ".list", ".m3u", ".m3u8")
 _COLUMNS = ("recording", "path", "file", "filename", "file_name", "audio", "audio_filename", "name")
 _SCHEME = "://"
@@ -70,7 +61,7 @@ class Patterns:
     """
 
     include: Sequence[str] = ()
-    """One of these must hold; if there are none, the ending must be of `SUFFIXES`."""
+    """One of these must hold; if there are none, the ending must be a recording's."""
     exclude: Sequence[str] = ()
     """None of these may hold, for a file or for a folder that it is in."""
 
@@ -80,8 +71,8 @@ class Patterns:
             return False
         if self.include:
             return _holds(self.include, name)
-        file = PurePosixPath(name).name
-        return PurePosixPath(file.lower()).suffix in SUFFIXES and not file.startswith("._")
+        path = PurePosixPath(name)
+        return is_recording(path) and not path.name.startswith("._")
 
     def leave(self, name: str) -> bool:
         """Whether a file or folder is excluded."""
@@ -114,7 +105,7 @@ def list_source(source: str, patterns: Patterns, destination: Store) -> Listing:
         return _listed(_lines(sys.stdin.buffer.read()), Path.cwd(), patterns)
     if _SCHEME in source or path.is_dir():
         return _walked(open_store(source), patterns, destination)
-    if path.suffix.lower() in SUFFIXES:
+    if is_recording(path):
         return _listed([path.name], path.parent, Patterns(("*",)))
     try:
         content = path.read_bytes()

@@ -19,6 +19,7 @@ from transcribe.archive.progress import count_of, hours, span
 from transcribe.archive.store import open_store
 from transcribe.archive.work import Job, Prober
 from transcribe.console import count
+from transcribe.endings import in_words
 
 MOST_PROBED = 500
 """Headers that are read; of more recordings, a random choice."""
@@ -64,10 +65,7 @@ def preview(
         if number:
             lines.append(f"{what}: {number:,}")
     if listing.ignored:
-        kinds = ", ".join(
-            f"{n} {kind or 'without ending'}" for kind, n in listing.ignored.most_common(8)
-        )
-        lines.append(f"no recordings: {count_of(listing.ignored.total(), 'file')} ({kinds})")
+        lines.append(told_ignored(listing))
     if plan.todo:
         known = (
             "" if n_probed == len(plan.todo) else f", by {count(n_probed, 'header')} and by size"
@@ -96,6 +94,12 @@ def preview(
         "seconds": round(time, 1),
     }
     return Preview(lines, record)
+
+
+def told_ignored(listing: Listing) -> str:
+    """How many files of the source are left out, and of which endings."""
+    n_files = count_of(listing.ignored.total(), "file")
+    return f"left out, not taken for recordings: {n_files} ({in_words(listing.ignored)})"
 
 
 def probe_some(rows: Sequence[Row], source: str, forecast: Forecast) -> int:

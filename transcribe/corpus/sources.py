@@ -10,11 +10,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from transcribe.endings import is_hidden, is_midi
 from transcribe.json_text import parse_json
 from transcribe.midi import read_midi
 from transcribe.notes import Note, Performance
 
-MIDI_SUFFIXES = (".mid", ".midi")
 _SAME_ONSET = 0.005
 """Seconds: a note of the MIDI file is the one of the JSON file if their onsets are this near."""
 
@@ -56,7 +56,7 @@ def find_sources(folder: Path, *, without: Path | None = None) -> tuple[Source, 
     found = []
     for path in folder.rglob("*"):
         below = path.relative_to(folder)
-        if path.suffix.lower() not in MIDI_SUFFIXES or any(p.startswith(".") for p in below.parts):
+        if not is_midi(path) or is_hidden(below):
             continue
         if left_out is not None and left_out in path.resolve().parents:
             continue

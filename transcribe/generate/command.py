@@ -27,7 +27,7 @@ def main(words: Sequence[str]) -> int:
     """Do what the words after ``transcribe continue`` say; returns the exit code."""
     parser = _parser()
     options = parser.parse_args(words)
-    from transcribe.pairing import MIDI_SUFFIXES
+    from transcribe.endings import MIDI_SUFFIXES
 
     source: Path = options.source
     output: Path = options.output or source.with_name(f"{source.stem}.continued.mid")
@@ -109,7 +109,7 @@ def _told(growing: Iterator[Continued], options: argparse.Namespace) -> Iterator
 
 def _performance(options: argparse.Namespace) -> Performance:
     """What was played: read from a MIDI file, or heard."""
-    from transcribe.pairing import MIDI_SUFFIXES
+    from transcribe.endings import MIDI_SUFFIXES
 
     source: Path = options.source
     if source.suffix.lower() in MIDI_SUFFIXES:

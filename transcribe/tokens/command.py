@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from transcribe.beats import Metre
 from transcribe.console import count, one_line, progress_of, reason, say
+from transcribe.endings import in_words
 from transcribe.errors import TranscribeError
 from transcribe.notes import Performance
 from transcribe.tokens.encoded import Settings
@@ -33,15 +34,22 @@ def main(words: Sequence[str]) -> int:
 
     try:
         settings = Settings(tempo=options.tempo, metre=options.metre, follow=options.follow)
-        sources = find_sources(options.sources)
+        found = find_sources(options.sources)
     except ValueError as error:
         parser.error(one_line(str(error)))
     targets = list(dict.fromkeys(options.targets))
     for target in targets:
         TARGETS[target].check_installed()
+    if found.left_out:
+        n_files = count(found.left_out.total(), "file")
+        told = f"left out, neither recording nor MIDI: {n_files} ({in_words(found.left_out)})"
+        say(f"transcribe tokens: {told}", sys.stderr)
+    if found.n_beside_midi:
+        n_files = count(found.n_beside_midi, "recording")
+        say(f"transcribe tokens: left out for the MIDI file beside: {n_files}", sys.stderr)
     reader = _Reader(options)
     n_failed = 0
-    for source in sources:
+    for source in found.sources:
         try:
             _one(source, targets, settings, reader, options)
         except _FAILURES as error:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from transcribe.pairing import MIDI_SUFFIXES, RECORDING_SUFFIXES
+from transcribe.endings import is_hidden, is_midi, is_recording
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,15 +21,27 @@ class Source:
     @property
     def is_midi(self) -> bool:
         """Whether its notes can be read; otherwise they are heard."""
-        return self.path.suffix.lower() in MIDI_SUFFIXES
+        return is_midi(self.path)
 
 
-def find_sources(named: Sequence[str]) -> tuple[Source, ...]:
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The sources in what was named, and what of the folders is none."""
+
+    sources: tuple[Source, ...] = ()
+    left_out: Counter[str] = field(default_factory=Counter)
+    """Number of other files, by their endings."""
+    n_beside_midi: int = 0
+    """Recordings that were left out for the MIDI file of their name beside them."""
+
+
+def find_sources(named: Sequence[str]) -> Found:
     """The sources in what was named, those of a folder in the order of their names.
 
     A file that is named is tried whatever its ending. Folders are searched through all
-    levels; hidden files are left out. Of a recording and
-    the MIDI file beside it, as ``transcribe`` leaves them, the MIDI file is taken.
+    levels; hidden files are left out. Of a recording and the MIDI file beside it, as
+    ``transcribe`` leaves them, the MIDI file is taken. Files that differ only in their
+    endings, such as ``a.wav`` and ``a.mp3``, keep them: ``a.wav`` and ``a.mp3`` are their names.
 
     Raises
     ------
@@ -36,31 +49,42 @@ def find_sources(named: Sequence[str]) -> tuple[Source, ...]:
         A folder holds none, or two sources would be written under one name.
     """
     found: dict[Path, Source] = {}
+    left_out: Counter[str] = Counter()
+    n_beside_midi = 0
     for text in named:
         path = Path(text)
-        sources = list(_in_folder(path)) if path.is_dir() else [Source(path, Path(path.stem))]
-        if not sources:
+        inside = _in_folder(path) if path.is_dir() else Found((Source(path, Path(path.stem)),))
+        if not inside.sources:
             raise ValueError(f"{path}: no recordings and no MIDI files in this folder")
-        for source in sources:
+        left_out += inside.left_out
+        n_beside_midi += inside.n_beside_midi
+        for source in inside.sources:
             other = found.setdefault(source.name, source)
             if other.path != source.path:
                 raise ValueError(
                     f"{other.path} and {source.path} would both be written as {source.name}; "
                     "give them one at a time, with --out"
                 )
-    return tuple(found.values())
+    return Found(tuple(found.values()), left_out, n_beside_midi)
 
 
-def _in_folder(folder: Path) -> Iterator[Source]:
-    taken: dict[Path, Path] = {}
+def _in_folder(folder: Path) -> Found:
+    left_out: Counter[str] = Counter()
+    n_beside_midi = 0
+    by_name: dict[Path, list[Path]] = defaultdict(list)
     for path in sorted(folder.rglob("*")):
-        name = path.relative_to(folder).with_suffix("")
-        suffix = path.suffix.lower()
-        if any(part.startswith(".") for part in path.relative_to(folder).parts):
+        below = path.relative_to(folder)
+        if is_hidden(below) or not path.is_file():
             continue
-        if suffix in RECORDING_SUFFIXES:
-            taken.setdefault(name, path)
-        elif suffix in MIDI_SUFFIXES:
-            taken[name] = path
-    for name, path in taken.items():
-        yield Source(path, name)
+        if is_midi(path) or is_recording(path):
+            by_name[below.with_suffix("")].append(path)
+        else:
+            left_out[path.suffix.lower()] += 1
+    sources = []
+    for name, paths in by_name.items():
+        taken = [path for path in paths if is_midi(path)] or paths
+        n_beside_midi += len(paths) - len(taken)
+        for path in taken:
+            own = name if len(taken) == 1 else path.relative_to(folder)
+            sources.append(Source(path, own))
+    return Found(tuple(sources), left_out, n_beside_midi)

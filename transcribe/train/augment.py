@@ -20,13 +20,13 @@ import soxr
 from numpy.typing import NDArray
 
 from transcribe.audio import read_audio
+from transcribe.endings import is_recording
 from transcribe.errors import DatasetError
 from transcribe.notes import Performance
 
 Samples = NDArray[np.float32]
 Range = tuple[float, float]
 
-AUDIO_SUFFIXES = frozenset({".wav", ".flac", ".ogg", ".opus", ".mp3", ".m4a", ".aiff"})
 _NOISE_SECONDS = 40
 _QUIET_RMS = 0.01
 """A segment below this rms (-40 dB) gets the noise of one at it, so that rests have some."""
@@ -380,7 +380,7 @@ def _read_folder(
 ) -> tuple[Samples, ...]:
     if not folder.is_dir():
         raise DatasetError(f"{folder}: expected a folder of {what}; found none")
-    paths = sorted(p for p in folder.iterdir() if p.suffix.lower() in AUDIO_SUFFIXES)
+    paths = sorted(p for p in folder.iterdir() if is_recording(p))
     if not paths:
         raise DatasetError(f"{folder}: expected {what}; found no audio file")
     unknown = set(left_out) - {path.stem for path in paths}

@@ -18,6 +18,7 @@ from starlette.responses import FileResponse, JSONResponse, Response, StreamingR
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from transcribe.endings import RECORDING_SUFFIXES
 from transcribe.json_text import parse_json
 from transcribe.web import continued, downloads, piano
 from transcribe.web.answers import RefusedError, disk_full, not_here
@@ -193,6 +194,7 @@ class Server:
                 "limits": {
                     "upload_bytes": self.limits.n_bytes,
                     "n_recordings": self.limits.n_recordings,
+                    "endings": RECORDING_SUFFIXES,
                     "threshold": THRESHOLDS,
                     "minimum_duration": (0.0, _LONGEST_MINIMUM),
                 },

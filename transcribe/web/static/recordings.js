@@ -34,6 +34,7 @@ export class Recordings {
       const { recordings, limits, disk_free_bytes: free } = await server.listRecordings();
       this.limits = limits;
       if (limits?.upload_bytes) byId("limit").textContent = size(limits.upload_bytes);
+      if (limits?.endings) byId("files").accept = ["audio/*", "video/*", ...limits.endings].join(",");
       byId("disk").textContent = free === undefined ? "" : `${size(free)} of room left on this computer's disk.`;
       const ids = new Set(recordings.map(({ id }) => id));
       for (const id of this.cards.keys()) if (!ids.has(id)) this.drop(id);
