@@ -42,7 +42,8 @@ from transcribe.archive import manifest as m
 from transcribe.archive.manifest import Manifest, Row
 from transcribe.archive.state import MANIFEST
 from transcribe.archive.store import OWN_FOLDER, Found, LocalStore
-from transcribe.archive.work import MIDI, Job, Output, Settings, Worker
+from transcribe.archive.work import Job, Output, Settings, Worker
+from transcribe.export import MIDI
 from transcribe.midi import read_midi
 from transcribe.notes import Performance
 

@@ -34,7 +34,8 @@ def answer(path: str) -> dict[str, object]:
         return {"refused": str(error)}
     except BaseException as error:
         return {"failed": f"{type(error).__name__}: {error}"}
-    return {"seconds": n_samples / SAMPLE_RATE, "warnings": reader.warnings}
+    kinds = [warning.kind for warning in reader.warnings]
+    return {"seconds": n_samples / SAMPLE_RATE, "warnings": kinds}
 
 
 def main() -> None:

@@ -8,20 +8,22 @@ import json
 import re
 from collections import Counter
 from html.parser import HTMLParser
+from typing import get_args
 
 import pytest
 
 from transcribe.archive import manifest as m
 from transcribe.archive import progress as progress_module
 from transcribe.archive.forecast import Forecast
-from transcribe.archive.judge import judged, warnings_of
+from transcribe.archive.judge import CAUSES, judged, kind_of, line
 from transcribe.archive.listing import Listing
 from transcribe.archive.manifest import Row
 from transcribe.archive.page import as_page
 from transcribe.archive.progress import JSON, LIVE, PLAIN, Progress, hours, span
 from transcribe.archive.report import Tally, as_csv, in_words
 from transcribe.archive.store import Trouble
-from transcribe.errors import AudioError
+from transcribe.errors import AudioError, AudioProblem
+from transcribe.remarks import AudioWarning
 
 
 def row(name: str, **changes) -> Row:
@@ -38,7 +40,7 @@ FAILED = {"state": m.FAILED, "duration": None, "seconds": 0.1, "confidence": Non
 def tally():
     rows = [
         row("fine.wav", notes=1000, seconds=90.0, model="harmonic 3"),
-        row("doubtful <b>.wav", confidence=0.6, warnings="not a piano: the notes are guesses"),
+        row("doubtful <b>.wav", confidence=0.6, warnings="low_confidence: the notes are guesses"),
         row("flat.wav", tuning=-31.0, warnings="tuning: 31 cents below A = 440 Hz"),
         row("=empty.wav", cause="empty", error="found an empty file", **FAILED),
         row("junk.wav", cause="empty", error="found an empty file", **FAILED),
@@ -115,7 +117,7 @@ def test_the_table_has_a_line_for_each_that_needs_attention(tally):
         ("'=empty.wav", "failed", "empty"),
         ("junk.wav", "failed", "empty"),
         ("poison.wav", "quarantined", "hung"),
-        ("doubtful <b>.wav", "done", "not a piano"),
+        ("doubtful <b>.wav", "done", "low_confidence"),
         ("locked", "not looked into", ""),
     ]
 
@@ -129,44 +131,14 @@ def test_the_last_lines_count(tally):
     ]
 
 
-FINE = {
-    "silent": False,
-    "duration": 60.0,
-    "confidence": 0.97,
-    "n_notes": 300,
-    "clipped": 0.0,
-    "tuning": 3.0,
-}
+def test_a_warning_is_kept_as_its_kind_and_its_sentence():
+    kept = line(AudioWarning("tuning", {"cents": -31.2}))
+    assert kept == "tuning: tuned 31 cents below A = 440 Hz: A4 is at 432.1 Hz"
+    assert kind_of(kept) == "tuning"
 
 
-@pytest.mark.parametrize(
-    ("change", "warning"),
-    [
-        ({}, None),
-        ({"silent": True, "confidence": None, "n_notes": 0}, "silent: "),
-        ({"confidence": None, "n_notes": 0}, "not a piano: no notes were found"),
-        ({"confidence": 0.7}, "not a piano: the notes are guesses, of mean confidence 0.70"),
-        ({"clipped": 0.01}, "clipped: 1 % of the samples are at full scale"),
-        ({"tuning": -31.2}, "tuning: 31 cents below A = 440 Hz (A4 is at 432.1 Hz)"),
-        ({"tuning": 18.0}, "tuning: 18 cents above"),
-        ({"tuning": None}, None),
-    ],
-)
-def test_what_is_odd_about_a_recording_is_told_by_kind(change, warning):
-    found = warnings_of((), **{**FINE, **change})
-    assert len(found) == (warning is not None)
-    assert warning is None or found[0].startswith(warning)
-
-
-def test_the_most_serious_warning_comes_first():
-    remarks = [
-        "3 damaged packet(s) skipped",
-        "nothing was heard: no piano notes were found",
-        "truncated or damaged: 3.0 s of the 9.0 s that the header promises are missing",
-    ]
-    found = warnings_of(remarks, **{**FINE, "tuning": 40.0})
-    assert [each.partition(":")[0] for each in found] == ["truncated", "damaged", "tuning"]
-    assert found[0] == "truncated: 3.0 s of the 9.0 s that the header promises are missing"
+def test_every_kind_of_error_has_a_cause_to_count_by():
+    assert set(CAUSES) == set(get_args(AudioProblem))
 
 
 def test_failures_have_causes_that_can_be_counted(tmp_path):
@@ -175,8 +147,8 @@ def test_failures_have_causes_that_can_be_counted(tmp_path):
         assert str(tmp_path) not in said
         return found, may_pass
 
-    assert cause(AudioError(f"{tmp_path}: found an empty file (0 bytes)")) == ("empty", False)
-    assert cause(AudioError(f"{tmp_path}: no permission to read this file")) == (
+    assert cause(AudioError(f"{tmp_path}: what is said", kind="empty")) == ("empty", False)
+    assert cause(AudioError(f"{tmp_path}: what is said", kind="no_permission")) == (
         "can't be read",
         True,
     )

@@ -97,7 +97,7 @@ def test_a_clock_that_leaps_by_days_is_told_of_and_not_followed(tmp_path: Path) 
     path.write_bytes(data)
     reader = AudioReader(path)
     assert sum(map(len, reader)) / 16000 < 10
-    assert any("damaged clock: a leap of" in warning for warning in reader.warnings)
+    assert "clock" in [warning.kind for warning in reader.warnings]
 
 
 def test_a_duration_that_no_file_of_that_size_can_have_is_not_told(tmp_path: Path) -> None:

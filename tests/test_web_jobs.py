@@ -343,13 +343,16 @@ def test_silence_noise_truncation_and_clipping_are_said_plainly(client, tmp_path
     melody = np.tile(melody_samples(), 3)
     whole = wav_of(melody, tmp_path)
     cases = {
-        "silent": (wav_of(np.zeros(5 * SAMPLE_RATE), tmp_path), "This recording is silent."),
+        "silent": (
+            wav_of(np.zeros(5 * SAMPLE_RATE), tmp_path),
+            "Nothing was heard: the recording is silent",
+        ),
         "noise": (
             wav_of(0.05 * rng.standard_normal(8 * SAMPLE_RATE), tmp_path),
-            "This does not sound like a piano",
+            "Nothing was heard: no piano notes were found",
         ),
-        "cut": (whole[: len(whole) * 2 // 3], "This file is cut off or damaged: 3.0 s of 9.0 s"),
-        "clipped": (wav_of(5 * melody, tmp_path), "This recording is distorted"),
+        "cut": (whole[: len(whole) * 2 // 3], "Truncated or damaged: 3.0 s of the 9.0 s"),
+        "clipped": (wav_of(5 * melody, tmp_path), "Distorted: "),
     }
     names = {
         kind: client.upload(data, f"{kind}.wav").json["id"] for kind, (data, _) in cases.items()
@@ -454,7 +457,7 @@ def test_hours_of_silence_in_a_small_file_are_refused(
     with pytest.raises(AudioError) as raised:
         hearing.hear(Transcriber(tone_checkpoint), path, tmp_path / "heard", told.append)
     words = said_of(raised.value, path)
-    assert words.error.startswith("This recording is longer than 0 hours")
+    assert words.error.startswith("This recording is longer than 0.0333333 hours")
     assert "cut it into parts" in words.error
     assert not [message for message in told if message["kind"] == "done"]
     sound = tmp_path / "heard" / "sound.wav"

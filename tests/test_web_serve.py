@@ -18,7 +18,7 @@ from transcribe.errors import AudioError
 from transcribe.web import serve
 from transcribe.web.answers import RefusedError
 from transcribe.web.library import Library
-from transcribe.web.words import plain_warnings, said_of
+from transcribe.web.words import said_of
 
 
 def test_help_is_there_and_the_others_import_no_web_server(capsys):
@@ -199,46 +199,6 @@ def test_a_model_that_cannot_be_loaded_is_said_of_every_recording(tmp_path):
 
 # --- words ---
 
-FINE = {"silent": False, "duration": 60.0, "confidence": 0.97, "n_notes": 300, "clipped": 0.0}
-
-
-def test_a_good_recording_needs_no_words():
-    assert plain_warnings((), **FINE) == []
-
-
-@pytest.mark.parametrize(
-    ("odd", "sentence"),
-    [
-        ({"silent": True, "confidence": None}, "This recording is silent."),
-        ({"confidence": None, "n_notes": 0}, "This does not sound like a piano: no notes"),
-        ({"confidence": 0.8}, "This does not sound like a piano; the notes are guesses."),
-        ({"confidence": 0.9, "n_notes": 3}, "This does not sound like a piano; the notes"),
-        ({"clipped": 0.01}, "This recording is distorted"),
-    ],
-)
-def test_each_oddity_has_its_sentence(odd, sentence):
-    (warning,) = plain_warnings((), **{**FINE, **odd})
-    assert warning.startswith(sentence)
-
-
-@pytest.mark.parametrize(
-    ("remark", "sentence"),
-    [
-        (
-            "truncated or damaged: 75.0 s of the 200.0 s that the header",
-            "This file is cut off or damaged: 1 min 15 s of 3 min 20 s are missing.",
-        ),
-        ("truncated: no end mark found", "This file is cut off; how much"),
-        ("3 damaged packet(s) skipped", "Parts of this file are damaged"),
-        ("0.52 s of silence put where the recording has a hole", "This recording has holes"),
-        ("4 NaN or infinite sample(s) replaced by 0", "Some of the sound is no valid sound"),
-        ("something new", "Something new."),
-    ],
-)
-def test_the_transcribers_remarks_in_plain_words(remark, sentence):
-    (warning,) = plain_warnings((remark,), **FINE)
-    assert warning.startswith(sentence)
-
 
 @pytest.mark.parametrize(
     ("error", "sentence"),
@@ -246,8 +206,8 @@ def test_the_transcribers_remarks_in_plain_words(remark, sentence):
         (MemoryError(), "There was not enough memory"),
         (OSError(28, "No space left on device"), "The disk is full."),
         (OSError(13, "Permission denied"), "A file could not be read or written: Permission"),
-        (AudioError("PATH: no audio track in this file; expected wav"), "There is no sound in"),
-        (AudioError("PATH: expected sound, but all of it is damaged"), "This recording is damaged"),
+        (AudioError("PATH: what is said", kind="no_audio_track"), "There is no sound in"),
+        (AudioError("PATH: what is said", kind="damaged"), "This recording is damaged"),
         (AudioError("PATH: an unknown trouble"), "This recording can't be used: an unknown"),
         (RuntimeError("bug"), "Something unexpected went wrong (RuntimeError: bug)."),
     ],

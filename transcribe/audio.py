@@ -35,6 +35,7 @@ from transcribe.container import (
     promised_seconds,
 )
 from transcribe.errors import AudioError
+from transcribe.remarks import AudioWarning
 
 FloatArray = NDArray[np.float32]
 
@@ -105,6 +106,8 @@ class AudioReader:
         A file; its kind is found from its contents, not its name.
     sample_rate : int
         Hertz of the blocks.
+    longest : float, optional
+        Seconds; a longer recording is refused, once its header or its sound tells.
 
     Raises
     ------
@@ -112,12 +115,20 @@ class AudioReader:
         At once for a file that is no recording; while iterating for one without sound.
     """
 
-    def __init__(self, path: str | os.PathLike[str], sample_rate: int = 16000) -> None:
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        sample_rate: int = 16000,
+        *,
+        longest: float | None = None,
+    ) -> None:
         if sample_rate <= 0:
             raise ValueError(f"a sample rate is a positive number of hertz; found {sample_rate}")
         self.path = Path(path)
         self.sample_rate = sample_rate
+        self.longest = longest
         self.info = probe(path)
+        self._check_length(self.info.duration or 0.0)
         self._start()
 
     def _start(self) -> None:
@@ -138,28 +149,35 @@ class AudioReader:
         return self._n_read / self.sample_rate
 
     @property
-    def warnings(self) -> tuple[str, ...]:
+    def warnings(self) -> tuple[AudioWarning, ...]:
         """What was wrong with the recording, as far as it has been read."""
         found = []
         if self._n_damaged:
-            found.append(f"{self._n_damaged} damaged packet(s) skipped")
+            found.append(AudioWarning("damaged", {"n_packets": self._n_damaged}))
         if self._silence:
-            found.append(f"{self._silence:.2f} s of silence put where the recording has a hole")
+            found.append(AudioWarning("hole", {"seconds": self._silence}))
         if self._leap:
-            found.append(
-                f"damaged clock: a leap of {self._leap:.0f} s was not followed, so what comes "
-                "after it may be early"
-            )
+            found.append(AudioWarning("clock", {"seconds": self._leap}))
         if self._n_not_finite:
-            found.append(f"{self._n_not_finite} NaN or infinite sample(s) replaced by 0")
+            found.append(AudioWarning("not_finite", {"n_samples": self._n_not_finite}))
         if self._missing:
-            found.append(
-                f"truncated or damaged: {self._missing:.1f} s of the "
-                f"{self._missing + self.seconds_read:.1f} s that the header promises are missing"
-            )
+            promised = self._missing + self.seconds_read
+            figures = {"missing": self._missing, "promised": promised}
+            found.append(AudioWarning("truncated", figures))
         elif self._has_no_end:
-            found.append("truncated: no end mark found; how much is missing is not known")
+            found.append(AudioWarning("truncated"))
         return tuple(found)
+
+    def _check_length(self, seconds: float) -> None:
+        """Refuse a recording of so many seconds, or more, if that is too long."""
+        if self.longest is not None and seconds > self.longest:
+            raise AudioError(
+                f"{self.path}: this recording is longer than {self.longest / 3600:g} hours; cut "
+                "it into parts",
+                kind="too_long",
+                duration=seconds,
+                longest=self.longest,
+            )
 
     def __iter__(self) -> Iterator[FloatArray]:
         self._start()
@@ -172,13 +190,17 @@ class AudioReader:
                     resampling = _Resampling(rate, self.sample_rate)
                 yield from self._count(resampling.push(samples))
         if resampling is None:
-            reason = "all of it is damaged" if self._n_damaged else "it holds no samples"
-            raise AudioError(f"{self.path}: expected sound, but {reason}")
+            if self._n_damaged:
+                raise AudioError(
+                    f"{self.path}: expected sound, but all of it is damaged", kind="damaged"
+                )
+            raise AudioError(f"{self.path}: expected sound, but it holds no samples", kind="empty")
         yield from self._count(resampling.finish())
 
     def _count(self, block: FloatArray) -> Iterator[FloatArray]:
         if len(block):
             self._n_read += len(block)
+            self._check_length(self.seconds_read)
             self.peak = max(self.peak, float(np.abs(block).max()))
             yield block
 
@@ -274,7 +296,8 @@ class AudioReader:
             samples = frame.to_ndarray()
         except ValueError as error:
             raise AudioError(
-                f"{self.path}: expected samples of 8 to 32 bit or float, found {frame.format.name}"
+                f"{self.path}: expected samples of 8 to 32 bit or float, found {frame.format.name}",
+                kind="no_decoder",
             ) from error
         if not frame.format.is_planar:
             samples = samples.reshape(-1, frame.layout.nb_channels).T

@@ -157,37 +157,32 @@ def _load(options: argparse.Namespace, parser: argparse.ArgumentParser) -> Trans
 
 def _transcribe_one(job: Job, transcriber: Transcriber, options: argparse.Namespace) -> None:
     """Hear one recording, write its files, say so."""
-    from transcribe.export import write_csv, write_json
-    from transcribe.midi import write_midi
-    from transcribe.notes import Performance
+    from transcribe.export import CSV, JSON, MIDI, write_aside
+    from transcribe.formats import content
 
     started = time.monotonic()
     with progress_of(job.recording.name, job.duration, quiet=options.quiet) as progress:
         heard = transcriber.transcribe(job.recording, progress=progress)
-    performance = heard.performance
-    if options.offsets == "sustained":
-        performance = Performance(notes=performance.notes)  # a player must not prolong them again
-    text = f"Transcribed by {transcriber.name} (transcribe {__version__})"
-    write_midi(performance, job.midi, text=text)
-    if job.csv is not None:
-        write_csv(performance, job.csv)
-    if job.json is not None:
-        write_json(
-            performance,
-            job.json,
-            recording=job.recording.name,
-            model=transcriber.name,
-            duration=heard.duration,
-            offsets=options.offsets,
-            warnings=heard.warnings,
-        )
+    for kind, path in ((MIDI, job.midi), (CSV, job.csv), (JSON, job.json)):
+        if path is not None:
+            data = content(
+                kind,
+                heard.performance,
+                recording=job.recording.name,
+                model=transcriber.name,
+                duration=heard.duration,
+                offsets=options.offsets,
+                warnings=heard.warnings,
+            )
+            write_aside(path, data)
     for warning in heard.warnings:
         say(f"transcribe: {job.recording}: warning: {warning}", sys.stderr)
     if not options.quiet:
         names = ", ".join(str(output) for output in job.outputs)
+        n_presses = 0 if options.offsets == "sustained" else len(heard.performance.pedal)
         say(
-            f"{names}: {count(len(performance.notes), 'note')}, "
-            f"{count(len(performance.pedal), 'pedal press', 'pedal presses')}, "
+            f"{names}: {count(len(heard.performance.notes), 'note')}, "
+            f"{count(n_presses, 'pedal press', 'pedal presses')}, "
             f"{clock(heard.duration)} of music in {time.monotonic() - started:.1f} s",
             sys.stdout,
         )

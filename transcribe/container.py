@@ -17,7 +17,7 @@ import av
 from av.audio.stream import AudioStream
 from av.container import InputContainer
 
-from transcribe.errors import AudioError
+from transcribe.errors import AudioError, AudioProblem
 
 _READABLE = "wav, flac, mp3, ogg, opus, m4a, aac, aiff, wma, or a video with sound"
 _DEMUXERS = (
@@ -31,6 +31,7 @@ _LENIENT_TAGS: dict[str, Any] = (
     {"metadata_errors": "replace"} if int(av.__version__.partition(".")[0]) < 19 else {}
 )
 """Tags in no known encoding are no reason to refuse a recording; PyAV 19 agrees by itself."""
+_DAMAGED: AudioProblem = "damaged"
 _ASF_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
 
 
@@ -39,19 +40,25 @@ def open_recording(path: Path) -> InputContainer:
     try:
         status = path.stat()
         if stat.S_ISDIR(status.st_mode):
-            raise AudioError(f"{path}: expected a recording, found a folder")
+            raise AudioError(f"{path}: expected a recording, found a folder", kind="not_a_file")
         if not stat.S_ISREG(status.st_mode):
-            raise AudioError(f"{path}: expected a recording, found no ordinary file")
+            raise AudioError(
+                f"{path}: expected a recording, found no ordinary file", kind="not_a_file"
+            )
         if status.st_size == 0:
-            raise AudioError(f"{path}: expected a recording, found an empty file (0 bytes)")
+            raise AudioError(
+                f"{path}: expected a recording, found an empty file (0 bytes)", kind="empty"
+            )
         with path.open("rb") as file:
             head = file.read(12)
     except FileNotFoundError as error:
-        raise AudioError(f"{path}: there is no such file") from error
+        raise AudioError(f"{path}: there is no such file", kind="not_found") from error
     except PermissionError as error:
-        raise AudioError(f"{path}: no permission to read this file") from error
+        raise AudioError(
+            f"{path}: no permission to read this file", kind="no_permission"
+        ) from error
     except OSError as error:
-        raise AudioError(f"{path}: can't be read: {error.strerror}") from error
+        raise AudioError(f"{path}: can't be read: {error.strerror}", kind="unreadable") from error
     try:
         container = av.open(
             f"file:{path.absolute()}",
@@ -61,15 +68,18 @@ def open_recording(path: Path) -> InputContainer:
     except av.error.FFmpegError as error:
         if head[4:8] == b"ftyp":
             raise AudioError(
-                f"{path}: this mp4/m4a has no index; it was cut off before it was finished"
+                f"{path}: this mp4/m4a has no index; it was cut off before it was finished",
+                kind="cut_off",
             ) from error
-        raise AudioError(f"{path}: not a recording; expected {_READABLE}") from error
+        raise AudioError(
+            f"{path}: not a recording; expected {_READABLE}", kind="not_a_recording"
+        ) from error
     streams = container.streams.audio
-    problem = None
+    problem, kind = None, _DAMAGED
     if not streams:
-        problem = "no audio track in this file"
+        problem, kind = "no audio track in this file", "no_audio_track"
     elif streams[0].codec_context is None:
-        problem = "no decoder for its audio track"
+        problem, kind = "no decoder for its audio track", "no_decoder"
     elif streams[0].codec_context.sample_rate <= 0:
         problem = "its audio track has no sample rate; the header is damaged"
     elif streams[0].codec_context.sample_rate not in SAMPLE_RATES:
@@ -77,7 +87,7 @@ def open_recording(path: Path) -> InputContainer:
         problem = f"its audio track says {rate} Hz; the header is damaged"
     if problem is not None:
         container.close()
-        raise AudioError(f"{path}: {problem}; expected {_READABLE}")
+        raise AudioError(f"{path}: {problem}; expected {_READABLE}", kind=kind)
     return container
 
 

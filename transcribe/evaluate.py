@@ -307,7 +307,8 @@ def evaluate_without_piano(recordings: Path, est: Path, *, est_suffix: str = "")
             seconds = sound.seconds
             if not seconds:
                 raise AudioError(
-                    f"{sound.audio}: expected to be told how long it is; found no word"
+                    f"{sound.audio}: expected to be told how long it is; found no word",
+                    kind="damaged",
                 )
             n_notes = len(first_seconds(heard.read(), seconds).notes)
         except TranscribeError as error:

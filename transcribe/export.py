@@ -11,11 +11,15 @@ import csv
 import io
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from transcribe.notes import Performance
 
+MIDI, CSV, JSON = "mid", "csv", "json"
+KINDS = (MIDI, CSV, JSON)
+"""Kinds of files that a transcription becomes, by the endings of their names."""
 CSV_COLUMNS = ("onset", "offset", "pitch", "name", "velocity", "confidence")
 _NAMES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 
@@ -60,7 +64,7 @@ def write_json(
     model: str,
     duration: float,
     offsets: str = "key",
-    warnings: Sequence[str] = (),
+    warnings: Sequence[Mapping[str, Any]] = (),
 ) -> None:
     """Write notes, pedal presses and where they come from, as one JSON object.
 
@@ -78,8 +82,8 @@ def write_json(
         Seconds of music.
     offsets : str
         ``"key"`` or ``"sustained"``: what the notes' offsets are.
-    warnings : sequence of str
-        What was not as expected.
+    warnings : sequence of mappings
+        What was not as expected, as `AudioWarning.as_json` says it.
 
     Raises
     ------
@@ -104,7 +108,7 @@ def json_bytes(
     model: str,
     duration: float,
     offsets: str = "key",
-    warnings: Sequence[str] = (),
+    warnings: Sequence[Mapping[str, Any]] = (),
 ) -> bytes:
     """What `write_json` writes."""
     content = {
@@ -112,7 +116,7 @@ def json_bytes(
         "model": model,
         "duration": round(duration, 4),
         "offsets": offsets,
-        "warnings": list(warnings),
+        "warnings": [dict(warning) for warning in warnings],
         "notes": [
             {
                 "onset": round(note.onset, 4),

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from transcribe.console import reason
 from transcribe.endings import MIDI_SUFFIXES
-from transcribe.errors import AudioError
+from transcribe.errors import AudioError, OutputError
 
 
 @dataclass(frozen=True)
@@ -83,20 +83,24 @@ def checked(job: Job, *, overwrite: bool = False) -> Job:
     Raises
     ------
     AudioError
-        The recording is missing or no recording, or an output is there already.
+        The recording is missing or no recording.
+    OutputError
+        An output is there already.
     PermissionError
         The folder may not be written to.
     """
     from transcribe.audio import probe
 
     if job.recording.is_dir():
-        raise AudioError(f"is a folder; name the recordings in it: {job.recording / '*.mp3'}")
+        raise AudioError(
+            f"is a folder; name the recordings in it: {job.recording / '*.mp3'}", kind="not_a_file"
+        )
     info = probe(job.recording)
     for output in job.outputs:
         if output.is_dir():
-            raise AudioError(f"{output} is a folder, not a file to write")
+            raise OutputError(f"{output} is a folder, not a file to write")
         if output.exists() and not overwrite:
-            raise AudioError(f"{output} is there already; --overwrite replaces it")
+            raise OutputError(f"{output} is there already; --overwrite replaces it")
     _check_writable(job.midi.parent)
     return replace(job, duration=info.duration)
 

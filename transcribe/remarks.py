@@ -1,4 +1,8 @@
-"""When a recording is worth a remark: distorted, no piano, out of tune.
+"""What is doubtful about a recording: the kinds of warnings, and the sentence of each.
+
+`AudioReader` warns of the file, `Transcriber` of the sound and of what was heard in it; the
+command line, the archive and the page only show what they are given. A program tells
+warnings apart by ``kind``, never by the words.
 
 Where the figures come from: real recordings of pianos are heard with a mean confidence of
 0.95 and more, and most other sounds give no notes at all.
@@ -6,16 +10,57 @@ Where the figures come from: real recordings of pianos are heard with a mean con
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
 CLIPPED_LEVEL = 0.995
 """Of full scale; from here on a sample counts as cut off."""
 DOUBTFUL = 0.85
 """A mean confidence below this is not that of a piano."""
+SILENCE_DB = -70.0
+"""Decibels relative to full scale; a recording that never rises above it is silence."""
 _SPARSE = 6.0
 """Notes a minute; with fewer, and those rather doubtful, it is no piano either."""
 _CLIPPED = 5e-4
 """Share of the samples at full scale from which a recording sounds distorted."""
 _OUT_OF_TUNE = 15.0
 """Cents; further from A = 440 Hz than pianos in use are kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class AudioWarning:
+    """Something that was not as expected, though the recording could be heard.
+
+    Raises ValueError for a kind that is none of `KINDS`, or values that are not its own.
+    """
+
+    kind: str
+    """One of `KINDS`."""
+    values: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    """What the sentence says in figures; seconds, cents, counts, or shares from 0 to 1."""
+
+    def __post_init__(self) -> None:
+        if self.kind not in _KINDS:
+            raise ValueError(f"a warning is one of {', '.join(KINDS)}; found {self.kind!r}")
+        try:
+            str(self)
+        except TypeError as error:
+            raise ValueError(f"values of a warning {self.kind!r}: {error}") from error
+
+    def __str__(self) -> str:
+        """One sentence, without a capital or a full stop, so that it can follow a colon."""
+        _, sentence = _KINDS[self.kind]
+        return sentence(**self.values)
+
+    def as_json(self) -> dict[str, Any]:
+        """As plain data: ``kind``, ``message`` and ``values``."""
+        return {"kind": self.kind, "message": str(self), "values": dict(self.values)}
+
+
+def most_serious_first(warnings: Iterable[AudioWarning]) -> tuple[AudioWarning, ...]:
+    """Sorted as `KINDS` are."""
+    return tuple(sorted(warnings, key=lambda warning: list(KINDS).index(warning.kind)))
 
 
 def is_distorted(clipped: float) -> bool:
@@ -32,3 +77,89 @@ def is_no_piano(confidence: float, n_notes: int, duration: float) -> bool:
 def is_out_of_tune(cents: float) -> bool:
     """Whether a tuning so far from A = 440 Hz is worth telling."""
     return abs(cents) >= _OUT_OF_TUNE
+
+
+# --- kinds and sentences ---
+
+
+def _truncated(missing: float | None = None, promised: float | None = None) -> str:
+    if missing is None or promised is None:
+        return "truncated: no end mark found; how much is missing is not known"
+    return (
+        f"truncated or damaged: {_span(missing)} of the {_span(promised)} that the header "
+        "promises are missing"
+    )
+
+
+def _damaged(n_packets: int) -> str:
+    return f"{n_packets} damaged packet(s) skipped; there may be notes missing"
+
+
+def _hole(seconds: float) -> str:
+    return f"{seconds:.2f} s of silence put where the recording has a hole"
+
+
+def _clock(seconds: float) -> str:
+    return (
+        f"damaged clock: a leap of {seconds:.0f} s was not followed, so what comes after it may "
+        "be early"
+    )
+
+
+def _not_finite(n_samples: int) -> str:
+    return f"{n_samples} NaN or infinite sample(s) replaced by 0"
+
+
+def _silent() -> str:
+    return (
+        "nothing was heard: the recording is silent; check that it is the right file, and that "
+        "the microphone was on"
+    )
+
+
+def _no_notes() -> str:
+    return "nothing was heard: no piano notes were found; if there is a piano, it may be very soft"
+
+
+def _low_confidence(confidence: float) -> str:
+    return (
+        f"this does not sound like a piano, and the notes are guesses, of mean confidence "
+        f"{confidence:.2f}; a recording of a piano alone, made nearer to it, would be better"
+    )
+
+
+def _clipped(share: float) -> str:
+    return (
+        f"distorted: {100 * share:.2g} % of the samples are at full scale, as the recording was "
+        "made too loud; notes may be wrong"
+    )
+
+
+def _tuning(cents: float) -> str:
+    side = "above" if cents > 0 else "below"
+    return (
+        f"tuned {abs(cents):.0f} cents {side} A = 440 Hz: A4 is at "
+        f"{440 * 2 ** (cents / 1200):.1f} Hz"
+    )
+
+
+def _span(seconds: float) -> str:
+    minutes, rest = divmod(seconds, 60)
+    return f"{int(minutes)} min {rest:.0f} s" if minutes else f"{rest:.1f} s"
+
+
+_KINDS: dict[str, tuple[str, Callable[..., str]]] = {
+    "truncated": ("a part is missing", _truncated),
+    "damaged": ("parts could not be decoded", _damaged),
+    "hole": ("silence was put where a part is missing", _hole),
+    "clock": ("what the file says about time is wrong", _clock),
+    "not_finite": ("some of the sound is no valid sound", _not_finite),
+    "silent": ("nothing in it is loud enough to hear", _silent),
+    "no_notes": ("no piano, or very soft", _no_notes),
+    "low_confidence": ("no piano, or too far from the microphone", _low_confidence),
+    "clipped": ("recorded too loud, its peaks are cut off", _clipped),
+    "tuning": ("tuned away from A = 440 Hz", _tuning),
+}
+
+KINDS: dict[str, str] = {kind: meaning for kind, (meaning, _) in _KINDS.items()}
+"""Kinds of warnings, most serious first, with what each means for a whole list of recordings."""

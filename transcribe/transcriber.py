@@ -12,7 +12,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -24,9 +24,20 @@ from numpy.typing import NDArray
 from transcribe.audio import AudioReader
 from transcribe.checkpoint import Checkpoint, load_checkpoint
 from transcribe.decode import SUSTAINED, DecodeConfig, Decoder
+from transcribe.evidence import Evidence, Reader
 from transcribe.features import Features
 from transcribe.notes import Performance
+from transcribe.remarks import (
+    CLIPPED_LEVEL,
+    SILENCE_DB,
+    AudioWarning,
+    is_distorted,
+    is_no_piano,
+    is_out_of_tune,
+    most_serious_first,
+)
 from transcribe.rolls import Rolls
+from transcribe.tuning import TuningMeter
 from transcribe.windows import stream_in_windows
 
 log = logging.getLogger(__name__)
@@ -35,10 +46,6 @@ Samples: TypeAlias = NDArray[np.floating[Any]]
 Source: TypeAlias = "str | os.PathLike[str] | Samples | Iterable[Samples]"
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
-SILENCE_DB = -70.0
-"""Decibels relative to full scale; a recording that never rises above it is silence."""
-NOTHING_HEARD = "nothing was heard"
-"""How the warning starts that a recording gave no notes."""
 _MAX_CHANNELS = 64
 _BLOCK_SECONDS = 10
 _ABSURD = 1e12
@@ -56,8 +63,17 @@ class Transcription:
     exact than the pedal presses laid over the key releases."""
     duration: float
     """Seconds of the recording that were heard."""
-    warnings: tuple[str, ...] = ()
-    """What was not as expected: a truncated file, samples that are no numbers, silence."""
+    confidence: float | None
+    """Mean over the notes, 0 to 1; None without notes."""
+    tuning: float | None
+    """Cents above A = 440 Hz, -50 to 50; None where that can't be told."""
+    warnings: tuple[AudioWarning, ...] = ()
+    """What was not as expected, most serious first: a truncated file, silence, distortion."""
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether nothing in it is loud enough to hear."""
+        return any(warning.kind == "silent" for warning in self.warnings)
 
 
 class Transcriber:
@@ -138,7 +154,8 @@ class Transcriber:
         *,
         sample_rate: int | None = None,
         progress: Callable[[float], None] | None = None,
-        rolls: Callable[[Rolls], None] | None = None,
+        evidence: Callable[[Evidence, Decoder], None] | None = None,
+        evidence_threshold: float | None = None,
     ) -> Transcription:
         """Hear a recording.
 
@@ -146,15 +163,21 @@ class Transcriber:
         ----------
         source : path, array or iterable of arrays
             A file; or samples of shape (n_samples,) or (n_samples, n_channels), floating
-            point, about [-1, 1]; or mono blocks of any length, each of shape (n_samples,).
+            point, about [-1, 1]; or mono blocks of any length, each of shape (n_samples,),
+            whose own ``warnings``, if they have any as `AudioReader` does, are passed on.
         sample_rate : int, optional
             Hertz. Needed for an array; for blocks the model's own if left out; for a
             file, which says its own, not allowed.
         progress : callable, optional
             Is told now and then how many seconds of the recording are done.
-        rolls : callable, optional
-            Is given what the network says, piece by piece from the beginning, before the
-            progress is told that counts it.
+        evidence : callable, optional
+            Is given, piece by piece from the beginning, the evidence that the notes are
+            decoded from, and the decoder when it has taken that piece; before the progress
+            is told that counts it.
+        evidence_threshold : float, optional
+            Onset probability from which events are part of the evidence, if that is less
+            than the decoder's own threshold, for decoding again with a lower one. The
+            notes are the same.
 
         Returns
         -------
@@ -172,31 +195,48 @@ class Transcriber:
         ear = self._ear(source, sample_rate)
         activations = stream_in_windows(
             self.activations or self.checkpoint.model.activations,
-            self.features.stream(ear.resampled(config.sample_rate)),
+            self.features.stream(ear.heard(config.sample_rate)),
             window_frames=windows.window_frames,
             context_frames=windows.context_frames,
         )
         decoder = Decoder(config.grid, self.decode)
+        floor = min(self.decode.onset_threshold, evidence_threshold or 1.0)
+        reader = Reader(replace(self.decode, onset_threshold=floor).thresholds())
+
+        def take(found: Evidence) -> None:
+            decoder.take(found)
+            if evidence is not None:
+                evidence(found, decoder)
+
         n_frames = 0
         for part in activations:
-            said = Rolls.unstack(part)
-            decoder.push(said)
+            take(reader.push(Rolls.unstack(part)))
             n_frames += len(part)
-            if rolls is not None:
-                rolls(said)
             if progress is not None:
                 progress(config.grid.seconds(n_frames))
+        take(reader.finish())
         performance, sustained = decoder.finish(), decoder.finish(SUSTAINED)
 
-        warnings = list(ear.warnings)
-        if ear.is_silent:
+        if ear.is_silent or not performance.notes:
             performance = sustained = Performance()
-            warnings.append(f"{NOTHING_HEARD}: the recording is silent")
-        elif not performance.notes:
-            performance = sustained = Performance()
-            warnings.append(f"{NOTHING_HEARD}: no piano notes were found")
-        duration = ear.n_samples / ear.sample_rate
-        return Transcription(performance, sustained, duration, tuple(warnings))
+        confidences = [note.confidence for note in performance.notes]
+        confidence = float(np.mean(confidences)) if confidences else None
+        tuning = ear.tuning.cents if confidences and ear.tuning is not None else None
+        warnings = [*ear.warnings]
+        if not ear.is_silent and confidence is None:
+            warnings.append(AudioWarning("no_notes"))
+        if confidence is not None and is_no_piano(confidence, len(confidences), ear.duration):
+            warnings.append(AudioWarning("low_confidence", {"confidence": confidence}))
+        if tuning is not None and is_out_of_tune(tuning):
+            warnings.append(AudioWarning("tuning", {"cents": tuning}))
+        return Transcription(
+            performance,
+            sustained,
+            ear.duration,
+            confidence=confidence,
+            tuning=tuning,
+            warnings=most_serious_first(warnings),
+        )
 
     def _ear(self, source: Source, sample_rate: int | None) -> _Ear:
         """Any source as mono blocks."""
@@ -211,32 +251,42 @@ class Transcriber:
             if sample_rate is None:
                 raise ValueError("an array needs its sample_rate, in hertz; found none")
             return _Ear(_blocks(source, sample_rate), sample_rate)
-        return _Ear(_checked(source), sample_rate or model_rate)
+        return _Ear(source, sample_rate or model_rate)
 
 
 class _Ear:
-    """Passes mono blocks on as finite float32 and remembers how much it heard, how loud."""
+    """Passes mono blocks on as finite float32 and measures them as they go by."""
 
     def __init__(self, blocks: Iterable[Samples], sample_rate: int) -> None:
         self.blocks = blocks
         self.sample_rate = sample_rate
         self.n_samples = 0
         self.n_unusable = 0
+        self.n_clipped = 0
         self.peak = 0.0
+        self.tuning: TuningMeter | None = None
 
     def __iter__(self) -> Iterator[NDArray[np.float32]]:
-        for block in self.blocks:
+        for block in _checked(self.blocks):
             usable = np.abs(block) < _ABSURD
             n_unusable = len(block) - int(np.count_nonzero(usable))
             if n_unusable:
                 block = np.where(usable, block, 0)
             self.n_unusable += n_unusable
             self.n_samples += len(block)
-            self.peak = max(self.peak, float(np.abs(block).max(initial=0)))
+            level = np.abs(block)
+            self.peak = max(self.peak, float(level.max(initial=0)))
+            self.n_clipped += int(np.count_nonzero(level >= CLIPPED_LEVEL))
             yield np.asarray(block, np.float32)
 
-    def resampled(self, sample_rate: int) -> Iterator[NDArray[np.float32]]:
-        """The blocks at another sample rate, in a stream."""
+    def heard(self, sample_rate: int) -> Iterator[NDArray[np.float32]]:
+        """The blocks at another sample rate, in a stream; their tuning is measured there."""
+        self.tuning = TuningMeter(sample_rate)
+        for block in self._resampled(sample_rate):
+            self.tuning.push(block)
+            yield block
+
+    def _resampled(self, sample_rate: int) -> Iterator[NDArray[np.float32]]:
         if sample_rate == self.sample_rate:
             yield from self
             return
@@ -246,17 +296,27 @@ class _Ear:
         yield resampler.resample_chunk(np.zeros(0, np.float32), last=True)
 
     @property
+    def duration(self) -> float:
+        """Seconds so far."""
+        return self.n_samples / self.sample_rate
+
+    @property
     def is_silent(self) -> bool:
         """Whether no sample so far rose above `SILENCE_DB`."""
         return self.peak < 10 ** (SILENCE_DB / 20)
 
     @property
-    def warnings(self) -> tuple[str, ...]:
-        """What was not as expected so far: the file's own warnings, or an array's."""
-        found = tuple(getattr(self.blocks, "warnings", ()))
+    def warnings(self) -> tuple[AudioWarning, ...]:
+        """What was not as expected so far: what the file says of itself, and its sound."""
+        found = [*getattr(self.blocks, "warnings", ())]
         if self.n_unusable:
-            found += (f"{self.n_unusable} NaN or infinite sample(s) replaced by 0",)
-        return found
+            found.append(AudioWarning("not_finite", {"n_samples": self.n_unusable}))
+        if self.is_silent:
+            found.append(AudioWarning("silent"))
+        share = self.n_clipped / max(self.n_samples, 1)
+        if is_distorted(share):
+            found.append(AudioWarning("clipped", {"share": share}))
+        return tuple(found)
 
 
 def find_device(name: str) -> torch.device:

@@ -28,6 +28,6 @@ def load(
         heard = transcriber.transcribe(audio)
         write_midi(heard.sustained, Path(midi).with_suffix(SUSTAINED_SUFFIX))
         write_midi(heard.performance, midi)
-        return [warning.replace(audio, Path(audio).name) for warning in heard.warnings]
+        return [str(warning) for warning in heard.warnings]
 
     return transcribe

@@ -28,12 +28,12 @@ from transcribe.archive.preview import preview, probe_some, told_ignored
 from transcribe.archive.progress import JSON, MODES, Progress, count_of
 from transcribe.archive.run import Driver, Places, StoppedError
 from transcribe.archive.store import Store, open_store
-from transcribe.archive.work import CSV, MIDI, Settings
-from transcribe.archive.work import JSON as JSON_FILE
+from transcribe.archive.work import Settings
 from transcribe.arguments import add_listening, add_outputs, seconds, whole_number
 from transcribe.console import SECONDS_BETWEEN_LINES, say, show
 from transcribe.errors import TranscribeError
-from transcribe.export import write_aside
+from transcribe.export import CSV, MIDI, write_aside
+from transcribe.export import JSON as JSON_FILE
 from transcribe.provenance import read_provenance
 
 ALL_DONE, NOT_ALL_DONE = 0, 1

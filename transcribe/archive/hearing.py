@@ -12,26 +12,21 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from transcribe import __version__
 from transcribe.archive.ahead import ahead
 from transcribe.archive.batches import Batcher
-from transcribe.archive.judge import warnings_of
-from transcribe.archive.work import CSV, DONE, MIDI, Beat, Outcome, Settings
+from transcribe.archive.judge import line
+from transcribe.archive.work import DONE, Beat, Outcome, Settings
 from transcribe.audio import AudioReader
-from transcribe.errors import AudioError
-from transcribe.export import csv_bytes, json_bytes
-from transcribe.midi import midi_bytes
-from transcribe.notes import Performance
-from transcribe.remarks import CLIPPED_LEVEL
-from transcribe.transcriber import SILENCE_DB, Transcriber
-from transcribe.tuning import TuningMeter
+from transcribe.formats import content
+from transcribe.remarks import AudioWarning
+from transcribe.transcriber import Transcriber, Transcription
 
 
 @dataclass(frozen=True, slots=True)
 class Heard:
     """What a recording gave."""
 
-    performance: Performance
+    transcription: Transcription
     outcome: Outcome
 
 
@@ -66,67 +61,52 @@ class Hearer:
         AudioError
             The recording can't be used.
         """
-        transcriber, longest = self.transcriber, self.settings.longest
-        sample_rate = transcriber.checkpoint.features.sample_rate
-        reader = AudioReader(path, sample_rate=sample_rate)
-        refusal = f"the recording is longer than {longest / 3600:g} hours; cut it into parts"
-        if (reader.info.duration or 0) > longest:
-            raise AudioError(refusal)
-        tuning = TuningMeter(sample_rate)
-        n_clipped = 0
-
-        def listened() -> Iterator[NDArray[np.float32]]:
-            nonlocal n_clipped
-            for block in reader:
-                if reader.seconds_read > longest:
-                    raise AudioError(refusal)
-                tuning.push(block)
-                n_clipped += int(np.count_nonzero(np.abs(block) >= CLIPPED_LEVEL))
-                yield block
-
+        sample_rate = self.transcriber.checkpoint.features.sample_rate
+        reader = AudioReader(path, sample_rate=sample_rate, longest=self.settings.longest)
         together = self._batcher.listening() if self._batcher else contextlib.nullcontext()
-        with together, contextlib.closing(ahead(listened())) as blocks:
-            heard = transcriber.transcribe(blocks, progress=beat)
-        notes = heard.performance.notes
-        confidence = float(np.mean([note.confidence for note in notes])) if notes else None
-        silent = reader.peak < 10 ** (SILENCE_DB / 20)
-        warnings = warnings_of(
-            [*reader.warnings, *heard.warnings],
-            silent=silent,
-            duration=heard.duration,
-            confidence=confidence,
-            n_notes=len(notes),
-            clipped=n_clipped / max(heard.duration * sample_rate, 1),
-            tuning=tuning.cents if notes else None,
-        )
+        with together, contextlib.closing(_Ahead(reader)) as blocks:
+            heard = self.transcriber.transcribe(blocks, progress=beat)
         outcome = Outcome(
             state=DONE,
             duration=heard.duration,
             sample_rate=reader.info.sample_rate,
             codec=reader.info.codec,
-            n_notes=len(notes),
+            n_notes=len(heard.performance.notes),
             n_presses=len(heard.performance.pedal),
-            confidence=confidence,
-            tuning=tuning.cents if notes else None,
-            warnings=warnings,
+            confidence=heard.confidence,
+            tuning=heard.tuning,
+            warnings=tuple(map(line, heard.warnings)),
         )
-        return Heard(heard.performance, outcome)
+        return Heard(heard, outcome)
 
     def content(self, kind: str, recording: str, heard: Heard) -> bytes:
         """What an output of a kind holds."""
-        performance = heard.performance
-        if self.settings.offsets == "sustained":
-            performance = replace(performance, pedal=())  # players must not prolong them again
-        if kind == MIDI:
-            text = f"Transcribed by {self.model} (transcribe {__version__})"
-            return midi_bytes(performance, text=text)
-        if kind == CSV:
-            return csv_bytes(performance)
-        return json_bytes(
-            performance,
+        return content(
+            kind,
+            heard.transcription.performance,
             recording=recording,
             model=self.model,
-            duration=heard.outcome.duration or 0.0,
+            duration=heard.transcription.duration,
             offsets=self.settings.offsets,
-            warnings=heard.outcome.warnings,
+            warnings=heard.transcription.warnings,
         )
+
+
+class _Ahead:
+    """A recording's blocks, read ahead of the network, and what the reader warns of."""
+
+    def __init__(self, reader: AudioReader) -> None:
+        self._reader = reader
+        self._blocks = ahead(reader)
+
+    def __iter__(self) -> Iterator[NDArray[np.float32]]:
+        return self._blocks
+
+    @property
+    def warnings(self) -> tuple[AudioWarning, ...]:
+        """Of what was read so far."""
+        return self._reader.warnings
+
+    def close(self) -> None:
+        """Stop reading."""
+        self._blocks.close()

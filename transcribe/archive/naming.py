@@ -13,7 +13,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Container, Iterable, Iterator
 
-from transcribe.archive.work import KINDS
+from transcribe.export import KINDS
 
 LONGEST = 235
 """Bytes of a stem, so that with endings it stays within the 255 of most disks."""

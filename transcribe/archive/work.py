@@ -26,10 +26,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-MIDI, CSV, JSON = "mid", "csv", "json"
-KINDS = (MIDI, CSV, JSON)
-"""Kinds of outputs, by the endings of their names."""
-
 DONE, FAILED = "done", "failed"
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 _BLOCK_BYTES = 1 << 22
@@ -72,7 +68,7 @@ class Job:
     destination: str
     """Address of the store its outputs go to."""
     outputs: tuple[tuple[str, str], ...]
-    """Kind (of `KINDS`) and name in the destination of each, in the order of writing."""
+    """Kind (of `export.KINDS`) and name in the destination of each, in the order of writing."""
     attempt: int = 1
     isolated: bool = False
     """To be done alone in a fresh worker, because others died of it."""

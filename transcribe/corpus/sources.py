@@ -105,7 +105,7 @@ def read_source(source: Source) -> Transcription:
         has_confidences=bool(content["notes"]),
         model=_text(content.get("model")),
         weights_sha256=_text(content.get("weights_sha256")),
-        remarks=tuple(map(_text, content.get("warnings") or ())),
+        remarks=tuple(map(_remark, content.get("warnings") or ())),
     )
 
 
@@ -127,6 +127,11 @@ def _confidence(strikes: Sequence[tuple[float, float]], onset: float) -> float:
     if not near:
         return 1.0
     return min(near, key=lambda each: abs(each[0] - onset))[1]
+
+
+def _remark(warning: object) -> str:
+    """A warning of a transcription's JSON: an object with a message, or once a sentence."""
+    return _text(warning.get("message") if isinstance(warning, dict) else warning)
 
 
 def _text(value: object) -> str:

@@ -22,6 +22,7 @@ from typing import IO, Any
 from transcribe.web.answers import RefusedError
 from transcribe.web.hub import Hub
 from transcribe.web.library import CANCELLED, DONE, FAILED, QUEUED, WORKING, Entry, Library
+from transcribe.web.words import as_sentence
 
 log = logging.getLogger(__name__)
 
@@ -247,7 +248,8 @@ class Crew:
         elif kind == "done":
             entry.state = DONE
             entry.duration = live.heard_seconds = message["duration"]
-            entry.warnings, entry.remarks = message["warnings"], message["remarks"]
+            entry.remarks = message["warnings"]
+            entry.warnings = [as_sentence(warning["message"]) for warning in entry.remarks]
             live.n_notes = message["n_notes"]
         elif kind == "failed":
             entry.state = FAILED

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
-from pathlib import Path
+from typing import TypeAlias
 
 from starlette.responses import Response, StreamingResponse
 
-from transcribe import __version__
 from transcribe.decode import KEY, SUSTAINED
-from transcribe.export import write_csv, write_json
-from transcribe.midi import write_midi
+from transcribe.export import CSV, JSON, MIDI
+from transcribe.formats import content
 from transcribe.notes import Performance
+from transcribe.remarks import AudioWarning
 from transcribe.web import piano
 from transcribe.web.answers import RefusedError
 from transcribe.web.desk import Desk
 from transcribe.web.library import Entry
 from transcribe.web.names import disposition, download_name
 from transcribe.web.picture import as_svg
+
+Answer: TypeAlias = Callable[[Desk, Entry], Response]
 
 
 def response(desk: Desk, entry: Entry, kind: str) -> Response:
@@ -47,48 +48,22 @@ def _headers(entry: Entry, suffix: str) -> dict[str, str]:
     return {"Content-Disposition": disposition(download_name(entry.name, suffix))}
 
 
-def _written(write: Callable[[Path], None]) -> bytes:
-    """What a function writes to a file."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "download"
-        write(path)
-        return path.read_bytes()
+def _file(kind: str, offsets: str, media_type: str, suffix: str) -> Answer:
+    """What answers with a file as the command line and the archive write it."""
 
-
-def _midi(desk: Desk, entry: Entry) -> Response:
-    data = _written(lambda path: write_midi(desk.performance(entry), path, text=_text(entry)))
-    return Response(data, media_type="audio/midi", headers=_headers(entry, ".mid"))
-
-
-def _sustained_midi(desk: Desk, entry: Entry) -> Response:
-    # Without the pedal: a player must not prolong the notes again.
-    performance = Performance(desk.performance(entry, SUSTAINED).notes)
-    data = _written(lambda path: write_midi(performance, path, text=_text(entry)))
-    return Response(data, media_type="audio/midi", headers=_headers(entry, ".sustained.mid"))
-
-
-def _text(entry: Entry) -> str:
-    return f"Transcribed by {entry.model} (transcribe {__version__})"
-
-
-def _csv(desk: Desk, entry: Entry) -> Response:
-    data = _written(lambda path: write_csv(desk.performance(entry), path))
-    return Response(data, media_type="text/csv; charset=utf-8", headers=_headers(entry, ".csv"))
-
-
-def _json(desk: Desk, entry: Entry) -> Response:
-    data = _written(
-        lambda path: write_json(
-            desk.performance(entry),
-            path,
+    def answer(desk: Desk, entry: Entry) -> Response:
+        data = content(
+            kind,
+            desk.performance(entry, offsets),
             recording=entry.name,
             model=entry.model,
             duration=entry.duration or 0.0,
-            offsets=KEY,
-            warnings=entry.remarks,
+            offsets=offsets,
+            warnings=[AudioWarning(each["kind"], each["values"]) for each in entry.remarks],
         )
-    )
-    return Response(data, media_type="application/json", headers=_headers(entry, ".json"))
+        return Response(data, media_type=media_type, headers=_headers(entry, suffix))
+
+    return answer
 
 
 def _wav(desk: Desk, entry: Entry) -> Response:
@@ -111,11 +86,11 @@ def _some(desk: Desk, entry: Entry) -> Performance:
     return performance
 
 
-KINDS: dict[str, Callable[[Desk, Entry], Response]] = {
-    "mid": _midi,
-    "sustained.mid": _sustained_midi,
-    "csv": _csv,
-    "json": _json,
+KINDS: dict[str, Answer] = {
+    "mid": _file(MIDI, KEY, "audio/midi", ".mid"),
+    "sustained.mid": _file(MIDI, SUSTAINED, "audio/midi", ".sustained.mid"),
+    "csv": _file(CSV, KEY, "text/csv; charset=utf-8", ".csv"),
+    "json": _file(JSON, KEY, "application/json", ".json"),
     "wav": _wav,
     "svg": _svg,
 }

@@ -16,7 +16,7 @@ import shutil
 import time
 import wave
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -25,14 +25,11 @@ from numpy.typing import NDArray
 
 from transcribe.audio import AudioReader
 from transcribe.decode import Decoder
-from transcribe.errors import AudioError
-from transcribe.evidence import Evidence, Reader
-from transcribe.remarks import CLIPPED_LEVEL
-from transcribe.rolls import Rolls
-from transcribe.transcriber import NOTHING_HEARD, Transcriber
+from transcribe.evidence import Evidence
+from transcribe.remarks import AudioWarning
+from transcribe.transcriber import Transcriber
 from transcribe.web.library import LOWEST_THRESHOLD, PAIRS_PER_SECOND
 from transcribe.web.rows import as_row
-from transcribe.web.words import plain_warnings
 
 LONGEST = 12 * 3600.0
 """Seconds; a longer recording is refused, as it would fill the disk with silence."""
@@ -67,64 +64,46 @@ def hear(transcriber: Transcriber, recording: Path, folder: Path, tell: Tell) ->
         The disk is full, or the folder can't be written to.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    reader = AudioReader(recording, sample_rate=transcriber.checkpoint.features.sample_rate)
-    duration = reader.info.duration
-    if duration is not None and duration > LONGEST:
-        raise AudioError(_too_long(duration))
     grid = transcriber.checkpoint.features.grid
+    reader = AudioReader(recording, sample_rate=grid.sample_rate, longest=LONGEST)
     tell(
         {
             "kind": "begun",
-            "duration": duration,
+            "duration": reader.info.duration,
             "decode": asdict(transcriber.decode),
             "model": transcriber.name,
             "sample_rate": grid.sample_rate,
             "hop_length": grid.hop_length,
         }
     )
-    with _Sound(folder, reader) as sound, _Notes(folder, transcriber, tell) as notes:
-        heard = transcriber.transcribe(sound.blocks(), rolls=notes.push, progress=notes.tell)
+    with _Sound(folder, reader) as sound, _Notes(folder, tell) as notes:
+        heard = transcriber.transcribe(
+            sound,
+            evidence=notes.take,
+            evidence_threshold=LOWEST_THRESHOLD,
+            progress=notes.tell,
+        )
         notes.finish()
-    silent = f"{NOTHING_HEARD}: the recording is silent" in heard.warnings
-    if silent:
+    if heard.is_silent:
         for name in ("events", "pedal"):
             (folder / name).write_bytes(b"")
-    confidences = [note.confidence for note in heard.performance.notes]
-    remarks = [*reader.warnings, *heard.warnings]
     tell(
         {
             "kind": "done",
             "duration": heard.duration,
             "n_notes": len(heard.performance.notes),
-            "remarks": remarks,
-            "warnings": plain_warnings(
-                remarks,
-                silent=silent,
-                duration=heard.duration,
-                confidence=float(np.mean(confidences)) if confidences else None,
-                n_notes=len(confidences),
-                clipped=sound.n_clipped / max(sound.n_samples, 1),
-            ),
+            "warnings": [warning.as_json() for warning in heard.warnings],
         }
     )
 
 
-def _too_long(seconds: float) -> str:
-    return (
-        f"this recording is longer than {LONGEST / 3600:.0f} hours "
-        f"({seconds / 3600:.1f}); cut it into parts"
-    )
-
-
 class _Sound:
-    """Passes the blocks of a recording on, and writes them down as sound and waveform."""
+    """The blocks of a recording, each written down as sound and waveform before it is given."""
 
     def __init__(self, folder: Path, reader: AudioReader) -> None:
         self._folder, self._reader = folder, reader
         self._per_pair = reader.sample_rate // PAIRS_PER_SECOND
         self._rest = np.zeros(0, np.float32)
-        self.n_samples = 0
-        self.n_clipped = 0
 
     def __enter__(self) -> _Sound:
         self._waveform = (self._folder / "waveform").open("wb")
@@ -140,20 +119,20 @@ class _Sound:
         self._file.close()
         self._waveform.close()
 
-    def blocks(self) -> Iterator[Floats]:
-        """The recording's own blocks, each written down before it is given."""
+    @property
+    def warnings(self) -> tuple[AudioWarning, ...]:
+        """Of the recording, as far as it was read."""
+        return self._reader.warnings
+
+    def __iter__(self) -> Iterator[Floats]:
         for block in self._reader:
             self._write(block)
             yield block
         self._write_pairs(np.pad(self._rest, (0, -len(self._rest) % self._per_pair)))
 
     def _write(self, block: Floats) -> None:
-        if self.n_samples > LONGEST * self._reader.sample_rate:
-            raise AudioError(_too_long(self._reader.seconds_read))
         if shutil.disk_usage(self._folder).free < SPARE_DISK:
             raise DiskFullError
-        self.n_samples += len(block)
-        self.n_clipped += int(np.count_nonzero(np.abs(block) >= CLIPPED_LEVEL))
         clipped = np.clip(block, -1, 1)
         self._wav.writeframes(np.round(clipped * 32767).astype("<i2").tobytes())
         self._file.flush()
@@ -176,12 +155,9 @@ class DiskFullError(OSError):
 class _Notes:
     """Keeps the evidence, and tells of the notes as far as they are known."""
 
-    def __init__(self, folder: Path, transcriber: Transcriber, tell: Tell) -> None:
+    def __init__(self, folder: Path, tell: Tell) -> None:
         self._folder, self._tell = folder, tell
-        decode = transcriber.decode
-        floor = min(LOWEST_THRESHOLD, decode.onset_threshold)
-        self._reader = Reader(replace(decode, onset_threshold=floor).thresholds())
-        self._decoder = Decoder(transcriber.checkpoint.features.grid, decode)
+        self._decoder: Decoder | None = None
         self._n_settled = 0
         self._open: dict[str, list[Any]] = {}
         self._n_events = self._n_frames = 0
@@ -196,18 +172,14 @@ class _Notes:
         self._events.close()
         self._pedal.close()
 
-    def push(self, rolls: Rolls) -> None:
-        """Take what the network says next."""
-        self._keep(self._reader.push(rolls))
-
     def finish(self) -> None:
-        """Take the last frames."""
-        self._keep(self._reader.finish())
+        """Tell of what has not been told yet."""
         self._told = 0.0
         self.tell(None)
 
-    def _keep(self, evidence: Evidence) -> None:
-        self._decoder.take(evidence)
+    def take(self, evidence: Evidence, decoder: Decoder) -> None:
+        """Keep the evidence that the decoder has just taken."""
+        self._decoder = decoder
         self._events.write(evidence.events.tobytes())
         self._pedal.write(evidence.pedal.astype("<f4").tobytes())
         self._events.flush()
@@ -218,7 +190,7 @@ class _Notes:
     def tell(self, seconds: float | None) -> None:
         """Tell how far it is and which notes are new or have changed, not too often."""
         now = time.monotonic()
-        if now - self._told < _BETWEEN_MESSAGES:
+        if self._decoder is None or now - self._told < _BETWEEN_MESSAGES:
             return
         self._told = now
         n_settled = self._decoder.n_settled

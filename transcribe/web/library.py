@@ -69,9 +69,9 @@ class Entry:
     error: str = ""
     hint: str = ""
     warnings: list[str] = field(default_factory=list)
-    """For the person, in plain words."""
-    remarks: list[str] = field(default_factory=list)
-    """The transcriber's own, for the downloads."""
+    """For the person, a sentence each."""
+    remarks: list[dict[str, Any]] = field(default_factory=list)
+    """The transcriber's, as `AudioWarning.as_json` says them."""
     model: str = ""
     decode: dict[str, Any] = field(default_factory=dict)
     """Settings of the model, as `DecodeConfig` has them; empty before it is first heard."""
@@ -365,4 +365,7 @@ def _packed(entry: Entry) -> str:
 
 
 def _unpacked(name: str, number: int, state: str, attempt: int, content: str) -> Entry:
-    return Entry(id=name, number=number, state=state, attempt=attempt, **json.loads(content))
+    said = json.loads(content)
+    # An earlier version kept sentences.
+    said["remarks"] = [each for each in said["remarks"] if isinstance(each, dict)]
+    return Entry(id=name, number=number, state=state, attempt=attempt, **said)
