@@ -34,7 +34,7 @@ from transcribe.datasets.cache import FULL_SCALE, cached_samples
 from transcribe.features import FeatureConfig, Features
 from transcribe.notes import Note, PedalPress, Performance, sustained, without_overlaps
 from transcribe.render import NoteTable, RenderConfig, SampleBank, render
-from transcribe.rolls import encode
+from transcribe.rolls import Rolls, encode
 from transcribe.train.augment import (
     AugmentConfig,
     Augmenter,
@@ -43,6 +43,7 @@ from transcribe.train.augment import (
     load_noises,
 )
 from transcribe.train.doubling import with_octaves
+from transcribe.train.doubts import Doubt, trusted
 from transcribe.train.noises import applause_like, speech_like
 from transcribe.train.rooms import room_like
 from transcribe.train.sources import Instruments, Library, SourceConfig
@@ -220,7 +221,7 @@ class TrainingWindows(Dataset[dict[str, Tensor]]):
         margin = self.features.config.margin
         n_samples = self.config.window_frames * self.features.config.hop_length + 2 * margin
         noise = self.augmenter.noise(n_samples, rng)
-        return _Window(noise, Performance(), 0, pedal_known=True, velocity_known=True)
+        return _Window(noise, Performance(), 0)
 
     def _draw(self, library: Library, piece: int, rng: np.random.Generator) -> _Window:
         """A window of one recording, in tune or not, before augmentation."""
@@ -254,6 +255,10 @@ class TrainingWindows(Dataset[dict[str, Tensor]]):
             start_frame,
             pedal_known=has_pedal(recording),
             velocity_known=library.velocities and has_velocity(recording),
+            loudness_known=library.loudness,
+            releases_known=library.releases,
+            doubts=library.doubts(piece),
+            stretch=stretch,
         )
 
     def _recorded(self, path: Path, start: float, duration: float) -> NDArray[np.float32]:
@@ -303,11 +308,39 @@ class TrainingWindows(Dataset[dict[str, Tensor]]):
             performance = Performance(notes=sustained(performance).notes, pedal=performance.pedal)
         rolls = encode(performance, grid, config.window_frames, start_frame=window.start_frame)
         targets = torch.from_numpy(rolls.stack())
+        known = trusted(
+            window.doubts,
+            grid,
+            config.window_frames,
+            start_frame=window.start_frame,
+            stretch=window.stretch,
+        )
+        told = known if window.releases_known else known & ~held_by_pedal(rolls)
         return {
             "targets": targets.half() if half else targets,
             "pedal_known": torch.tensor(float(window.pedal_known)),
             "velocity_known": torch.tensor(float(window.velocity_known)),
+            "loudness_known": torch.tensor(float(window.loudness_known)),
+            "notes_known": torch.from_numpy(known),
+            "releases_known": torch.from_numpy(told),
         }
+
+
+def held_by_pedal(rolls: Rolls) -> NDArray[np.bool_]:
+    """Where a note sounds and the pedal is down, so that its key may be down or up.
+
+    Parameters
+    ----------
+    rolls : Rolls
+        `encode`d labels.
+
+    Returns
+    -------
+    np.ndarray
+        Shape (n_frames, 88).
+    """
+    held: NDArray[np.bool_] = (rolls.sounding > 0) & (rolls.pedal[:, None] > 0)
+    return held
 
 
 def rooms_and_noises(
@@ -346,8 +379,13 @@ class _Window:
     samples: NDArray[np.float32]
     performance: Performance
     start_frame: int
-    pedal_known: bool
-    velocity_known: bool
+    pedal_known: bool = True
+    velocity_known: bool = True
+    loudness_known: bool = True
+    releases_known: bool = True
+    doubts: tuple[Doubt, ...] = ()
+    stretch: float = 1.0
+    """By which the times of the doubts are multiplied."""
 
 
 def excerpt(table: NoteTable, start: float, stop: float, stretch: float = 1.0) -> Performance:

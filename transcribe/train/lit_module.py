@@ -129,6 +129,9 @@ class LitTranscriber(pl.LightningModule):
             self.config.loss,
             pedal_mask=batch["pedal_known"],
             velocity_mask=batch["velocity_known"],
+            loudness_mask=batch["loudness_known"],
+            note_mask=batch["notes_known"],
+            release_mask=batch["releases_known"],
         )
         loss = total(terms)
         self.log("loss", loss, prog_bar=True, on_step=True, on_epoch=False)

@@ -45,6 +45,9 @@ def transcription_loss(
     *,
     pedal_mask: Tensor,
     velocity_mask: Tensor,
+    loudness_mask: Tensor | None = None,
+    note_mask: Tensor | None = None,
+    release_mask: Tensor | None = None,
 ) -> dict[str, Tensor]:
     """The terms of the loss, already weighted; their sum is what training lowers.
 
@@ -62,6 +65,12 @@ def transcription_loss(
     velocity_mask : Tensor
         Shape (B,), 1 where the recording's velocities are known; elsewhere they are not
         learnt.
+    loudness_mask : Tensor, optional
+        Shape (B,), 0 where velocities are learnt relative to each other alone.
+    note_mask : Tensor, optional
+        Shape (B, T, 88), 0 where nothing is learnt of a key.
+    release_mask : Tensor, optional
+        Shape (B, T, 88), 0 where, beside that, it is not learnt whether a key is down.
 
     Returns
     -------
@@ -69,16 +78,17 @@ def transcription_loss(
         A scalar for each term with a weight above 0.
     """
     n_frames = targets.pedal.numel()
+    everywhere = targets.onset.new_ones(1)
+    notes = everywhere if note_mask is None else note_mask.to(targets.onset.dtype)
+    releases = notes if release_mask is None else notes * release_mask
 
-    def cross_entropy(plane: str, mask: Tensor | None = None, positive: float = 1.0) -> Tensor:
+    def cross_entropy(plane: str, mask: Tensor, positive: float = 1.0) -> Tensor:
         logit, target = getattr(logits, plane).float(), getattr(targets, plane)
         weight = None if positive == 1 else 1 + (positive - 1) * target
         loss = functional.binary_cross_entropy_with_logits(
             logit, target, weight=weight, reduction="none"
         )
-        if mask is not None:
-            loss = loss * mask.view(-1, *[1] * (loss.ndim - 1))
-        return loss.sum() / n_frames
+        return (loss * mask).sum() / n_frames
 
     def shift(plane: str, mask: Tensor) -> Tensor:
         error = (getattr(logits, plane).float().tanh() - getattr(targets, plane)).abs()
@@ -95,26 +105,27 @@ def transcription_loss(
         )
         return (loss * pedal_mask[:, None]).sum() / n_frames
 
-    struck = targets.onset * velocity_mask[:, None, None]
-
-    def velocity_error() -> Tensor:
-        return (logits.velocity.float().sigmoid() - targets.velocity) * struck
+    struck = targets.onset * velocity_mask[:, None, None] * notes
+    loud = struck if loudness_mask is None else struck * loudness_mask[:, None, None]
 
     def velocity() -> Tensor:
-        return velocity_error().abs().sum() / struck.sum().clamp(min=1)
+        error = (logits.velocity.float().sigmoid() - targets.velocity) * loud
+        return error.abs().sum() / loud.sum().clamp(min=1)
 
     def velocity_relative() -> Tensor:
-        error, n_struck = velocity_error(), struck.sum((1, 2), keepdim=True).clamp(min=1)
+        error = (logits.velocity.float().sigmoid() - targets.velocity) * struck
+        n_struck = struck.sum((1, 2), keepdim=True).clamp(min=1)
         mean = error.sum((1, 2), keepdim=True) / n_struck
         return ((error - mean * struck).abs()).sum() / struck.sum().clamp(min=1)
 
     terms = {
-        "onset": lambda: cross_entropy("onset", positive=config.onset_positive),
-        "offset": lambda: cross_entropy("offset"),
-        "frame": lambda: cross_entropy("frame"),
-        "sounding": lambda: cross_entropy("sounding", pedal_mask),
+        "onset": lambda: cross_entropy("onset", notes, config.onset_positive),
+        "offset": lambda: cross_entropy("offset", releases),
+        "frame": lambda: cross_entropy("frame", releases),
+        "sounding": lambda: cross_entropy("sounding", notes * pedal_mask[:, None, None]),
         "shift": lambda: (
-            shift("onset_shift", targets.onset) + shift("offset_shift", targets.offset)
+            shift("onset_shift", targets.onset * notes)
+            + shift("offset_shift", targets.offset * releases)
         ),
         "velocity": velocity,
         "velocity_relative": velocity_relative,

@@ -12,6 +12,7 @@ from transcribe.datasets import Recording, load_dataset, reference_performance
 from transcribe.midi import read_midi
 from transcribe.notes import Performance
 from transcribe.render import NoteTable, SampleBank
+from transcribe.train.doubts import Doubt, doubts_beside, read_doubts
 
 
 @dataclass
@@ -27,6 +28,10 @@ class SourceConfig:
     """Use recordings where there are any; if false, render everything."""
     velocities: bool = True
     """Learn velocities; false where no player's touch made them."""
+    loudness: bool = True
+    """Learn how hard all keys were struck; false: only which were struck harder than others."""
+    releases: bool = True
+    """Learn when keys come up under the pedal; false where nothing in the sound tells."""
 
 
 class Library:
@@ -35,10 +40,21 @@ class Library:
     def __init__(self, config: SourceConfig) -> None:
         recordings = load_dataset(Path(config.index), split=config.split)
         self.recordings = [r if config.audio else replace(r, audio_path=None) for r in recordings]
-        self.velocities = config.velocities
+        self.velocities, self.loudness = config.velocities, config.loudness
+        self.releases = config.releases
         durations = np.array([recording.duration for recording in self.recordings])
         self.share = durations / durations.sum()
         self._tables: dict[int, NoteTable] = {}
+        self._doubts: dict[int, tuple[Doubt, ...]] = {}
+
+    def doubts(self, index: int) -> tuple[Doubt, ...]:
+        """Where the labels of a recording are not to be trusted (`doubts`); mostly nowhere."""
+        if index not in self._doubts:
+            labels = self.recordings[index].midi_path
+            path = None if labels is None else doubts_beside(labels)
+            known = path is not None and path.is_file()
+            self._doubts[index] = read_doubts(path) if known and path is not None else ()
+        return self._doubts[index]
 
     def table(self, index: int) -> NoteTable:
         """The notes of a recording."""
