@@ -165,6 +165,23 @@ def test_a_second_run_over_one_destination_is_refused(archive, random_checkpoint
     assert outputs(archive.out) == set()
 
 
+def test_a_report_that_could_not_be_written_is_not_named(archive, monkeypatch):
+    (archive.source / "bad.wav").write_text("no sound")
+    assert archive("--dry-run")[0] == 0
+
+    def full(path, content):
+        raise OSError(28, "No space left on device", str(path))
+
+    monkeypatch.setattr("transcribe.archive.command.write_aside", full)
+    (archive.source / "bad.wav").unlink()
+    code, told, complaint = archive()
+    assert code == 1
+    assert "report:" not in told
+    assert "no report could be written" in told
+    assert "no space left on device" in complaint
+    assert json.loads(archive("--progress", "json")[1].splitlines()[-1])["report"] is None
+
+
 def test_usage_that_can_not_be_meant_is_refused(archive, tmp_path, capsys):
     for words, said in (
         ([tmp_path / "nowhere", "--out", tmp_path / "out"], "no such folder, list or recording"),

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import csv
 import hashlib
+import io
 import os
+import shutil
 import sqlite3
 import sys
 from pathlib import Path
@@ -212,6 +216,18 @@ def test_outputs_may_lie_inside_the_source_but_not_among_the_recordings(tree, tm
     for out in (tree.source.root, tmp_path):
         with pytest.raises(StoreError, match="among the recordings"):
             list_source(str(tree.source.root), Patterns(), LocalStore(out))
+
+
+def test_a_folder_named_by_an_address_is_that_folder(tree, tmp_path):
+    tree.add("a b.wav")
+    source, address = str(tree.source.root), tree.source.root.as_uri()
+    assert address.startswith("file://")
+    for pair in ((source, address), (address, source), (address, address)):
+        with pytest.raises(StoreError, match="among the recordings"):
+            list_source(pair[0], Patterns(), open_store(pair[1]))
+    out = open_store((tmp_path / "new folder").as_uri())
+    assert out.folder == tmp_path / "new folder"
+    assert [each.name for each in list_source(address, Patterns(), out).entries] == ["a b.wav"]
 
 
 # Lists
@@ -438,9 +454,66 @@ def test_a_damaged_or_newer_manifest_is_refused_in_words(tmp_path):
         Manifest(path)
 
 
-def test_a_table_has_no_formulas(tmp_path):
-    table = export_csv([Row(name="=1+1.wav", place="", stem="=1+1")]).decode()
-    assert "'=1+1.wav" in table
+def test_a_manifest_that_another_program_holds_is_not_called_damaged(tmp_path, monkeypatch):
+    monkeypatch.setattr(m, "_BUSY_SECONDS", 0.05)
+    path = tmp_path / "manifest.sqlite"
+    manifest = Manifest(path)
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as browser:
+        browser.execute("BEGIN EXCLUSIVE")
+        tries = (
+            lambda: Manifest(path),
+            lambda: manifest.save([Row(name="a", place="a")]),
+            lambda: list(manifest.rows()),
+            lambda: m.copy(path, tmp_path / "copy"),
+        )
+        for each in tries:
+            with pytest.raises(ManifestError, match="another program holds") as caught:
+                each()
+            assert "move it away" not in str(caught.value)
+            assert str(path) in str(caught.value)
+    manifest.save([Row(name="a", place="a")])
+    assert [row.name for row in manifest.rows()] == ["a"]
+    manifest.close()
+
+
+def test_a_copy_is_what_was_written_before_a_kill_and_the_manifest_stays_untouched(tmp_path):
+    """A killed run leaves a journal that must be rolled back before anything can be read."""
+    path = tmp_path / "manifest.sqlite"
+    manifest = Manifest(path)
+    rows = [Row(name=f"{n}.wav", place="x", error="e" * 500) for n in range(200)]
+    manifest.save(rows)
+    manifest.close()
+    killed = tmp_path / "killed" / "manifest.sqlite"
+    killed.parent.mkdir()
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.execute("PRAGMA cache_size = 1")
+        db.execute("BEGIN IMMEDIATE")
+        db.execute("UPDATE recordings SET state = 'done', error = 'f'")
+        shutil.copy(path, killed)
+        shutil.copy(f"{path}-journal", f"{killed}-journal")
+        db.execute("ROLLBACK")
+    before = {file: file.read_bytes() for file in killed.parent.iterdir()}
+    m.copy(killed, tmp_path / "copy")
+    snapshot = Manifest(tmp_path / "copy", name=killed)
+    assert {(row.state, row.error) for row in snapshot.rows()} == {(m.WAITING, "e" * 500)}
+    snapshot.close()
+    assert {file: file.read_bytes() for file in killed.parent.iterdir()} == before
+
+
+def test_errors_of_a_copy_name_the_manifest(tmp_path):
+    (tmp_path / "copy").write_bytes(b"SQLite format 3\0" + b"\xff" * 4000)
+    with pytest.raises(ManifestError, match=r"^kept.manifest\.sqlite: "):
+        Manifest(tmp_path / "copy", name=Path("kept/manifest.sqlite"))
+
+
+@pytest.mark.parametrize("name", ["=1+1", " =1+1", "  =1", "+1", "-1", "@A1", "\uff1d1"])
+def test_a_table_has_no_formulas(name):
+    (line,) = csv.DictReader(
+        io.StringIO(export_csv([Row(name=name, place="", stem=name)]).decode())
+    )
+    assert line["name"].startswith("'")
+    assert line["stem"].startswith("'")
+    assert m.cell("a=1") == "a=1"
 
 
 def test_a_lock_is_held_by_one_and_left_by_the_dead(tmp_path):

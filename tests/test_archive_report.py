@@ -14,6 +14,7 @@ import pytest
 
 from transcribe.archive import manifest as m
 from transcribe.archive import progress as progress_module
+from transcribe.archive import state
 from transcribe.archive.forecast import Forecast
 from transcribe.archive.judge import CAUSES, judged, kind_of, line
 from transcribe.archive.listing import Listing
@@ -21,7 +22,7 @@ from transcribe.archive.manifest import Row
 from transcribe.archive.page import as_page
 from transcribe.archive.progress import JSON, LIVE, PLAIN, Progress, hours, span
 from transcribe.archive.report import Tally, as_csv, in_words
-from transcribe.archive.store import Trouble
+from transcribe.archive.store import LocalStore, Trouble, open_store
 from transcribe.errors import AudioError, AudioProblem
 from transcribe.remarks import AudioWarning
 
@@ -101,6 +102,21 @@ def test_the_page_needs_nothing_from_anywhere(tally):
     assert not re.search(r"https?://|url\(|@import", content)
     links = {given["href"] for tag, given in page.tags if tag == "a"}
     assert "../doubtful%20%3Cb%3E.mid" in links
+
+
+def test_links_lead_to_the_outputs_wherever_the_page_is(tally, tmp_path):
+    def links(outputs):
+        page = Text()
+        page.feed(as_page(tally, "/midi", outputs))
+        found = (given["href"] for tag, given in page.tags if tag == "a")
+        return {href for href in found if href.endswith(".mid")}
+
+    out = LocalStore(tmp_path / "mi di")
+    assert state.outputs_from(out.root / "_transcribe", out) == ".."
+    assert state.outputs_from(tmp_path / "state" / "a", out) == "../../mi%20di"
+    assert state.outputs_from(tmp_path / "state", open_store("memory://bucket")) is None
+    assert "../../mi%20di/fine.mid" in links("../../mi%20di")
+    assert links(None) == set()
 
 
 def test_an_archive_is_complete_only_without_failures_and_hidden_places(tally):

@@ -135,6 +135,40 @@ def test_poison_is_retried_alone_then_quarantined_and_the_others_are_done(archiv
     assert archive.run(retry=True).settled_names.count("crash.wav") == 1
 
 
+def test_what_was_in_flight_at_kills_does_not_hold_up_the_others(archive):
+    """Each of them wants a worker of its own; they come when the others are done."""
+
+    class Pool:
+        size, heard = 1, 0.0
+
+        def __init__(self):
+            self.jobs, self.order = [], []
+
+        def submit(self, job):
+            self.jobs.append(job)
+
+        def next(self, timeout):
+            job = self.jobs.pop(0)
+            self.order.append((job.name, job.isolated))
+            return Finished(job, Outcome(state=FAILED, cause="empty", error="empty"))
+
+        def close(self):
+            pass
+
+    archive.add("a.wav", "b.wav", "c.wav", "d.wav")
+    manifest = Manifest(archive.out / "_transcribe" / "manifest.sqlite")
+    plan, _ = archive.plan(manifest)
+    apply(plan, manifest, LocalStore(archive.out))
+    for row in manifest.rows():
+        if row.name in ("a.wav", "b.wav"):
+            row.state, row.attempts = m.WORKING, 2
+            manifest.save([row])
+    manifest.close()
+    pool = Pool()
+    archive.run(pool=pool)
+    assert pool.order == [("c.wav", False), ("d.wav", False), ("a.wav", True), ("b.wav", True)]
+
+
 def test_a_worker_that_dies_once_costs_only_another_attempt(archive):
     archive.add("once.wav", "a.wav")
     archive.run()

@@ -22,6 +22,7 @@ from transcribe.archive.store import (
 
 pytest.importorskip("s3fs")
 pytest.importorskip("moto")
+from transcribe.archive.fsspec_store import FsspecStore
 
 ODD_NAMES = (
     "a b/Für Élise №1.mid",
@@ -46,7 +47,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     elif kind == "memory":
         yield open_store(f"memory://{name}")
     elif kind == "file":
-        yield open_store(f"file://{tmp_path.as_posix()}")
+        yield FsspecStore(f"file://{tmp_path.as_posix()}")
     else:
         yield LocalStore(tmp_path)
 
@@ -135,7 +136,7 @@ def test_keys_that_are_no_names_are_told_and_not_taken_for_others(bucket: str) -
 def test_of_two_files_that_would_have_one_name_both_are_told(tmp_path: Path) -> None:
     for name in ("two\nlines.wav", "two%u000alines.wav"):
         (tmp_path / name).write_bytes(b"1")
-    told = list(open_store(f"file://{tmp_path.as_posix()}").walk())
+    told = list(FsspecStore(f"file://{tmp_path.as_posix()}").walk())
     assert [each.name for each in told] == ["two\nlines.wav"] * 2
     (trouble,) = (each for each in told if isinstance(each, Trouble))
     assert trouble.reason == "the name is spelt so that it can't be asked for; rename it"
@@ -175,7 +176,7 @@ def test_odd_names_come_back_as_they_were(store: Store, name: str) -> None:
 
 
 def test_what_a_killed_run_left_is_no_file_and_is_cleared(tmp_path: Path) -> None:
-    store = open_store(f"file://{tmp_path.as_posix()}")
+    store = FsspecStore(f"file://{tmp_path.as_posix()}")
     store.put("a.mid", b"1")
     (tmp_path / f"{ASIDE}abc.part").write_bytes(b"half")
     assert names(store) == ["a.mid"]
@@ -186,7 +187,7 @@ def test_what_a_killed_run_left_is_no_file_and_is_cleared(tmp_path: Path) -> Non
 def test_a_failed_put_leaves_what_was_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store = open_store(f"file://{tmp_path.as_posix()}")
+    store = FsspecStore(f"file://{tmp_path.as_posix()}")
     store.put("a.mid", b"before")
 
     def fail(*_: object, **__: object) -> None:
@@ -220,7 +221,6 @@ def test_a_server_that_does_not_answer_is_an_os_error(monkeypatch: pytest.Monkey
     }.items():
         monkeypatch.setenv(key, value)
     monkeypatch.setattr("s3fs.S3FileSystem.retries", 1)
-    from transcribe.archive.fsspec_store import FsspecStore
 
     store = FsspecStore("s3://archive/unreachable")
     with pytest.raises(OSError, match=r"."):

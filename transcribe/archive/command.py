@@ -93,21 +93,33 @@ def _run(
             finally:
                 progress.ended()
         tally = report.Tally(list(manifest.rows()), listing)
-        with contextlib.suppress(OSError) if stopped is not None else contextlib.nullcontext():
+        unwritten: OSError | None = None
+        try:
             _report(tally, destination, folder)
-        _tell_end(tally, folder, options)
+        except OSError as error:  # the same disk may be what stopped the run
+            unwritten = error
+        _tell_end(tally, None if unwritten else folder / state.REPORT, options)
         if isinstance(stopped, PoolError):
             raise TranscribeError(str(stopped)) from stopped
         if stopped is not None:
             raise stopped
+        if unwritten is not None:
+            raise unwritten
         return ALL_DONE if tally.is_complete else NOT_ALL_DONE
 
 
 def _report(tally: report.Tally, destination: Store, folder: Path) -> None:
-    write_aside(folder / state.MANIFEST_CSV, export_csv(tally.rows))
-    write_aside(folder / state.PROBLEMS, report.as_csv(tally))
-    write_aside(folder / state.REPORT, as_page(tally, destination.address).encode("utf-8"))
-    state.publish(destination, folder)
+    """Write tables and page, here and into a destination that is elsewhere."""
+    files = {state.MANIFEST_CSV: export_csv(tally.rows), state.PROBLEMS: report.as_csv(tally)}
+
+    def page(outputs: str | None) -> bytes:
+        return as_page(tally, destination.address, outputs).encode("utf-8")
+
+    for name, content in files.items():
+        write_aside(folder / name, content)
+    write_aside(folder / state.REPORT, page(state.outputs_from(folder, destination)))
+    if state.is_elsewhere(destination, folder):
+        state.publish(destination, folder, instead={state.REPORT: page("..")})
 
 
 def _dry_run(
@@ -119,7 +131,7 @@ def _dry_run(
         snapshot = Path(temporary) / state.MANIFEST
         if (folder / state.MANIFEST).exists():
             copy(folder / state.MANIFEST, snapshot)
-        with contextlib.closing(Manifest(snapshot)) as manifest:
+        with contextlib.closing(Manifest(snapshot, name=folder / state.MANIFEST)) as manifest:
             source = open_store(listing.source)
             plan = make_plan(listing, manifest, source, destination, wanted)
             told = preview(plan, listing, Forecast(manifest.rows()), wanted, options)
@@ -215,7 +227,8 @@ def _tell_plan(plan: Plan, listing: Listing, wanted: Wanted, options: argparse.N
         )
 
 
-def _tell_end(tally: report.Tally, folder: Path, options: argparse.Namespace) -> None:
+def _tell_end(tally: report.Tally, page: Path | None, options: argparse.Namespace) -> None:
+    """The last words; ``page`` is the report, if it was written."""
     if options.progress == JSON:
         record = {
             "event": "end",
@@ -226,12 +239,13 @@ def _tell_end(tally: report.Tally, folder: Path, options: argparse.Namespace) ->
             "not_looked_into": len(tally.lost),
             "seconds_of_music": round(tally.seconds_heard, 3),
             "causes": dict(tally.causes),
-            "report": str(folder / state.REPORT),
+            "report": None if page is None else str(page),
         }
         show(json.dumps(record) + "\n", sys.stdout)
         return
-    for line in [*report.in_words(tally), f"report: {folder / state.REPORT}"]:
+    for line in report.in_words(tally):
         say(line, sys.stdout)
+    say("no report could be written" if page is None else f"report: {page}", sys.stdout)
 
 
 @contextlib.contextmanager

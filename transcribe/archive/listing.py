@@ -19,6 +19,7 @@ from transcribe.archive.store import (
     Store,
     StoreError,
     Trouble,
+    local_path,
     open_store,
 )
 from transcribe.console import reason
@@ -98,6 +99,7 @@ def list_source(source: str, patterns: Patterns, destination: Store) -> Listing:
     StoreError
         The source is not there, is no list, or is where the outputs go.
     """
+    source = local_path(source)
     path = Path(source)
     if _SCHEME not in source and source != "-" and not path.exists():
         raise StoreError(f"{source}: there is no such folder, list or recording")

@@ -11,6 +11,7 @@ import csv
 import errno
 import io
 import re
+import shutil
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
@@ -133,17 +134,19 @@ class Manifest:
     ----------
     path : Path
         Made if it is not there.
+    name : Path, optional
+        What errors call it, where ``path`` is a copy.
 
     Raises
     ------
     ManifestError
-        It is damaged, or was written by another version.
+        It is damaged, was written by another version, or another program holds it.
     OSError
         It can't be made.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, name: Path | None = None) -> None:
+        self.path = name or path
         path.parent.mkdir(parents=True, exist_ok=True)
         with self._explained():
             self._db = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None)
@@ -301,6 +304,8 @@ class Manifest:
                 raise OSError(errno.ENOSPC, advice, str(self.path)) from error
             if "disk I/O" in said or "readonly" in said or "unable to" in said:
                 raise OSError(errno.EIO, said, str(self.path)) from error
+            if _is_held(error):
+                raise ManifestError(_HELD.format(self.path)) from error
             raise self._damaged(error) from error
         except (sqlite3.DatabaseError, OverflowError, UnicodeError) as error:
             raise self._damaged(error) from error
@@ -319,22 +324,54 @@ def _check_output(name: str) -> None:
         raise ValueError(f"an output would lie outside the destination: {fault}: {name!r}")
 
 
+_HELD = (
+    "{}: another program holds this manifest, such as a database browser with changes that are not "
+    "written, or a backup; close it there and start again: what is done is kept"
+)
+
+
+def _is_held(error: sqlite3.Error) -> bool:
+    """Whether a database is locked by another program, which has nothing to do with damage."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in (5, 6) or "is locked" in str(error)
+
+
 def copy(manifest: Path, to: Path) -> None:
     """Copy a manifest as it is at a moment, though a run may be writing it.
+
+    What a killed run was in the middle of is not in the copy; the manifest itself is not touched.
 
     Raises
     ------
     ManifestError
-        It is damaged.
+        It is damaged, or another program holds it.
     """
     try:
-        with (
-            closing(sqlite3.connect(f"{manifest.absolute().as_uri()}?mode=ro", uri=True)) as here,
-            closing(sqlite3.connect(to)) as there,
-        ):
-            here.backup(there)
+        _back_up(manifest, to)
+    except sqlite3.OperationalError as error:
+        if _is_held(error):
+            raise ManifestError(_HELD.format(manifest)) from error
+        journal = Path(f"{manifest}-journal")
+        if not journal.exists():
+            raise _unreadable(manifest, error) from error
+        # A killed run left it. To read the manifest alone is to roll back, which would write it.
+        shutil.copyfile(manifest, to)
+        shutil.copyfile(journal, f"{to}-journal")
     except sqlite3.DatabaseError as error:
-        raise ManifestError(f"{manifest}: this manifest can't be read ({error})") from error
+        raise _unreadable(manifest, error) from error
+
+
+def _back_up(manifest: Path, to: Path) -> None:
+    address = f"{manifest.absolute().as_uri()}?mode=ro"
+    with (
+        closing(sqlite3.connect(address, uri=True, timeout=_BUSY_SECONDS)) as here,
+        closing(sqlite3.connect(to)) as there,
+    ):
+        here.execute("SELECT count(*) FROM sqlite_master").fetchone()  # waits for a lock
+        here.backup(there)
+
+
+def _unreadable(manifest: Path, error: Exception) -> ManifestError:
+    return ManifestError(f"{manifest}: this manifest can't be read ({error})")
 
 
 def _sql_type(annotation: str) -> str:
@@ -356,9 +393,13 @@ def export_csv(rows: Iterable[Row]) -> bytes:
     return table.getvalue().encode("utf-8")
 
 
+_FORMULA = tuple("=+-@\uff1d\uff0b\uff0d\uff20")
+"""What a formula begins with, blanks aside; in East Asian spreadsheets in full width too."""
+
+
 def cell(value: Any) -> str:
     """Text in one line, which no spreadsheet takes for a formula."""
     if not isinstance(value, str):
         return str(round(value, 4) if isinstance(value, float) else value)
     text = "".join(letter if letter.isprintable() else escaped(letter) for letter in value)
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@") else text
+    return f"'{text}" if text.lstrip()[:1] in _FORMULA else text

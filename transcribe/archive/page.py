@@ -68,14 +68,17 @@ footer { margin-top: 3rem; font-size: 0.85rem; }
 """
 
 
-def as_page(tally: Tally, destination: str) -> str:
+def as_page(tally: Tally, destination: str, outputs: str | None = "..") -> str:
     """The report as HTML.
 
     Parameters
     ----------
     tally : Tally
     destination : str
-        Where the outputs are; links to them are relative to the page, in a folder there.
+        Where the outputs are, for people.
+    outputs : str or None
+        How links to outputs begin: where the page's folder sees the destination, as a relative
+        path or an address; None where no browser could follow them.
     """
     body = [
         f"<h1>{_text(_headline(tally))}</h1>",
@@ -83,9 +86,9 @@ def as_page(tally: Tally, destination: str) -> str:
         *_bar(tally),
         *_figures(tally),
         *_failures(tally),
-        *_doubtful(tally),
+        *_doubtful(tally, outputs),
         *_lost(tally),
-        *_slowest(tally),
+        *_slowest(tally, outputs),
         *_ignored(tally),
         _foot(tally),
     ]
@@ -181,7 +184,7 @@ def _reason(row: Row) -> str:
     return _text(row.error + passing)
 
 
-def _doubtful(tally: Tally) -> Iterator[str]:
+def _doubtful(tally: Tally, outputs: str | None) -> Iterator[str]:
     if tally.doubtful:
         yield f"<h2>Worth a human ear: {len(tally.doubtful):,}</h2>"
         yield "<p>Transcribed, but something about them is doubtful; the most doubtful first.</p>"
@@ -189,7 +192,7 @@ def _doubtful(tally: Tally) -> Iterator[str]:
             ("Recording", "n:Confidence", "Why"),
             (
                 (
-                    _link(row),
+                    _link(row, outputs),
                     "" if row.confidence is None else f"{row.confidence:.2f}",
                     "<br>".join(map(_text, _doubts(row))),
                 )
@@ -224,7 +227,7 @@ def _lost(tally: Tally) -> Iterator[str]:
         yield from _table(("Place in the source", "Reason"), lines)
 
 
-def _slowest(tally: Tally) -> Iterator[str]:
+def _slowest(tally: Tally, outputs: str | None) -> Iterator[str]:
     slow = tally.slowest[:_MOST_SLOW]
     if slow:
         yield "<h2>Took longest</h2>"
@@ -232,7 +235,7 @@ def _slowest(tally: Tally) -> Iterator[str]:
             ("Recording", "n:Music", "n:Work", "n:× real time"),
             (
                 (
-                    _link(row),
+                    _link(row, outputs),
                     hours(row.duration or 0.0),
                     span(row.seconds or 0.0),
                     f"{(row.duration or 0.0) / row.seconds:.0f}" if row.seconds else "",
@@ -302,10 +305,12 @@ def _rest(n: int) -> Iterator[str]:
         yield f'<p class="quiet">and {rest:,} more, in <a href="report.csv">report.csv</a></p>'
 
 
-def _link(row: Row) -> str:
+def _link(row: Row, outputs: str | None) -> str:
     """A recording's name, linked to its MIDI file."""
-    address = quote(f"../{row.stem}.mid", errors="surrogateescape")
-    return f'<a href="{address}">{_text(escaped(row.name))}</a>'
+    name = _text(escaped(row.name))
+    if outputs is None:
+        return name
+    return f'<a href="{outputs}/{quote(row.stem, errors="surrogateescape")}.mid">{name}</a>'
 
 
 def _text(text: str) -> str:

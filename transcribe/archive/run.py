@@ -103,7 +103,9 @@ class Driver:
         OSError
             The manifest can't be written.
         """
-        self._waiting = deque(rows)
+        # What a worker or a driver may have died of comes last: each such recording needs a fresh
+        # worker of its own, and a few of them at the front would hold up all the others.
+        self._waiting = deque(sorted(rows, key=_is_suspect))
         try:
             while self._waiting or self._active:
                 while self._waiting and len(self._active) < 2 * self.pool.size:
@@ -120,7 +122,7 @@ class Driver:
                 self._give_up_active()
 
     def _submit(self, row: Row) -> None:
-        isolated = row.deaths > 0 or row.cause in (NO_MEMORY, UNEXPECTED) or row.attempts > 1
+        isolated = _is_suspect(row)
         row.attempts += 1
         row.state = m.WORKING
         self._active[row.number] = row
@@ -210,3 +212,8 @@ class Driver:
             row.state = m.WAITING
             row.attempts = max(row.attempts - 1, 0)
         self.manifest.save(self._active.values())
+
+
+def _is_suspect(row: Row) -> bool:
+    """Whether a recording may be what ended a worker or the driver, and is to be heard alone."""
+    return row.deaths > 0 or row.cause in (NO_MEMORY, UNEXPECTED) or row.attempts > 1

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import quote
 
 from transcribe.archive.lock import locked
 from transcribe.archive.manifest import Row
@@ -48,17 +50,44 @@ def held(destination: Store, folder: Path) -> Iterator[None]:
         yield
 
 
+def is_elsewhere(destination: Store, folder: Path) -> bool:
+    """Whether a run's folder is not the one in the destination, which then gets a copy."""
+    return destination.folder is None or destination.folder / OWN_FOLDER != folder.absolute()
+
+
+def outputs_from(folder: Path, destination: Store) -> str | None:
+    """How links from a run's folder to outputs begin; None where they are on no disk."""
+    if destination.folder is None:
+        return None
+    try:
+        return quote(os.path.relpath(destination.folder, folder).replace(os.sep, "/"))
+    except ValueError:  # on another drive
+        return destination.folder.as_uri()
+
+
 def publish(
     destination: Store,
     folder: Path,
     names: Sequence[str] = (MANIFEST, MANIFEST_CSV, REPORT, PROBLEMS),
+    instead: Mapping[str, bytes] | None = None,
 ) -> None:
-    """Put the manifest and the reports into a destination that is elsewhere."""
-    if destination.folder is not None and destination.folder / OWN_FOLDER == folder.absolute():
+    """Put the manifest and the reports into a destination that is elsewhere.
+
+    Parameters
+    ----------
+    destination : Store
+    folder : Path
+    names : sequence of str
+        Files of the folder; those that are not there are left out.
+    instead : mapping, optional
+        What files hold there, where that is not what they hold here.
+    """
+    if not is_elsewhere(destination, folder):
         return
     for name in names:
         if (folder / name).exists():
-            destination.put(f"{OWN_FOLDER}/{name}", (folder / name).read_bytes())
+            content = (instead or {}).get(name) or (folder / name).read_bytes()
+            destination.put(f"{OWN_FOLDER}/{name}", content)
 
 
 class Publisher:

@@ -19,6 +19,7 @@ from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Protocol, TypeAlias
+from urllib.parse import unquote
 
 from transcribe.console import reason
 from transcribe.errors import TranscribeError
@@ -122,6 +123,21 @@ class Store(Protocol):
         ...
 
 
+def local_path(address: str) -> str:
+    """The path that a ``file://`` address names; any other address as it is.
+
+    Every such address must be known for a folder of this machine: what keeps outputs from
+    going among the recordings holds the one against the other.
+    """
+    kind, scheme, rest = address.partition("://")
+    if not scheme or kind.lower() not in ("file", "local"):
+        return address
+    path = rest.removeprefix("localhost") if rest.startswith("localhost/") else rest
+    if os.name == "nt" and path[:1] == "/":
+        path = path[1:]
+    return path if os.path.exists(path) else unquote(path)
+
+
 @lru_cache(maxsize=64)
 def open_store(address: str) -> Store:
     """The store of an address: a folder's path, or a URL such as ``s3://bucket/folder``.
@@ -131,6 +147,7 @@ def open_store(address: str) -> Store:
     StoreError
         The address is of a kind that can't be opened here.
     """
+    address = local_path(address)
     if "://" in address:
         from transcribe.archive.fsspec_store import FsspecStore
 
