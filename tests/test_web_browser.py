@@ -118,6 +118,8 @@ def heard(chromium: Any, address: str) -> str:
     page.goto(address)
     page.set_input_files("#files", PRELUDE)
     page.wait_for_url("**/#/recording/*", timeout=SOON)
+    # Progress is hidden before the work begins too; notes are there only once it has.
+    expect(page.locator("#n-notes")).to_have_text(re.compile(r"^[1-9]"), timeout=DONE)
     expect(page.locator("#progress")).to_be_hidden(timeout=DONE)
     where = page.url
     context.close()
@@ -302,6 +304,44 @@ def test_notes_are_added_moved_and_lengthened_with_the_mouse_and_undone(opened, 
     page.keyboard.press("Control+Shift+z")
     expect(page.locator("#n-notes")).to_have_text(f"{before + 1} notes")
     page.click("#undo")
+    expect(page.locator("#n-notes")).to_have_text(f"{before} notes")
+
+
+SCREENS = ((1280, 800), (1440, 900), (1920, 1080), (2560, 1440))
+
+
+@pytest.mark.parametrize(("width", "height"), SCREENS)
+def test_a_note_dragged_sideways_keeps_its_pitch_and_nothing_moves_under_the_pointer(
+    opened, heard, width, height
+):
+    """Selecting lengthens the panel; the roll stays where it is, and fills what is left."""
+    page = opened(viewport={"width": width, "height": height})
+    before = show(page, heard)
+    nothing_chosen = page.locator("#roll").bounding_box()
+    bar, desk, transport = (
+        page.locator(f"#studio > .{each}").bounding_box() for each in ("bar", "desk", "transport")
+    )
+    assert desk["y"] == pytest.approx(bar["y"] + bar["height"], abs=1)
+    assert transport["y"] == pytest.approx(desk["y"] + desk["height"], abs=1)
+    assert transport["y"] + transport["height"] == pytest.approx(height, abs=1)
+    page.mouse.dblclick(nothing_chosen["x"] + 300, nothing_chosen["y"] + 110)
+    expect(page.locator("#chosen-words")).to_contain_text("by you")
+    assert page.locator("#roll").bounding_box() == nothing_chosen
+    pitch = page.locator("#field-pitch").input_value()
+    onset = page.locator("#field-onset").input_value()
+    page.keyboard.press("Escape")
+    expect(page.locator("#chosen")).to_be_hidden()
+    place = over(page, "note", 110)
+    assert place is not None
+    page.mouse.move(*place)
+    page.mouse.down()
+    page.mouse.move(place[0] + 90, place[1], steps=6)
+    page.mouse.up()
+    expect(page.locator("#field-onset")).not_to_have_value(onset)
+    assert page.locator("#field-pitch").input_value() == pitch
+    assert page.locator("#roll").bounding_box() == nothing_chosen
+    for _ in range(2):
+        page.keyboard.press("Control+z")
     expect(page.locator("#n-notes")).to_have_text(f"{before} notes")
 
 
