@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from transcribe.errors import MidiError
-from transcribe.midi import read_midi, write_midi
+from transcribe.midi import load_midi, read_midi, write_midi
 from transcribe.notes import Note, PedalPress, Performance, without_overlaps
 
 HOUR = 3600.0
@@ -225,11 +225,11 @@ def test_what_is_written_replaces_a_file_whole_or_not_at_all(
     path = tmp_path / "a.mid"
     path.write_bytes(b"before")
 
-    def fail(self: pretty_midi.PrettyMIDI, file: object) -> None:
+    def fail(self: Path, target: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     with monkeypatch.context() as patch:
-        patch.setattr(pretty_midi.PrettyMIDI, "write", fail)
+        patch.setattr(Path, "replace", fail)
         with pytest.raises(MidiError, match="No space left"):
             write_midi(Performance(), path)
     assert path.read_bytes() == b"before"
@@ -374,14 +374,22 @@ def test_a_missing_end_of_track_and_a_riff_header_are_forgiven(tmp_path: Path) -
     assert read_midi(path).notes == (note(0, 0.5),)
 
 
-def test_a_file_cut_anywhere_is_refused_as_truncated(tmp_path: Path) -> None:
+def test_a_file_cut_anywhere_is_read_as_far_as_it_goes_and_called_truncated(tmp_path: Path) -> None:
     performance = Performance(notes=(note(0, 1), note(1, 2, 64)), pedal=(press(0.5, 3),))
     data = written(performance, tmp_path).read_bytes()
+    first_strike = data.index(bytes((0x90, 60, 64))) + 3
     path = tmp_path / "cut.mid"
     for n_bytes in range(len(data) - 4):  # the last event is the four bytes "end of track"
         path.write_bytes(data[:n_bytes])
-        with pytest.raises(MidiError, match="not a MIDI file" if n_bytes < 14 else "truncated"):
-            read_midi(path)
+        if n_bytes < first_strike:  # a strike alone, without any time, is no note
+            with pytest.raises(MidiError, match="not a MIDI file" if n_bytes < 14 else "truncated"):
+                read_midi(path)
+            continue
+        reading = load_midi(path)
+        assert any("truncated" in warning for warning in reading.warnings)
+        assert [n.onset for n in reading.performance.notes] == [0, 1][
+            : len(reading.performance.notes)
+        ]
 
 
 @given(st.binary(max_size=60))
@@ -407,7 +415,7 @@ def test_any_bytes_are_read_or_refused(
         (b"I am a love song, not a MIDI file. " * 20, "no MThd header"),
         (raw(b"\0\x90\x3c\x40")[:14], "expected 1 tracks, found 0"),
         (raw(b"\0\x3c\x40\x10"), "expected an event"),  # data before any status
-        (raw(b"\0\xf1\0\0"), "0xf1"),
+        (raw(b"\0\xf1\0"), "no end"),
         (raw(b"\xff" * 2000), "four bytes or less"),
         (raw(b"\0\xff\x2f\0").replace(b"\x01\xe0", b"\0\0"), "ticks a quarter note, found 0"),
     ],

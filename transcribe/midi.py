@@ -12,26 +12,45 @@ Events of one tick come in this order: pedal up, pedal down, key releases, key s
 So a pedal that goes down as a key comes up still catches the note, as `notes.sustained`
 has it.
 
-The reader is our own: symusic 0.6 loses the pedal where it has a track for itself (four
-of ten files of piano-midi.de) and keys never released, and mido is five times slower.
+Read is a file of any type and division (`midi_file` reads its bytes): the reader is our own,
+as symusic 0.6 loses the pedal where it has a track for itself (four of ten files of
+piano-midi.de) and keys never released, and mido is five times slower. "All sound off", "all
+notes off" and the changes of mode (controllers 120, 123 to 127) release the keys of their
+channel, "reset all controllers" (121) its pedal, a reset of the whole instrument (General
+MIDI, GS, XG) both on all channels. A controller in a track with notes of that channel
+speaks for that track, in a track without them for all.
 """
 
 from __future__ import annotations
 
 import bisect
-import io
-import itertools
+import logging
 import os
-import struct
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import pretty_midi
-
 from transcribe.errors import MidiError
 from transcribe.export import write_aside
+from transcribe.midi_file import (
+    CONTROL,
+    DRUM_CHANNEL,
+    NOTE_OFF,
+    NOTE_ON,
+    PROGRAM,
+    SYSTEM_EXCLUSIVE,
+    TEXT,
+    TRACK_NAME,
+    DamagedError,
+    MidiFile,
+    MidiTrack,
+    metre_event,
+    midi_file_bytes,
+    parse_midi,
+    tempo_event,
+    text_event,
+)
 from transcribe.notes import (
     HIGHEST_PITCH,
     LOWEST_PITCH,
@@ -44,14 +63,30 @@ from transcribe.notes import (
 SUSTAIN_CONTROLLER = 64
 _DOWN = 64
 """The least value of the sustain controller that means "down"."""
+_NOTES_OFF = frozenset({120, 123, 124, 125, 126, 127})
+"""Controllers that release all keys of their channel."""
+_RESET_CONTROLLERS = 121
 _QUARTERS_A_MINUTE = 120
 _RESOLUTIONS = (960, 480, 384, 240, 192, 96, 48, 24)
 """Ticks a quarter note, all common in sequencers; the finest that fits is taken."""
 _MOST_TICKS = 9_990_000
-_DRUMS = 9
-"""The channel on which a MIDI file has percussion."""
-_DEFAULT_TEMPO = 500_000
-"""Microseconds a quarter note."""
+_LONGEST = 48 * 3600.0
+"""Seconds; what a file has later than this is damage, not music."""
+_MOST_TOLD = 3
+"""Damages told one by one."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class MidiReading:
+    """What a MIDI file says, and what of it should be known before it is relied on."""
+
+    performance: Performance
+    warnings: tuple[str, ...] = ()
+    """Damage, and what was left out; a phrase each, without the file's name."""
+    is_pedal_held: bool = False
+    """Whether the pedal is never lifted again after its last press, as often in recordings."""
 
 
 def write_midi(performance: Performance, path: str | os.PathLike[str], *, text: str = "") -> None:
@@ -82,25 +117,23 @@ def write_midi(performance: Performance, path: str | os.PathLike[str], *, text: 
 def midi_bytes(performance: Performance, *, text: str = "") -> bytes:
     """What `write_midi` writes."""
     resolution = _resolution(performance.duration)
-    ticks_a_second = resolution * _QUARTERS_A_MINUTE / 60
-    in_ticks = _quantise(performance, ticks_a_second)
-    piano = pretty_midi.Instrument(program=0, name="Piano")
-    for note in in_ticks.notes:
-        onset, offset = note.onset / ticks_a_second, note.offset / ticks_a_second
-        piano.notes.append(pretty_midi.Note(note.velocity, note.pitch, onset, offset))
+    in_ticks = _quantise(performance, resolution * _QUARTERS_A_MINUTE / 60)
+    events = []
     for press in in_ticks.pedal:
-        for value, tick in ((127, press.onset), (0, press.offset)):
-            piano.control_changes.append(
-                pretty_midi.ControlChange(SUSTAIN_CONTROLLER, value, tick / ticks_a_second)
-            )
-    midi = pretty_midi.PrettyMIDI(resolution=resolution, initial_tempo=_QUARTERS_A_MINUTE)
-    midi.instruments.append(piano)
+        for tick, value in ((press.onset, 127), (press.offset, 0)):
+            events.append((int(tick), CONTROL, SUSTAIN_CONTROLLER, value))
+    for note in in_ticks.notes:  # a release is a strike of velocity 0
+        events.append((int(note.onset), NOTE_ON, note.pitch, note.velocity))
+        events.append((int(note.offset), NOTE_ON, note.pitch, 0))
+    # Of one tick the pedal first, up before down; of one key the release before the strike.
+    order = {CONTROL: 0, NOTE_ON: 1}
+    events.sort(key=lambda event: (event[0], order[event[1]], *event[2:]))
+    head = [(0, tempo_event(60_000_000 // _QUARTERS_A_MINUTE)), (0, metre_event(4, 4))]
     if text:
-        latin = text.encode("latin-1", "replace").decode("latin-1")
-        midi.text_events.append(pretty_midi.Text(latin, 0.0))
-    content = io.BytesIO()
-    midi.write(content)
-    return content.getvalue()
+        head.append((0, text_event(TEXT, text)))
+    piano = [(0, text_event(TRACK_NAME, "Piano")), (0, bytes((PROGRAM, 0)))]
+    piano += [(tick, bytes(event)) for tick, *event in events]
+    return midi_file_bytes(resolution, (head, piano))
 
 
 def _resolution(duration: float) -> int:
@@ -128,16 +161,26 @@ def _quantise(performance: Performance, ticks_a_second: float) -> Performance:
 
 
 def read_midi(path: str | os.PathLike[str]) -> Performance:
+    """The performance of `load_midi`; its warnings go to the log."""
+    reading = load_midi(path)
+    for warning in reading.warnings:
+        _log.warning("%s: %s", path, warning)
+    return reading.performance
+
+
+def load_midi(path: str | os.PathLike[str]) -> MidiReading:
     """Read a MIDI file of any type as one piano performance.
 
     All tracks and channels but percussion are joined. Notes off the keyboard or without
     length are left out, overlapping notes of one pitch are cut, keys and pedals never
-    released are released at the end of their track.
+    released are released at the end of their track. Of a damaged file, what is whole is
+    read; the warnings say what is not.
 
     Raises
     ------
     MidiError
-        For a file that is missing, unreadable, truncated, or not MIDI.
+        For a file that is missing, unreadable, not MIDI, or so damaged that no note and no
+        press of the pedal can be read.
     """
     path = Path(path)
     try:
@@ -149,179 +192,180 @@ def read_midi(path: str | os.PathLike[str]) -> Performance:
     except OSError as error:
         raise MidiError(f"{path}: can't be read: {error.strerror}") from error
     try:
-        return _performance(data)
-    except _DamagedError as error:
+        return performance_of(parse_midi(data))
+    except DamagedError as error:
         raise MidiError(f"{path}: {error}") from error
 
 
-class _DamagedError(ValueError):
-    """What is wrong with the bytes of a MIDI file."""
-
-
 @dataclass(slots=True)
-class _Track:
-    """What we keep of a track; times in ticks."""
+class _Played:
+    """What a track says about keys and pedal; times in ticks."""
 
-    notes: list[tuple[int, int, int, int]] = field(default_factory=list)
-    """Onset, offset, pitch, velocity."""
+    notes: list[tuple[int, int, int, int, int]] = field(default_factory=list)
+    """Onset, offset, pitch, velocity, channel."""
     sustain: list[tuple[int, int, bool]] = field(default_factory=list)
     """Time, channel, whether down."""
-    tempos: list[tuple[int, int]] = field(default_factory=list)
-    """Time, microseconds a quarter note."""
-    end: int = 0
+    notes_off: list[tuple[int, int]] = field(default_factory=list)
+    """Time and channel of "all notes off", where the track has no notes of the channel."""
+    n_drums: int = 0
+    n_held: int = 0
+    """Keys that are never released."""
 
 
-def _performance(data: bytes) -> Performance:
-    header = data.find(b"MThd", 0, 256)  # a RIFF or Macintosh header may come first
-    if header < 0 or len(data) < header + 14:
-        raise _DamagedError("not a MIDI file: it has no MThd header")
-    header_size, _, n_tracks, division = struct.unpack_from(">IHHH", data, header + 4)
-    tracks: list[_Track] = []
-    position = header + 8 + header_size
-    while len(tracks) < n_tracks:
-        if position + 8 > len(data):
-            raise _DamagedError(f"truncated: expected {n_tracks} tracks, found {len(tracks)}")
-        kind, size = struct.unpack_from(">4sI", data, position)
-        position += 8
-        if kind == b"MTrk":
-            tracks.append(_read_track(data, position, position + size))
-        position += size
-    tempos = sorted(
-        itertools.chain(*(track.tempos for track in tracks)), key=lambda tempo: tempo[0]
-    )
-    seconds = _clock(division, tempos)
+def performance_of(file: MidiFile) -> MidiReading:
+    """Join the tracks of a file; DamagedError where damage has left nothing to join."""
+    played = [_played(track) for track in file.tracks]
+    clocks = [file.clock(track if file.kind == 2 else None) for track in file.tracks]
+    resets: defaultdict[int, list[int]] = defaultdict(list)
+    for tick, channel in sorted(each for part in played for each in part.notes_off):
+        resets[channel].append(tick)
     notes = []
-    for onset, offset, pitch, velocity in itertools.chain(*(track.notes for track in tracks)):
-        start, stop = seconds(onset), seconds(offset)
-        if start < stop and LOWEST_PITCH <= pitch <= HIGHEST_PITCH:
-            notes.append(Note(onset=start, pitch=pitch, offset=stop, velocity=min(velocity, 127)))
-    return Performance(notes=without_overlaps(notes), pedal=tuple(_presses(tracks, seconds)))
+    n_empty = n_off_keyboard = n_late = 0
+    for part, seconds in zip(played, clocks, strict=True):
+        for onset, offset, pitch, velocity, channel in part.notes:
+            ends = resets.get(channel, ())
+            next_end = bisect.bisect_right(ends, onset)
+            if next_end < len(ends):
+                offset = min(offset, ends[next_end])
+            start, stop = seconds(onset), seconds(offset)
+            if not LOWEST_PITCH <= pitch <= HIGHEST_PITCH:
+                n_off_keyboard += 1
+            elif start >= _LONGEST:
+                n_late += 1
+            elif start < stop:
+                stop = min(stop, _LONGEST)
+                notes.append(Note(onset=start, pitch=pitch, offset=stop, velocity=velocity))
+            else:
+                n_empty += 1
+    presses, is_held = _presses(file.tracks, played, clocks)
+    n_drums = sum(part.n_drums for part in played)
+    if file.damage and not (notes or presses or n_drums or n_empty or n_off_keyboard):
+        raise DamagedError("; ".join(_few(file.damage)))
+    n_playing = sum(bool(part.notes) for part in played)
+    warnings = [
+        *_few(file.damage),
+        *_counted(n_drums, "note", "of percussion (channel 10) left out"),
+        *_counted(n_off_keyboard, "note", "off the keyboard (below A0 or above C8) left out"),
+        *_counted(n_empty, "note", "without length left out"),
+        *_counted(n_late, "note", f"later than {_LONGEST / 3600:g} hours left out"),
+        *_counted(sum(part.n_held for part in played), "key", "never released, until the end"),
+    ]
+    if file.kind == 2 and n_playing > 1:
+        warnings.append(
+            f"type 2: its {n_playing} tracks are independent of each other; they are read as if "
+            "played together"
+        )
+    return MidiReading(Performance(without_overlaps(notes), presses), tuple(warnings), is_held)
 
 
-def _read_track(data: bytes, position: int, stop: int) -> _Track:
-    """Read events from ``position`` to the end-of-track event or ``stop``.
+def _few(damage: Sequence[str]) -> list[str]:
+    told = list(damage[:_MOST_TOLD])
+    if len(damage) > _MOST_TOLD:
+        told.append(f"and {len(damage) - _MOST_TOLD} more places are damaged")
+    return told
 
-    A release ends the earliest strike of its key that is still held.
-    """
-    track = _Track()
+
+def _counted(number: int, what: str, fate: str) -> list[str]:
+    return [f"{number} {what}{'s' * (number != 1)} {fate}"] if number else []
+
+
+def _played(track: MidiTrack) -> _Played:
+    """Join strikes and releases: a release ends the earliest strike of its key still held."""
+    found = _Played()
     held: defaultdict[tuple[int, int], list[tuple[int, int]]] = defaultdict(list)
     last_release: dict[tuple[int, int], int] = {}
-    tick = running = 0
-    try:
-        while position < stop:
-            delta, position = _variable_length(data, position)
-            tick += delta
-            status = data[position]
-            if status < 0x80:
-                status = running  # left out, as the event before had the same
-            else:
-                position += 1
-            kind, channel = status & 0xF0, status & 0x0F
-            if kind < 0xF0:
-                running = status
-            if kind in (0x80, 0x90):
-                pitch, velocity = data[position], data[position + 1]
-                position += 2
-                if channel == _DRUMS:
-                    continue
-                strikes = held[channel, pitch]
-                if kind == 0x90 and velocity:
-                    strikes.append((tick, velocity))
-                elif strikes:
-                    onset, velocity = strikes.pop(0)
-                    track.notes.append((onset, tick, pitch, velocity))
-                    last_release[channel, pitch] = tick
-            elif kind == 0xB0:
-                if data[position] == SUSTAIN_CONTROLLER and channel != _DRUMS:
-                    track.sustain.append((tick, channel, data[position + 1] >= _DOWN))
-                position += 2
-            elif kind in (0xA0, 0xE0):
-                position += 2
-            elif kind in (0xC0, 0xD0):
-                position += 1
-            elif status in (0xF0, 0xF7):
-                size, position = _variable_length(data, position)
-                position += size
-            elif status == 0xFF:
-                meta = data[position]
-                size, position = _variable_length(data, position + 1)
-                if meta == 0x2F:
-                    break
-                if meta == 0x51:
-                    track.tempos.append(
-                        (tick, int.from_bytes(data[position : position + 3], "big"))
-                    )
-                position += size
-            else:
-                raise _DamagedError(f"expected an event at byte {position}, found {status:#04x}")
-    except IndexError as error:
-        raise _DamagedError(f"truncated: a track is cut off after {tick} ticks") from error
+    channels = {each[1] & 0x0F for each in track.messages if each[1] & 0xF0 == NOTE_ON and each[3]}
+
+    def release_all(tick: int, channel: int) -> None:
+        for key in [key for key, strikes in held.items() if strikes and key[0] == channel]:
+            for onset, velocity in held.pop(key):
+                found.notes.append((onset, tick, key[1], velocity, channel))
+            last_release[key] = tick
+        if channel not in channels:
+            found.notes_off.append((tick, channel))
+
+    resets = [
+        (tick, SYSTEM_EXCLUSIVE, 0, 0)
+        for tick, kind, content in track.metas
+        if kind == SYSTEM_EXCLUSIVE and _is_reset(content)
+    ]
+    messages: Sequence[tuple[int, int, int, int]] = track.messages
+    if resets:
+        messages = sorted([*resets, *messages], key=lambda message: message[0])
+    for tick, status, first, second in messages:
+        kind, channel = status & 0xF0, status & 0x0F
+        if kind == SYSTEM_EXCLUSIVE:
+            for each in range(16):
+                release_all(tick, each)
+                found.sustain.append((tick, each, False))
+        elif channel == DRUM_CHANNEL:
+            found.n_drums += kind == NOTE_ON and second > 0
+        elif kind == NOTE_ON and second:
+            held[channel, first].append((tick, second))
+        elif kind in (NOTE_OFF, NOTE_ON):
+            strikes = held[channel, first]
+            if strikes:
+                onset, velocity = strikes.pop(0)
+                found.notes.append((onset, tick, first, velocity, channel))
+                last_release[channel, first] = tick
+        elif kind == CONTROL and first == SUSTAIN_CONTROLLER:
+            found.sustain.append((tick, channel, second >= _DOWN))
+        elif kind == CONTROL and first == _RESET_CONTROLLERS:
+            found.sustain.append((tick, channel, False))
+        elif kind == CONTROL and first in _NOTES_OFF:
+            release_all(tick, channel)
     for (channel, pitch), strikes in held.items():
         for onset, velocity in strikes:
             release = last_release.get((channel, pitch), 0)
-            track.notes.append((onset, release if release > onset else tick, pitch, velocity))
-    track.end = tick
-    return track
+            offset = release if release > onset else track.end
+            found.notes.append((onset, offset, pitch, velocity, channel))
+        found.n_held += len(strikes)
+    return found
 
 
-def _variable_length(data: bytes, position: int) -> tuple[int, int]:
-    """A number of seven bits a byte, and the position after it."""
-    byte = data[position]
-    position += 1
-    number = byte & 0x7F
-    while byte & 0x80:
-        if number >> 21:
-            raise _DamagedError(f"expected a number of four bytes or less at byte {position}")
-        byte = data[position]
-        position += 1
-        number = number << 7 | byte & 0x7F
-    return number, position
-
-
-def _clock(division: int, tempos: Iterable[tuple[int, int]]) -> Callable[[int], float]:
-    """A function from ticks to seconds."""
-    if division & 0x8000:  # frames of film a second, and ticks a frame
-        frame_rate = 256 - (division >> 8)
-        ticks_a_second = (30 / 1.001 if frame_rate == 29 else float(frame_rate)) * (division & 0xFF)
-        if not ticks_a_second:
-            raise _DamagedError("expected a number of ticks a frame, found 0")
-        return lambda tick: tick / ticks_a_second
-    if not division:
-        raise _DamagedError("expected a number of ticks a quarter note, found 0")
-    ticks, seconds, scales = [0], [0.0], [_DEFAULT_TEMPO / 1e6 / division]
-    for tick, tempo in tempos:
-        if tempo:
-            seconds.append(seconds[-1] + (tick - ticks[-1]) * scales[-1])
-            ticks.append(tick)
-            scales.append(tempo / 1e6 / division)
-
-    def convert(tick: int) -> float:
-        index = bisect.bisect_right(ticks, tick) - 1
-        return seconds[index] + (tick - ticks[index]) * scales[index]
-
-    return convert
-
-
-def _presses(tracks: list[_Track], seconds: Callable[[int], float]) -> Iterator[PedalPress]:
-    """When the pedal of any channel is down."""
-    end = max((track.end for track in tracks), default=0)
-    events = sorted(
-        itertools.chain(*(track.sustain for track in tracks)), key=lambda event: event[0]
+def _is_reset(content: bytes) -> bool:
+    """Whether a system exclusive message resets the instrument: General MIDI, GS or XG."""
+    return (
+        (content[:1] == b"\x7e" and content[2:3] == b"\x09" and content[3:4] in b"\1\2\3")
+        or (content[:1] == b"\x41" and content[2:7] == b"\x42\x12\x40\x00\x7f")
+        or (content[:1] == b"\x43" and content[2:6] == b"\x4c\x00\x00\x7e")
     )
-    pressed: list[tuple[int, int]] = []
-    down_since: dict[int, int] = {}
-    releases = [(end, channel, False) for channel in range(16)]
-    for tick, channel, down in itertools.chain(events, releases):
+
+
+def _presses(
+    tracks: Sequence[MidiTrack],
+    played: Sequence[_Played],
+    clocks: Sequence[Callable[[int], float]],
+) -> tuple[tuple[PedalPress, ...], bool]:
+    """When the pedal of any channel is down; and whether it is when the file ends."""
+    pairs = list(zip(tracks, clocks, strict=True))
+    end = max((seconds(track.end) for track, seconds in pairs), default=0.0)
+    events = sorted(
+        (
+            (seconds(tick), channel, down)
+            for part, seconds in zip(played, clocks, strict=True)
+            for tick, channel, down in part.sustain
+        ),
+        key=lambda event: event[0],
+    )
+    pressed: list[tuple[float, float]] = []
+    down_since: dict[int, float] = {}
+    for time, channel, down in events:
         if down:
-            down_since.setdefault(channel, tick)
+            down_since.setdefault(channel, time)
         elif channel in down_since:
-            pressed.append((down_since.pop(channel), tick))
-    merged: list[tuple[int, int]] = []
+            pressed.append((down_since.pop(channel), time))
+    pressed += [(since, end) for since in down_since.values()]
+    merged: list[tuple[float, float]] = []
     for onset, offset in sorted(pressed):
         if merged and onset < merged[-1][1]:
             merged[-1] = (merged[-1][0], max(offset, merged[-1][1]))
         else:
             merged.append((onset, offset))
-    for onset, offset in merged:
-        if seconds(onset) < seconds(offset):
-            yield PedalPress(onset=seconds(onset), offset=seconds(offset))
+    return tuple(_within_reason(merged)), bool(down_since)
+
+
+def _within_reason(presses: Sequence[tuple[float, float]]) -> Iterator[PedalPress]:
+    for onset, offset in presses:
+        if onset < min(offset, _LONGEST):
+            yield PedalPress(onset=onset, offset=min(offset, _LONGEST))

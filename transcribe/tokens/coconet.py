@@ -68,7 +68,7 @@ def encode(performance: Performance, settings: Settings, *, target: str) -> Enco
 def decode(item: Item, *, target: str) -> Performance:
     """A line, or the notes of four voices; a pitch held on counts as one note."""
     if item.suffix == ".mid":
-        (track,) = read_score_midi(item.content)
+        (track,) = read_score_midi(item.content).tracks
         return performed(track.notes, item.about)
     with np.load(io.BytesIO(item.content)) as arrays:
         pitches = arrays["pitches"]

@@ -42,7 +42,7 @@ def encode(performance: Performance, settings: Settings, *, target: str) -> Enco
 
 def decode(item: Item, *, target: str) -> Performance:
     """The notes of a melody where they were played, on the grid."""
-    (track,) = read_score_midi(item.content)
+    (track,) = read_score_midi(item.content).tracks
     return performed(track.notes, item.about)
 
 

@@ -64,7 +64,7 @@ def encode(performance: Performance, settings: Settings, *, target: str) -> Enco
 
 def decode(item: Item, *, target: str) -> Performance:
     """The notes of melody and bass where they were played; drums have no pitch to put back."""
-    tracks = read_score_midi(item.content)
+    tracks = read_score_midi(item.content).tracks
     notes = [note for track in tracks if not track.is_drum for note in track.notes]
     return performed(notes, item.about)
 

@@ -1,21 +1,40 @@
 """Notes in musical time as a standard MIDI file: tempo, metre and tracks of one voice each.
 
-`transcribe.midi` writes performances, in seconds; here a quarter note is `TICKS` ticks,
-whatever the tempo, so that a reader quantises to the steps that are meant.
+`transcribe.midi` reads and writes performances, in seconds; here times are sixteenth notes,
+whatever the tempo, so that a reader quantises to the steps that are meant. Written is a
+quarter note of `TICKS` ticks, read is what generators of music write, with any division.
 """
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from transcribe.beats import Metre
+from transcribe.midi_file import (
+    DEFAULT_TEMPO,
+    DRUM_CHANNEL,
+    NOTE_OFF,
+    NOTE_ON,
+    PROGRAM,
+    TEXT,
+    TRACK_NAME,
+    MidiFile,
+    MidiTrack,
+    metre_event,
+    midi_file_bytes,
+    parse_midi,
+    smpte_rate,
+    tempo_event,
+    text_event,
+)
 
 TICKS = 480
 """A quarter note; a sixteenth is 120."""
 STEP_TICKS = TICKS // 4
-DRUM_CHANNEL = 9
+_MOST_BARS = 100_000
+"""More are damage, not music."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -39,110 +58,116 @@ class Track:
     is_drum: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Score:
+    """A MIDI file in musical time; steps are sixteenth notes from its start."""
+
+    tracks: tuple[Track, ...]
+    """Those with notes or a program, in the order of the file."""
+    tempos: tuple[tuple[float, float], ...]
+    """Step, rising, and quarter notes a minute from there on; the first at step 0."""
+    metres: tuple[tuple[float, str], ...]
+    """Step and time signature, such as ``"6/8"``; empty where the file has none."""
+    bars: tuple[float, ...]
+    """Steps at which bars begin, up to the end."""
+    damage: tuple[str, ...] = ()
+    """What could not be read."""
+
+
 def score_midi(
     tracks: Iterable[Track], *, quarters_a_minute: float, metre: Metre, text: str = ""
 ) -> bytes:
     """A type 1 file: a track with tempo, metre and text, then a track for each voice."""
-    numerator, power = metre.numerator, metre.denominator.bit_length() - 1
-    microseconds = min(round(60e6 / quarters_a_minute), 0xFFFFFF)
     head = [
-        (0, b"\xff\x51\x03" + microseconds.to_bytes(3, "big")),
-        (0, bytes((0xFF, 0x58, 4, numerator, power, 24, 8))),
+        (0, tempo_event(round(60e6 / quarters_a_minute))),
+        (0, metre_event(metre.numerator, metre.denominator)),
     ]
     if text:
-        head.insert(0, (0, _text(0x01, text)))
-    chunks = [_chunk(head)]
+        head.insert(0, (0, text_event(TEXT, text)))
+    voices = []
     channels = [channel for channel in range(16) if channel != DRUM_CHANNEL]
     for track in tracks:
         channel = DRUM_CHANNEL if track.is_drum else channels.pop(0)
-        chunks.append(_chunk(_events(track, channel)))
-    return struct.pack(">4sIHHH", b"MThd", 6, 1, len(chunks), TICKS) + b"".join(chunks)
+        voices.append(_events(track, channel))
+    return midi_file_bytes(TICKS, (head, *voices))
 
 
 def _events(track: Track, channel: int) -> list[tuple[int, bytes]]:
-    events = [(0, _text(0x03, track.name)), (0, bytes((0xC0 | channel, track.program)))]
+    events = [
+        (0, text_event(TRACK_NAME, track.name)),
+        (0, bytes((PROGRAM | channel, track.program))),
+    ]
     timed = []
     for note in track.notes:
         onset = round(note.step * STEP_TICKS)
         offset = max(round((note.step + note.n_steps) * STEP_TICKS), onset + 1)
-        timed.append((onset, 1, bytes((0x90 | channel, note.pitch, note.velocity))))
-        timed.append((offset, 0, bytes((0x80 | channel, note.pitch, 0))))
+        timed.append((onset, 1, bytes((NOTE_ON | channel, note.pitch, note.velocity))))
+        timed.append((offset, 0, bytes((NOTE_OFF | channel, note.pitch, 0))))
     return events + [(tick, event) for tick, _, event in sorted(timed)]
 
 
-def _chunk(events: Iterable[tuple[int, bytes]]) -> bytes:
-    data = bytearray()
-    now = 0
-    for tick, event in events:
-        data += _variable_length(tick - now) + event
-        now = tick
-    data += b"\x00\xff\x2f\x00"
-    return struct.pack(">4sI", b"MTrk", len(data)) + bytes(data)
+def read_score_midi(content: bytes) -> Score:
+    """The voices of a MIDI file in sixteenth notes, with its tempo map and bars.
+
+    A key that is never released lasts to the end of its track. Where ticks divide seconds
+    (SMPTE) a file has no beats; then a quarter note is taken for half a second.
+
+    Raises
+    ------
+    midi_file.DamagedError
+        It is no MIDI file.
+    """
+    file = parse_midi(content)
+    step_ticks = _step_ticks(file)
+    voices = [_voice(track, step_ticks) for track in file.tracks]
+    tempos = dict(file.tempos()) if file.ticks_a_quarter is not None else {}
+    return Score(
+        tracks=tuple(voice for voice in voices if voice is not None),
+        tempos=tuple(
+            (tick / step_ticks, 60e6 / tempo)
+            for tick, tempo in sorted(({0: DEFAULT_TEMPO} | tempos).items())
+        ),
+        metres=tuple((tick / step_ticks, f"{n}/{d}") for tick, n, d in file.metres()),
+        bars=tuple(tick / step_ticks for tick in islice(file.bars(), _MOST_BARS)),
+        damage=file.damage,
+    )
 
 
-def _text(kind: int, text: str) -> bytes:
-    data = text.encode("latin-1", "replace")
-    return bytes((0xFF, kind)) + _variable_length(len(data)) + data
+def _step_ticks(file: MidiFile) -> float:
+    """Ticks of a sixteenth note."""
+    quarter = file.ticks_a_quarter
+    if quarter is None:
+        return smpte_rate(file.division) * DEFAULT_TEMPO / 1e6 / 4
+    return quarter / 4
 
 
-def _variable_length(number: int) -> bytes:
-    septets = [number & 0x7F]
-    while number := number >> 7:
-        septets.append(number & 0x7F | 0x80)
-    return bytes(reversed(septets))
-
-
-def read_score_midi(content: bytes) -> tuple[Track, ...]:
-    """The tracks of a file that `score_midi` wrote, back in sixteenth notes."""
-    tracks = []
-    position = 14
-    while position < len(content):
-        (size,) = struct.unpack_from(">I", content, position + 4)
-        position += 8
-        track = _read_track(content[position : position + size])
-        position += size
-        if track is not None:
-            tracks.append(track)
-    return tuple(tracks)
-
-
-def _read_track(data: bytes) -> Track | None:
-    """One voice; None for the track of tempo and metre."""
-    name, program, channel = "", 0, None
-    held: dict[int, tuple[int, int]] = {}
+def _voice(track: MidiTrack, step_ticks: float) -> Track | None:
+    """One voice; None for a track without, such as that of tempo and metre."""
+    program, channel = 0, None
+    held: dict[tuple[int, int], tuple[int, int]] = {}
     notes = []
-    position = now = 0
-    while position < len(data):
-        delta, position = _read_variable_length(data, position)
-        now += delta
-        status = data[position]
-        if status == 0xFF:
-            size, start = _read_variable_length(data, position + 2)
-            if data[position + 1] == 0x03:
-                name = data[start : start + size].decode("latin-1")
-            position = start + size
+
+    def release(key: tuple[int, int], tick: int) -> None:
+        onset, velocity = held.pop(key)
+        if tick > onset:
+            length = (tick - onset) / step_ticks
+            notes.append(ScoreNote(onset / step_ticks, key[1], length, velocity))
+
+    for tick, status, first, second in track.messages:
+        kind, channel_here = status & 0xF0, status & 0x0F
+        if kind not in (NOTE_ON, NOTE_OFF, PROGRAM):
             continue
-        channel = status & 0x0F
-        if status & 0xF0 == 0xC0:
-            program = data[position + 1]
-            position += 2
+        channel = channel_here if channel is None else channel
+        key = channel_here, first
+        if kind == PROGRAM:
+            program = first
             continue
-        pitch, velocity = data[position + 1], data[position + 2]
-        if status & 0xF0 == 0x90:
-            held[pitch] = (now, velocity)
-        elif pitch in held:
-            onset, struck = held.pop(pitch)
-            step, n_steps = onset / STEP_TICKS, (now - onset) / STEP_TICKS
-            notes.append(ScoreNote(step, pitch, n_steps, struck))
-        position += 3
+        if key in held:
+            release(key, tick)
+        if kind == NOTE_ON and second:
+            held[key] = tick, second
+    for key in list(held):
+        release(key, track.end)
     if channel is None:
         return None
-    return Track(name, tuple(sorted(notes)), program, channel == DRUM_CHANNEL)
-
-
-def _read_variable_length(data: bytes, position: int) -> tuple[int, int]:
-    number = 0
-    while data[position] & 0x80:
-        number = number << 7 | data[position] & 0x7F
-        position += 1
-    return number << 7 | data[position], position + 1
+    return Track(track.name, tuple(sorted(notes)), program, channel == DRUM_CHANNEL)
