@@ -24,7 +24,7 @@ from transcribe.archive.lock import BusyError, locked
 from transcribe.archive.manifest import Manifest, ManifestError, Row, escaped, export_csv, unescaped
 from transcribe.archive.naming import stems_of
 from transcribe.archive.plan import Wanted, apply, make_plan
-from transcribe.archive.store import ASIDE, LocalStore, StoreError, open_store
+from transcribe.archive.store import ASIDE, Found, LocalStore, StoreError, open_store
 from transcribe.archive.work import Output
 
 linux_only = pytest.mark.skipif(sys.platform != "linux", reason="names of any bytes")
@@ -207,6 +207,27 @@ def test_what_is_no_recording_is_counted_and_patterns_choose(tree):
     assert names(("drafts/*",), ("*/d",)) == {"drafts/c.wav"}
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="named pipes are elsewhere there")
+def test_what_is_no_file_and_what_is_called_like_ours_is_told_or_counted(tree):
+    tree.add("a.wav")
+    tree.add(".transcribe-tape.wav")
+    tree.add(f"{ASIDE}1a2b.77.part")
+    tree.add("_transcribe/b.wav")
+    tree.add("x/_transcribe/c.wav")
+    os.mkfifo(tree.source.root / "pipe.wav")
+    os.mkfifo(tree.source.root / "socket")
+    listing = list_source(str(tree.source.root), Patterns(), tree.out)
+    names = [entry.name for entry in listing.entries]
+    assert names == [".transcribe-tape.wav", "a.wav", "x/_transcribe/c.wav"]
+    assert listing.ignored == {".part": 1, "": 1}
+    assert {each.name: each.is_loss for each in listing.troubles} == {
+        "pipe.wav": True,
+        "_transcribe/b.wav": True,
+    }
+    assert LocalStore(tree.source.root).clear_leftovers() == 1
+    assert (tree.source.root / ".transcribe-tape.wav").exists()
+
+
 def test_outputs_may_lie_inside_the_source_but_not_among_the_recordings(tree, tmp_path):
     tree.add("a.wav")
     inside = LocalStore(tree.source.root / "midi")
@@ -248,8 +269,10 @@ def test_a_list_of_lines_names_recordings_here_and_elsewhere(tmp_path):
     path.write_text(f"# tapes\r\na.wav\r\n./a.wav\r\n{far}\r\n\r\nlost.wav\r\n")
     entries, troubles = listed(path, tmp_path)
     assert entries == {"a.wav": "a.wav", far.as_posix().lstrip("/"): far.as_posix()}
-    assert [(each.name, each.reason) for each in troubles] == [
-        ("lost.wav", "there is no such file")
+    assert [(each.name, each.reason, each.is_loss) for each in troubles] == [
+        ("lost.wav", "there is no such file", True),
+        ("", "lines that begin with # and name no file, taken for remarks: 1", False),
+        ("", "lines that name a recording again: 1", False),
     ]
 
 
@@ -268,6 +291,51 @@ def test_a_table_without_such_a_column_is_refused(tmp_path):
     path.write_text("shelf,tape\n1,2\n")
     with pytest.raises(StoreError, match="found shelf, tape"):
         listed(path, tmp_path)
+
+
+def test_every_line_of_a_list_is_taken_or_told(tmp_path):
+    for name in ("#1 take.wav", "notes.wvv", "a.wav"):
+        (tmp_path / name).write_text("a")
+    path = tmp_path / "tapes.m3u"
+    lines = ("#EXTM3U", "#1 take.wav", "#2 take.wav", "notes.wvv", "lost.wvv", "#EXTINF:1", "a.wav")
+    path.write_text("\n".join(lines))
+    entries, troubles = listed(path, tmp_path)
+    assert list(entries) == ["#1 take.wav", "notes.wvv", "a.wav"]
+    assert [each.name for each in troubles if each.is_loss] == ["lost.wvv"]
+    assert len(troubles) == 2
+
+
+def test_every_line_of_a_table_is_taken_or_told(tmp_path):
+    for name in ("Op. 9, No. 2.wav", "a.wav"):
+        (tmp_path / name).write_text("a")
+    path = tmp_path / "tapes.csv"
+    path.write_text("path\nOp. 9, No. 2.wav\na.wav\n")  # one column has no commas between
+    assert list(listed(path, tmp_path)[0]) == ["Op. 9, No. 2.wav", "a.wav"]
+    path.write_text("shelf,path\n1,Op. 9, No. 2.wav\n2,\n3,a.wav\n,\n")
+    entries, troubles = listed(path, tmp_path)
+    assert list(entries) == ["a.wav"]
+    assert [(each.name, each.reason, each.is_loss) for each in troubles] == [
+        (
+            "tapes.csv, line 2",
+            "more cells than titles; put a name with ',' in it in quotes",
+            True,
+        ),
+        ("tapes.csv, line 3", "nothing in the column path", True),
+    ]
+
+
+def test_two_places_of_a_list_that_come_to_one_name_are_two_recordings(tmp_path):
+    far = tmp_path / "far" / "a.wav"
+    inside = tmp_path / "list" / far.as_posix().lstrip("/")
+    for file in (far, inside):
+        file.parent.mkdir(parents=True)
+        file.write_text(str(file))
+    path = tmp_path / "list" / "tapes.txt"
+    path.write_text(f"{far}\n{far.as_posix().lstrip('/')}\n")
+    entries, troubles = listed(path, tmp_path)
+    name = far.as_posix().lstrip("/")
+    assert entries == {name: name, f"elsewhere/{name}": far.as_posix()}
+    assert troubles == []
 
 
 @linux_only
@@ -541,7 +609,7 @@ def test_what_is_put_is_whole_or_not_there(tmp_path, monkeypatch):
     assert (tmp_path / "deep" / "a.mid").read_bytes() == b"first"
     assert [path.name for path in (tmp_path / "deep").iterdir()] == ["a.mid"]
     (tmp_path / "deep" / f"{ASIDE}x.part").write_bytes(b"half")
-    assert [each.name for each in store.walk()] == ["deep/a.mid"]
+    assert [each.name for each in store.walk() if isinstance(each, Found)] == ["deep/a.mid"]
     assert store.clear_leftovers() == 1
     assert open_store(str(tmp_path)).look("deep/a.mid").size == 5
     assert store.look("deep/none.mid") is None

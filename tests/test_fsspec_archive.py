@@ -15,6 +15,7 @@ pytest.importorskip("s3fs")
 pytest.importorskip("moto")
 
 from transcribe.archive import state
+from transcribe.archive.listing import Patterns, list_source
 from transcribe.archive.manifest import Manifest, Row
 from transcribe.archive.store import Found, Store, open_store
 from transcribe.cli import main
@@ -73,6 +74,45 @@ def test_from_bucket_to_bucket_and_on_from_another_machine(
         "1962/a.wav"
     ]
     assert "1962/a.mid" in names(out)
+
+
+def test_a_place_without_recordings_is_no_success(
+    bucket: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    open_store(f"{bucket}/texts").put("notes.txt", b"from tape")
+    for source, said in (
+        ("s3://tape/1962", "s3://tape/1962: there is no such place, or nothing is in it"),
+        (f"{bucket}/mistyped", "there is no such place, or nothing is in it"),
+        (f"{bucket}/texts", "no recordings to transcribe; left out, not taken for recordings: 1"),
+        (f"{bucket}/texts/notes.txt", "expected a folder or a recording there"),
+    ):
+        assert main(["archive", source, "--out", str(tmp_path / "out")]) == 1
+        assert said in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_one_object_is_a_source_of_one_recording(bucket: str, tmp_path: Path) -> None:
+    open_store(f"{bucket}/single").put("side 1/a.wav", b"sound")
+    source = f"{bucket}/single/side 1/a.wav"
+    listing = list_source(source, Patterns(), open_store(str(tmp_path)))
+    assert listing.source == f"{bucket}/single/side 1"
+    assert [(each.name, each.size) for each in listing.entries] == [("a.wav", 5)]
+
+
+def test_a_list_of_addresses_accounts_for_every_line(bucket: str, tmp_path: Path) -> None:
+    store = open_store(f"{bucket}/listed")
+    for name in ("x/a.wav", "x/b.wav"):
+        store.put(name, b"sound")
+    lines = [f"{bucket}/listed/{name}" for name in ("x/a.wav", "x//b.wav", "x/../b.wav", "x/c.wv")]
+    (tmp_path / "tapes.txt").write_text("\n".join([*lines, lines[0]]))
+    listing = list_source(str(tmp_path / "tapes.txt"), Patterns(), open_store(str(tmp_path)))
+    assert [each.name for each in listing.entries] == ["a.wav"]
+    assert {each.name: each.reason for each in listing.troubles} == {
+        lines[1]: "the name begins with a slash; rename it",
+        lines[2]: "the name has the part '..'; rename it",
+        "c.wv": "there is no such file",
+        "": "lines that name a recording again: 1",
+    }
 
 
 class Silent:

@@ -27,7 +27,7 @@ from transcribe.archive.pool import PoolError
 from transcribe.archive.preview import preview, probe_some, told_ignored
 from transcribe.archive.progress import JSON, MODES, Progress, count_of
 from transcribe.archive.run import Driver, Places, StoppedError
-from transcribe.archive.store import Store, open_store
+from transcribe.archive.store import Store, StoreError, open_store
 from transcribe.archive.work import Settings
 from transcribe.arguments import add_listening, add_outputs, seconds, whole_number
 from transcribe.console import SECONDS_BETWEEN_LINES, say, show
@@ -53,11 +53,22 @@ def main(words: Sequence[str]) -> int:
         )
         wanted = _wanted(options)
         _tell_troubles(listing)
+        if not listing.entries and not options.allow_empty:
+            raise _nothing_there(listing)
         if options.dry_run:
             return _dry_run(options, listing, destination, wanted)
         folder = state.folder_of(destination, options.state)
         with state.held(destination, folder):
             return _run(options, listing, destination, wanted, folder)
+
+
+def _nothing_there(listing: Listing) -> StoreError:
+    """A mistyped name and a disk that is not mounted look like an empty folder."""
+    left_out = f"; {told_ignored(listing)}" if listing.ignored else ""
+    return StoreError(
+        f"{listing.source}: no recordings to transcribe{left_out}. Is this the right place, and "
+        "the disk mounted? --allow-empty takes it for success"
+    )
 
 
 def _run(
@@ -286,6 +297,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--out", metavar="DEST", required=True, help="folder or address for the outputs")
     add("--dry-run", action="store_true", help="say what would be done and how long it takes")
+    add("--allow-empty", action="store_true", help="a source without recordings is no error")
 
     add = parser.add_argument_group("which recordings").add_argument
     for name, what in (

@@ -22,7 +22,18 @@ from uuid import uuid4
 
 import fsspec
 
-from transcribe.archive.store import ASIDE, Found, Skip, StoreError, Trouble, checked, nothing
+from transcribe.archive.store import (
+    ASIDE,
+    UNFINISHED,
+    Found,
+    Skip,
+    StoreError,
+    Trouble,
+    checked,
+    is_aside,
+    left,
+    nothing,
+)
 from transcribe.console import one_line
 from transcribe.relative import fault_of
 
@@ -104,8 +115,8 @@ class FsspecStore:
             return skipped[folder]
 
         for each in sorted(listed, key=lambda each: each.name):
-            if not is_skipped(each.name.rpartition("/")[0]) and not _is_aside(each.name):
-                yield each
+            if not is_skipped(each.name.rpartition("/")[0]):
+                yield left(each.name) if is_aside(each.name) else each
 
     def _listed(self) -> list[Found | Trouble]:
         """All files; none where there is no such folder yet."""
@@ -145,7 +156,7 @@ class FsspecStore:
                 folder = posixpath.dirname(path)
                 self._fs.makedirs(folder, exist_ok=True)
                 digest = sha256(path.encode("utf-8")).hexdigest()[:16]
-                aside = f"{folder}/{ASIDE}{digest}.{uuid4().hex[:8]}.part"
+                aside = f"{folder}/{ASIDE}{digest}.{uuid4().hex[:8]}{UNFINISHED}"
                 try:
                     self._fs.pipe_file(aside, content)
                     self._fs.mv(aside, path)
@@ -177,7 +188,7 @@ class FsspecStore:
     def clear_leftovers(self) -> int:
         if not self._renames:
             return 0
-        leftovers = [each.name for each in self._listed() if _is_aside(each.name)]
+        leftovers = [each.name for each in self._listed() if is_aside(each.name)]
         for name in leftovers:
             self.remove(name)
         return len(leftovers)
@@ -186,10 +197,6 @@ class FsspecStore:
 def _as_text(name: str) -> str:
     """A name as such places can hold it."""
     return _NO_TEXT.sub(lambda match: f"%u{ord(match[0]):04x}", name)
-
-
-def _is_aside(name: str) -> bool:
-    return posixpath.basename(name).startswith(ASIDE)
 
 
 def _is_file(info: dict[str, Any]) -> bool:

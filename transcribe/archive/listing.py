@@ -7,7 +7,7 @@ import io
 import os
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePath, PurePosixPath
@@ -24,6 +24,7 @@ from transcribe.archive.store import (
 )
 from transcribe.console import reason
 from transcribe.endings import is_recording
+from transcribe.relative import fault_of
 
 _LISTS = (".txt", ".lst", ".list", ".m3u", ".m3u8")
 _COLUMNS = ("recording", "path", "file", "filename", "file_name", "audio", "audio_filename", "name")
@@ -53,6 +54,18 @@ class Listing:
     ignored: Counter[str] = field(default_factory=Counter)
     """Files that are not taken for recordings, by their endings."""
 
+    def add(self, entry: Entry) -> None:
+        """Take a recording, if there is a place for its outputs."""
+        if entry.name.partition("/")[0].casefold() == OWN_FOLDER:
+            why = f"its outputs would lie in {OWN_FOLDER}, where the manifest is; rename its folder"
+            self.troubles.append(Trouble(entry.name, why))
+        else:
+            self.entries.append(entry)
+
+    def ignore(self, name: str) -> None:
+        """Count a file that is not taken for a recording."""
+        self.ignored[PurePosixPath(name).suffix.lower()] += 1
+
 
 @dataclass(frozen=True, slots=True)
 class Patterns:
@@ -75,6 +88,10 @@ class Patterns:
         path = PurePosixPath(name)
         return is_recording(path) and not path.name.startswith("._")
 
+    def take_named(self, name: str) -> bool:
+        """Whether a file that a list names is to be transcribed, whatever its ending."""
+        return not self.leave(name) and (not self.include or _holds(self.include, name))
+
     def leave(self, name: str) -> bool:
         """Whether a file or folder is excluded."""
         return _holds(self.exclude, name)
@@ -88,7 +105,8 @@ def list_source(source: str, patterns: Patterns, destination: Store) -> Listing:
     source : str
         A folder, an address, a recording, a list of recordings (text, one a line or with
         zero bytes between them; CSV with a column of `_COLUMNS`), or ``-`` for a list on
-        standard input. What a list says is relative to the list's folder.
+        standard input. What a list says is relative to the list's folder, and is tried
+        whatever its ending.
     patterns : Patterns
         Which names count.
     destination : Store
@@ -104,11 +122,13 @@ def list_source(source: str, patterns: Patterns, destination: Store) -> Listing:
     if _SCHEME not in source and source != "-" and not path.exists():
         raise StoreError(f"{source}: there is no such folder, list or recording")
     if source == "-":
-        return _listed(_lines(sys.stdin.buffer.read()), Path.cwd(), patterns)
-    if _SCHEME in source or path.is_dir():
+        return _listed(_lines(sys.stdin.buffer.read(), Path.cwd()), Path.cwd(), patterns)
+    if _SCHEME in source:
+        return _addressed_source(source, patterns, destination)
+    if path.is_dir():
         return _walked(open_store(source), patterns, destination)
     if is_recording(path):
-        return _listed([path.name], path.parent, Patterns(("*",)))
+        return _listed(_Named([path.name]), path.parent, Patterns())
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -119,7 +139,26 @@ def list_source(source: str, patterns: Patterns, destination: Store) -> Listing:
         raise StoreError(
             f"{source}: expected a folder, an address, a recording, or a list (.csv or .txt)"
         )
-    return _listed(_lines(content), path.parent, patterns)
+    return _listed(_lines(content, path.parent), path.parent, patterns)
+
+
+def _addressed_source(source: str, patterns: Patterns, destination: Store) -> Listing:
+    """What is under an address, or the one recording that it is."""
+    listing = _walked(open_store(source), patterns, destination)
+    if listing.entries or listing.troubles or listing.ignored:
+        return listing
+    folder, _, name = source.rstrip("/").rpartition("/")
+    if not folder.endswith("/") and not fault_of(name):
+        listing = Listing(open_store(folder).address)
+        _look(open_store(folder), name, name, listing)
+        if listing.entries and is_recording(PurePosixPath(name)):
+            return listing
+        if listing.entries:
+            raise StoreError(
+                f"{source}: expected a folder or a recording there; lists are read from a disk "
+                "of this machine"
+            )
+    raise StoreError(f"{source}: there is no such place, or nothing is in it; is it spelt right?")
 
 
 def _walked(store: Store, patterns: Patterns, destination: Store) -> Listing:
@@ -127,15 +166,16 @@ def _walked(store: Store, patterns: Patterns, destination: Store) -> Listing:
     listing = Listing(store.address)
 
     def skip(folder: str) -> bool:
-        return folder == inner or PurePosixPath(folder).name == OWN_FOLDER or patterns.leave(folder)
+        return folder == inner or patterns.leave(folder)
 
     for each in store.walk(skip=skip):
-        if isinstance(each, Trouble):
+        is_file = isinstance(each, Found) or each.is_entry
+        if is_file and not patterns.take(each.name):
+            listing.ignore(each.name)
+        elif isinstance(each, Trouble):
             listing.troubles.append(each)
-        elif patterns.take(each.name):
-            listing.entries.append(Entry(each.name, each.name, each.size, each.modified))
         else:
-            listing.ignored[PurePosixPath(each.name).suffix.lower()] += 1
+            listing.add(Entry(each.name, each.name, each.size, each.modified))
     return listing
 
 
@@ -154,45 +194,82 @@ def _inside(source: Store, destination: Store) -> str | None:
     return there.relative_to(here).as_posix() if here in there.parents else None
 
 
-def _listed(items: Iterable[str], folder: Path, patterns: Patterns) -> Listing:
+@dataclass(slots=True)
+class _Named:
+    """What a list names, and what it says that names nothing."""
+
+    names: list[str] = field(default_factory=list)
+    troubles: list[Trouble] = field(default_factory=list)
+
+    def told(self, n: int, what: str) -> None:
+        """Count lines that are left out on purpose."""
+        if n:
+            self.troubles.append(Trouble("", f"{what}: {n:,}", is_loss=False))
+
+
+def _listed(named: _Named, folder: Path, patterns: Patterns) -> Listing:
     """Recordings as a list names them."""
-    names = list(dict.fromkeys(items))
+    names = list(dict.fromkeys(named.names))
+    n_again = len(named.names) - len(names)
     if names and all(_SCHEME in name for name in names):
-        return _addressed(names, patterns)
-    store = LocalStore(folder)
-    listing = Listing(store.address)
-    seen = set()
-    for each in names:
-        path = Path(os.path.normpath(store.root / each))
-        inside = store.root in path.parents
-        place = path.relative_to(store.root).as_posix() if inside else path.as_posix()
-        name = place if inside else _rootless(path)
-        if _SCHEME in each:
-            listing.troubles.append(Trouble(each, "an address among paths; make two lists"))
-        elif path.is_dir():
-            listing.troubles.append(Trouble(each, "a folder; name the recordings in it"))
-        elif not patterns.take(name):
-            listing.ignored[path.suffix.lower()] += 1
-        elif name not in seen:
-            seen.add(name)
-            _look(store, name, place, listing)
+        listing = _addressed(names, patterns)
+    else:
+        store = LocalStore(folder)
+        listing = Listing(store.address)
+        places: dict[str, str] = {}
+        for each in names:
+            if _SCHEME in each:
+                listing.troubles.append(Trouble(each, "an address among paths; make two lists"))
+                continue
+            path = Path(os.path.normpath(store.root / each))
+            inside = store.root in path.parents
+            place = path.relative_to(store.root).as_posix() if inside else path.as_posix()
+            n_again += place in places
+            places[place] = place if inside else _rootless(path)
+        for place, name in _told_apart(places).items():
+            if os.path.isdir(store.root / place):
+                listing.troubles.append(Trouble(place, "a folder; name the recordings in it"))
+            elif patterns.take_named(name):
+                _look(store, name, place, listing)
+            else:
+                listing.ignore(name)
+    named.told(n_again, "lines that name a recording again")
+    listing.troubles += named.troubles
     return listing
+
+
+def _told_apart(places: Mapping[str, str]) -> dict[str, str]:
+    """Names by places, of which no two are the same: what is inside the folder keeps its own."""
+    taken = {name for place, name in places.items() if name == place}
+    apart = {}
+    for place, name in places.items():
+        while name != place and name in taken:
+            name = f"elsewhere/{name}"
+        taken.add(name)
+        apart[place] = name
+    return apart
 
 
 def _addressed(names: Sequence[str], patterns: Patterns) -> Listing:
     """Recordings as a list of addresses names them; they share the beginning of these."""
-    roots = {name.partition(_SCHEME)[0] for name in names}
-    root = os.path.commonpath([name.partition(_SCHEME)[2].rpartition("/")[0] for name in names])
-    if len(roots) > 1 or not root:
+    folders = [name.split("/")[:-1] for name in names]
+    shared = next(
+        (n for n, parts in enumerate(zip(*folders, strict=False)) if len(set(parts)) > 1),
+        min(map(len, folders)),
+    )
+    if shared < 3 or not folders[0][2]:  # PROTOCOL: // PLACE
         raise StoreError(f"{names[0]}: the addresses of a list must be of one place")
-    root = f"{roots.pop()}{_SCHEME}{root}"
+    root = "/".join(folders[0][:shared])
     listing = Listing(root)
     for address in names:
         name = address[len(root) + 1 :]
-        if patterns.take(name):
+        fault = fault_of(name)
+        if fault:
+            listing.troubles.append(Trouble(address, f"{fault}; rename it"))
+        elif patterns.take_named(name):
             _look(open_store(root), name, name, listing)
         else:
-            listing.ignored[PurePosixPath(name).suffix.lower()] += 1
+            listing.ignore(name)
     return listing
 
 
@@ -205,7 +282,7 @@ def _look(store: Store, name: str, place: str, listing: Listing) -> None:
     if found is None:
         listing.troubles.append(Trouble(name, why))
     else:
-        listing.entries.append(Entry(name, place, found.size, found.modified))
+        listing.add(Entry(name, place, found.size, found.modified))
 
 
 def _rootless(path: PurePath) -> str:
@@ -214,22 +291,31 @@ def _rootless(path: PurePath) -> str:
     return "/".join(part for part in parts if part)
 
 
-def _lines(content: bytes) -> Iterator[str]:
+def _lines(content: bytes, folder: Path) -> _Named:
     """One a line, or zero bytes between; empty lines and a playlist's remarks are none."""
+    named = _Named()
     text = _text(content)
     if "\0" in text:
-        yield from (item for item in text.split("\0") if item)
-        return
+        named.names = [item for item in text.split("\0") if item]
+        return named
+    n_remarks = 0
     for line in text.split("\n"):
         line = line.removesuffix("\r")
-        if line.strip() and not line.startswith("#"):
-            yield line
+        if line.startswith("#") and not os.path.exists(folder / line):
+            n_remarks += not line.startswith("#EXT")  # which playlists are full of
+        elif line.strip():
+            named.names.append(line)
+    named.told(n_remarks, "lines that begin with # and name no file, taken for remarks")
+    return named
 
 
-def _cells(content: bytes, source: str) -> Iterator[str]:
+def _cells(content: bytes, source: str) -> _Named:
+    named = _Named()
     text = _text(content)
     head = text.partition("\n")[0]
     delimiter = max(",;\t", key=head.count)
+    if delimiter not in head:
+        delimiter = "\x1f"  # of one column, in which commas divide nothing
     try:
         table = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
         titles = {(title or "").strip().lower(): title for title in table.fieldnames or ()}
@@ -240,10 +326,18 @@ def _cells(content: bytes, source: str) -> Iterator[str]:
                 f"found {', '.join(titles) or 'none'}"
             )
         for line in table:
-            if line.get(column):
-                yield line[column]
+            beyond, name = line.pop(None, None), line.get(column)
+            where = f"{Path(source).name}, line {table.line_num}"
+            if any(beyond or ()):
+                why = f"more cells than titles; put a name with {delimiter!r} in it in quotes"
+                named.troubles.append(Trouble(where, why))
+            elif name:
+                named.names.append(name)
+            elif any(line.values()):
+                named.troubles.append(Trouble(where, f"nothing in the column {column}"))
     except csv.Error as error:
         raise StoreError(f"{source}: this CSV can't be read: {error}") from error
+    return named
 
 
 def _text(content: bytes) -> str:

@@ -25,8 +25,8 @@ from transcribe.console import reason
 from transcribe.errors import TranscribeError
 from transcribe.relative import fault_of
 
-ASIDE = ".transcribe-"
-"""How the names of files begin that are not finished; one that a killed run left is no use."""
+ASIDE, UNFINISHED = ".transcribe-", ".part"
+"""How the names of files begin and end that are not finished; what a killed run left is no use."""
 OWN_FOLDER = "_transcribe"
 """Folder of a destination that holds the manifest and the reports."""
 
@@ -54,6 +54,20 @@ class Trouble:
     reason: str
     is_loss: bool = True
     """Whether there may be recordings in it that are not found elsewhere."""
+    is_entry: bool = False
+    """Whether it is a single thing in a folder that could have been a file, so that its name
+    tells whether anybody would miss it."""
+
+
+def is_aside(name: str) -> bool:
+    """Whether a file is one that was not finished."""
+    file = name.rpartition("/")[2]
+    return file.startswith(ASIDE) and file.endswith(UNFINISHED)
+
+
+def left(name: str) -> Trouble:
+    """What is said of a file that is aside."""
+    return Trouble(name, "left by a run that was killed", is_loss=False, is_entry=True)
 
 
 def nothing(name: str) -> bool:
@@ -90,7 +104,7 @@ class Store(Protocol):
     ) -> Iterator[Found | Trouble]:
         """All files, in order of their names, each once; ``skip`` says of a folder not to enter.
 
-        Files aside (`ASIDE`) are not told of; see `leftovers`.
+        What is no file, or is not finished (`is_aside`), is a trouble.
         """
         ...
 
@@ -212,8 +226,6 @@ class LocalStore:
             folders: list[str] = []
             for entry in entries:
                 name = f"{folder}/{entry.name}" if folder else entry.name
-                if entry.name.startswith(ASIDE):
-                    continue
                 try:
                     status = entry.stat()
                 except OSError as error:
@@ -223,7 +235,11 @@ class LocalStore:
                 if stat.S_ISDIR(status.st_mode):
                     if not skip(name):
                         (links if entry.is_symlink() else folders).append(name)
-                elif stat.S_ISREG(status.st_mode):
+                elif not stat.S_ISREG(status.st_mode):
+                    yield Trouble(name, f"{_kind(status.st_mode)}, not a file", is_entry=True)
+                elif is_aside(name):
+                    yield left(name)
+                else:
                     yield Found(name, status.st_size, status.st_mtime)
             waiting += reversed(folders)
 
@@ -245,7 +261,7 @@ class LocalStore:
         path.parent.mkdir(parents=True, exist_ok=True)
         # Not the file's own name and more, which could be longer than a name may be.
         digest = sha256(os.fsencode(path.name)).hexdigest()[:16]
-        aside = path.with_name(f"{ASIDE}{digest}.{os.getpid()}.part")
+        aside = path.with_name(f"{ASIDE}{digest}.{os.getpid()}{UNFINISHED}")
         try:
             with aside.open("wb") as file:
                 file.write(content)
@@ -271,7 +287,7 @@ class LocalStore:
         n_removed = 0
         for folder, _, files in os.walk(self.root):
             for file in files:
-                if file.startswith(ASIDE):
+                if is_aside(file):
                     with contextlib.suppress(OSError):
                         os.unlink(os.path.join(folder, file))
                         n_removed += 1
