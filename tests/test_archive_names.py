@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from transcribe.archive.manifest import Manifest, ManifestError, Row
 from transcribe.archive.naming import folders, stems_of
 from transcribe.archive.store import Found, LocalStore
-from transcribe.archive.work import KINDS, Output
+from transcribe.archive.work import Output
 from transcribe.errors import InstrumentError
+from transcribe.export import KINDS
 from transcribe.instrument import SampleBank
 from transcribe.relative import fault_of, inside
 from transcribe.tokens.encoded import FORMAT, read_items
