@@ -14,7 +14,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -71,6 +71,15 @@ DECIDES: dict[str, Judge] = {
 """Which figure each threshold is chosen by, in the order in which they are chosen."""
 
 
+def middle_of_the_best(figures: Mapping[float, float]) -> float:
+    """Of the candidates that do as well as the best, or less than `AS_GOOD` worse, the one
+    nearest the middle between the lowest and the highest; of two, the one nearest a half."""
+    best = max(figures.values())
+    good = [each for each, f1 in figures.items() if f1 > best - AS_GOOD]
+    middle = (min(good) + max(good)) / 2
+    return min(good, key=lambda each: (round(abs(each - middle), 6), abs(each - 0.5)))
+
+
 def choose(
     pieces: Sequence[ValidationPiece],
     heard: Sequence[Rolls],
@@ -97,10 +106,7 @@ def choose(
                 est, est_sustained = decoder.finish(KEY), decoder.finish(SUSTAINED)
                 figures.append(judge(piece, est, est_sustained))
             table[name][candidate] = float(np.mean(figures))
-        best = max(table[name].values())
-        good = [each for each in candidates if table[name][each] > best - AS_GOOD]
-        middle = (min(good) + max(good)) / 2
-        nearest = min(good, key=lambda each: (round(abs(each - middle), 6), abs(each - 0.5)))
+        nearest = middle_of_the_best(table[name])
         chosen = dataclasses.replace(chosen, **{name: nearest})
     return chosen, table
 

@@ -15,6 +15,7 @@ from eval.calibration import (
     expected_calibration_error,
     reliability,
 )
+from transcribe.datasets import load_dataset
 from transcribe.metrics import match_aligned
 from transcribe.notes import Note, Performance, sustained
 from transcribe.transcriber import Transcription
@@ -122,6 +123,23 @@ def test_a_late_recording_is_aligned_before_notes_are_judged():
     too_late = replace(late[3], onset=late[3].onset + 0.06)
     pairs, _ = match_aligned(PLAYED, Performance([*late[:3], too_late, *late[4:]]))
     assert len(pairs) == 9
+
+
+def test_a_late_recording_is_judged_aligned(data):
+    """All 40 ms late and one 70 ms: the median is taken off before anything is called wrong."""
+
+    def late_ear(path):
+        late = [
+            replace(note, onset=note.onset + by, offset=note.offset + by, confidence=0.9)
+            for number, note in enumerate(PLAYED.notes)
+            for by in [0.07 if number == 3 else 0.04]
+        ]
+        return Transcription(Performance(late), sustained(Performance(late)), 3.0)
+
+    recording = load_dataset(data, split="test")[0]
+    judged = calibration.judge(recording, late_ear, None)
+    assert judged.right.tolist() == [True] * 10
+    assert judged.confidence.tolist() == [0.9] * 10
 
 
 def test_a_data_set_is_judged_drawn_and_recorded(data, stand_in, tmp_path, capsys):

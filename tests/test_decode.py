@@ -545,6 +545,14 @@ def test_the_pedal_is_up_only_well_below_the_threshold() -> None:
     assert len(split) == 3
 
 
+@pytest.mark.parametrize(("hysteresis", "n_presses"), [(0.02, 3), (0.04, 3), (0.06, 1), (0.3, 1)])
+def test_how_far_below_is_a_setting(hysteresis: float, n_presses: int) -> None:
+    """Twice the probability falls to 0.45, 0.05 below the threshold."""
+    wavering = [0, 0, 1, 1, 0.45, 0.55, 0.45, 0.6, 1, 1, 0, 0]
+    config = DecodeConfig(pedal_hysteresis=hysteresis, minimum_lift=0, minimum_press=0)
+    assert len(pedal_frames(wavering, config)) == n_presses
+
+
 def test_slowly_lifted_the_pedal_is_up_where_it_passed_the_threshold() -> None:
     assert pedal_frames([0, 0, 1, 1, 1, 0.48, 0.46, 0.44, 0.2, 0]) == [(2, 5.462)]
 

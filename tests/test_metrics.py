@@ -332,6 +332,21 @@ def test_velocities_that_mir_eval_forgives_show_in_the_raw_error(change, error, 
     assert scores.numbers["as_found/velocity_correlation"] == pytest.approx(correlation)
 
 
+@pytest.mark.parametrize(("off_by", "right"), [(6, 8), (12, 7)])
+def test_a_velocity_is_right_within_a_tenth_of_the_range_played(off_by, right):
+    """Eight notes from 40 to 110: a tenth is 7 MIDI steps, whatever 127 is a tenth of.
+
+    The line is fitted through all eight, so it gives way a little to the one that is off.
+    """
+    ref = Performance(scale())
+    est = [
+        note(n.onset, n.pitch, velocity=n.velocity + off_by * (i == 3))
+        for i, n in enumerate(ref.notes)
+    ]
+    ratio = score(ref, Performance(est)).ratios["as_found/key/onset_offset_velocity"]
+    assert ratio == Ratio(8, 8, right)
+
+
 def test_velocities_of_one_loudness_have_no_correlation():
     ref = Performance(scale())
     est = Performance([note(n.onset, n.pitch, velocity=80) for n in ref.notes])

@@ -56,6 +56,24 @@ def test_a_convolution_is_stepped_as_the_matrix_it_is():
     assert torch.allclose(values, torch.full((8,), 0.1 * 0.2 * 27**0.5), rtol=0.35)
 
 
+def test_the_momentum_is_nesterovs():
+    """A step looks ahead: the gradient counts once more beside the momentum it has entered."""
+    torch.manual_seed(0)
+    weights = nn.Parameter(torch.zeros(6, 6))
+    first, second = torch.randn(6, 6), torch.randn(6, 6)
+    optimizer = Muon([weights], lr=1.0, momentum=0.9)
+    weights.grad = first.clone()
+    optimizer.step()
+    before = weights.detach().clone()
+    weights.grad = second.clone()
+    optimizer.step()
+    momentum = 0.9 * 0.1 * first + 0.1 * second
+    ahead = 0.1 * second + 0.9 * momentum
+    expected = -0.2 * 6**0.5 * orthogonalised(ahead)
+    torch.testing.assert_close(weights.detach() - before, expected)
+    assert (orthogonalised(ahead) - orthogonalised(momentum)).norm() > 0.1
+
+
 def test_descends_and_decays():
     torch.manual_seed(0)
     layer, target = nn.Linear(8, 8, bias=False), torch.randn(8, 8)

@@ -37,6 +37,17 @@ class TestWindowPool:
             batch = pool.batch(numbered(number, number + 1), 64)
         assert set(batch["targets"].tolist()) == {8, 9, 10, 11}
 
+    def test_every_window_that_is_kept_is_drawn_as_often(self):
+        """Also once the newest have taken the places of the oldest."""
+        pool = WindowPool(8, seed=0)
+        for number in range(0, 20, 2):
+            pool.batch(numbered(number, number + 1), 2)
+        drawn = pool.batch(numbered(20, 21), 2 + 1600)["targets"][2:].int().tolist()
+        counts = [drawn.count(number) for number in range(14, 22)]
+        assert sum(counts) == 1600
+        assert min(counts) > 150
+        assert max(counts) < 250
+
     def test_a_batch_is_a_copy(self):
         """Augmentation in place must not wear the kept windows out."""
         pool = WindowPool(2, seed=0)

@@ -67,7 +67,8 @@ def recipe_environment() -> dict[str, str]:
 
 class TestCheck:
     @pytest.mark.parametrize(
-        ("mean", "reproduced"), [(0.9, True), (0.891, True), (0.95, True), (0.88, False)]
+        ("mean", "reproduced"),
+        [(0.9, True), (0.891, True), (0.95, True), (0.889, False), (0.885, False), (0.88, False)],
     )
     def test_within_the_tolerance_is_reproduced(self, tmp_path, capsys, mean, reproduced):
         paths = [tmp_path / "expected.json", tmp_path / "record.json"]

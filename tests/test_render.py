@@ -404,6 +404,14 @@ def test_dampers_touch_the_strings_before_the_pedal_counts_as_up(bank):
         assert bool(lost > 3) is sooner
 
 
+def test_no_damper_touches_a_string_before_its_key_comes_up(bank):
+    """The key comes up at 0.55 s, the pedal at 0.6 s: dampers 0.1 s early begin at 0.55 s."""
+    held = Performance([note(0.0, 60, 0.55)], [PedalPress(onset=0.0, offset=0.6)])
+    ends = Performance([note(0.0, 60, 0.55)])
+    early = render(held, bank, RenderConfig(damper_early=0.1), duration=1.0)
+    assert_array_equal(early, render(ends, bank, duration=1.0))
+
+
 def test_a_string_struck_again_under_the_pedal_is_not_damped_before(bank):
     played = Performance(
         [note(0.0, 60, 0.1), note(0.5, 60, 0.6)], [PedalPress(onset=0.0, offset=2.0)]

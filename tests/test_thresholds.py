@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
-from eval.thresholds import choose
+from eval.thresholds import choose, middle_of_the_best
 from transcribe.decode import DecodeConfig
 from transcribe.features import FeatureConfig
 from transcribe.notes import Note, PedalPress, Performance
@@ -56,3 +57,24 @@ def test_of_those_as_good_the_middle_one():
     chosen, table = choose([piece], [rolls], GRID, DecodeConfig(), candidates)
     assert table["onset_threshold"][0.3] < table["onset_threshold"][0.4] == 1.0
     assert chosen.onset_threshold == 0.6
+
+
+@pytest.mark.parametrize(
+    ("figures", "expected"),
+    [
+        # The best by far, at either end and between.
+        ({0.3: 0.90, 0.5: 0.80, 0.7: 0.70}, 0.3),
+        ({0.3: 0.70, 0.5: 0.80, 0.7: 0.90}, 0.7),
+        # Less than a tenth of a point worse is as good: the middle of 0.3 to 0.7.
+        ({0.2: 0.80, 0.3: 0.9000, 0.5: 0.8995, 0.7: 0.8992, 0.8: 0.80}, 0.5),
+        # A tenth of a point and more is worse.
+        ({0.3: 0.9000, 0.5: 0.8985, 0.7: 0.8985}, 0.3),
+        # What lies between two that are as good, and is worse itself, is not chosen.
+        ({0.2: 0.90, 0.4: 0.70, 0.5: 0.70, 0.6: 0.90}, 0.6),
+        # Of two that are as near the middle, the one nearer a half.
+        ({0.6: 0.90, 0.7: 0.90}, 0.6),
+        ({0.2: 0.90, 0.3: 0.90}, 0.3),
+    ],
+)
+def test_the_middle_of_the_best(figures, expected):
+    assert middle_of_the_best(figures) == expected

@@ -31,7 +31,6 @@ from transcribe.train.augment import AugmentConfig
 from transcribe.train.config import OptimizerConfig, TrainConfig
 from transcribe.train.data import TrainingWindows, excerpt
 from transcribe.train.lit_module import LitTranscriber, WindowSampler, unstack
-from transcribe.train.losses import LossConfig, total, transcription_loss
 from transcribe.train.trainer import make_trainer
 
 SECONDS = 16.0
@@ -95,106 +94,6 @@ def settings(pieces: Path, output: Path, *more: str) -> TrainConfig:
 
 def as_logits(rolls: Rolls) -> Logits:
     return unstack(torch.from_numpy(rolls.stack())[None])
-
-
-def certain(rolls: Rolls) -> Logits:
-    """Logits that say these rolls with near certainty."""
-    planes = {}
-    for name, plane in as_logits(rolls)._asdict().items():
-        if name.endswith("shift"):
-            planes[name] = torch.atanh(plane.clamp(-0.999, 0.999))
-        else:
-            planes[name] = torch.logit(plane.clamp(1e-4, 1 - 1e-4))
-    return Logits(**planes)
-
-
-KNOWN = torch.ones(1)
-
-
-class TestLosses:
-    rolls = encode(random_piece(0), FeatureConfig().grid, 300)
-
-    def test_truth_costs_nearly_nothing_and_an_error_more(self):
-        truth = as_logits(self.rolls)
-        masks = {"pedal_mask": KNOWN, "velocity_mask": KNOWN}
-        right = total(transcription_loss(certain(self.rolls), truth, LossConfig(), **masks))
-        assert right < 0.2
-        wrong_rolls = encode(random_piece(3), FeatureConfig().grid, 300)
-        wrong = transcription_loss(certain(wrong_rolls), truth, LossConfig(), **masks)
-        for name, term in wrong.items():
-            assert term > 0.02, name
-        assert total(wrong) > 50 * right
-
-    def test_velocity_off_an_onset_means_nothing(self):
-        truth = as_logits(self.rolls)
-        logits = certain(self.rolls)
-        loud = logits._replace(velocity=torch.where(truth.onset > 0, logits.velocity, 9.0))
-        masks = {"pedal_mask": KNOWN, "velocity_mask": KNOWN}
-        before = transcription_loss(logits, truth, LossConfig(), **masks)["velocity"]
-        after = transcription_loss(loud, truth, LossConfig(), **masks)["velocity"]
-        assert after == before
-
-    def test_relative_velocities_do_not_ask_how_loud_the_whole_is(self):
-        """All notes heard harder by as much cost nothing; one of them costs."""
-        truth = as_logits(self.rolls)
-        masks = {"pedal_mask": KNOWN, "velocity_mask": KNOWN}
-
-        def costs(velocity):
-            heard = certain(self.rolls)._replace(velocity=torch.logit(velocity.clamp(0.01, 0.99)))
-            terms = transcription_loss(heard, truth, LossConfig(), **masks)
-            return float(terms["velocity"]), float(terms["velocity_relative"])
-
-        absolute, relative = costs(truth.velocity + 0.1)
-        assert absolute == pytest.approx(0.1 * LossConfig().velocity, rel=0.01)
-        assert relative < 1e-5
-        one = truth.velocity.clone()
-        one[tuple(torch.nonzero(truth.onset)[0])] += 0.1
-        n_struck = int(truth.onset.sum())
-        expected = LossConfig().velocity_relative * 0.1 / n_struck * 2 * (1 - 1 / n_struck)
-        assert costs(one)[1] == pytest.approx(expected, rel=0.02)
-
-    def test_unknown_pedal_teaches_nothing(self):
-        truth = as_logits(self.rolls)
-        logits = certain(encode(random_piece(3), FeatureConfig().grid, 300))
-        terms = transcription_loss(
-            logits, truth, LossConfig(), pedal_mask=torch.zeros(1), velocity_mask=KNOWN
-        )
-        assert terms["pedal"] == 0
-        assert terms["sounding"] == 0
-        assert terms["onset"] > 0
-
-    def test_a_frame_beside_a_movement_of_the_pedal_counts_more(self):
-        pressed = Rolls.empty(40)
-        pressed.pedal[10:20] = 1
-        truth = as_logits(pressed)
-        costs = []
-        for frame in range(6, 15):
-            logits = certain(pressed)
-            logits.pedal[0, frame] = 0.0
-            terms = transcription_loss(
-                logits, truth, LossConfig(pedal_edge=5), pedal_mask=KNOWN, velocity_mask=KNOWN
-            )
-            costs.append(float(terms["pedal"]))
-        costs = np.array(costs) / costs[0]
-        assert costs[2:6] == pytest.approx(5, rel=0.1)  # frames 8, 9 | 10, 11
-        assert costs[[0, 1, 6, 7, 8]] == pytest.approx(1, rel=0.1)
-
-    def test_unknown_velocities_teach_nothing(self):
-        truth = as_logits(self.rolls)
-        logits = certain(encode(random_piece(3), FeatureConfig().grid, 300))
-        terms = transcription_loss(
-            logits, truth, LossConfig(), pedal_mask=KNOWN, velocity_mask=torch.zeros(1)
-        )
-        assert terms["velocity"] == 0
-        assert terms["velocity_relative"] == 0
-        assert terms["onset"] > 0
-
-    def test_a_weight_of_nothing_leaves_a_term_out(self):
-        truth = as_logits(self.rolls)
-        terms = transcription_loss(
-            certain(self.rolls), truth, LossConfig(pedal=0), pedal_mask=KNOWN, velocity_mask=KNOWN
-        )
-        assert "pedal" not in terms
 
 
 class TestWindows:
