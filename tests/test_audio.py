@@ -13,10 +13,18 @@ import av
 import numpy as np
 import pytest
 import soxr
+from av.stream import Disposition
 from numpy.typing import NDArray
 
 from eval.recordings import FRAGMENTED, encode
-from transcribe.audio import AudioReader, probe, read_audio, write_wav
+from transcribe.audio import (
+    AudioReader,
+    counted_seconds,
+    measured_seconds,
+    probe,
+    read_audio,
+    write_wav,
+)
 from transcribe.errors import AudioError
 from transcribe.remarks import AudioWarning
 
@@ -401,3 +409,114 @@ def test_a_wav_is_written_whole_or_not_at_all(
     assert list(tmp_path.iterdir()) == [path]
     with pytest.raises(AudioError, match="nowhere"):
         write_wav(tmp_path / "nowhere" / "a.wav", np.zeros(100), RATE)
+
+
+# Several tracks
+
+
+def two_tracks(path: Path, *tracks: NDArray, default: int | None = None, late: float = 0) -> Path:
+    """Write AAC tracks of equal length at 44.1 kHz, one of them marked default."""
+    with av.open(str(path), "w") as out:
+        streams = [out.add_stream("aac", rate=44100, layout="mono") for _ in tracks]
+        for index, stream in enumerate(streams):
+            if default is not None:
+                stream.disposition = Disposition.default if index == default else Disposition(0)
+        frames = []
+        for samples in tracks:
+            whole = av.AudioFrame.from_ndarray(samples[None], "fltp", "mono")
+            whole.sample_rate, whole.pts = 44100, 0
+            fit = av.AudioResampler("fltp", "mono", 44100, frame_size=1024)
+            frames.append([*fit.resample(whole), *fit.resample(None)])
+        for together in zip(*frames, strict=True):
+            for index, frame in enumerate(together):
+                if frame.pts is not None:
+                    frame.pts += round(44100 * late * (index == len(tracks) - 1))
+                out.mux(streams[index].encode(frame))
+        for stream in streams:
+            out.mux(stream.encode(None))
+    return path
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv"])
+def test_of_several_tracks_the_one_marked_default_is_heard(tmp_path: Path, name: str) -> None:
+    silence, music = np.zeros_like(tone(44100)), tone(44100)
+    path = two_tracks(tmp_path / name, silence, music, default=1)
+    assert attacks(read_audio(path)) == [pytest.approx(ATTACK, abs=0.003)]
+    path = two_tracks(tmp_path / name, music, silence, default=0)
+    assert attacks(read_audio(path)) == [pytest.approx(ATTACK, abs=0.003)]
+
+
+def test_silence_in_the_track_that_was_heard_tells_of_the_others(tmp_path: Path) -> None:
+    path = two_tracks(tmp_path / "a.mp4", np.zeros_like(tone(44100)), tone(44100), default=0)
+    reader = AudioReader(path)
+    assert not np.concatenate(list(reader)).any()
+    (warning,) = reader.warnings
+    assert (warning.kind, warning.values) == ("silent_track", {"track": 1, "n_tracks": 2})
+    assert "audio track 1 of 2 was heard, and it is silent" in str(warning)
+
+
+def test_a_track_that_cant_be_decoded_is_passed_over(tmp_path: Path) -> None:
+    path = two_tracks(tmp_path / "a.mp4", tone(44100), tone(44100), default=0)
+    data = path.read_bytes()
+    # What iPhones write beside AAC for spatial sound.
+    one = data.replace(b"mp4a", b"apac", 1).replace(b"esds", b"dapa", 1)
+    path.write_bytes(one)
+    reader = AudioReader(path)
+    assert attacks(np.concatenate(list(reader))) == [pytest.approx(ATTACK, abs=0.003)]
+    (warning,) = reader.warnings
+    assert warning.values == {"unreadable": 1, "track": 2, "n_tracks": 2}
+    assert "track 1 of 2 can't be decoded; track 2 was heard" in str(warning)
+    path.write_bytes(data.replace(b"mp4a", b"apac").replace(b"esds", b"dapa"))
+    assert "no decoder for its audio track" in refusal(path)
+
+
+def test_a_track_of_nothing_but_damage_is_passed_over(tmp_path: Path) -> None:
+    other = tone(44100) + np.float32(0.001)
+    path = two_tracks(tmp_path / "a.mkv", other, tone(44100), default=0)
+    with av.open(str(path)) as file:
+        first = [bytes(packet) for packet in file.demux(audio=0) if packet.size]
+    data = path.read_bytes()
+    for packet in first:
+        data = data.replace(packet, b"\xff" * len(packet)) if len(packet) > 20 else data
+    path.write_bytes(data)
+    reader = AudioReader(path)
+    assert attacks(np.concatenate(list(reader))) == [pytest.approx(ATTACK, abs=0.003)]
+    assert reader.track.index == 1
+
+
+# Durations that headers guess
+
+
+def joined(path: Path, codec: str, rate: int, **options: str) -> Path:
+    """Two recordings of `SECONDS` in one file, one behind the other."""
+    data = encode(path, codec, tone(rate), rate, **options).read_bytes()
+    path.write_bytes(2 * data)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "rate", "options"),
+    [
+        ("a.mp3", "libmp3lame", 44100, {}),
+        ("no-tag.mp3", "libmp3lame", 44100, {"write_xing": "0"}),
+        ("a.ogg", "vorbis", 44100, {"layout": "stereo"}),
+        ("a.opus", "libopus", 48000, {}),
+        ("a.flac", "flac", 44100, {}),
+        ("a.aac", "aac", 44100, {"container": "adts"}),
+    ],
+)
+def test_a_duration_is_measured_whatever_the_header_says(
+    tmp_path: Path, name: str, codec: str, rate: int, options: dict[str, str]
+) -> None:
+    path = joined(tmp_path / name, codec, rate, **options)
+    heard = len(read_audio(path)) / RATE
+    assert heard == pytest.approx(2 * SECONDS, abs=0.15)
+    assert measured_seconds(path) == pytest.approx(heard, abs=0.001)
+    assert counted_seconds(path) == pytest.approx(heard, rel=0.15)
+
+
+def test_a_track_that_starts_late_lasts_to_its_end(tmp_path: Path) -> None:
+    for name, codec in (("a.mp4", "aac"), ("a.mkv", "libopus")):
+        path = encode(tmp_path / name, codec, tone(48000), 48000, video=True, start=2.0)
+        assert measured_seconds(path) == pytest.approx(2 + SECONDS, abs=0.05)
+        assert probe(path).duration == pytest.approx(2 + SECONDS, abs=0.05)

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import os
 import wave
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,13 +30,16 @@ from numpy.typing import NDArray
 
 from transcribe.container import (
     SAMPLE_RATES,
+    Track,
+    choose_track,
     header_seconds,
     ogg_has_end,
     open_recording,
     promised_seconds,
 )
 from transcribe.errors import AudioError
-from transcribe.remarks import AudioWarning
+from transcribe.headers import find_samples
+from transcribe.remarks import SILENCE_DB, AudioWarning
 
 FloatArray = NDArray[np.float32]
 
@@ -54,6 +58,8 @@ _LEAST_MISSING = 0.25
 """Seconds; a smaller difference from the header's duration is padding, not truncation."""
 _LEAST_BIT_RATE = 50
 """Bits a second; digital silence in the most sparing codec takes more."""
+_HEADERS_KNOW = ("aiff", "au", "caf", "matroska", "mov", "w64", "wav")
+"""Formats that need not be read to the end to know how long they are."""
 _UNSAFE_PLANES = 8
 """From so many planes on PyAV 17 and 18 read beyond the end of FFmpeg's list of them."""
 _ABSURD = 1e12
@@ -81,17 +87,58 @@ def probe(path: str | os.PathLike[str]) -> AudioInfo:
     AudioError
         For a file that is missing, unreadable, empty, or has no audio track.
     """
-    with open_recording(Path(path)) as container:
-        stream = container.streams.audio[0]
+    return _probe(Path(path), choose_track(Path(path)))
+
+
+def _probe(path: Path, track: Track) -> AudioInfo:
+    with open_recording(path) as container:
+        stream = container.streams.audio[track.index]
         codec = stream.codec_context
-        seconds = header_seconds(container, stream)
-        longest = 8 * Path(path).stat().st_size / _LEAST_BIT_RATE
+        seconds = header_seconds(path, container, stream)
+        longest = 8 * path.stat().st_size / _LEAST_BIT_RATE
         return AudioInfo(
             duration=seconds if seconds is not None and 0 <= seconds <= longest else None,
             sample_rate=codec.sample_rate,
             n_channels=codec.layout.nb_channels,
             codec=codec.codec.canonical_name,
         )
+
+
+def measured_seconds(path: str | os.PathLike[str]) -> float:
+    """How long a recording is, by decoding all of it.
+
+    Headers may only guess that: of an mp3 without a tag, of recordings joined end to end.
+    A result that hangs on the duration takes this one.
+
+    Raises
+    ------
+    AudioError
+        For a file that is no recording or holds no sound.
+    """
+    return AudioReader(path).measured_seconds()
+
+
+def counted_seconds(path: str | os.PathLike[str]) -> float | None:
+    """How long a recording is by the packets it holds: read, but not decoded.
+
+    Much quicker than `measured_seconds`, and right but for damaged packets. None where
+    packets don't tell how long they are.
+    """
+    path = Path(path)
+    track = choose_track(path)
+    info = _probe(path, track)
+    with open_recording(path) as container:
+        stream = container.streams.audio[track.index]
+        if container.format.name.partition(",")[0] in _HEADERS_KNOW:
+            return info.duration
+        ticks = 0
+        try:
+            for packet in container.demux(stream):
+                ticks += packet.duration or 0
+        except av.error.FFmpegError:
+            pass  # as far as it can be read
+        seconds = float(ticks * stream.time_base) if stream.time_base is not None else 0.0
+        return seconds or info.duration
 
 
 class AudioReader:
@@ -127,8 +174,10 @@ class AudioReader:
         self.path = Path(path)
         self.sample_rate = sample_rate
         self.longest = longest
-        self.info = probe(path)
-        self._check_length(self.info.duration or 0.0)
+        self.track = choose_track(self.path)
+        self.info = _probe(self.path, self.track)
+        if longest is not None and (self.info.duration or 0.0) > longest:
+            self._check_length(counted_seconds(self.path) or 0.0)
         self._start()
 
     def _start(self) -> None:
@@ -166,6 +215,16 @@ class AudioReader:
             found.append(AudioWarning("truncated", figures))
         elif self._has_no_end:
             found.append(AudioWarning("truncated"))
+        samples = find_samples(self.path)
+        if samples is not None and samples.says_less:
+            told, held = samples.seconds_told, samples.seconds_held
+            found.append(AudioWarning("header", {"told": told, "held": held}))
+        track = self.track
+        heard = {"track": track.index + 1, "n_tracks": track.n_tracks}
+        if track.unreadable is not None:
+            found.append(AudioWarning("other_track", {"unreadable": track.unreadable + 1, **heard}))
+        elif track.n_tracks > 1 and self._n_read and self.peak < 10 ** (SILENCE_DB / 20):
+            found.append(AudioWarning("silent_track", heard))
         return tuple(found)
 
     def _check_length(self, seconds: float) -> None:
@@ -182,20 +241,37 @@ class AudioReader:
     def __iter__(self) -> Iterator[FloatArray]:
         self._start()
         resampling: _Resampling | None = None
+        for rate, samples in self._heard():
+            if resampling is None or resampling.rate != rate:
+                if resampling is not None:
+                    yield from self._count(resampling.finish())
+                resampling = _Resampling(rate, self.sample_rate)
+            yield from self._count(resampling.push(samples))
+        if resampling is not None:
+            yield from self._count(resampling.finish())
+
+    def measured_seconds(self) -> float:
+        """How long the recording is, by decoding all of it; raises AudioError as iterating does."""
+        self._start()
+        n_samples: Counter[int] = Counter()
+        for rate, samples in self._heard():
+            n_samples[rate] += len(samples)
+        return sum(n / rate for rate, n in n_samples.items())
+
+    def _heard(self) -> Iterator[tuple[int, FloatArray]]:
+        """Mono samples with their rate; raises AudioError if there are none."""
+        n_samples = 0
         with open_recording(self.path) as container:
-            for rate, samples in self._pieces(container, container.streams.audio[0]):
-                if resampling is None or resampling.rate != rate:
-                    if resampling is not None:
-                        yield from self._count(resampling.finish())
-                    resampling = _Resampling(rate, self.sample_rate)
-                yield from self._count(resampling.push(samples))
-        if resampling is None:
+            stream = container.streams.audio[self.track.index]
+            for rate, samples in self._pieces(container, stream):
+                n_samples += len(samples)
+                yield rate, samples
+        if not n_samples:
             if self._n_damaged:
                 raise AudioError(
                     f"{self.path}: expected sound, but all of it is damaged", kind="damaged"
                 )
             raise AudioError(f"{self.path}: expected sound, but it holds no samples", kind="empty")
-        yield from self._count(resampling.finish())
 
     def _count(self, block: FloatArray) -> Iterator[FloatArray]:
         if len(block):

@@ -7,17 +7,22 @@ both figures to tell how much of a recording is missing.
 
 from __future__ import annotations
 
+import contextlib
 import re
 import stat
 import struct
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import av
 from av.audio.stream import AudioStream
 from av.container import InputContainer
+from av.stream import Disposition
 
 from transcribe.errors import AudioError, AudioProblem
+from transcribe.headers import TruthfulFile, find_samples
 
 _READABLE = "wav, flac, mp3, ogg, opus, m4a, aac, aiff, wma, or a video with sound"
 _DEMUXERS = (
@@ -31,7 +36,18 @@ _LENIENT_TAGS: dict[str, Any] = (
     {"metadata_errors": "replace"} if int(av.__version__.partition(".")[0]) < 19 else {}
 )
 """Tags in no known encoding are no reason to refuse a recording; PyAV 19 agrees by itself."""
-_DAMAGED: AudioProblem = "damaged"
+_NO_DECODER = "no decoder for its audio track"
+_BUFFER = 1 << 20
+"""Bytes read at once where reading goes through Python."""
+_TRIED = 24
+"""Packets of a track that are decoded to see whether it can be."""
+_ASIDE = (
+    Disposition.comment
+    | Disposition.descriptions
+    | Disposition.visual_impaired
+    | Disposition.hearing_impaired
+)
+"""Marks of tracks that speak about what is in another."""
 _ASF_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
 
 
@@ -59,9 +75,12 @@ def open_recording(path: Path) -> InputContainer:
         ) from error
     except OSError as error:
         raise AudioError(f"{path}: can't be read: {error.strerror}", kind="unreadable") from error
+    samples = find_samples(path)
+    mended = TruthfulFile(path, samples.patches) if samples and samples.patches else None
     try:
         container = av.open(
-            f"file:{path.absolute()}",
+            mended or f"file:{path.absolute()}",
+            buffer_size=_BUFFER if mended else 32768,
             options={"format_whitelist": _DEMUXERS, "protocol_whitelist": "file"},
             **_LENIENT_TAGS,
         )
@@ -74,29 +93,92 @@ def open_recording(path: Path) -> InputContainer:
         raise AudioError(
             f"{path}: not a recording; expected {_READABLE}", kind="not_a_recording"
         ) from error
-    streams = container.streams.audio
-    problem, kind = None, _DAMAGED
-    if not streams:
-        problem, kind = "no audio track in this file", "no_audio_track"
-    elif streams[0].codec_context is None:
-        problem, kind = "no decoder for its audio track", "no_decoder"
-    elif streams[0].codec_context.sample_rate <= 0:
-        problem = "its audio track has no sample rate; the header is damaged"
-    elif streams[0].codec_context.sample_rate not in SAMPLE_RATES:
-        rate = streams[0].codec_context.sample_rate
-        problem = f"its audio track says {rate} Hz; the header is damaged"
-    if problem is not None:
-        container.close()
-        raise AudioError(f"{path}: {problem}; expected {_READABLE}", kind=kind)
     return container
 
 
-def header_seconds(container: InputContainer, stream: AudioStream) -> float | None:
+@dataclass(frozen=True, slots=True)
+class Track:
+    """Which of a file's audio tracks is heard."""
+
+    index: int
+    """Among the audio tracks, from 0."""
+    n_tracks: int
+    unreadable: int | None = None
+    """The track that should be heard, where it can't be decoded."""
+
+
+def choose_track(path: Path) -> Track:
+    """The track that a player would play: the one marked default, or the first.
+
+    Of several tracks, one that can't be decoded is passed over.
+
+    Raises
+    ------
+    AudioError
+        For a file that is missing or no recording, or in which no track can be decoded.
+    """
+    with open_recording(path) as container:
+        streams = container.streams.audio
+        ranked = sorted(range(len(streams)), key=lambda index: _rank(streams[index]))
+        problems = [_problem(stream) for stream in streams]
+    if not ranked:
+        raise AudioError(
+            f"{path}: no audio track in this file; expected {_READABLE}", kind="no_audio_track"
+        )
+    usable = [index for index in ranked if not problems[index]]
+    if not usable:
+        kind: AudioProblem = "no_decoder" if _NO_DECODER in problems else "damaged"
+        raise AudioError(f"{path}: {problems[ranked[0]]}; expected {_READABLE}", kind=kind)
+    chosen = usable[0]
+    if len(streams) > 1:
+        chosen = next((index for index in usable if _decodes(path, index)), chosen)
+    return Track(chosen, len(problems), None if chosen == ranked[0] else ranked[0])
+
+
+def _rank(stream: AudioStream) -> tuple[bool, bool, int]:
+    marks = stream.disposition
+    return bool(marks & _ASIDE), not marks & Disposition.default, stream.index
+
+
+def _problem(stream: AudioStream) -> str:
+    """Why a track can't be decoded, as far as its header tells; empty if it can."""
+    codec = stream.codec_context
+    if codec is None:
+        return _NO_DECODER
+    if codec.sample_rate <= 0:
+        return "its audio track has no sample rate; the header is damaged"
+    if codec.sample_rate not in SAMPLE_RATES:
+        return f"its audio track says {codec.sample_rate} Hz; the header is damaged"
+    return ""
+
+
+def _decodes(path: Path, index: int) -> bool:
+    """Whether more of a track's first packets can be decoded than not."""
+    n_good = n_tried = 0
+    try:
+        with open_recording(path) as container:
+            for packet in islice(container.demux(container.streams.audio[index]), _TRIED):
+                n_tried += 1
+                with contextlib.suppress(av.error.FFmpegError):
+                    n_good += bool(packet.decode())
+    except av.error.FFmpegError:
+        n_tried += 1
+    return 2 * n_good >= n_tried > 0
+
+
+def header_seconds(path: Path, container: InputContainer, stream: AudioStream) -> float | None:
     """The duration that the decoder found in the header, or estimated."""
     if container.format.name == "aac":
         return None  # estimated from the first packets, and often wrong by a factor
+    samples = find_samples(path)
+    if samples is not None:
+        held, said = samples.seconds_held, samples.seconds_told
+        return held if said is None or samples.patches else min(said, held)
     if stream.duration is not None and stream.time_base is not None:
-        return float(stream.duration * stream.time_base)
+        late = 0.0
+        if stream.start_time is not None and container.start_time is not None:
+            late = float(stream.start_time * stream.time_base) - container.start_time / av.time_base
+        return float(stream.duration * stream.time_base) + max(0.0, late)
     told = re.fullmatch(r"(\d+):(\d+):([\d.]+)", stream.metadata.get("DURATION", ""))
     if told is not None:  # Matroska
         return int(told[1]) * 3600 + int(told[2]) * 60 + float(told[3])
@@ -110,10 +192,12 @@ def promised_seconds(path: Path, container: InputContainer, stream: AudioStream)
     the header is read again.
     """
     kind = container.format.name
-    seconds = header_seconds(container, stream)
+    samples = find_samples(path)
+    if samples is not None:
+        return samples.seconds_held if samples.patches else samples.seconds_told
+    seconds = header_seconds(path, container, stream)
     if stream.duration is None and len(container.streams) > 1 and "DURATION" not in stream.metadata:
         return None  # that of the picture
-    size = path.stat().st_size
     with path.open("rb") as file:
         head = file.read(1 << 16)
         if kind == "mp3" and head[:3] == b"ID3":
@@ -121,18 +205,14 @@ def promised_seconds(path: Path, container: InputContainer, stream: AudioStream)
             file.seek(10 + (a << 21 | b << 14 | c << 7 | d))
             head = file.read(1 << 16)
     head += bytes(128)  # so that no field reaches beyond
-    if kind == "wav" and seconds is not None and stream.bit_rate:
-        riff_size = int.from_bytes(head[4:8], "little") + 8
-        if head[:4] == b"RIFF" and size < riff_size < 0xFFFFFFFF:
-            seconds += (riff_size - size) * 8 / stream.bit_rate
-    elif kind == "mp3":
+    if kind == "mp3":
         tag = max(head.find(b"Xing", 0, 4096), head.find(b"Info", 0, 4096))
         if tag < 0 or not head[tag + 7] & 1:
             return None
         n_frames = int.from_bytes(head[tag + 8 : tag + 12], "big")
         rate = stream.codec_context.sample_rate
         return n_frames * (1152 if rate >= 32000 else 576) / rate
-    elif kind == "asf":
+    if kind == "asf":
         properties = head.find(_ASF_PROPERTIES)
         if properties < 0:
             return None

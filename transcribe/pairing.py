@@ -18,7 +18,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from transcribe.audio import probe
+from transcribe.audio import measured_seconds
 from transcribe.datasets import load_dataset, read_labels
 from transcribe.datasets.labels import labels_beside
 from transcribe.endings import (
@@ -54,8 +54,8 @@ class Source:
 
     @property
     def seconds(self) -> float | None:
-        """How long the recording beside it is; None if there is none, or it doesn't say."""
-        return None if self.audio is None else probe(self.audio).duration
+        """How long the recording beside it is, by decoding it; None if there is none."""
+        return None if self.audio is None else measured_seconds(self.audio)
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,6 +110,26 @@ def _not_finite(n_samples: int) -> str:
     return f"{n_samples} NaN or infinite sample(s) replaced by 0"
 
 
+def _header(told: float, held: float) -> str:
+    return (
+        f"the header tells of {_span(told)} and the file holds {_span(held)}: all of it was heard"
+    )
+
+
+def _other_track(unreadable: int, track: int, n_tracks: int) -> str:
+    return (
+        f"audio track {unreadable} of {n_tracks} can't be decoded; track {track} was heard in its "
+        "place"
+    )
+
+
+def _silent_track(track: int, n_tracks: int) -> str:
+    return (
+        f"audio track {track} of {n_tracks} was heard, and it is silent; if the music is in "
+        "another, save that one alone as a file"
+    )
+
+
 def _silent() -> str:
     return (
         "nothing was heard: the recording is silent; check that it is the right file, and that "
@@ -154,6 +174,9 @@ _KINDS: dict[str, tuple[str, Callable[..., str]]] = {
     "hole": ("silence was put where a part is missing", _hole),
     "clock": ("what the file says about time is wrong", _clock),
     "not_finite": ("some of the sound is no valid sound", _not_finite),
+    "header": ("the header says less than the file holds; all was heard", _header),
+    "other_track": ("a track could not be decoded; another was heard", _other_track),
+    "silent_track": ("one of several tracks was heard, and it is silent", _silent_track),
     "silent": ("nothing in it is loud enough to hear", _silent),
     "no_notes": ("no piano, or very soft", _no_notes),
     "low_confidence": ("no piano, or too far from the microphone", _low_confidence),

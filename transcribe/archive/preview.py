@@ -6,6 +6,7 @@ import argparse
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from transcribe.archive.crew import devices_of
@@ -49,7 +50,7 @@ def preview(
     options : Namespace
         Of the command.
     """
-    n_probed = probe_some(plan.todo, listing.source, forecast)
+    n_probed = probe_some(plan.todo, listing.source, forecast, counting=True)
     duration = sum(map(forecast.duration, plan.todo))
     devices = devices_of(options.device, options.workers)
     time = duration / (forecast.real_time_factor * len(devices))
@@ -102,8 +103,13 @@ def told_ignored(listing: Listing) -> str:
     return f"left out, not taken for recordings: {n_files} ({in_words(listing.ignored)})"
 
 
-def probe_some(rows: Sequence[Row], source: str, forecast: Forecast) -> int:
-    """Read headers in processes of their own, which they may crash; how many told a length."""
+def probe_some(
+    rows: Sequence[Row], source: str, forecast: Forecast, *, counting: bool = False
+) -> int:
+    """Look at recordings in processes of their own, which they may crash; how many told a length.
+
+    Where a header can only guess the length, it is believed, or the packets are counted.
+    """
     if open_store(source).folder is None:
         return 0  # a header there costs as much as the recording
     unknown = [row for row in rows if row.duration is None]
@@ -111,7 +117,9 @@ def probe_some(rows: Sequence[Row], source: str, forecast: Forecast) -> int:
     n_told = len(rows) - len(unknown)
     if not some:
         return n_told
-    pool = ProcessPool([Prober] * min(4, len(some)), Limits(seconds=_PROBE_SECONDS))
+    pool = ProcessPool(
+        [partial(Prober, counting=counting)] * min(4, len(some)), Limits(seconds=_PROBE_SECONDS)
+    )
     try:
         for number, row in enumerate(some):
             pool.submit(Job(number, row.name, source, row.place, "", ()))

@@ -222,21 +222,31 @@ class Worker:
 
 
 class Prober:
-    """Only reads what a recording's header says, without torch; its outcomes hold no more."""
+    """Only looks at recordings, without torch; its outcomes hold no more.
+
+    Parameters
+    ----------
+    counting : bool
+        Whether to read a recording to its end, where its header can only guess how long it is.
+    """
+
+    def __init__(self, *, counting: bool = False) -> None:
+        self.counting = counting
 
     def __call__(self, job: Job, beat: Beat | None = None) -> Outcome:
         """Duration, sample rate and codec of a recording."""
-        from transcribe.audio import probe
+        from transcribe.audio import counted_seconds, probe
 
         path = Path(job.place)
         try:
             with open_store(job.source).fetch(job.place) as path:
                 info = probe(path)
+                duration = counted_seconds(path) if self.counting else info.duration
         except Exception as error:
             cause, said, may_pass = judged(error, path)
             return Outcome(state=FAILED, cause=cause, error=said, may_pass=may_pass)
         return Outcome(
-            state=DONE, duration=info.duration, sample_rate=info.sample_rate, codec=info.codec
+            state=DONE, duration=duration, sample_rate=info.sample_rate, codec=info.codec
         )
 
 

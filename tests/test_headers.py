@@ -1,0 +1,118 @@
+"""A header that says less or more than its file holds takes no music away, and invents no loss."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from eval.recordings import encode
+from transcribe.audio import AudioReader, measured_seconds, probe
+from transcribe.headers import TruthfulFile, find_samples
+
+RATE = 8000
+SECONDS = 3.0
+NOISE = np.random.default_rng(0).uniform(-0.5, 0.5, round(RATE * SECONDS)).astype(np.float32)
+
+Patches = dict[bytes, tuple[int, str]]
+"""Chunk to the place of a field, from the chunk's name on, and its format."""
+KINDS: dict[str, tuple[str, Patches, dict[str, str]]] = {
+    "a.wav": ("pcm_s16le", {b"data": (4, "<I")}, {}),
+    "float.wav": ("pcm_f32le", {b"data": (4, "<I")}, {}),
+    "rf64.wav": ("pcm_s16le", {b"ds64": (16, "<Q")}, {"rf64": "always"}),
+    "a.w64": ("pcm_s16le", {b"data": (16, "<q")}, {}),
+    "a.aiff": ("pcm_s16be", {b"SSND": (4, ">I"), b"COMM": (10, ">I")}, {}),
+    "a.au": ("pcm_s16be", {b".snd": (8, ">I")}, {}),
+    "a.caf": ("pcm_s16le", {b"data": (4, ">q")}, {}),
+}
+
+
+def saying(path: Path, name: str, *sizes: int) -> Path:
+    """A recording of `NOISE` whose header says these sizes."""
+    codec, fields, options = KINDS[name]
+    data = bytearray(encode(path / name, codec, NOISE, RATE, **options).read_bytes())
+    for (chunk, (place, form)), size in zip(fields.items(), sizes, strict=False):
+        at = data.index(chunk) + place
+        data[at : at + struct.calcsize(form)] = struct.pack(form, size)
+    (path / name).write_bytes(data)
+    return path / name
+
+
+def read(path: Path) -> tuple[np.ndarray, list[str]]:
+    reader = AudioReader(path, RATE)
+    return np.concatenate(list(reader)), [str(each) for each in reader.warnings]
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_what_lies_beyond_the_headers_end_is_read_and_told(tmp_path: Path, name: str) -> None:
+    sample = 4 if name == "float.wav" else 2
+    extra = {"a.w64": 24, "a.aiff": 8, "a.caf": 4}.get(name, 0)
+    path = saying(tmp_path, name, RATE * sample + extra, RATE)  # one second
+    samples, warnings = read(path)
+    np.testing.assert_allclose(samples, NOISE, atol=1e-4)
+    assert warnings == ["the header tells of 1.0 s and the file holds 3.0 s: all of it was heard"]
+    assert probe(path).duration == measured_seconds(path) == SECONDS
+
+
+PLACEHOLDERS = [
+    *(("a.wav", size) for size in (0, 0x7FFFF000, 0x7FFFFF00, 0x80000000, 0xFFFFFFFF, 0xFFFFFFDB)),
+    *(("rf64.wav", size) for size in (0, 2**64 - 1)),
+    *(("a.w64", size) for size in (0, 24, 2**63 - 1, 0x7FFFF018)),
+    *(("a.aiff", size) for size in (0, 8, 0x7F000008, 0xFFFFFFFF)),
+    *(("a.au", size) for size in (0, 0xFFFFFFFF, 0x7FFFF000)),
+    *(("a.caf", size) for size in (0, 4, -1)),
+]
+
+
+@pytest.mark.parametrize(("name", "size"), PLACEHOLDERS)
+def test_a_placeholder_promises_nothing(tmp_path: Path, name: str, size: int) -> None:
+    path = saying(tmp_path, name, size, min(max(size, 0), 2**32 - 1))
+    samples, warnings = read(path)
+    np.testing.assert_allclose(samples, NOISE, atol=1e-4)
+    assert warnings == []
+    assert probe(path).duration == SECONDS
+
+
+def test_a_size_beyond_4_gib_is_known_by_what_the_file_holds(tmp_path: Path) -> None:
+    path = saying(tmp_path, "a.wav", (2**32 + 3 * RATE) % 2**32)
+    with path.open("r+b") as file:
+        file.truncate(2**32 + 10_000_000)  # a hole, which takes no room
+        file.seek(-4, 2)
+        file.write(b"\1\2\3\4")
+    samples = find_samples(path)
+    assert samples is not None
+    assert samples.says_less
+    assert samples.seconds_held == probe(path).duration == pytest.approx(2**32 / 16000, rel=0.01)
+    first = next(iter(AudioReader(path, RATE)))
+    np.testing.assert_allclose(first[: len(NOISE)], NOISE, atol=1e-4)
+
+
+def test_chunks_tags_and_room_behind_the_samples_are_none(tmp_path: Path) -> None:
+    chunk = b"LIST" + struct.pack("<I", 3000) + b"INFOIART" + bytes(2992)
+    for rest in (chunk, chunk[:2000], b"TAG" + b"x" * 2000, bytes(5000), b"id3 " + chunk[4:]):
+        path = saying(tmp_path, "a.wav")
+        path.write_bytes(path.read_bytes() + rest)
+        samples, warnings = read(path)
+        np.testing.assert_allclose(samples, NOISE, atol=1e-4)
+        assert warnings == []
+
+
+def test_a_recording_joined_to_another_is_read_as_well(tmp_path: Path) -> None:
+    path = saying(tmp_path, "a.wav")
+    path.write_bytes(2 * path.read_bytes())
+    samples, warnings = read(path)
+    assert len(samples) / RATE == pytest.approx(2 * SECONDS, abs=0.01)
+    assert "the file holds 6.0 s" in warnings[0]
+
+
+def test_a_file_reads_as_patched_wherever_reading_begins(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(b"0123456789")
+    with TruthfulFile(path, ((2, b"ab"), (9, b"c"))) as file:
+        assert file.read() == b"01ab45678c"
+        for start in range(10):
+            for size in range(1, 5):
+                file.seek(start)
+                assert file.read(size) == b"01ab45678c"[start : start + size]
