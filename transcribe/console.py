@@ -17,6 +17,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO, cast
 
+from transcribe.address import without_secrets
+
 SILENT_SECONDS = 1.0
 """How long work goes on before a progress bar appears."""
 SECONDS_BETWEEN_LINES = 10.0
@@ -72,8 +74,8 @@ def standard_streams() -> Iterator[None]:
 
 
 def say(text: str, stream: TextIO) -> None:
-    """Print one line at once; whatever the text holds, it stays one line."""
-    show(one_line(text) + "\n", stream)
+    """Print one line at once; whatever the text holds, it stays one line without passwords."""
+    show(one_line(without_secrets(text)) + "\n", stream)
 
 
 def show(text: str, stream: TextIO) -> None:

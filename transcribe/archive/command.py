@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from transcribe.address import Address
 from transcribe.archive import report, state
 from transcribe.archive.crew import hire
 from transcribe.archive.forecast import Forecast
@@ -292,10 +293,11 @@ def _parser() -> argparse.ArgumentParser:
     add(
         "source",
         metavar="SOURCE",
+        type=Address,
         help="a folder; or a list of recordings: text, one a line (- for standard input), or CSV "
         "with a column named recording or path; or an address such as s3://bucket/folder",
     )
-    add("--out", metavar="DEST", required=True, help="folder or address for the outputs")
+    add("--out", metavar="DEST", type=Address, required=True, help="folder or address for outputs")
     add("--dry-run", action="store_true", help="say what would be done and how long it takes")
     add("--allow-empty", action="store_true", help="a source without recordings is no error")
 

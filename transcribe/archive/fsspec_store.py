@@ -22,6 +22,7 @@ from uuid import uuid4
 
 import fsspec
 
+from transcribe.address import Address, whole
 from transcribe.archive.store import (
     ASIDE,
     UNFINISHED,
@@ -59,23 +60,43 @@ class FsspecStore:
     """
 
     def __init__(self, address: str) -> None:
-        self._address = address.rstrip("/")
+        self._address = Address(whole(address).rstrip("/"))
         protocol = address.partition("://")[0]
         try:
-            self._fs, root = fsspec.core.url_to_fs(address)
+            self._fs, root = fsspec.core.url_to_fs(whole(address))
         except ImportError as error:
             raise StoreError(
-                f"{address}: {one_line(str(error))}; for s3:// install them with: "
+                f"{self._address}: {self._said(error)}; for s3:// install them with: "
                 "pip install 'transcribe[cloud]'"
             ) from error
         except Exception as error:  # of whatever package serves the protocol
-            raise StoreError(f"{address}: can't be opened: {one_line(str(error))}") from error
+            # Not chained: what the package said may hold the password.
+            raise StoreError(f"{self._address}: can't be opened: {self._said(error)}") from None
         self._root = root.rstrip("/")
         self._renames = protocol not in OBJECT_STORES
 
     @property
-    def address(self) -> str:
+    def address(self) -> Address:
         return self._address
+
+    def _said(self, error: Exception) -> str:
+        """What an error says, in one line without the password."""
+        return one_line(self._address.clean(str(error))) or type(error).__name__
+
+    @contextlib.contextmanager
+    def _as_os_error(self) -> Iterator[None]:
+        """What network libraries raise, as the OSError that a store promises."""
+        try:
+            yield
+        except OSError as error:
+            if self._address.clean(str(error)) == str(error):
+                raise
+            # Not chained, here and below: what it says holds the password.
+            raise type(error)(error.errno or errno.EIO, self._said(error)) from None
+        except Exception as error:
+            said = f"the address gives no answer: {self._said(error)}"
+            hides = self._address.clean(str(error)) != str(error)
+            raise OSError(errno.EIO, said) from (None if hides else error)
 
     @property
     def folder(self) -> Path | None:
@@ -83,6 +104,7 @@ class FsspecStore:
 
     def path(self, name: str) -> str:
         """Where a name is, as the file system calls it."""
+        name = whole(name)  # of a signed address the signature too
         return f"{self._root}/{_as_text(checked(name))}"
 
     def _told(self, path: str, info: dict[str, Any]) -> Found | Trouble | None:
@@ -120,7 +142,7 @@ class FsspecStore:
 
     def _listed(self) -> list[Found | Trouble]:
         """All files; none where there is no such folder yet."""
-        with _as_os_error():
+        with self._as_os_error():
             self._fs.invalidate_cache()
             try:
                 found = self._fs.find(self._root, detail=True)
@@ -130,7 +152,7 @@ class FsspecStore:
         return [each for each in told if each is not None]
 
     def look(self, name: str) -> Found | None:
-        with _as_os_error():
+        with self._as_os_error():
             self._fs.invalidate_cache()
             try:
                 info = self._fs.info(self.path(name))
@@ -144,13 +166,13 @@ class FsspecStore:
     def fetch(self, name: str) -> Iterator[Path]:
         with tempfile.TemporaryDirectory(prefix="transcribe-") as folder:
             local = Path(folder) / f"fetched{posixpath.splitext(name)[1][:20]}"
-            with _as_os_error():
+            with self._as_os_error():
                 self._fs.get_file(self.path(name), str(local))
             yield local
 
     def put(self, name: str, content: bytes) -> Found:
         path = self.path(name)
-        with _as_os_error():
+        with self._as_os_error():
             if self._renames:
                 self.look(name)  # a folder in its place would swallow the file
                 folder = posixpath.dirname(path)
@@ -167,12 +189,12 @@ class FsspecStore:
                 self._fs.pipe_file(path, content)
         found = self.look(name)
         if found is None or found.size != len(content):
-            raise OSError(errno.EIO, f"what was written is not there: {path}")
+            raise OSError(errno.EIO, f"what was written is not there: {name}")
         return found
 
     def rename(self, name: str, to: str) -> None:
         old, new = self.path(name), self.path(to)
-        with _as_os_error():
+        with self._as_os_error():
             if self._renames:
                 self.look(name), self.look(to)  # folders stay where they are
                 self._fs.makedirs(posixpath.dirname(new), exist_ok=True)
@@ -182,7 +204,7 @@ class FsspecStore:
                 self._fs.rm_file(old)
 
     def remove(self, name: str) -> None:
-        with _as_os_error(), contextlib.suppress(FileNotFoundError):
+        with self._as_os_error(), contextlib.suppress(FileNotFoundError):
             self._fs.rm_file(self.path(name))
 
     def clear_leftovers(self) -> int:
@@ -208,15 +230,3 @@ def _found(name: str, info: dict[str, Any]) -> Found:
     told = next((info[key] for key in _TIMES if info.get(key) is not None), None)
     modified = told.timestamp() if isinstance(told, datetime) else told
     return Found(name, int(info["size"]), modified if isinstance(modified, float) else None)
-
-
-@contextlib.contextmanager
-def _as_os_error() -> Iterator[None]:
-    """What network libraries raise, as the OSError that a store promises."""
-    try:
-        yield
-    except OSError:
-        raise
-    except Exception as error:
-        said = one_line(str(error)) or type(error).__name__
-        raise OSError(errno.EIO, f"the address gives no answer: {said}") from error

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePath, PurePosixPath
 
+from transcribe.address import Address
 from transcribe.archive.store import (
     OWN_FOLDER,
     Found,
@@ -117,7 +118,7 @@ def list_source(source: str, patterns: Patterns, destination: Store) -> Listing:
     StoreError
         The source is not there, is no list, or is where the outputs go.
     """
-    source = local_path(source)
+    source = Address(local_path(source))
     path = Path(source)
     if _SCHEME not in source and source != "-" and not path.exists():
         raise StoreError(f"{source}: there is no such folder, list or recording")
@@ -142,16 +143,14 @@ def list_source(source: str, patterns: Patterns, destination: Store) -> Listing:
     return _listed(_lines(content, path.parent), path.parent, patterns)
 
 
-def _addressed_source(source: str, patterns: Patterns, destination: Store) -> Listing:
+def _addressed_source(source: Address, patterns: Patterns, destination: Store) -> Listing:
     """What is under an address, or the one recording that it is."""
     listing = _walked(open_store(source), patterns, destination)
     if listing.entries or listing.troubles or listing.ignored:
         return listing
-    folder, _, name = source.rstrip("/").rpartition("/")
-    if not folder.endswith("/") and not fault_of(name):
-        listing = Listing(open_store(folder).address)
-        _look(open_store(folder), name, name, listing)
-        if listing.entries and is_recording(PurePosixPath(name)):
+    if source.rstrip("/").count("/") > 2:
+        listing = _addressed([source.whole.rstrip("/")], Patterns())
+        if listing.entries and is_recording(PurePosixPath(listing.entries[0].name)):
             return listing
         if listing.entries:
             raise StoreError(
@@ -219,7 +218,9 @@ def _listed(named: _Named, folder: Path, patterns: Patterns) -> Listing:
         places: dict[str, str] = {}
         for each in names:
             if _SCHEME in each:
-                listing.troubles.append(Trouble(each, "an address among paths; make two lists"))
+                listing.troubles.append(
+                    Trouble(str(Address(each)), "an address among paths; make two lists")
+                )
                 continue
             path = Path(os.path.normpath(store.root / each))
             inside = store.root in path.parents
@@ -252,25 +253,32 @@ def _told_apart(places: Mapping[str, str]) -> dict[str, str]:
 
 def _addressed(names: Sequence[str], patterns: Patterns) -> Listing:
     """Recordings as a list of addresses names them; they share the beginning of these."""
-    folders = [name.split("/")[:-1] for name in names]
+    parts = [_path_of(name).split("/") for name in names]
+    folders = [each[:-1] for each in parts]
     shared = next(
-        (n for n, parts in enumerate(zip(*folders, strict=False)) if len(set(parts)) > 1),
+        (n for n, each in enumerate(zip(*folders, strict=False)) if len(set(each)) > 1),
         min(map(len, folders)),
     )
     if shared < 3 or not folders[0][2]:  # PROTOCOL: // PLACE
-        raise StoreError(f"{names[0]}: the addresses of a list must be of one place")
-    root = "/".join(folders[0][:shared])
+        raise StoreError(f"{Address(names[0])}: the addresses of a list must be of one place")
+    root = Address("/".join(folders[0][:shared]))
     listing = Listing(root)
-    for address in names:
-        name = address[len(root) + 1 :]
+    for address, each in zip(names, parts, strict=True):
+        name = "/".join(each[shared:])
         fault = fault_of(name)
         if fault:
-            listing.troubles.append(Trouble(address, f"{fault}; rename it"))
+            listing.troubles.append(Trouble(str(Address(address)), f"{fault}; rename it"))
         elif patterns.take_named(name):
-            _look(open_store(root), name, name, listing)
+            place = Address(name + address[len(_path_of(address)) :], shown=name)
+            _look(open_store(root), name, place, listing)
         else:
             listing.ignore(name)
     return listing
+
+
+def _path_of(address: str) -> str:
+    """An address without its query, which may be a signature."""
+    return address.partition("?")[0] if address.startswith(("http://", "https://")) else address
 
 
 def _look(store: Store, name: str, place: str, listing: Listing) -> None:

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Protocol, TypeAlias
 from urllib.parse import unquote
 
+from transcribe.address import whole
 from transcribe.console import reason
 from transcribe.errors import TranscribeError
 from transcribe.relative import fault_of
@@ -91,7 +92,10 @@ class Store(Protocol):
 
     @property
     def address(self) -> str:
-        """What `open_store` makes this store of again, in another process too."""
+        """What `open_store` makes this store of again, in another process too.
+
+        An `Address` where it may hold a password, which its text does not.
+        """
         ...
 
     @property
@@ -152,15 +156,24 @@ def local_path(address: str) -> str:
     return path if os.path.exists(path) else unquote(path)
 
 
-@lru_cache(maxsize=64)
 def open_store(address: str) -> Store:
     """The store of an address: a folder's path, or a URL such as ``s3://bucket/folder``.
+
+    Parameters
+    ----------
+    address : str
+        May be an `Address`, whose text does not hold the password.
 
     Raises
     ------
     StoreError
         The address is of a kind that can't be opened here.
     """
+    return _opened(whole(address))
+
+
+@lru_cache(maxsize=64)
+def _opened(address: str) -> Store:
     address = local_path(address)
     if "://" in address:
         from transcribe.archive.fsspec_store import FsspecStore
