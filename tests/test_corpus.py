@@ -18,8 +18,9 @@ import pytest
 from tests.test_corpus_landmarks import piece, played
 from transcribe.cli import main
 from transcribe.corpus import CorpusConfig, build_corpus
+from transcribe.corpus.card import remarks
 from transcribe.corpus.passages import find_passages, take
-from transcribe.corpus.splits import decide, drawn
+from transcribe.corpus.splits import assign, decide, drawn, read_splits
 from transcribe.corpus.variants import AS_PLAYED, Variant, variants_of, vary
 from transcribe.errors import DatasetError, TranscribeError
 from transcribe.export import write_json
@@ -361,6 +362,41 @@ def test_the_most_held_out_promise_wins():
     promised = {"a": "train", "b": "validation", "c": "test"}
     decision = decide(["a", "b", "c", "d"], promised, CorpusConfig())
     assert (decision.split, decision.left_out) == ("test", ("a", "b"))
+
+
+@pytest.mark.parametrize("code", ["utf-8", "utf-16", "cp1252"])
+@pytest.mark.parametrize("delimiter", [",", ";"])
+def test_given_splits_hold_for_the_files_that_are_meant(tmp_path, code, delimiter):
+    table = tmp_path / "splits.csv"
+    rows = [
+        "Midi_Filename,Split",
+        "2018\\Étude.midi,test",
+        "maestro/2018/b.MIDI, Train",
+        "c.mid,test",
+    ]
+    table.write_text("\n".join(rows).replace(",", delimiter), code)
+    found = assign(read_splits(table), ["2018/E\u0301tude.mid", "2018/b.mid", "2018/d.mid"])
+    assert found.splits == {"2018/E\u0301tude.mid": "test", "2018/b.mid": "train"}
+    assert found.unmatched == ("c.mid",)
+
+
+def test_given_splits_of_no_file_or_of_one_that_could_be_two_are_refused(tmp_path):
+    with pytest.raises(DatasetError, match=r"found none of these among 1 names, such as x\.midi"):
+        assign({"x.midi": "test"}, ["2018/a.mid"])
+    with pytest.raises(DatasetError, match=r"a\.midi could be 2017/a\.mid or 2018/a\.mid"):
+        assign({"a.midi": "test"}, ["2017/a.mid", "2018/a.mid"])
+    table = tmp_path / "splits.csv"
+    table.write_text("file,split\na.mid,test\na.mid,train\n")
+    with pytest.raises(DatasetError, match=r"line 3: a\.mid was in test"):
+        read_splits(table)
+
+
+def test_a_given_split_that_matches_nothing_is_counted(tmp_path):
+    save(tmp_path / "in" / "a.mid", piece(0, 40))
+    splits = {"a.midi": "test", "gone.midi": "train"}
+    corpus = build_corpus(tmp_path / "in", tmp_path / "out", FEW, splits=splits)
+    assert [entry.split for entry in corpus.entries] == ["test"]
+    assert "1 name of the given splits, such as gone.midi, matched no" in remarks(corpus)[0]
 
 
 def test_items_for_a_generator_are_in_tar_files(transcriptions, tmp_path):

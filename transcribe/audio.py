@@ -39,6 +39,7 @@ from transcribe.container import (
 )
 from transcribe.errors import AudioError
 from transcribe.headers import find_samples
+from transcribe.names import aside_of
 from transcribe.remarks import SILENCE_DB, AudioWarning
 
 FloatArray = NDArray[np.float32]
@@ -455,7 +456,7 @@ def write_wav(
     if not np.isfinite(samples).all():
         raise ValueError("expected finite samples, found NaN or infinity")
     path = Path(path)
-    aside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    aside = aside_of(path)
     try:
         with aside.open("wb") as file, wave.open(file) as out:
             out.setnchannels(1 if samples.ndim == 1 else samples.shape[1])

@@ -16,6 +16,7 @@ from transcribe.console import clock, count, progress_of, say
 from transcribe.endings import in_words
 from transcribe.errors import InstrumentError, TranscribeError
 from transcribe.extras import needing
+from transcribe.names import output_stem
 
 SOUNDFONT_SUFFIXES = (".sf2", ".sf3")
 
@@ -189,7 +190,8 @@ def render(words: Sequence[str]) -> int:
     parser.add_argument("--overwrite", action="store_true", help="replace an existing output")
     parser.add_argument("--quiet", action="store_true", help="print failures only")
     options = parser.parse_args(words)
-    output: Path = options.output or options.midi.with_suffix(".wav")
+    stem = output_stem(options.midi.name, room=len(".wav"))
+    output: Path = options.output or options.midi.with_name(f"{stem}.wav")
     if output.suffix.lower() != ".wav":
         parser.error(f"-o needs a name that ends in .wav; found {output}")
     if output.exists() and not options.overwrite:

@@ -6,6 +6,7 @@ another file; a file that is named itself is tried whatever it is called.
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import product
 from pathlib import Path, PurePath
@@ -44,13 +45,18 @@ def is_hidden(path: PurePath) -> bool:
 
 
 def beside(path: Path, suffixes: Iterable[str]) -> Path | None:
-    """The file of the same name with the first of these endings, in small letters or capitals."""
+    """The file of the same name with the first of these endings, in small letters or capitals.
+
+    However its accents are composed: Macs write them apart (Unicode NFD), others as one (NFC).
+    """
     return next(_beside(path, suffixes), None)
 
 
 def _beside(path: Path, suffixes: Iterable[str]) -> Iterator[Path]:
-    for suffix, form in product(suffixes, (str.lower, str.upper)):
-        other = path.with_suffix(form(suffix))
+    stem = path.name[: len(path.name) - len(path.suffix)]
+    stems = dict.fromkeys([stem, *(unicodedata.normalize(form, stem) for form in ("NFC", "NFD"))])
+    for suffix, same, case in product(suffixes, stems, (str.lower, str.upper)):
+        other = path.with_name(same + case(suffix))
         if other.is_file():
             yield other
 

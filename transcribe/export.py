@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from transcribe.names import aside_of
 from transcribe.notes import Performance
 
 MIDI, CSV, JSON = "mid", "csv", "json"
@@ -140,7 +141,7 @@ def json_bytes(
 def write_aside(path: str | os.PathLike[str], content: bytes) -> None:
     """Write a neighbour, then rename it: a file that exists is finished."""
     path = Path(path)
-    aside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    aside = aside_of(path)
     try:
         aside.write_bytes(content)
         aside.replace(path)

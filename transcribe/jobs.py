@@ -14,6 +14,7 @@ from pathlib import Path
 from transcribe.console import reason
 from transcribe.endings import MIDI_SUFFIXES
 from transcribe.errors import AudioError, OutputError
+from transcribe.names import output_stem
 
 
 @dataclass(frozen=True)
@@ -58,12 +59,14 @@ def plan(
     folder, file = _place(output, len(recordings))
     jobs = []
     for recording in map(Path, recordings):
-        midi = file or (folder or recording.parent) / f"{recording.stem}.mid"
+        endings = [".mid", *([".csv"] if csv else []), *([".json"] if json else [])]
+        stem = output_stem((file or recording).name, room=max(map(len, endings)))
+        midi = file or (folder or recording.parent) / f"{stem}.mid"
         job = Job(
             recording=recording,
             midi=midi,
-            csv=midi.with_suffix(".csv") if csv else None,
-            json=midi.with_suffix(".json") if json else None,
+            csv=midi.with_name(f"{stem}.csv") if csv else None,
+            json=midi.with_name(f"{stem}.json") if json else None,
         )
         jobs.append(job)
     _check_distinct(jobs)

@@ -16,7 +16,6 @@ sustain pedal: below as it was played, above as it was heard.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +26,7 @@ import numpy as np
 from transcribe.console import clock
 from transcribe.figures import new_figure
 from transcribe.matching import match_aligned
+from transcribe.names import aside_of
 from transcribe.notes import HIGHEST_PITCH, LOWEST_PITCH, Note, PedalPress, Performance
 
 if TYPE_CHECKING:
@@ -174,7 +174,7 @@ def draw(
     figure.suptitle(title, fontsize=14)
     figure.legend(handles=_legend(), loc="outside lower center", ncols=6, frameon=False)
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    aside = aside_of(path)
     kind = path.suffix.lower().removeprefix(".")
     compact: dict[str, Any] = {"pil_kwargs": {"optimize": True}} if kind == "png" else {}
     try:

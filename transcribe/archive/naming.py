@@ -7,13 +7,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 import unicodedata
 from collections import Counter
 from collections.abc import Container, Iterable, Iterator
 
 from transcribe.export import KINDS
+from transcribe.names import shortened, stem_of
 
 LONGEST = 235
 """Bytes of a stem, so that with endings it stays within the 255 of most disks."""
@@ -93,19 +92,13 @@ def _beside(name: str, files: Container[str]) -> str:
 
 def _stem(name: str) -> str:
     folder, slash, file = name.rpartition("/")
-    stem, dot, _ = file.rpartition(".")
-    return folder + slash + (stem if dot and stem else file)
+    return folder + slash + stem_of(file)
 
 
 def _short(stem: str) -> str:
     """The stem, or where it is too long its beginning and a mark of the rest."""
     folder, slash, file = stem.rpartition("/")
-    raw = os.fsencode(file)
-    if len(raw) <= LONGEST:
-        return stem
-    mark = hashlib.sha256(raw).hexdigest()[:8]
-    head = raw[: LONGEST - 9].decode("utf-8", "ignore")
-    return f"{folder}{slash}{head}~{mark}"
+    return f"{folder}{slash}{shortened(file, LONGEST)}"
 
 
 def _same(stem: str) -> str:

@@ -33,6 +33,7 @@ from transcribe.corpus.shards import (
     write_shard,
 )
 from transcribe.corpus.sources import Source, find_sources
+from transcribe.corpus.splits import Assigned, assign
 from transcribe.errors import DatasetError
 from transcribe.export import write_aside
 from transcribe.json_text import parse_json
@@ -53,6 +54,8 @@ class Corpus:
     shards: tuple[Shard, ...]
     counts: Mapping[str, Counts]
     """By split; those without a recording are absent."""
+    assigned: Assigned
+    """Splits that the user decided."""
 
     @property
     def statuses(self) -> Counter[str]:
@@ -92,7 +95,8 @@ def build_corpus(
     config : CorpusConfig, optional
         The settings.
     splits : mapping, optional
-        Splits that are decided already, by name of file below ``source``.
+        Splits that are decided already, by name of file below ``source``; names are matched
+        as `transcribe.names` says.
     workers : int
         Processes.
     overwrite : bool
@@ -110,7 +114,8 @@ def build_corpus(
     Raises
     ------
     DatasetError
-        There are no transcriptions, or ``dest`` holds something else.
+        There are no transcriptions, or ``dest`` holds something else; ``splits`` name none
+        of the transcriptions, or one that could be several.
     TranscribeError
         A package for the target is missing; a file changed while it was read.
     OSError
@@ -123,21 +128,22 @@ def build_corpus(
     if not sources:
         raise DatasetError(f"{source}: expected MIDI files, such as of transcribe; found none")
     _check_target(config)
+    assigned = assign(splits or {}, [each.name for each in sources])
     settings = config.as_json() | {"splits": dict(sorted((splits or {}).items()))}
     _prepare(dest, settings, overwrite=overwrite)
 
     readings = _read_all(sources, config, dest, workers, progress)
     promised = read_promises(dest / FILE_NAME)
     for reading in readings:
-        if splits and reading.name in splits and reading.midi_sha256:
-            promised[reading.midi_sha256] = splits[reading.name]
+        if reading.name in assigned.splits and reading.midi_sha256:
+            promised[reading.midi_sha256] = assigned.splits[reading.name]
     told = None if progress is None else lambda n: progress("comparing", n, len(readings))
     pairs = find_pairs([reading.landmarks for reading in readings], progress=told)
     entries = settle(readings, pairs, promised, config)
     shards = _write_shards(
         entries, {each.name: each for each in sources}, config, dest, workers, progress
     )
-    corpus = Corpus(dest, tuple(entries), shards, _counted(shards))
+    corpus = Corpus(dest, tuple(entries), shards, _counted(shards), assigned)
     _remove_others(dest, shards)
     write_entries(entries, dest / FILE_NAME)
     write_card(corpus, config, command=command)

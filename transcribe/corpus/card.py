@@ -100,6 +100,12 @@ def statistics(corpus: Corpus, config: CorpusConfig, *, command: str = "") -> di
 def remarks(corpus: Corpus) -> list[str]:
     """What the user should know before training on it."""
     found = []
+    unmatched = corpus.assigned.unmatched
+    if unmatched:
+        found.append(
+            f"{count(len(unmatched), 'name')} of the given splits, such as {unmatched[0]}, "
+            f"matched no transcription; {len(corpus.assigned.splits)} did"
+        )
     for split in ("train", "validation", "test"):
         if split not in corpus.counts:
             found.append(f"no piece came into the {split} split")

@@ -11,12 +11,18 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from transcribe.console import SECONDS_BETWEEN_LINES, SILENT_SECONDS, clock, count, one_line, say
 from transcribe.corpus.config import CorpusConfig
 from transcribe.tokens.targets import TARGETS
 
+if TYPE_CHECKING:
+    from transcribe.corpus.builder import Corpus
+
 ALL_DONE, SOME_FAILED = 0, 1
+_MOST_TOLD = 10
+"""Files whose warnings are said one by one."""
 _DEFAULTS = CorpusConfig()
 
 
@@ -30,13 +36,13 @@ def main(words: Sequence[str]) -> int:
     except ValueError as error:
         parser.error(one_line(str(error)))
 
-    from transcribe.corpus.builder import Corpus, build_corpus
+    from transcribe.corpus.builder import build_corpus
     from transcribe.corpus.card import remarks
     from transcribe.corpus.splits import read_splits
 
     splits = None if options.splits is None else read_splits(options.splits)
     with _told(quiet=options.quiet) as progress:
-        corpus: Corpus = build_corpus(
+        corpus = build_corpus(
             options.source,
             options.out,
             config,
@@ -49,6 +55,7 @@ def main(words: Sequence[str]) -> int:
     unreadable = [entry.reading for entry in corpus.entries if entry.status == "unreadable"]
     for reading in unreadable:
         say(f"transcribe corpus: {options.source / reading.name}: {reading.error}", sys.stderr)
+    _tell_remarks(corpus, options.source)
     for remark in remarks(corpus):
         say(f"transcribe corpus: {options.out}: warning: {remark}", sys.stderr)
     if not options.quiet:
@@ -62,6 +69,17 @@ def main(words: Sequence[str]) -> int:
         left_out = [f"{n} {status}" for status, n in sorted(corpus.statuses.items())]
         say(f"{options.out}: {', '.join(left_out)}; README.md tells more", sys.stdout)
     return SOME_FAILED if unreadable else ALL_DONE
+
+
+def _tell_remarks(corpus: Corpus, source: Path) -> None:
+    """Say what was found in the files, of the first few of them."""
+    doubtful = [entry.reading for entry in corpus.entries if entry.reading.remarks]
+    for reading in doubtful[:_MOST_TOLD]:
+        remarks = "; ".join(reading.remarks)
+        say(f"transcribe corpus: {source / reading.name}: warning: {remarks}", sys.stderr)
+    if len(doubtful) > _MOST_TOLD:
+        n_more = count(len(doubtful) - _MOST_TOLD, "more file", "more files")
+        say(f"transcribe corpus: warnings of {n_more} are in recordings.jsonl", sys.stderr)
 
 
 def _as_given(words: Sequence[str], options: argparse.Namespace) -> str:

@@ -19,7 +19,7 @@ from transcribe.export import write_aside
 from transcribe.json_text import parse_json
 from transcribe.notes import Performance
 
-_VERSION = 1
+_VERSION = 2
 """Of what is kept; another one is not read."""
 _SAME_NOTES = 0.01
 """Seconds to which times are rounded before they are compared for equality."""

@@ -32,6 +32,7 @@ from transcribe.corpus.variants import AS_PLAYED, Variant, variants_of, vary
 from transcribe.errors import TranscribeError
 from transcribe.export import write_aside
 from transcribe.json_text import parse_json
+from transcribe.names import aside_of
 from transcribe.notes import Performance
 
 _VERSION = 1
@@ -162,7 +163,7 @@ def write_shard(job: ShardJob) -> Shard:
         return remembered
     counts = Counts()
     job.path.parent.mkdir(parents=True, exist_ok=True)
-    aside = job.path.with_name(f".{job.path.name}.{os.getpid()}.part")
+    aside = aside_of(job.path)
     try:
         with aside.open("wb") as file:
             if job.config.target is None:

@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from transcribe.endings import is_hidden, is_midi
+from transcribe.endings import beside, is_hidden, is_midi
 from transcribe.json_text import parse_json
-from transcribe.midi import read_midi
+from transcribe.midi import load_midi
 from transcribe.notes import Note, Performance
 
 _SAME_ONSET = 0.005
@@ -62,8 +62,7 @@ def find_sources(folder: Path, *, without: Path | None = None) -> tuple[Source, 
             continue
         if not path.is_file():
             continue
-        beside = path.with_suffix(".json")
-        found.append(Source(path, below.as_posix(), beside if beside.is_file() else None))
+        found.append(Source(path, below.as_posix(), beside(path, (".json",))))
     return tuple(sorted(found, key=lambda source: source.name))
 
 
@@ -85,27 +84,28 @@ def read_source(source: Source) -> Transcription:
     MidiError
         The MIDI file can't be read.
     """
-    performance = read_midi(source.path)
+    read = load_midi(source.path)
+    performance = read.performance
     if source.json is None:
-        return Transcription(performance)
+        return Transcription(performance, remarks=read.warnings)
     try:
         content = parse_json(source.json.read_bytes())
     except (OSError, ValueError) as error:
         remark = f"{source.json.name} is not readable as JSON, so confidences are not known"
-        return Transcription(performance, remarks=(f"{remark}: {error}",))
+        return Transcription(performance, remarks=(*read.warnings, f"{remark}: {error}"))
     if not (isinstance(content, dict) and isinstance(content.get("notes"), list)):
-        return Transcription(performance)
+        return Transcription(performance, remarks=read.warnings)
     try:
         notes = _with_confidences(performance.notes, content["notes"])
     except (KeyError, TypeError, ValueError) as error:
         remark = f"{source.json.name}: expected notes with onset, pitch and confidence"
-        return Transcription(performance, remarks=(f"{remark}; found {error!r}",))
+        return Transcription(performance, remarks=(*read.warnings, f"{remark}; found {error!r}"))
     return Transcription(
         Performance(notes, performance.pedal),
         has_confidences=bool(content["notes"]),
         model=_text(content.get("model")),
         weights_sha256=_text(content.get("weights_sha256")),
-        remarks=tuple(map(_remark, content.get("warnings") or ())),
+        remarks=(*read.warnings, *map(_remark, content.get("warnings") or ())),
     )
 
 

@@ -10,16 +10,21 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from transcribe.corpus.config import SPLITS, CorpusConfig
 from transcribe.errors import DatasetError
+from transcribe.names import decode_text, match_names
 
 _HELD_OUT = ("test", "validation", "train")
 """The most held out first."""
-_FILE_COLUMNS = ("midi_filename", "file", "path")
+_FILE_COLUMNS = (
+    *("midi_filename", "midi", "file", "filename", "file_name", "path", "name", "recording"),
+    *("audio_filename", "audio"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +62,13 @@ def drawn(checksum: str, config: CorpusConfig) -> str:
 
 
 def read_splits(path: Path) -> dict[str, str]:
-    """Splits that the user decides, by name of file below the folder of transcriptions.
+    """Splits that the user decides, by name of file as the user wrote it (`assign`).
 
     Parameters
     ----------
     path : Path
-        A CSV file with the columns ``midi_filename`` (or ``file``) and ``split``, such as
-        MAESTRO's own.
+        A CSV file with the columns ``midi_filename`` (or another of `_FILE_COLUMNS`) and
+        ``split``, such as MAESTRO's own; in UTF-8, UTF-16 or cp1252.
 
     Raises
     ------
@@ -71,23 +76,68 @@ def read_splits(path: Path) -> dict[str, str]:
         The file, a column or a split is not as described.
     """
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file, restval="")
-            columns = reader.fieldnames or ()
-            name = next((each for each in _FILE_COLUMNS if each in columns), None)
-            if name is None or "split" not in columns:
-                raise DatasetError(
-                    f"{path}: expected the columns midi_filename and split; found "
-                    f"{', '.join(columns) or 'none'}"
-                )
-            rows = [(reader.line_num, row[name], row["split"]) for row in reader]
+        text = decode_text(path.read_bytes())
+        delimiter = max(",;\t", key=text.partition("\n")[0].count)
+        reader = csv.DictReader(io.StringIO(text, newline=""), restval="", delimiter=delimiter)
+        columns = {(title or "").strip().lower(): title for title in reader.fieldnames or ()}
+        name = next((columns[each] for each in _FILE_COLUMNS if each in columns), None)
+        if name is None or "split" not in columns:
+            raise DatasetError(
+                f"{path}: expected the columns midi_filename and split; found "
+                f"{', '.join(columns) or 'none'}"
+            )
+        rows = [(reader.line_num, row[name].strip(), row[columns["split"]]) for row in reader]
     except OSError as error:
         raise DatasetError(f"{path}: can't be read: {error.strerror}") from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise DatasetError(f"{path}: expected a CSV file in UTF-8: {error}") from error
-    for line, _, split in rows:
+    except csv.Error as error:
+        raise DatasetError(f"{path}: expected a CSV file: {error}") from error
+    said: dict[str, str] = {}
+    for line, file, given in rows:
+        split = given.strip().lower()
         if split not in SPLITS:
             raise DatasetError(
-                f"{path}, line {line}: expected the split {', '.join(SPLITS)}; found {split!r}"
+                f"{path}, line {line}: expected the split {', '.join(SPLITS)}; found {given!r}"
             )
-    return {Path(file).as_posix(): split for _, file, split in rows}
+        if said.setdefault(file, split) != split:
+            raise DatasetError(
+                f"{path}, line {line}: {file} was in {said[file]} on an earlier line, and is in "
+                f"{split} here"
+            )
+    return said
+
+
+@dataclass(frozen=True, slots=True)
+class Assigned:
+    """Splits that the user decided, for the transcriptions that are there."""
+
+    splits: Mapping[str, str]
+    """By name of transcription."""
+    unmatched: tuple[str, ...] = ()
+    """Names for which there is no transcription."""
+
+
+def assign(said: Mapping[str, str], names: Sequence[str]) -> Assigned:
+    """Find out which transcriptions the user means, by the rule of `transcribe.names`.
+
+    Raises
+    ------
+    DatasetError
+        None is meant, or a name could mean several.
+    """
+    wanted = list(said)
+    found = match_names(wanted, names)
+    if found.ambiguous:
+        raise DatasetError(
+            "expected to know which transcription each split is for; found that "
+            f"{'; '.join(found.ambiguous[:3])}. Name them with their folders"
+        )
+    if said and not found.pairs:
+        raise DatasetError(
+            f"expected splits of transcriptions such as {names[0]}; found none of these among "
+            f"{len(wanted)} names, such as {wanted[0]}"
+        )
+    matched = {i for i, _ in found.pairs}
+    return Assigned(
+        {names[j]: said[wanted[i]] for i, j in found.pairs},
+        tuple(name for i, name in enumerate(wanted) if i not in matched),
+    )

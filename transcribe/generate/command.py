@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING
 from transcribe import __version__
 from transcribe.console import clock, count, one_line, progress_of, say
 from transcribe.errors import MidiError, TranscribeError
+from transcribe.names import output_stem
 
 if TYPE_CHECKING:
     from transcribe.generate import Continued
     from transcribe.notes import Performance
 
 SECONDS_BETWEEN_WRITES = 1.0
+_ENDING = ".continued.mid"
 _SHARE_OF_WRITING = 0.2
 """Of the time, at most; a long opening is written less often."""
 
@@ -30,7 +32,8 @@ def main(words: Sequence[str]) -> int:
     from transcribe.endings import MIDI_SUFFIXES
 
     source: Path = options.source
-    output: Path = options.output or source.with_name(f"{source.stem}.continued.mid")
+    stem = output_stem(source.name, room=len(_ENDING))
+    output: Path = options.output or source.with_name(stem + _ENDING)
     if output.suffix.lower() not in MIDI_SUFFIXES:
         parser.error(one_line(f"-o needs a name that ends in .mid; found {output}"))
     if not source.exists():
@@ -113,9 +116,12 @@ def _performance(options: argparse.Namespace) -> Performance:
 
     source: Path = options.source
     if source.suffix.lower() in MIDI_SUFFIXES:
-        from transcribe.midi import read_midi
+        from transcribe.midi import load_midi
 
-        return read_midi(source)
+        read = load_midi(source)
+        for told in read.warnings:
+            say(f"transcribe continue: {source}: warning: {told}", sys.stderr)
+        return read.performance
     from transcribe.audio import probe
     from transcribe.transcriber import Transcriber
 

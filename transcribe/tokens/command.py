@@ -118,9 +118,12 @@ class _Reader:
     def read(self, source: Source) -> tuple[Performance, dict[str, Any]]:
         """The performance of a source and, as plain data, where it is from."""
         if source.is_midi:
-            from transcribe.midi import read_midi
+            from transcribe.midi import load_midi
 
-            return read_midi(source.path), {"file": source.path.name}
+            read = load_midi(source.path)
+            for told in read.warnings:
+                say(f"transcribe tokens: {source.path}: warning: {told}", sys.stderr)
+            return read.performance, {"file": source.path.name}
         if self.transcriber is None:
             from transcribe.transcriber import Transcriber
 

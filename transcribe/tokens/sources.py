@@ -8,6 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from transcribe.endings import is_hidden, is_midi, is_recording
+from transcribe.names import LONGEST_NAME, output_stem, shortened
+
+ROOM = 40
+"""Bytes of a name left to those of the items: ``.trio-16bar-001.mid``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +57,7 @@ def find_sources(named: Sequence[str]) -> Found:
     n_beside_midi = 0
     for text in named:
         path = Path(text)
-        inside = _in_folder(path) if path.is_dir() else Found((Source(path, Path(path.stem)),))
+        inside = _in_folder(path) if path.is_dir() else Found((_named(path),))
         if not inside.sources:
             raise ValueError(f"{path}: no recordings and no MIDI files in this folder")
         left_out += inside.left_out
@@ -66,6 +70,10 @@ def find_sources(named: Sequence[str]) -> Found:
                     "give them one at a time, with --out"
                 )
     return Found(tuple(found.values()), left_out, n_beside_midi)
+
+
+def _named(path: Path) -> Source:
+    return Source(path, Path(output_stem(path.name, room=ROOM)))
 
 
 def _in_folder(folder: Path) -> Found:
@@ -86,5 +94,5 @@ def _in_folder(folder: Path) -> Found:
         n_beside_midi += len(paths) - len(taken)
         for path in taken:
             own = name if len(taken) == 1 else path.relative_to(folder)
-            sources.append(Source(path, own))
+            sources.append(Source(path, own.with_name(shortened(own.name, LONGEST_NAME - ROOM))))
     return Found(tuple(sources), left_out, n_beside_midi)
