@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +35,8 @@ class ByName:
         time.sleep(self.seconds)
         if name.startswith("crash") or (name.startswith("once") and job.attempt == 1):
             os._exit(7)
+        if "fetched" in name:
+            Path(tempfile.gettempdir(), "fetched").write_bytes(b"a recording")
         if name.startswith("hang"):
             time.sleep(600)
         if name.startswith("swell"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections import Counter
 from functools import partial
@@ -14,6 +15,7 @@ import pytest
 from archive_workers import ByName, stillborn, unfit
 
 from transcribe.archive import manifest as m
+from transcribe.archive import scratch
 from transcribe.archive.judge import GONE
 from transcribe.archive.listing import Patterns, list_source
 from transcribe.archive.manifest import Manifest
@@ -328,6 +330,60 @@ def test_a_time_limit_holds_even_with_signs_of_life(tmp_path):
     pool.submit(job("bad.wav", 2))
     assert isinstance(pool.next(60), Finished)
     pool.close()
+
+
+def temporaries(folder: Path) -> list[str]:
+    """Files in the temporary folder, but for locks."""
+    return [path.name for path in folder.rglob("*") if path.is_file() and path.name != "lock"]
+
+
+@pytest.fixture
+def temporary(tmp_path, monkeypatch):
+    """A temporary folder of our own, for this process and its workers."""
+    folder = tmp_path / "tmp"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    return folder
+
+
+def test_what_was_fetched_goes_with_the_worker_at_limits_and_interruptions(tmp_path, temporary):
+    """A worker that is killed removes nothing itself; recordings may be gigabytes each."""
+    pool = ProcessPool([partial(ByName, str(tmp_path / "log"))], Limits(seconds=0.5))
+    pool.submit(job("hang fetched.wav"))
+    seen = []
+    while not isinstance(news := pool.next(0.2), Died):
+        seen += temporaries(temporary)
+    assert news.kind == HUNG
+    assert "fetched" in seen
+    assert list(temporary.iterdir()) == []
+    pool.submit(job("hang fetched.wav", 2))
+    while not temporaries(temporary):
+        pool.next(0.1)
+    pool.close()  # as after Ctrl-C
+    assert list(temporary.iterdir()) == []
+
+
+def test_what_a_killed_run_fetched_is_removed_by_the_next(temporary, monkeypatch):
+    monkeypatch.setattr(scratch, "_SETTLED_SECONDS", -1.0)
+    code = (
+        "import sys, tempfile, os\n"
+        "from transcribe.archive.scratch import Scratch\n"
+        "tempfile.tempdir = sys.argv[1]\n"
+        "own = Scratch()\n"
+        "os.close(tempfile.mkstemp()[0])\n"
+        "print('there', flush=True)\n"
+        "sys.stdin.read()\n"
+    )
+    words = [sys.executable, "-c", code, str(temporary)]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout.readline() == b"there\n"
+        assert scratch.clear_abandoned() == 0  # it is in use
+        assert len(temporaries(temporary)) == 1
+        other.kill()
+    with scratch.scratch() as own:
+        assert [path for path in temporary.iterdir() if path != own] == []
+        assert Path(tempfile.gettempdir()) == own
+    assert list(temporary.iterdir()) == []
 
 
 def test_waiting_for_nothing_ends_in_time(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -82,6 +83,18 @@ def is_running(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
         return False
+
+
+def descendants(pid: int) -> list[int]:
+    """Processes that a process started, and those that these did."""
+    parents = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            parents[int(stat.parent.name)] = int(stat.read_text().rpartition(")")[2].split()[1])
+    found = [pid]
+    for each in found:
+        found += [child for child, parent in parents.items() if parent == each]
+    return found[1:]
 
 
 def test_poison_is_tried_alone_and_quarantined_and_ray_repeats_nothing(
@@ -253,3 +266,66 @@ def test_one_cpu_of_a_cluster_is_left_free(
 ) -> None:
     monkeypatch.setattr(ray, "cluster_resources", lambda: cluster_has)
     assert room_for(n_cpus, n_gpus) == room
+
+
+def test_a_start_that_takes_too_long_on_a_busy_machine_is_tried_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tries: list[str] = []
+
+    def slow(address: str, **_: object) -> None:
+        tries.append(address)
+        if len(tries) < 3:
+            raise RuntimeError("The current node timed out during startup.")
+
+    monkeypatch.setattr(ray, "init", slow)
+    monkeypatch.setattr(ray, "shutdown", lambda: None)
+    connect()
+    assert tries == ["local"] * 3
+
+    def always(address: str, **_: object) -> None:
+        raise RuntimeError("The current node timed out during startup.")
+
+    monkeypatch.setattr(ray, "init", always)
+    with pytest.raises(TranscribeError, match="no Ray can be started on this machine"):
+        connect()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="finds Ray's processes as Linux tells them")
+def test_when_all_of_ray_is_killed_the_run_ends_in_words(archive: Archive, tmp_path: Path) -> None:
+    """Ray itself would end the driver after a minute, without an exception."""
+    archive.add(*(f"{number}.wav" for number in range(9)))
+    code = (
+        "import os, sys; from functools import partial; from pathlib import Path\n"
+        "import ray, archive_workers\n"
+        "from test_archive_run import Archive\n"
+        "from transcribe.archive.pool import Limits, PoolError\n"
+        "from transcribe.archive.ray_pool import RayPool, connect\n"
+        "ray.cloudpickle.register_pickle_by_value(archive_workers)\n"
+        "archive = Archive(Path(sys.argv[1]))\n"
+        "connect()\n"
+        "make = partial(archive_workers.ByName, str(archive.log), 1.0)\n"
+        "try:\n"
+        "    archive.run(pool=RayPool(make, Limits(), size=1))\n"
+        "except PoolError as error:\n"
+        "    print(error)\n"
+    )
+    driver = subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path)],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    until = time.monotonic() + PATIENCE
+    while len(archive.outputs()) < 1 and time.monotonic() < until:
+        assert driver.poll() is None
+        time.sleep(0.1)
+    for process in descendants(driver.pid):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process, signal.SIGKILL)
+    said, _ = driver.communicate(timeout=50)
+    assert driver.returncode == 1  # and no signal, of which Ray's own ending would die
+    assert "Ray is gone: nothing answers at" in said
+    assert "what is done is kept" in said
+    states = set(archive.states().values())
+    assert states == {m.DONE, m.WAITING}

@@ -12,7 +12,6 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +27,7 @@ from transcribe.archive.pool import PoolError
 from transcribe.archive.preview import preview, probe_some, told_ignored
 from transcribe.archive.progress import JSON, MODES, Progress, count_of
 from transcribe.archive.run import Driver, Places, StoppedError
+from transcribe.archive.scratch import scratch
 from transcribe.archive.store import Store, StoreError, open_store
 from transcribe.archive.work import Settings
 from transcribe.arguments import add_listening, add_outputs, seconds, whole_number
@@ -48,7 +48,7 @@ def main(words: Sequence[str]) -> int:
     if options.verbose:
         logging.basicConfig(level=logging.INFO, format="%(name)s: %(message)s")
     destination = open_store(options.out)
-    with _told_to_end():
+    with _told_to_end(), scratch():
         listing = list_source(
             options.source, Patterns(options.include, options.exclude), destination
         )
@@ -262,15 +262,20 @@ def _tell_end(tally: report.Tally, page: Path | None, options: argparse.Namespac
 
 @contextlib.contextmanager
 def _told_to_end() -> Iterator[None]:
-    """Take a request to end (SIGTERM) for what Ctrl-C is."""
+    """Take a request to end, or a closed terminal, for what Ctrl-C is; not under ``nohup``."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGTERM, partial(_interrupt))
+    wanted = [signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
+    before = {each: signal.getsignal(each) for each in wanted}
+    for each, handler in before.items():
+        if handler != signal.SIG_IGN:
+            signal.signal(each, _interrupt)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for each, handler in before.items():
+            signal.signal(each, handler or signal.SIG_DFL)
 
 
 def _interrupt(*_: object) -> None:

@@ -18,7 +18,7 @@ from transcribe.machine import free_memory, n_cores, n_gpus
 
 WORKER_MEMORY = 1_400_000_000
 """Bytes that a worker takes at most in ordinary use; measured, 0.75 to 0.85 GB, and 1.8 times what
-its first recording took before it is renewed (`pool.is_swollen`)."""
+its first recording took before it is renewed (`pool.SupervisedPool`)."""
 SIDE_BY_SIDE = 8
 """Recordings that a GPU hears at once, their windows in one batch. On a CPU a batch is slower
 than its windows one by one."""

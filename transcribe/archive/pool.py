@@ -7,10 +7,18 @@ each, or that its worker died of it. It tries nothing again: that is for the dri
 
 from __future__ import annotations
 
+import time
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Generic, Protocol, TypeAlias, TypeVar
 
-from transcribe.archive.work import Job, Outcome
+from transcribe.archive.work import Beat, Job, Outcome
+
+Hear: TypeAlias = Callable[[Job, Beat], Outcome]
+Make: TypeAlias = Callable[[], Hear]
+"""Makes a worker, in the worker's process; is pickled on the way there."""
 
 CRASHED, MEMORY, HUNG, LOST = "crashed", "memory", "hung", "lost"
 """What a worker died of: by itself; over its memory limit; over the time limit; or with the
@@ -52,18 +60,6 @@ class PoolError(RuntimeError):
     """The workers can't be started at all, such as for want of the weights."""
 
 
-_SWOLLEN = 1.8
-
-
-def is_swollen(first: int | None, now: int | None) -> bool:
-    """Whether a worker should be renewed, from its peak memory after its first job and now.
-
-    Torch keeps something for every length of input that it has seen, so that a worker which
-    hears a thousand recordings of a few seconds, all of different lengths, doubles in size.
-    """
-    return first is not None and now is not None and now > _SWOLLEN * first
-
-
 class Pool(Protocol):
     """Workers, all alike."""
 
@@ -94,3 +90,215 @@ class Pool(Protocol):
     def close(self) -> None:
         """End all workers at once; what they were at is left undone, nothing half-written."""
         ...
+
+
+@dataclass(slots=True, eq=False)
+class Task:
+    """A job that a member is at."""
+
+    job: Job
+    started: float
+    alive: float
+    """When it last gave a sign of life."""
+    heard: float = 0.0
+    """Seconds of music."""
+
+
+class Member(ABC):
+    """A worker as its pool knows it: how to give it jobs, and how to end it."""
+
+    def __init__(self) -> None:
+        self.ready = self.used = False
+        self.tasks: dict[int, Task] = {}
+        """By the numbers of their jobs."""
+        self.held: int | None = None
+        """Bytes of memory when it was last asked."""
+        self.first_peak: int | None = None
+        """Most bytes that it held when its first job was done."""
+
+    @abstractmethod
+    def send(self, job: Job) -> None:
+        """Give it a job; if it is gone, its end will be told of."""
+
+    @abstractmethod
+    def ask(self) -> None:
+        """See how it is, as far as it doesn't tell by itself."""
+
+    @abstractmethod
+    def kill(self) -> None:
+        """End it at once, without waiting for that."""
+
+    @abstractmethod
+    def clear(self) -> None:
+        """Wait for its end, and remove what it left."""
+
+    @property
+    def is_isolated(self) -> bool:
+        """Whether it does one job alone."""
+        return any(task.job.isolated for task in self.tasks.values())
+
+
+_Member = TypeVar("_Member", bound=Member)
+
+_SWOLLEN = 1.8
+"""How much of its first peak of memory a worker may take before it is renewed. Torch keeps
+something for every length of input that it has seen, so that a worker which hears a thousand
+recordings of a few seconds, all of different lengths, doubles in size."""
+
+
+class SupervisedPool(ABC, Generic[_Member]):
+    """What all pools do alike: who gets which job, and who has gone too far.
+
+    Members are started while there is need. A kind of pool says how they are started and
+    listened to, and tells of what it hears with `_on_ready`, `_on_beat`, `_on_done` and
+    `_on_exit`.
+    """
+
+    between_looks: ClassVar[float] = 0.5
+    """Seconds between looks at memory and clocks."""
+    most_failed_starts: ClassVar[int] = 3
+    """Workers in a row that die before they are ready, until the pool gives up."""
+
+    def __init__(self, limits: Limits, side_by_side: int = 1) -> None:
+        self._limits, self._side_by_side = limits, side_by_side
+        self._members: list[_Member] = []
+        self._queue: deque[Job] = deque()
+        self._news: deque[Finished | Died] = deque()
+        self._n_failed_starts = 0
+        self._looked = 0.0
+
+    @property
+    @abstractmethod
+    def size(self) -> int:
+        """How many jobs can be worked on at once."""
+
+    @abstractmethod
+    def _has_vacancy(self) -> bool:
+        """Whether one member more may be started."""
+
+    @abstractmethod
+    def _start(self) -> _Member:
+        """Start a member."""
+
+    @abstractmethod
+    def _listen(self, seconds: float) -> None:
+        """Wait so long for anything that members tell, and pass it on."""
+
+    def _on_end(self, member: _Member) -> None:
+        """A member is no more, whatever the reason."""
+
+    @property
+    def heard(self) -> float:
+        """Seconds of music heard so far in jobs that are not finished."""
+        return sum(task.heard for member in self._members for task in member.tasks.values())
+
+    def submit(self, job: Job) -> None:
+        """Queue a job."""
+        self._queue.append(job)
+
+    def next(self, timeout: float) -> Finished | Died | None:
+        """What happened next; None if nothing did for so many seconds."""
+        until = time.monotonic() + timeout
+        while True:
+            self._assign()
+            if self._news:
+                return self._news.popleft()
+            left = until - time.monotonic()
+            if left <= 0:
+                return None
+            self._listen(min(left, self.between_looks))
+            self._look()
+
+    def close(self) -> None:
+        """End all members at once."""
+        for member in self._members:
+            member.kill()
+        for member in self._members:
+            member.clear()
+        self._members = []
+
+    # --- who does what ---
+
+    def _assign(self) -> None:
+        """Give queued jobs to members that have room, and start members while there is need."""
+        for job in list(self._queue):
+            member = self._free(isolated=job.isolated)
+            if member is None:
+                continue
+            self._queue.remove(job)
+            member.used = True
+            member.tasks[job.number] = Task(job, time.monotonic(), time.monotonic())
+            member.send(job)
+        n_coming = sum(self._side_by_side for member in self._members if not member.used)
+        while n_coming < len(self._queue) and self._has_vacancy():
+            self._members.append(self._start())
+            n_coming += self._side_by_side
+
+    def _free(self, *, isolated: bool) -> _Member | None:
+        """A member that may take a job; one that must be fresh may have to be made so."""
+        if not isolated:
+            return next(filter(self._has_room, self._members), None)
+        idle = [member for member in self._members if not member.tasks]
+        fresh = next((member for member in idle if not member.used), None)
+        if fresh is not None:
+            return fresh if fresh.ready else None
+        if idle and not self._has_vacancy():
+            self._end(idle[0])
+        return None
+
+    def _has_room(self, member: _Member) -> bool:
+        return member.ready and len(member.tasks) < self._side_by_side and not member.is_isolated
+
+    def _end(self, member: _Member) -> None:
+        """Have no more of a member; another may be started in its place."""
+        member.kill()
+        member.clear()
+        self._members.remove(member)
+        self._on_end(member)
+
+    # --- what happens ---
+
+    def _on_ready(self, member: _Member) -> None:
+        member.ready = True
+        self._n_failed_starts = 0
+
+    def _on_beat(self, member: _Member, number: int, heard: float) -> None:
+        """A sign of life, with the seconds of music heard so far."""
+        if number in member.tasks:
+            member.tasks[number].alive, member.tasks[number].heard = time.monotonic(), heard
+
+    def _on_done(self, member: _Member, number: int, outcome: Outcome) -> None:
+        isolated = member.is_isolated
+        self._news.append(Finished(member.tasks.pop(number).job, outcome))
+        if member.first_peak is None:
+            member.first_peak = outcome.peak_memory
+        first, now = member.first_peak, outcome.peak_memory
+        is_swollen = first is not None and now is not None and now > _SWOLLEN * first
+        if isolated or (is_swollen and self._side_by_side == 1):
+            self._end(member)
+
+    def _on_exit(self, member: _Member, kind: str, reason: str) -> None:
+        """A member ended, or must: each of its jobs has lost its worker."""
+        self._news += [Died(task.job, kind, reason) for task in member.tasks.values()]
+        if not member.ready:
+            self._n_failed_starts += 1
+        self._end(member)
+        if self._n_failed_starts >= self.most_failed_starts:
+            raise PoolError(f"workers do not start: {reason}")
+
+    def _look(self) -> None:
+        """End the members that ask for too much."""
+        now, limits = time.monotonic(), self._limits
+        if now - self._looked < self.between_looks:
+            return
+        self._looked = now
+        for member in [member for member in self._members if member.tasks]:
+            member.ask()
+            tasks = member.tasks.values()
+            if any(now - task.alive > limits.stall for task in tasks):
+                self._on_exit(member, HUNG, f"no sign of life for {limits.stall:g} s")
+            elif any(now - task.started > limits.seconds for task in tasks):
+                self._on_exit(member, HUNG, f"not done after {limits.seconds:g} s")
+            elif limits.memory and member.held is not None and member.held > limits.memory:
+                reason = f"it took more than {limits.memory / 1e6:.0f} MB of memory"
+                self._on_exit(member, MEMORY, reason)

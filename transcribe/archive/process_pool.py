@@ -11,76 +11,51 @@ import contextlib
 import faulthandler
 import multiprocessing
 import os
+import shutil
 import signal
 import sys
+import tempfile
 import threading
 import time
 import traceback
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
-from transcribe.archive.pool import (
-    CRASHED,
-    HUNG,
-    MEMORY,
-    Died,
-    Finished,
-    Limits,
-    PoolError,
-    is_swollen,
-)
-from transcribe.archive.work import Beat, Job, Outcome
+from transcribe.archive.pool import CRASHED, Limits, Make, Member, PoolError, SupervisedPool
+from transcribe.archive.work import Job
 from transcribe.machine import go_first, resident_memory
 
-Hear: TypeAlias = Callable[[Job, Beat], Outcome]
-Make: TypeAlias = Callable[[], Hear]
-
-_BETWEEN_LOOKS = 0.5
-"""Seconds between looks at memory and clocks."""
-_MOST_FAILED_STARTS = 3
-"""Workers in a row that die before they are ready, until the pool gives up."""
 _READY, _BEAT, _DONE, _UNFIT = "ready", "beat", "done", "unfit"
 
 
-@dataclass(slots=True, eq=False)
-class _Task:
-    """A job that is being done."""
+class _Process(Member):
+    """A worker process, and our end of the link to it."""
 
-    job: Job
-    started: float
-    alive: float
-    heard: float = 0.0
+    def __init__(self, process: SpawnProcess, link: Connection, make: Make, folder: str) -> None:
+        super().__init__()
+        self.process, self.link, self.make, self.folder = process, link, make, folder
 
+    def send(self, job: Job) -> None:
+        with contextlib.suppress(OSError):
+            self.link.send(job)
 
-@dataclass(slots=True, eq=False)
-class _Member:
-    """A worker process, as the parent knows it."""
+    def ask(self) -> None:
+        self.held = resident_memory(self.process.pid or 0)
 
-    process: SpawnProcess
-    link: Connection
-    make: Make
-    ready: bool = False
-    used: bool = False
-    first_peak: int | None = None
-    """Most bytes that it held when its first job was done."""
-    tasks: dict[int, _Task] = field(default_factory=dict)
-    """By the numbers of their jobs."""
-    spoilt: tuple[str, str] | None = None
-    """Why the parent ended it: kind and reason."""
+    def kill(self) -> None:
+        self.process.kill()
 
-    @property
-    def is_isolated(self) -> bool:
-        """Whether it does one job alone."""
-        return any(task.job.isolated for task in self.tasks.values())
+    def clear(self) -> None:
+        self.process.join()
+        self.link.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
 
 
-class ProcessPool:
+class ProcessPool(SupervisedPool[_Process]):
     """Supervised processes that transcribe.
 
     Parameters
@@ -103,83 +78,26 @@ class ProcessPool:
         *,
         side_by_side: int = 1,
     ) -> None:
+        super().__init__(limits, side_by_side)
         self._context = multiprocessing.get_context("spawn")
-        self._limits, self._log = limits, log
+        self._log = log
         self._vacant = list(makes)
-        self._members: list[_Member] = []
-        self._queue: deque[Job] = deque()
-        self._news: deque[Finished | Died] = deque()
-        self._n_failed_starts = 0
-        self._looked = 0.0
-        self._side_by_side = side_by_side
-        self.size = len(makes) * side_by_side
+        self._size = len(makes) * side_by_side
 
     @property
-    def heard(self) -> float:
-        return sum(task.heard for member in self._members for task in member.tasks.values())
+    def size(self) -> int:
+        return self._size
 
-    def submit(self, job: Job) -> None:
-        self._queue.append(job)
+    def _has_vacancy(self) -> bool:
+        return bool(self._vacant)
 
-    def next(self, timeout: float) -> Finished | Died | None:
-        until = time.monotonic() + timeout
-        while True:
-            self._assign()
-            if self._news:
-                return self._news.popleft()
-            left = until - time.monotonic()
-            if left <= 0:
-                return None
-            self._listen(min(left, _BETWEEN_LOOKS))
-            self._look()
-
-    def close(self) -> None:
-        for member in self._members:
-            member.process.kill()
-        for member in self._members:
-            member.process.join()
-            member.link.close()
-        self._members = []
-
-    # --- who does what ---
-
-    def _assign(self) -> None:
-        """Give queued jobs to idle members, and start members while there is need."""
-        for job in list(self._queue):
-            member = self._free(isolated=job.isolated)
-            if member is None:
-                continue
-            self._queue.remove(job)
-            member.used = True
-            member.tasks[job.number] = _Task(job, time.monotonic(), time.monotonic())
-            with contextlib.suppress(OSError):  # if it is gone, its end is told of
-                member.link.send(job)
-        n_coming = sum(self._side_by_side for member in self._members if not member.used)
-        while self._vacant and n_coming < len(self._queue):
-            self._members.append(self._start(self._vacant.pop(0)))
-            n_coming += self._side_by_side
-
-    def _free(self, *, isolated: bool) -> _Member | None:
-        """A member that may take a job; one that must be fresh may have to be made so."""
-        members = [member for member in self._members if not member.spoilt]
-        if not isolated:
-            return next(filter(self._has_room, members), None)
-        idle = [member for member in members if not member.tasks]
-        fresh = next((member for member in idle if not member.used), None)
-        if fresh is not None:
-            return fresh if fresh.ready else None
-        if idle and not self._vacant:
-            self._end(idle[0])
-        return None
-
-    def _has_room(self, member: _Member) -> bool:
-        return member.ready and len(member.tasks) < self._side_by_side and not member.is_isolated
-
-    def _start(self, make: Make) -> _Member:
+    def _start(self) -> _Process:
+        make = self._vacant.pop(0)
+        folder = tempfile.mkdtemp(prefix="transcribe-worker-")
         ours, theirs = self._context.Pipe()
         process = self._context.Process(
             target=_serve,
-            args=(theirs, make, self._log, self._side_by_side),
+            args=(theirs, make, self._log, self._side_by_side, folder),
             name="transcribe worker",
             daemon=True,
         )
@@ -188,87 +106,36 @@ class ProcessPool:
         except OSError as error:
             raise PoolError(f"no worker can be started: {error}") from error
         theirs.close()
-        return _Member(process, ours, make)
+        return _Process(process, ours, make, folder)
 
-    def _end(self, member: _Member) -> None:
-        """Have no more of a member; another may be started in its place."""
-        member.process.kill()
-        member.process.join()
-        member.link.close()
-        self._members.remove(member)
+    def _on_end(self, member: _Process) -> None:
         self._vacant.append(member.make)
 
-    # --- what happens ---
-
     def _listen(self, seconds: float) -> None:
-        links: dict[object, _Member] = {member.link: member for member in self._members}
+        links: dict[object, _Process] = {member.link: member for member in self._members}
         if not links:
             time.sleep(min(seconds, 0.01))
             return
         for link in wait([member.link for member in self._members], seconds):
             self._hear(links[link])
 
-    def _hear(self, member: _Member) -> None:
+    def _hear(self, member: _Process) -> None:
         try:
-            while member.link.poll():
-                kind, content = member.link.recv()
-                self._take(member, kind, content)
-        except (EOFError, OSError):
-            self._mourn(member)
+            while member in self._members and member.link.poll():
+                self._take(member, *member.link.recv())
+        except (EOFError, OSError):  # its end of the link is closed: it is dead or dying
+            member.process.join(5)
+            self._on_exit(member, CRASHED, _how(member.process.exitcode))
 
-    def _take(self, member: _Member, kind: str, content: Any) -> None:
+    def _take(self, member: _Process, kind: str, content: Any) -> None:
         if kind == _READY:
-            member.ready = True
-            self._n_failed_starts = 0
+            self._on_ready(member)
         elif kind == _UNFIT:
             raise PoolError(content)
         elif kind == _BEAT:
-            number, heard = content
-            if number in member.tasks:
-                member.tasks[number].alive, member.tasks[number].heard = time.monotonic(), heard
+            self._on_beat(member, *content)
         elif kind == _DONE:
-            number, outcome = content
-            isolated = member.is_isolated
-            self._news.append(Finished(member.tasks.pop(number).job, outcome))
-            if member.first_peak is None:
-                member.first_peak = outcome.peak_memory
-            swollen = is_swollen(member.first_peak, outcome.peak_memory)
-            if isolated or (swollen and self._side_by_side == 1):
-                member.spoilt = ("", "")
-                member.process.kill()
-
-    def _mourn(self, member: _Member) -> None:
-        """Its end of the link is closed: it is dead or dying."""
-        member.process.join(5)
-        kind, why = member.spoilt or (CRASHED, _how(member.process.exitcode))
-        for task in member.tasks.values():
-            self._news.append(Died(task.job, kind, why))
-        if not member.tasks and not member.ready:
-            self._n_failed_starts += 1
-            if self._n_failed_starts >= _MOST_FAILED_STARTS:
-                raise PoolError(f"workers do not start: {why}")
-        self._end(member)
-
-    def _look(self) -> None:
-        """End the members that ask for too much."""
-        now = time.monotonic()
-        if now - self._looked < _BETWEEN_LOOKS:
-            return
-        self._looked = now
-        limits = self._limits
-        for member in self._members:
-            if not member.tasks or member.spoilt:
-                continue
-            held = resident_memory(member.process.pid or 0) if limits.memory else None
-            if any(now - task.alive > limits.stall for task in member.tasks.values()):
-                member.spoilt = (HUNG, f"no sign of life for {limits.stall:g} s")
-            elif any(now - task.started > limits.seconds for task in member.tasks.values()):
-                member.spoilt = (HUNG, f"not done after {limits.seconds:g} s")
-            elif held is not None and limits.memory and held > limits.memory:
-                member.spoilt = (MEMORY, f"more than {limits.memory / 1e6:.0f} MB of memory")
-            else:
-                continue
-            member.process.kill()
+            self._on_done(member, *content)
 
 
 def _how(exit_code: int | None) -> str:
@@ -282,11 +149,12 @@ def _how(exit_code: int | None) -> str:
     return f"its worker ended with exit code {exit_code}"
 
 
-def _serve(link: Connection, make: Make, log: Path | None, side_by_side: int) -> None:
+def _serve(link: Connection, make: Make, log: Path | None, side_by_side: int, folder: str) -> None:
     """A worker process: make the worker, then do jobs until the parent is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends us
     threading.Thread(target=_end_with_parent, daemon=True).start()
     os.environ["OMP_NUM_THREADS"] = "1"  # before numpy and torch are imported
+    tempfile.tempdir = folder  # whatever ends this process, the parent removes it
     go_first()
     _send_output_to(log)
     faulthandler.enable()
@@ -307,7 +175,7 @@ def _serve(link: Connection, make: Make, log: Path | None, side_by_side: int) ->
 
         def beat(seconds: float) -> None:
             nonlocal told
-            if time.monotonic() - told > _BETWEEN_LOOKS:
+            if time.monotonic() - told > ProcessPool.between_looks:
                 told = time.monotonic()
                 tell(_BEAT, (job.number, seconds))
 

@@ -7,20 +7,26 @@ poisonous file to worker after worker without end: `transcribe.archive.run` coun
 Each actor makes its worker once. Beside the job it answers, in a thread of its own, how far
 it is and how much memory it holds; one that goes without a sign of life is ended. Actors of
 a machine that is lost wait until there is room for them on another.
+
+Where Ray's own control service (GCS) is gone, Ray ends the whole program after a minute of
+waiting for it, with no exception that could be caught. So the service is knocked at before it
+is asked for anything, and a run without it ends in time to write its report.
 """
 
 from __future__ import annotations
 
 import argparse
+import atexit
 import contextlib
+import logging
 import os
+import socket
+import sys
 import time
-from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 # Read when ray is imported: it tells nobody that it is used, and waits longer than the 15 s
 # that a busy machine's processes may need to start.
@@ -33,31 +39,30 @@ from ray.exceptions import ActorDiedError, ActorUnavailableError, RayError, RayT
 from transcribe.archive.crew import LEAST_LIMIT, Crew
 from transcribe.archive.pool import (
     CRASHED,
-    HUNG,
     LOST,
     MEMORY,
-    Died,
-    Finished,
     Limits,
+    Make,
+    Member,
     PoolError,
-    is_swollen,
+    SupervisedPool,
 )
-from transcribe.archive.work import Beat, Job, Outcome, Settings, Worker
+from transcribe.archive.scratch import Scratch, clear_abandoned
+from transcribe.archive.work import Job, Outcome, Settings, Worker
 from transcribe.console import count
 from transcribe.errors import TranscribeError
 from transcribe.machine import go_first, n_cores, resident_memory
 
-Hear: TypeAlias = Callable[[Job, Beat], Outcome]
-Make: TypeAlias = Callable[[], Hear]
+log = logging.getLogger(__name__)
 
-_BETWEEN_LOOKS = 1.0
-"""Seconds between questions to a worker how it is."""
 _BETWEEN_COUNTS = 10.0
 """Seconds between looks at how large the cluster is now."""
 _LONGEST_START = 600.0
 """Seconds until some worker must be ready."""
-_MOST_FAILED_STARTS = 5
-"""Workers in a row that die before they are ready, until the pool gives up."""
+_MOST_STARTS = 3
+"""How often Ray is started on this machine until that is given up."""
+_LONGEST_TIDYING = 3.0
+"""Seconds for a worker that is to be ended to remove what it fetched."""
 _MEMORY_SHARE = 0.9
 _OBJECT_STORE = 100 << 20
 """Bytes; nothing but jobs and outcomes goes through it."""
@@ -68,6 +73,8 @@ class _Hearing:
 
     def __init__(self, make: Make) -> None:
         go_first()
+        clear_abandoned()
+        self._scratch = Scratch()
         self._worker = make()
         self._n_beats = 0
         self._heard = 0.0
@@ -89,28 +96,50 @@ class _Hearing:
         """Signs of life so far, seconds heard, bytes of memory."""
         return self._n_beats, self._heard, resident_memory(os.getpid())
 
+    @ray.method(concurrency_group="watch")
+    def tidy(self) -> None:
+        """Remove what was fetched; the actor is about to be killed."""
+        self._scratch.close()
 
-@dataclass(slots=True, eq=False)
-class _Member:
-    """An actor, as the driver knows it."""
 
-    actor: Any
-    starting: Any
-    """What its first answer will be; None once it is ready."""
-    node: str = ""
-    used: bool = False
-    first_peak: int | None = None
-    """Most bytes that it held when its first job was done."""
-    job: Job | None = None
-    working: Any = None
-    """What the outcome of its job will be."""
-    asked: Any = None
-    """What the answer to the last question after it will be."""
-    started: float = 0.0
-    alive: float = 0.0
-    looked: float = 0.0
-    n_beats: int = -1
-    heard: float = 0.0
+class _Actor(Member):
+    """An actor, as the driver knows it, and the answers that it owes."""
+
+    def __init__(self, actor: Any) -> None:
+        super().__init__()
+        self.actor = actor
+        self.starting: Any = actor.ready.remote()
+        self.working: Any = None
+        self.asked: Any = None
+        self.tidied: Any = None
+        self.node = ""
+        self.n_beats = -1
+        self.is_gone = False
+        """Whether there is nothing left to be killed, or no Ray to do it."""
+
+    @property
+    def owed(self) -> list[Any]:
+        """Answers that are awaited."""
+        return [ref for ref in (self.working, self.asked, self.starting) if ref is not None]
+
+    def send(self, job: Job) -> None:
+        self.working = self.actor.work.remote(job)
+
+    def ask(self) -> None:
+        if self.asked is None:
+            self.asked = self.actor.pulse.remote()
+
+    def kill(self) -> None:
+        if not self.is_gone and self.ready:
+            self.tidied = self.actor.tidy.remote()
+
+    def clear(self) -> None:
+        if self.is_gone:
+            return
+        if self.tidied is not None:
+            ray.wait([self.tidied], timeout=_LONGEST_TIDYING)
+        with contextlib.suppress(RayError):
+            ray.kill(self.actor, no_restart=True)
 
 
 def connect(address: str | None = None) -> None:
@@ -130,11 +159,18 @@ def connect(address: str | None = None) -> None:
     if address is None:
         told |= {"num_cpus": n_cores(), "include_dashboard": False}
         told["object_store_memory"] = _OBJECT_STORE
-    try:
-        ray.init(address=address or "local", **told)
-    except Exception as error:  # Ray raises bare exceptions
-        where = "can be started on this machine" if address is None else f"answers at {address}"
-        raise TranscribeError(f"no Ray {where}: {_last_line(error)}") from error
+    for n_left in reversed(range(_MOST_STARTS)):
+        try:
+            ray.init(address=address or "local", **told)
+        except Exception as error:  # Ray raises bare exceptions
+            # On a busy machine its processes may need longer than the 30 s that Ray gives them.
+            if address is None and n_left and "timed out" in str(error):
+                log.warning("Ray did not start in its time; it is tried again: %s", error)
+                ray.shutdown()
+                continue
+            where = "can be started on this machine" if address is None else f"answers at {address}"
+            raise TranscribeError(f"no Ray {where}: {_last_line(error)}") from error
+        return
 
 
 def room_for(n_cpus: int, n_gpus: int = 0) -> int:
@@ -146,7 +182,7 @@ def room_for(n_cpus: int, n_gpus: int = 0) -> int:
     return max(1, int(room))
 
 
-class RayPool:
+class RayPool(SupervisedPool[_Actor]):
     """Workers that are Ray actors.
 
     Parameters
@@ -161,6 +197,9 @@ class RayPool:
         What each worker takes.
     """
 
+    between_looks = 1.0
+    most_failed_starts = 5
+
     def __init__(
         self,
         make: Make,
@@ -170,7 +209,7 @@ class RayPool:
         n_cpus: int = 1,
         n_gpus: int = 0,
     ) -> None:
-        self._limits = limits
+        super().__init__(limits)
         self._n_cpus, self._n_gpus, self._size = n_cpus, n_gpus, size
         remote: Any = ray.remote  # whose types know only some of its options
         hearing = remote(concurrency_groups={"watch": 1})(_Hearing)
@@ -182,94 +221,67 @@ class RayPool:
             scheduling_strategy="SPREAD",
         )
         self._make = ray.put(make)
-        self._members: list[_Member] = []
-        self._queue: deque[Job] = deque()
-        self._news: deque[Finished | Died] = deque()
-        self._n_failed_starts = 0
         self._begun = time.monotonic()
         self._has_begun = False
         self._counted = -_BETWEEN_COUNTS
         self._room = 1
+        self._service = str(ray.get_runtime_context().gcs_address)
+        self._is_lost = False
 
     @property
     def size(self) -> int:
         if self._size is not None:
             return self._size
         now = time.monotonic()
-        if now - self._counted > _BETWEEN_COUNTS:
+        if now - self._counted > _BETWEEN_COUNTS and not self._is_lost:
+            self._knock()
             self._counted, self._room = now, room_for(self._n_cpus, self._n_gpus)
         return self._room
 
-    @property
-    def heard(self) -> float:
-        return sum(member.heard for member in self._members if member.job is not None)
-
-    def submit(self, job: Job) -> None:
-        self._queue.append(job)
-
-    def next(self, timeout: float) -> Finished | Died | None:
-        until = time.monotonic() + timeout
-        while True:
-            self._assign()
-            if self._news:
-                return self._news.popleft()
-            left = until - time.monotonic()
-            if left <= 0:
-                return None
-            self._listen(min(left, _BETWEEN_LOOKS))
-            self._look()
-
     def close(self) -> None:
-        for member in list(self._members):
-            self._end(member)
-        ray.shutdown()
+        if not self._is_lost:
+            with contextlib.suppress(PoolError):
+                self._knock()
+        for member in self._members:
+            member.is_gone = member.is_gone or self._is_lost
+        super().close()
+        if self._is_lost:
+            atexit.register(_leave)
+        else:
+            ray.shutdown()
 
-    # --- who does what ---
+    def _knock(self) -> None:
+        """See that Ray's control service is there.
 
-    def _assign(self) -> None:
-        """Give queued jobs to idle members, and start members while there is need."""
-        for job in list(self._queue):
-            member = self._free(isolated=job.isolated)
-            if member is None:
-                continue
-            self._queue.remove(job)
-            member.job, member.used, member.heard = job, True, 0.0
-            member.started = member.alive = member.looked = time.monotonic()
-            member.working = member.actor.work.remote(job)
-        n_coming = sum(not member.used for member in self._members)
-        while len(self._members) < self.size and n_coming < len(self._queue):
-            self._members.append(self._start())
-            n_coming += 1
+        Raises
+        ------
+        PoolError
+            It can't be reached, three times in a row.
+        """
+        host, _, port = self._service.rpartition(":")
+        for n in range(3):
+            try:
+                socket.create_connection((host.strip("[]"), int(port)), timeout=5).close()
+            except OSError as error:
+                why = error
+                time.sleep(0.2 * (n + 1))
+            else:
+                return
+        self._is_lost = True
+        raise PoolError(
+            f"Ray is gone: nothing answers at {self._service} ({why}); start it again, and then "
+            "this command: what is done is kept"
+        )
 
-    def _free(self, *, isolated: bool) -> _Member | None:
-        """A member that may take a job; one that must be fresh may have to be made so."""
-        idle = [member for member in self._members if member.job is None]
-        for member in idle:
-            if member.starting is None and not (isolated and member.used):
-                return member
-        if isolated and idle and all(member.used for member in idle):
-            self._end(idle[0])
-        return None
+    def _has_vacancy(self) -> bool:
+        return len(self._members) < self.size
 
-    def _start(self) -> _Member:
-        actor = self._hearing.remote(self._make)
-        return _Member(actor, actor.ready.remote())
-
-    def _end(self, member: _Member) -> None:
-        """Have no more of a member; another may be started in its place."""
-        with contextlib.suppress(RayError):
-            ray.kill(member.actor, no_restart=True)
-        self._members.remove(member)
-
-    # --- what happens ---
+    def _start(self) -> _Actor:
+        return _Actor(self._hearing.remote(self._make))
 
     def _listen(self, seconds: float) -> None:
-        awaited = {
-            ref: member
-            for member in self._members
-            for ref in (member.working, member.asked, member.starting)
-            if ref is not None
-        }
+        self._check_start()
+        awaited = {ref: member for member in self._members for ref in member.owed}
         if not awaited:
             time.sleep(min(seconds, 0.01))
             return
@@ -283,65 +295,59 @@ class RayPool:
             try:
                 answer = ray.get(ref)
             except RayError as error:
-                self._mourn(member, error)
+                self._failed(member, error)
             else:
                 self._take(member, ref, answer)
 
-    def _take(self, member: _Member, ref: Any, answer: Any) -> None:
+    def _take(self, member: _Actor, ref: Any, answer: Any) -> None:
         if ref is member.starting:
             member.starting, member.node = None, answer
-            self._n_failed_starts, self._has_begun = 0, True
+            self._has_begun = True
+            self._on_ready(member)
         elif ref is member.asked:
             member.asked = None
-            n_beats, member.heard, held = answer
+            n_beats, heard, member.held = answer
             if n_beats != member.n_beats:
-                member.n_beats, member.alive = n_beats, time.monotonic()
-            limit = self._limits.memory
-            if member.job is not None and limit and held is not None and held > limit:
-                self._stop(member, MEMORY, f"it took more than {limit / 1e6:.0f} MB of memory")
-        elif member.job is not None:
-            self._news.append(Finished(member.job, answer))
-            isolated, member.job, member.working = member.job.isolated, None, None
-            if member.first_peak is None:
-                member.first_peak = answer.peak_memory
-            if isolated or is_swollen(member.first_peak, answer.peak_memory):
-                self._end(member)
+                member.n_beats = n_beats
+                for number in member.tasks:
+                    self._on_beat(member, number, heard)
+        else:
+            member.working = None
+            (number,) = member.tasks
+            self._on_done(member, number, answer)
 
-    def _mourn(self, member: _Member, error: RayError) -> None:
+    def _failed(self, member: _Actor, error: RayError) -> None:
         """A member gave no answer: it is dead, or can't be reached."""
-        if member.starting is not None:
-            if isinstance(error, ActorDiedError) and error.actor_init_failed:
-                raise PoolError(_last_line(error))
-            self._n_failed_starts += 1
-            if self._n_failed_starts >= _MOST_FAILED_STARTS:
-                raise PoolError(f"workers do not start: {_last_line(error)}")
-        if member.job is not None:
-            self._news.append(Died(member.job, *_cause(error, member.node)))
-        self._end(member)
+        if not member.ready and isinstance(error, ActorDiedError) and error.actor_init_failed:
+            raise PoolError(_last_line(error))
+        self._knock()
+        member.is_gone = isinstance(error, ActorDiedError)
+        self._on_exit(member, *_cause(error, member.node))
 
     def _look(self) -> None:
-        """Ask those at work how they are, and end those that take too long."""
-        now, limits = time.monotonic(), self._limits
-        for member in list(self._members):
-            if member.job is None:
-                continue
-            if now - member.alive > limits.stall:
-                self._stop(member, HUNG, f"no sign of life for {limits.stall:g} s")
-            elif now - member.started > limits.seconds:
-                self._stop(member, HUNG, f"not done after {limits.seconds:g} s")
-            elif member.asked is None and now - member.looked > _BETWEEN_LOOKS:
-                member.looked = now
-                member.asked = member.actor.pulse.remote()
-        if self._members and not self._has_begun and now - self._begun > _LONGEST_START:
+        if time.monotonic() - self._looked >= self.between_looks:
+            self._knock()
+        super()._look()
+
+    def _check_start(self) -> None:
+        if self._has_begun or not self._members:
+            return
+        if time.monotonic() - self._begun > _LONGEST_START:
             raise PoolError(
                 f"no worker was ready after {_LONGEST_START:g} s; each needs {self._n_cpus} CPU "
                 f"and {self._n_gpus} GPU, and the cluster has {ray.cluster_resources()}"
             )
 
-    def _stop(self, member: _Member, kind: str, reason: str) -> None:
-        assert member.job is not None
-        self._news.append(Died(member.job, kind, reason))
-        self._end(member)
+
+def _leave() -> None:
+    """End the program, all done and said, before Ray's own ending waits for what is gone.
+
+    Left to itself, Ray's native code ends with a segmentation fault there.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(1)
 
 
 def _cause(error: RayError, node: str) -> tuple[str, str]:
