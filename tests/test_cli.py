@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import csv
 import errno
+import io
 import json
 import math
 import os
@@ -12,11 +13,13 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
+from unittest.mock import ANY
 
 import numpy as np
 import pytest
@@ -766,3 +769,74 @@ def test_a_reader_that_has_enough_ends_nothing_that_is_written(tmp_path):
     )
     assert "Traceback" not in ran.stderr
     assert "Exception ignored" not in ran.stderr
+
+
+# Standard input and output
+
+
+class Stream(io.TextIOWrapper):
+    def __init__(self, content: bytes = b"", *, terminal: bool = False):
+        super().__init__(io.BytesIO(content), encoding="utf-8")
+        self.terminal = terminal
+
+    def isatty(self):
+        return self.terminal
+
+    @property
+    def content(self) -> bytes:
+        self.flush()
+        return self.buffer.getvalue()
+
+
+@pytest.fixture
+def piped(run, monkeypatch):
+    """Run with bytes on standard input; gives what ran and the bytes on standard output."""
+
+    def call(*words, given=b"", terminal=False):
+        out = Stream(terminal=terminal)
+        with monkeypatch.context() as patch:
+            patch.setattr(sys, "stdin", Stream(given, terminal=terminal))
+            patch.setattr(sys, "stdout", out)
+            ran = run(*words)
+        return ran, out.content
+
+    return call
+
+
+def test_a_recording_comes_in_and_a_midi_file_goes_out(piped, run, melody_wav, tmp_path):
+    song = melody_wav()
+    assert run(song).code == 0
+    midi = song.with_suffix(".mid").read_bytes()
+    ran, written = piped("-", given=song.read_bytes())
+    assert (ran.code, written) == (0, midi)
+    assert ran.err.startswith("standard output: 5 notes, ")
+    assert piped(song, "-o", "-") == ((0, "", ANY), midi)
+    assert piped("-", "--quiet", given=song.read_bytes()) == ((0, "", ""), midi)
+    ran, written = piped("-", "-o", tmp_path / "named.mid", "--json", given=song.read_bytes())
+    assert (ran.code, (tmp_path / "named.mid").read_bytes()) == (0, midi)
+    assert written.startswith(str(tmp_path / "named.mid").encode())
+    heard = json.loads((tmp_path / "named.json").read_text())
+    assert heard["recording"] == "standard input"
+
+
+def test_what_comes_in_broken_is_told_and_nothing_goes_out(piped):
+    ran, written = piped("-", given=b"no sound at all")
+    assert (ran.code, written) == (1, b"")
+    assert ran.err.startswith("transcribe: standard input: ")
+    assert tempfile.gettempdir() not in ran.err
+    assert piped("-")[0].code == 1
+
+
+def test_streams_that_can_not_be_meant_are_refused(piped, melody_wav, tmp_path):
+    song = melody_wav()
+    for words, said in (
+        (["-", "-"], "holds one recording"),
+        (["-", song], "of one recording"),
+        ([song, "-o", "-", "--csv"], "the MIDI file alone"),
+        (["-", "-o", f"{tmp_path}/out/"], "has no name"),
+    ):
+        ran, written = piped(*words)
+        assert (ran.code, written) == (2, b"")
+        assert said in ran.err
+    assert "is a terminal here" in piped("-", terminal=True)[0].err
+    assert piped(song, "-o", "-", terminal=True)[0].code == 2

@@ -12,7 +12,9 @@ from __future__ import annotations
 
 import argparse
 import logging
+import shutil
 import sys
+import tempfile
 import time
 import traceback
 from collections.abc import Iterator, Sequence
@@ -35,12 +37,14 @@ from transcribe.console import (
     standard_streams,
 )
 from transcribe.errors import TranscribeError
-from transcribe.jobs import Job, checked, plan
+from transcribe.jobs import MIDI_SUFFIXES, Job, checked, plan
 
 if TYPE_CHECKING:
     from transcribe.transcriber import Transcriber
 
 ALL_DONE, SOME_FAILED, INTERRUPTED = 0, 1, 130
+STREAM, STANDARD_INPUT = "-", "standard input"
+"""How standard input and output are written among the arguments, and what the first is called."""
 
 # What a recording may fail with while the others go on: a bad file, a full disk, no
 # memory; torch says RuntimeError for the last, and a bug may say any of the second line.
@@ -68,6 +72,7 @@ examples:
   transcribe song.mp3                      writes song.mid beside it
   transcribe a.wav b.m4a -o out/           writes out/a.mid and out/b.mid
   transcribe song.mp3 -o take1.mid --csv   writes take1.mid and take1.csv
+  transcribe - < song.mp3 > song.mid       from standard input to standard output
 
 exit codes: 0 all done, 1 some recordings failed (the others are written), 2 wrong
 usage, 130 interrupted."""
@@ -113,6 +118,11 @@ def _transcribe(words: Sequence[str]) -> int:
     options = _parse(parser, words)
     if options.verbose:
         logging.basicConfig(level=logging.INFO, format="%(name)s: %(message)s")
+    with _standard_files(options, parser):
+        return _transcribe_all(options, parser)
+
+
+def _transcribe_all(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     try:
         jobs = plan(options.recordings, options.output, csv=options.csv, json=options.json)
     except ValueError as error:
@@ -129,6 +139,55 @@ def _transcribe(words: Sequence[str]) -> int:
                 _transcribe_one(job, transcriber, options)
                 n_done += 1
     return ALL_DONE if n_done == len(jobs) else SOME_FAILED
+
+
+@contextmanager
+def _standard_files(options: argparse.Namespace, parser: argparse.ArgumentParser) -> Iterator[None]:
+    """Have standard input and output, which ``-`` names, stand as files while all is done.
+
+    A recording is read in more than one place, so that a pipe does not do; and what goes out is
+    whole or nothing.
+    """
+    reads = STREAM in options.recordings
+    writes = options.output == STREAM or (reads and options.output is None)
+    if reads and options.recordings.count(STREAM) > 1:
+        parser.error("standard input (-) holds one recording")
+    if writes and len(options.recordings) > 1:
+        parser.error("standard output (-) takes the MIDI file of one recording; give a folder, -o")
+    if writes and (options.csv or options.json):
+        parser.error("standard output (-) takes the MIDI file alone; name a file with -o")
+    if reads and not writes and Path(options.output).suffix.lower() not in MIDI_SUFFIXES:
+        parser.error(
+            "a recording from standard input has no name; name its MIDI file, such as -o take.mid"
+        )
+    for used, stream, how in (
+        (reads, sys.stdin, "pipe a recording in"),
+        (writes, sys.stdout, "a MIDI file is no text: redirect it, or name a file with -o"),
+    ):
+        if used and stream.isatty():
+            parser.error(f"- is a terminal here; {how}")
+    options.notices = sys.stderr if writes else sys.stdout
+    if not (reads or writes):
+        yield
+        return
+    with tempfile.TemporaryDirectory(prefix="transcribe-") as folder:
+        if reads:
+            recording = Path(folder) / STANDARD_INPUT
+            with recording.open("wb") as file:
+                shutil.copyfileobj(sys.stdin.buffer, file)
+            options.recordings[options.recordings.index(STREAM)] = str(recording)
+        midi = Path(folder) / "out" / "transcription.mid"
+        if writes:
+            options.output = str(midi)
+        yield
+        if writes and midi.exists():
+            sys.stdout.buffer.write(midi.read_bytes())
+            sys.stdout.buffer.flush()
+
+
+def _shown(recording: Path) -> str:
+    """What a recording is called."""
+    return STANDARD_INPUT if recording.name == STANDARD_INPUT else str(recording)
 
 
 def _load(options: argparse.Namespace, parser: argparse.ArgumentParser) -> Transcriber:
@@ -176,15 +235,16 @@ def _transcribe_one(job: Job, transcriber: Transcriber, options: argparse.Namesp
             )
             write_aside(path, data)
     for warning in heard.warnings:
-        say(f"transcribe: {job.recording}: warning: {warning}", sys.stderr)
+        say(f"transcribe: {_shown(job.recording)}: warning: {warning}", sys.stderr)
     if not options.quiet:
-        names = ", ".join(str(output) for output in job.outputs)
+        to_stream = options.notices is sys.stderr
+        names = "standard output" if to_stream else ", ".join(map(str, job.outputs))
         n_presses = 0 if options.offsets == "sustained" else len(heard.performance.pedal)
         say(
             f"{names}: {count(len(heard.performance.notes), 'note')}, "
             f"{count(n_presses, 'pedal press', 'pedal presses')}, "
             f"{clock(heard.duration)} of music in {time.monotonic() - started:.1f} s",
-            sys.stdout,
+            options.notices,
         )
 
 
@@ -196,12 +256,12 @@ def _reported(recording: Path, verbose: bool) -> Iterator[None]:
     except _FAILURES as error:
         if verbose:
             traceback.print_exc()
-        say(f"transcribe: {recording}: {reason(error, about=recording)}", sys.stderr)
+        say(f"transcribe: {_shown(recording)}: {reason(error, about=recording)}", sys.stderr)
     except _UNEXPECTED as error:
         if verbose:
             traceback.print_exc()
         say(
-            f"transcribe: {recording}: unexpected {type(error).__name__}: {error} "
+            f"transcribe: {_shown(recording)}: unexpected {type(error).__name__}: {error} "
             "(--verbose shows where)",
             sys.stderr,
         )
@@ -217,7 +277,12 @@ def _parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     add = parser.add_argument
-    add("recordings", metavar="RECORDING", nargs="*", help="a sound or video file")
+    add(
+        "recordings",
+        metavar="RECORDING",
+        nargs="*",
+        help="a sound or video file; - for standard input",
+    )
     add("--version", action="version", version=f"transcribe {__version__}")
 
     add = parser.add_argument_group("what is written").add_argument
@@ -225,8 +290,8 @@ def _parser() -> argparse.ArgumentParser:
         "-o",
         "--output",
         metavar="PATH",
-        help="a folder (made if need be), or for one recording a name that ends in .mid; "
-        "without it, the MIDI file goes beside the recording",
+        help="a folder (made if need be), or for one recording a name that ends in .mid, "
+        "or - for standard output; without it, the MIDI file goes beside the recording",
     )
     add_outputs(add)
     add("--overwrite", action="store_true", help="replace outputs that exist")
