@@ -22,6 +22,13 @@ def _melody(n_times: int = 1, tuned: float = 0.0) -> np.ndarray:
     return np.tile(melody_samples(round(SAMPLE_RATE * 2 ** (-tuned / 1200))), n_times)
 
 
+def _clicks() -> np.ndarray:
+    """Ten of 880 Hz, 20 ms long, each 16 frames of the stand-in after the one before."""
+    time = np.arange(16 * 512) / SAMPLE_RATE
+    click = 0.9 * (time < 0.02) * np.sin(2 * np.pi * 880 * time)
+    return np.tile(click.astype(np.float32), 10)
+
+
 def _not_finite() -> np.ndarray:
     samples = _melody().copy()
     samples[100:103] = np.nan
@@ -36,7 +43,9 @@ RECORDINGS = {
         ["no_notes"],
     ),
     "clipped": (lambda: np.clip(4 * _melody(), -1, 1), ["clipped"]),
-    "sharp": (lambda: _melody(40, tuned=22.0), ["tuning"]),
+    "sharp": (lambda: _melody(10, tuned=22.0), ["tuning"]),
+    "quiet": (lambda: 2e-4 * _melody(), ["quiet"]),
+    "metronome": (_clicks, ["clicks"]),
     "not finite": (_not_finite, ["not_finite"]),
     "cut": (_melody, ["truncated"]),
     "doubtful": (_melody, ["low_confidence"]),
@@ -67,7 +76,7 @@ def test_the_same_warnings_at_every_door(name, stand_in, tmp_path):
     stand_in(0.8 if name == "doubtful" else 1.0)
     make, expected = RECORDINGS[name]
     path = tmp_path / "song.wav"
-    write = write_float_wav if name == "not finite" else write_pcm
+    write = write_float_wav if name in ("not finite", "quiet") else write_pcm
     write(path, make(), SAMPLE_RATE)
     if name == "cut":
         path.write_bytes(path.read_bytes()[:70_000])

@@ -10,6 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from conftest import MELODY, MELODY_SECONDS, SAMPLE_RATE, melody_samples, write_pcm
+from test_audio import write_float_wav
 
 from transcribe.checkpoint import Checkpoint
 from transcribe.errors import AudioError, CheckpointError
@@ -97,12 +98,54 @@ def test_progress_counts_the_seconds_up(transcriber):
     assert 6.0 <= told[-1] < 6.1
 
 
-@pytest.mark.parametrize("level", [0.0, 2e-4])
+@pytest.mark.parametrize("level", [0.0, 1e-6])
 def test_silence_has_no_notes_and_says_so(transcriber, level):
     heard = transcriber.transcribe(level * melody_samples(), sample_rate=SAMPLE_RATE)
     assert heard.performance == Performance()
     assert heard.duration == MELODY_SECONDS
     assert heard.warnings == (AudioWarning("silent"),)
+
+
+@pytest.mark.parametrize("peak_db", [-80, -96])
+def test_what_is_very_quiet_is_made_louder_and_says_so(transcriber, tmp_path, peak_db):
+    samples = melody_samples()
+    samples *= 10 ** (peak_db / 20) / np.abs(samples).max()
+    path = write_float_wav(tmp_path / "quiet.wav", samples, SAMPLE_RATE)
+    for heard in (
+        transcriber.transcribe(path),
+        transcriber.transcribe(samples, sample_rate=SAMPLE_RATE),
+    ):
+        assert_melody(heard.performance)
+        assert [warning.kind for warning in heard.warnings] == ["quiet"]
+        assert heard.warnings[0].values["peak_db"] == pytest.approx(peak_db, abs=0.01)
+
+
+def test_the_noise_of_a_silent_recording_is_silence(transcriber, tmp_path):
+    noise = np.random.default_rng(0).triangular(-1, 0, 1, 2 * SAMPLE_RATE) / 32768
+    heard = transcriber.transcribe(write_pcm(tmp_path / "noise.wav", 2 * noise))
+    assert heard.performance == Performance()
+    assert heard.warnings == (AudioWarning("silent"),)
+
+
+@pytest.mark.parametrize("cents", [-101.3, -48.0, 60.0])
+def test_an_instrument_of_another_pitch_gives_its_keys_at_their_times(tone_checkpoint, cents):
+    """Played slower by so much, everything is that much lower."""
+    ratio = 2 ** (-cents / 1200)
+    samples = melody_samples(round(SAMPLE_RATE * ratio))
+    heard = Transcriber(tone_checkpoint, a4=440 / ratio).transcribe(
+        samples, sample_rate=SAMPLE_RATE
+    )
+    for note, (onset, pitch, offset) in zip(heard.performance.notes, MELODY, strict=True):
+        assert note.pitch == pitch
+        assert note.onset == pytest.approx(onset * ratio, abs=0.04)
+        assert note.offset == pytest.approx(offset * ratio, abs=0.04)
+    assert heard.duration == pytest.approx(MELODY_SECONDS * ratio, abs=1e-3)
+
+
+@pytest.mark.parametrize("a4", [389.0, 491.0, float("nan")])
+def test_a_pitch_that_no_instrument_has_is_refused(tone_checkpoint, a4):
+    with pytest.raises(ValueError, match=r"a4 is 390 to 490 Hz"):
+        Transcriber(tone_checkpoint, a4=a4)
 
 
 def test_sound_without_notes_says_so(transcriber):

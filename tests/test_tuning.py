@@ -42,6 +42,18 @@ def test_a_detuned_piano_is_found_within_three_cents(cents):
     assert measured(chords(cents)) == pytest.approx(cents, abs=3)
 
 
+def test_two_seconds_tell_the_tuning_where_all_agrees():
+    assert measured(chords(-30)[: 2 * SAMPLE_RATE]) == pytest.approx(-30, abs=3)
+
+
+def test_blocks_of_any_length_are_the_same_to_it():
+    samples = chords(20)
+    meter = TuningMeter(SAMPLE_RATE)
+    for start in range(0, len(samples), 1000):
+        meter.push(samples[start : start + 1000])
+    assert meter.cents == pytest.approx(measured(samples), abs=1e-6)
+
+
 def test_a_tape_that_runs_fast_is_as_much_sharper():
     slow, fast = measured(chords(-5)), measured(chords(15))
     assert fast - slow == pytest.approx(20, abs=1)

@@ -7,6 +7,8 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from transcribe.notes import A4_RANGE, STANDARD_A4
+
 
 def add_outputs(add: Callable[..., Any]) -> None:
     """What is written beside the MIDI file, and where notes end."""
@@ -42,7 +44,25 @@ def add_listening(parser: argparse.ArgumentParser) -> None:
         type=seconds,
         help="leave out notes shorter than this",
     )
+    add(
+        "--a4",
+        metavar="HZ",
+        type=concert_pitch,
+        default=STANDARD_A4,
+        help="how the A above middle C is tuned, 390 to 490 Hz (default 440). Say 415 for an "
+        "instrument at baroque pitch, of which every note is heard a semitone low otherwise: "
+        "from the sound alone it can't be told",
+    )
     add("--checkpoint", metavar="FILE", help="weights to use in place of the packaged ones")
+
+
+def concert_pitch(text: str) -> float:
+    """Hertz within `A4_RANGE`."""
+    value = _as_number(text)
+    lowest, highest = A4_RANGE
+    if not lowest <= value <= highest:
+        raise argparse.ArgumentTypeError(f"expected {lowest:g} to {highest:g} Hz; found {text!r}")
+    return value
 
 
 def probability(text: str) -> float:

@@ -202,7 +202,7 @@ def _load(options: argparse.Namespace, parser: argparse.ArgumentParser) -> Trans
         device = find_device(options.device)
     except ValueError as error:
         parser.error(str(error))
-    transcriber = Transcriber.load(options.checkpoint, device=str(device))
+    transcriber = Transcriber.load(options.checkpoint, device=str(device), a4=options.a4)
     chosen = {
         "onset_threshold": options.onset_threshold,
         "frame_threshold": options.frame_threshold,

@@ -11,6 +11,9 @@ from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
+STANDARD_A4 = 440.0
+A4_RANGE = (390.0, 490.0)
+"""Hertz of the A above middle C: as pianos are tuned, and as any instrument may be."""
 LOWEST_PITCH = 21
 """MIDI number of A0, the lowest key of the piano."""
 HIGHEST_PITCH = 108

@@ -18,7 +18,7 @@ CLIPPED_LEVEL = 0.995
 """Of full scale; from here on a sample counts as cut off."""
 DOUBTFUL = 0.85
 """A mean confidence below this is not that of a piano."""
-SILENCE_DB = -70.0
+SILENCE_DB = -100.0
 """Decibels relative to full scale; a recording that never rises above it is silence."""
 _SPARSE = 6.0
 """Notes a minute; with fewer, and those rather doubtful, it is no piano either."""
@@ -26,6 +26,8 @@ _CLIPPED = 5e-4
 """Share of the samples at full scale from which a recording sounds distorted."""
 _OUT_OF_TUNE = 15.0
 """Cents; further from A = 440 Hz than pianos in use are kept."""
+_BETWEEN_KEYS = 35.0
+"""Cents; so far out, a piano that is a few more may be taken for one of the next semitone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,7 @@ def is_no_piano(confidence: float, n_notes: int, duration: float) -> bool:
 
 
 def is_out_of_tune(cents: float) -> bool:
-    """Whether a tuning so far from A = 440 Hz is worth telling."""
+    """Whether a tuning so far from the expected one is worth telling."""
     return abs(cents) >= _OUT_OF_TUNE
 
 
@@ -137,6 +139,13 @@ def _silent() -> str:
     )
 
 
+def _quiet(peak_db: float) -> str:
+    return (
+        f"very quiet: never above {peak_db:.0f} dB of full scale; it was made louder to be heard, "
+        "and its noise with it"
+    )
+
+
 def _no_notes() -> str:
     return "nothing was heard: no piano notes were found; if there is a piano, it may be very soft"
 
@@ -155,12 +164,20 @@ def _clipped(share: float) -> str:
     )
 
 
-def _tuning(cents: float) -> str:
-    side = "above" if cents > 0 else "below"
+def _clicks(pitch: int, n_notes: int) -> str:
     return (
-        f"tuned {abs(cents):.0f} cents {side} A = 440 Hz: A4 is at "
-        f"{440 * 2 ** (cents / 1200):.1f} Hz"
+        f"{n_notes} short notes of one pitch (MIDI {pitch}) come as evenly as a metronome, which "
+        "they may be"
     )
+
+
+def _tuning(cents: float, a4: float = 440.0) -> str:
+    side = "above" if cents > 0 else "below"
+    said = (
+        f"tuned {abs(cents):.0f} cents {side} A = {a4:g} Hz: A4 is at "
+        f"{a4 * 2 ** (cents / 1200):.1f} Hz"
+    )
+    return said if abs(cents) < _BETWEEN_KEYS else f"{said}; all notes may be a semitone off"
 
 
 def _span(seconds: float) -> str:
@@ -178,9 +195,11 @@ _KINDS: dict[str, tuple[str, Callable[..., str]]] = {
     "other_track": ("a track could not be decoded; another was heard", _other_track),
     "silent_track": ("one of several tracks was heard, and it is silent", _silent_track),
     "silent": ("nothing in it is loud enough to hear", _silent),
+    "quiet": ("recorded far too quietly, and made louder", _quiet),
     "no_notes": ("no piano, or very soft", _no_notes),
     "low_confidence": ("no piano, or too far from the microphone", _low_confidence),
     "clipped": ("recorded too loud, its peaks are cut off", _clipped),
+    "clicks": ("notes that may be a metronome", _clicks),
     "tuning": ("tuned away from A = 440 Hz", _tuning),
 }
 

@@ -21,12 +21,14 @@ import soxr
 import torch
 from numpy.typing import NDArray
 
-from transcribe.audio import AudioReader
 from transcribe.checkpoint import Checkpoint, load_checkpoint
+from transcribe.clicks import find_clicks
 from transcribe.decode import SUSTAINED, DecodeConfig, Decoder
 from transcribe.evidence import Evidence, Reader
 from transcribe.features import Features
-from transcribe.notes import Performance
+from transcribe.grid import FrameGrid
+from transcribe.loudness import LevelledReader, as_warning, gain_of
+from transcribe.notes import A4_RANGE, STANDARD_A4, Performance
 from transcribe.remarks import (
     CLIPPED_LEVEL,
     SILENCE_DB,
@@ -66,7 +68,7 @@ class Transcription:
     confidence: float | None
     """Mean over the notes, 0 to 1; None without notes."""
     tuning: float | None
-    """Cents above A = 440 Hz, -50 to 50; None where that can't be told."""
+    """Cents above `Transcriber.a4`, -50 to 50; None where that can't be told."""
     warnings: tuple[AudioWarning, ...] = ()
     """What was not as expected, most serious first: a truncated file, silence, distortion."""
 
@@ -85,6 +87,10 @@ class Transcriber:
         The weights and the settings they were trained with, on the device to use.
     decode : DecodeConfig, optional
         Thresholds to use in place of the checkpoint's.
+    a4 : float
+        Hertz of the instrument's A above middle C, 390 to 490. The recording is read as if
+        it were played back faster or slower, so that the network hears it at 440; times
+        and pitches are those of the recording and its keys.
 
     Examples
     --------
@@ -93,7 +99,13 @@ class Transcriber:
     >>> performance = transcriber(samples, sample_rate=44100)
     """
 
-    def __init__(self, checkpoint: Checkpoint, *, decode: DecodeConfig | None = None) -> None:
+    def __init__(
+        self, checkpoint: Checkpoint, *, decode: DecodeConfig | None = None, a4: float = STANDARD_A4
+    ) -> None:
+        lowest, highest = A4_RANGE
+        if not lowest <= a4 <= highest:
+            raise ValueError(f"a4 is {lowest:g} to {highest:g} Hz; found {a4:g}")
+        self.a4 = a4
         self.checkpoint = checkpoint
         self.decode = checkpoint.decode if decode is None else decode
         self.device = next(checkpoint.model.parameters()).device
@@ -108,6 +120,7 @@ class Transcriber:
         *,
         device: str = "auto",
         decode: DecodeConfig | None = None,
+        a4: float = STANDARD_A4,
     ) -> Transcriber:
         """Load weights onto a device.
 
@@ -119,17 +132,19 @@ class Transcriber:
             One of `DEVICES`, or ``"cuda:1"`` and the like; see `find_device`.
         decode : DecodeConfig, optional
             Thresholds to use in place of the checkpoint's.
+        a4 : float
+            Hertz of the instrument's A above middle C, 390 to 490.
 
         Raises
         ------
         CheckpointError
             The weights file is missing, damaged, or made for another network.
         ValueError
-            The device is not there.
+            The device is not there, or ``a4`` is out of range.
         """
         found = find_device(device)
         path = None if checkpoint is None else Path(checkpoint)
-        transcriber = cls(load_checkpoint(path, device=str(found)), decode=decode)
+        transcriber = cls(load_checkpoint(path, device=str(found)), decode=decode, a4=a4)
         log.info("%s on %s", transcriber.name, transcriber.device)
         return transcriber
 
@@ -137,6 +152,30 @@ class Transcriber:
     def name(self) -> str:
         """Which weights these are, in words, with their version where they have one."""
         return f"{self.checkpoint.name} {self.checkpoint.metadata.get('version', '')}".strip()
+
+    @property
+    def grid(self) -> FrameGrid:
+        """Seconds of a recording to frames of the network and back."""
+        config = self.checkpoint.features
+        return FrameGrid(round(config.sample_rate * self.a4 / STANDARD_A4), config.hop_length)
+
+    def reader(
+        self, path: str | os.PathLike[str], *, longest: float | None = None
+    ) -> LevelledReader:
+        """A recording as `transcribe` reads it, block by block; for its header, or its sound.
+
+        Parameters
+        ----------
+        path : path
+        longest : float, optional
+            Seconds; a longer recording is refused.
+
+        Raises
+        ------
+        AudioError
+            The file is missing, unreadable, or not audio.
+        """
+        return LevelledReader(path, self.grid.sample_rate, longest=longest)
 
     def __call__(
         self,
@@ -166,7 +205,7 @@ class Transcriber:
             point, about [-1, 1]; or mono blocks of any length, each of shape (n_samples,),
             whose own ``warnings``, if they have any as `AudioReader` does, are passed on.
         sample_rate : int, optional
-            Hertz. Needed for an array; for blocks the model's own if left out; for a
+            Hertz. Needed for an array; for blocks that of `grid` if left out; for a
             file, which says its own, not allowed.
         progress : callable, optional
             Is told now and then how many seconds of the recording are done.
@@ -191,15 +230,15 @@ class Transcriber:
         ValueError
             The samples or the sample rate are not as described.
         """
-        config, windows = self.checkpoint.features, self.checkpoint.windows
+        config, windows, grid = self.checkpoint.features, self.checkpoint.windows, self.grid
         ear = self._ear(source, sample_rate)
         activations = stream_in_windows(
             self.activations or self.checkpoint.model.activations,
-            self.features.stream(ear.heard(config.sample_rate)),
+            self.features.stream(ear.heard(self.grid.sample_rate, config.sample_rate)),
             window_frames=windows.window_frames,
             context_frames=windows.context_frames,
         )
-        decoder = Decoder(config.grid, self.decode)
+        decoder = Decoder(grid, self.decode)
         floor = min(self.decode.onset_threshold, evidence_threshold or 1.0)
         reader = Reader(replace(self.decode, onset_threshold=floor).thresholds())
 
@@ -213,22 +252,36 @@ class Transcriber:
             take(reader.push(Rolls.unstack(part)))
             n_frames += len(part)
             if progress is not None:
-                progress(config.grid.seconds(n_frames))
+                progress(grid.seconds(n_frames))
         take(reader.finish())
         performance, sustained = decoder.finish(), decoder.finish(SUSTAINED)
 
-        if ear.is_silent or not performance.notes:
-            performance = sustained = Performance()
+        warnings = [*ear.warnings]
         confidences = [note.confidence for note in performance.notes]
         confidence = float(np.mean(confidences)) if confidences else None
-        tuning = ear.tuning.cents if confidences and ear.tuning is not None else None
-        warnings = [*ear.warnings]
-        if not ear.is_silent and confidence is None:
+        are_guesses = confidence is not None and is_no_piano(
+            confidence, len(confidences), ear.duration
+        )
+        was_quiet = any(warning.kind == "quiet" for warning in warnings)
+        if ear.is_silent or (was_quiet and (confidence is None or are_guesses)):
+            confidence = None
+            warnings = [warning for warning in warnings if warning.kind != "quiet"]
+            warnings.append(AudioWarning("silent"))
+        elif confidence is None:
             warnings.append(AudioWarning("no_notes"))
-        if confidence is not None and is_no_piano(confidence, len(confidences), ear.duration):
+        elif are_guesses:
             warnings.append(AudioWarning("low_confidence", {"confidence": confidence}))
+        tuning = None
+        clicks = find_clicks(sustained.notes, ear.duration)
+        if confidence is None:
+            performance = sustained = Performance()
+        elif clicks is not None:
+            pitch, n_notes = clicks
+            warnings.append(AudioWarning("clicks", {"pitch": pitch, "n_notes": n_notes}))
+        if confidence is not None and ear.tuning is not None:
+            tuning = ear.tuning.cents
         if tuning is not None and is_out_of_tune(tuning):
-            warnings.append(AudioWarning("tuning", {"cents": tuning}))
+            warnings.append(AudioWarning("tuning", {"cents": tuning, "a4": self.a4}))
         return Transcription(
             performance,
             sustained,
@@ -240,18 +293,17 @@ class Transcriber:
 
     def _ear(self, source: Source, sample_rate: int | None) -> _Ear:
         """Any source as mono blocks."""
-        model_rate = self.checkpoint.features.sample_rate
         if isinstance(source, (str, os.PathLike)):
             if sample_rate is not None:
                 raise ValueError("sample_rate is for arrays and blocks; a file says its own")
-            return _Ear(AudioReader(Path(source), sample_rate=model_rate), model_rate)
+            return _Ear(self.reader(source), self.grid.sample_rate)
         if sample_rate is not None and sample_rate <= 0:
             raise ValueError(f"a sample_rate is above 0 Hz; found {sample_rate}")
         if isinstance(source, np.ndarray):
             if sample_rate is None:
                 raise ValueError("an array needs its sample_rate, in hertz; found none")
-            return _Ear(_blocks(source, sample_rate), sample_rate)
-        return _Ear(source, sample_rate or model_rate)
+            return _Ear(_Array(source, sample_rate), sample_rate)
+        return _Ear(source, sample_rate or self.grid.sample_rate)
 
 
 class _Ear:
@@ -279,9 +331,13 @@ class _Ear:
             self.n_clipped += int(np.count_nonzero(level >= CLIPPED_LEVEL))
             yield np.asarray(block, np.float32)
 
-    def heard(self, sample_rate: int) -> Iterator[NDArray[np.float32]]:
-        """The blocks at another sample rate, in a stream; their tuning is measured there."""
-        self.tuning = TuningMeter(sample_rate)
+    def heard(self, sample_rate: int, heard_as: int) -> Iterator[NDArray[np.float32]]:
+        """The blocks at another sample rate, in a stream.
+
+        Their tuning is measured as the network hears them, which takes their sample rate
+        for ``heard_as``.
+        """
+        self.tuning = TuningMeter(heard_as)
         for block in self._resampled(sample_rate):
             self.tuning.push(block)
             yield block
@@ -311,8 +367,6 @@ class _Ear:
         found = [*getattr(self.blocks, "warnings", ())]
         if self.n_unusable:
             found.append(AudioWarning("not_finite", {"n_samples": self.n_unusable}))
-        if self.is_silent:
-            found.append(AudioWarning("silent"))
         share = self.n_clipped / max(self.n_samples, 1)
         if is_distorted(share):
             found.append(AudioWarning("clipped", {"share": share}))
@@ -340,8 +394,28 @@ def find_device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def _blocks(samples: Samples, sample_rate: int) -> Iterator[Samples]:
-    """Cut an array into mono blocks, the channels averaged; checks it at once."""
+class _Array:
+    """An array as mono blocks, the channels averaged; checks it at once."""
+
+    def __init__(self, samples: Samples, sample_rate: int) -> None:
+        _check_shape(samples)
+        usable = np.abs(samples) < _ABSURD
+        self.gain = gain_of(float(np.abs(samples).max(initial=0, where=usable)))
+        self._samples, self._step = samples, _BLOCK_SECONDS * sample_rate
+
+    def __iter__(self) -> Iterator[Samples]:
+        for start in range(0, len(self._samples), self._step):
+            block = self._samples[start : start + self._step]
+            mono = block if block.ndim == 1 else block.mean(axis=1)
+            yield mono if self.gain == 1 else mono * self.gain
+
+    @property
+    def warnings(self) -> tuple[AudioWarning, ...]:
+        """Whether it was made louder."""
+        return as_warning(self.gain)
+
+
+def _check_shape(samples: Samples) -> None:
     if samples.ndim not in (1, 2) or (samples.ndim == 2 and samples.shape[1] > _MAX_CHANNELS):
         raise ValueError(
             "expected samples of shape (n_samples,) or (n_samples, n_channels) with at most "
@@ -350,9 +424,6 @@ def _blocks(samples: Samples, sample_rate: int) -> Iterator[Samples]:
     if samples.ndim == 2 and samples.shape[1] == 0:
         raise ValueError(f"expected one channel or more; found shape {samples.shape}")
     _check_floating(samples)
-    step = _BLOCK_SECONDS * sample_rate
-    blocks = (samples[start : start + step] for start in range(0, len(samples), step))
-    return (block if block.ndim == 1 else block.mean(axis=1) for block in blocks)
 
 
 def _checked(blocks: Iterable[Samples]) -> Iterator[Samples]:

@@ -17,9 +17,11 @@ LOWEST, HIGHEST = 130.0, 1400.0
 _WINDOW_SECONDS = 0.5
 _LOUD_DB = 20.0
 """Partials that much below the loudest of their window, or more, are left out."""
-_LEAST_PARTIALS = 200
+_LEAST_PARTIALS = 20
 _LEAST_AGREEMENT = 0.25
 """Length of the mean on the unit circle; of noise it is below 0.1, of a piano 0.38 to 0.95."""
+_LEAST_EVIDENCE = 12.5
+"""Partials times the agreement squared (as of Rayleigh's test); few of them must agree better."""
 
 
 class TuningMeter:
@@ -35,13 +37,16 @@ class TuningMeter:
         self._n_fft = 1 << round(np.log2(_WINDOW_SECONDS * sample_rate))
         self._step = sample_rate / self._n_fft
         self._window = np.hanning(self._n_fft).astype(np.float32)
+        self._rest = np.zeros(0, np.float32)
         self._sum = 0j
         self._weight = 0.0
         self._n_partials = 0
 
     def push(self, block: NDArray[np.float32]) -> None:
-        """Take the next samples, shape (n_samples,); what fills no window is left out."""
+        """Take the next samples, shape (n_samples,); what fills no window waits for more."""
+        block = np.concatenate([self._rest, block])
         n_windows = len(block) // self._n_fft
+        self._rest = block[n_windows * self._n_fft :]
         if not n_windows:
             return
         frames = block[: n_windows * self._n_fft].reshape(n_windows, self._n_fft)
@@ -70,6 +75,7 @@ class TuningMeter:
         """Cents above A = 440 Hz, -50 to 50; None where too little agrees on it."""
         if self._n_partials < _LEAST_PARTIALS:
             return None
-        if abs(self._sum) < _LEAST_AGREEMENT * self._weight:
+        agreement = abs(self._sum) / self._weight
+        if agreement < _LEAST_AGREEMENT or self._n_partials * agreement**2 < _LEAST_EVIDENCE:
             return None
         return float(np.angle(self._sum) / (2 * np.pi) * 100)

@@ -35,6 +35,7 @@ from transcribe.console import SECONDS_BETWEEN_LINES, say, show
 from transcribe.errors import TranscribeError
 from transcribe.export import CSV, MIDI, write_aside
 from transcribe.export import JSON as JSON_FILE
+from transcribe.notes import STANDARD_A4
 from transcribe.provenance import read_provenance
 
 ALL_DONE, NOT_ALL_DONE = 0, 1
@@ -162,6 +163,8 @@ def _wanted(options: argparse.Namespace) -> Wanted:
     for name in ("onset_threshold", "frame_threshold", "minimum_note"):
         if getattr(options, name) is not None:
             settings[name] = getattr(options, name)
+    if options.a4 != STANDARD_A4:
+        settings["a4"] = options.a4
     return Wanted(
         kinds=kinds,
         model=provenance.name,
@@ -178,6 +181,7 @@ def _settings(options: argparse.Namespace) -> Settings:
         onset_threshold=options.onset_threshold,
         frame_threshold=options.frame_threshold,
         minimum_note=options.minimum_note,
+        a4=options.a4,
         checkpoint=options.checkpoint,
     )
 

@@ -36,7 +36,9 @@ class Hearer:
     def __init__(self, settings: Settings) -> None:
         torch.set_num_threads(settings.threads)
         self.settings = settings
-        self.transcriber = Transcriber.load(settings.checkpoint, device=settings.device)
+        self.transcriber = Transcriber.load(
+            settings.checkpoint, device=settings.device, a4=settings.a4
+        )
         chosen: dict[str, Any] = {
             "onset_threshold": settings.onset_threshold,
             "frame_threshold": settings.frame_threshold,
@@ -61,8 +63,7 @@ class Hearer:
         AudioError
             The recording can't be used.
         """
-        sample_rate = self.transcriber.checkpoint.features.sample_rate
-        reader = AudioReader(path, sample_rate=sample_rate, longest=self.settings.longest)
+        reader = self.transcriber.reader(path, longest=self.settings.longest)
         together = self._batcher.listening() if self._batcher else contextlib.nullcontext()
         with together, contextlib.closing(_Ahead(reader)) as blocks:
             heard = self.transcriber.transcribe(blocks, progress=beat)

@@ -20,6 +20,7 @@ from transcribe.archive.store import Found, Store, open_store
 from transcribe.console import reason
 from transcribe.errors import TranscribeError
 from transcribe.machine import peak_memory
+from transcribe.notes import STANDARD_A4
 
 if TYPE_CHECKING:
     from transcribe.archive.hearing import Heard
@@ -41,6 +42,8 @@ class Settings:
     frame_threshold: float | None = None
     minimum_note: float | None = None
     """Probabilities and seconds to use in place of the checkpoint's."""
+    a4: float = STANDARD_A4
+    """Hertz of the instruments' A above middle C."""
     checkpoint: str | None = None
     """Weights file; the packaged weights if None."""
     device: str = "cpu"
@@ -113,7 +116,7 @@ class Outcome:
     confidence: float | None = None
     """Mean over the notes, 0 to 1; None without notes."""
     tuning: float | None = None
-    """Cents above A = 440 Hz, -50 to 50; None where that can't be told."""
+    """Cents above ``Settings.a4``, -50 to 50; None where that can't be told."""
     warnings: tuple[str, ...] = ()
     """Each begins with its kind and a colon, such as ``"truncated: ..."``."""
     model: str = ""

@@ -64,8 +64,8 @@ def hear(transcriber: Transcriber, recording: Path, folder: Path, tell: Tell) ->
         The disk is full, or the folder can't be written to.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    grid = transcriber.checkpoint.features.grid
-    reader = AudioReader(recording, sample_rate=grid.sample_rate, longest=LONGEST)
+    grid = transcriber.grid
+    reader = transcriber.reader(recording, longest=LONGEST)
     tell(
         {
             "kind": "begun",
