@@ -724,7 +724,7 @@ def test_closed_streams_cost_what_is_said_and_nothing_else(tmp_path, closed):
     """What is opened next must not get the number of a stream, or remarks go into it."""
     script = tmp_path / "command.py"
     script.write_text(
-        "import os, sys\n"
+        "import os, subprocess, sys\n"
         "from transcribe import cli, commands\n"
         "from transcribe.console import progress_of, say\n"
         "def work(words):\n"
@@ -737,6 +737,8 @@ def test_closed_streams_cost_what_is_said_and_nothing_else(tmp_path, closed):
         "    except OSError: pass  # the disk of the log is full\n"
         "    print('result')\n"
         "    sys.stdin.read()\n"
+        "    child = 'import os; [os.fstat(n) for n in range(3)]'\n"
+        "    subprocess.run([sys.executable, '-S', '-c', child], check=True)\n"
         "    file.write('done')\n"
         "    return 0\n"
         "cli.COMMANDS['work'] = work\n"

@@ -56,9 +56,10 @@ def standard_streams() -> Iterator[None]:
             os.fstat(number)
         except OSError:
             opened = os.open(os.devnull, os.O_RDWR)
-            os.dup2(opened, number)  # for child processes too
             if opened != number:
+                os.dup2(opened, number)
                 os.close(opened)
+            os.set_inheritable(number, True)  # for child processes too
         if getattr(sys, name) is None:
             mode = "r" if number == 0 else "w"
             setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,13 +15,15 @@ from transcribe.archive.forecast import Forecast
 from transcribe.archive.listing import Listing
 from transcribe.archive.manifest import Row, escaped
 from transcribe.archive.plan import Plan, Wanted
-from transcribe.archive.pool import Finished, Limits
+from transcribe.archive.pool import Finished, Limits, PoolError
 from transcribe.archive.process_pool import ProcessPool
 from transcribe.archive.progress import count_of, hours, span
 from transcribe.archive.store import open_store
 from transcribe.archive.work import Job, Prober
 from transcribe.console import count
 from transcribe.endings import in_words
+
+log = logging.getLogger(__name__)
 
 MOST_PROBED = 500
 """Headers that are read; of more recordings, a random choice."""
@@ -130,6 +133,8 @@ def probe_some(
                 row.duration = news.outcome.duration
                 forecast.learn(row)
                 n_told += 1
+    except PoolError as error:  # a forecast can do without
+        log.info("no headers were read: %s", error)
     finally:
         pool.close()
     return n_told
