@@ -15,7 +15,8 @@ import pytest
 from archive_workers import ByName, stillborn, unfit
 
 from transcribe.archive import manifest as m
-from transcribe.archive import scratch
+from transcribe.archive import preview, scratch
+from transcribe.archive.forecast import Forecast
 from transcribe.archive.judge import GONE
 from transcribe.archive.listing import Patterns, list_source
 from transcribe.archive.manifest import Manifest
@@ -311,6 +312,12 @@ def test_weights_that_can_not_be_loaded_stop_the_pool():
     with pytest.raises(PoolError, match="no such weights"):
         pool.next(60)
     pool.close()
+
+
+def test_headers_that_no_worker_can_read_are_done_without(tmp_path, monkeypatch):
+    (tmp_path / "a.wav").write_bytes(b"1")
+    monkeypatch.setattr(preview, "Prober", unfit)
+    assert preview.probe_some([m.Row(name="a.wav", place="a.wav")], str(tmp_path), Forecast()) == 0
 
 
 def test_workers_that_never_start_stop_the_pool():

@@ -285,6 +285,15 @@ def test_the_command_tells_of_a_folder_and_what_is_missing(run, incomplete):
     assert lines[-1] == "transcribe evaluate: 3 files not compared"
 
 
+def test_a_piece_named_like_a_formula_is_none_in_the_table(tmp_path):
+    for side in ("ref", "est"):
+        (tmp_path / side).mkdir()
+        write_midi(PLAYED, tmp_path / side / " =1+1.mid")
+    table = report.as_csv(evaluate(tmp_path / "ref", tmp_path / "est"))
+    pieces = {row["piece"] for row in csv.DictReader(io.StringIO(table))}
+    assert pieces == {"", "' =1+1"}
+
+
 def test_the_command_writes_a_report_and_pictures(run, folders, tmp_path, monkeypatch):
     monkeypatch.setattr(pianoroll, "PANEL_INCHES", (4.0, 1.5))
     out = tmp_path / "report"

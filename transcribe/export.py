@@ -30,6 +30,17 @@ def pitch_name(pitch: int) -> str:
     return f"{_NAMES[pitch % 12]}{pitch // 12 - 1}"
 
 
+def no_formula(text: str) -> str:
+    """A cell of a table that no spreadsheet takes for a formula, as which it could do harm.
+
+    Blanks do not hide a formula's sign, and East Asian spreadsheets know it in full width too.
+
+    >>> no_formula(" =1+1")
+    "' =1+1"
+    """
+    return f"'{text}" if text.lstrip()[:1] in tuple("=+-@\uff1d\uff0b\uff0d\uff20") else text
+
+
 def write_csv(performance: Performance, path: str | os.PathLike[str]) -> None:
     """Write the notes as a table: one line of `CSV_COLUMNS`, then one line a note.
 

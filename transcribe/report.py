@@ -18,7 +18,7 @@ from typing import Any
 from transcribe import __version__
 from transcribe.console import count
 from transcribe.evaluate import Evaluation, FalseNotes
-from transcribe.export import write_aside
+from transcribe.export import no_formula, write_aside
 from transcribe.mistakes import Mistakes
 from transcribe.ratios import Scores
 from transcribe.summary import Summary, aggregate
@@ -134,6 +134,7 @@ def _named(mistakes: Mistakes) -> Scores:
 
 
 def _lines(piece: str, scores: Scores) -> Iterator[dict[str, Any]]:
+    piece = no_formula(piece)
     for name, ratio in scores.ratios.items():
         yield {"scope": "piece", "piece": piece, "metric": name} | ratio.as_json()
     for name, number in scores.numbers.items():

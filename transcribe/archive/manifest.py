@@ -21,6 +21,7 @@ from typing import Any
 
 from transcribe.archive.work import Output
 from transcribe.errors import TranscribeError
+from transcribe.export import no_formula
 from transcribe.relative import fault_of
 
 WAITING, WORKING, DONE, FAILED, QUARANTINED = "waiting", "working", "done", "failed", "quarantined"
@@ -393,13 +394,9 @@ def export_csv(rows: Iterable[Row]) -> bytes:
     return table.getvalue().encode("utf-8")
 
 
-_FORMULA = tuple("=+-@\uff1d\uff0b\uff0d\uff20")
-"""What a formula begins with, blanks aside; in East Asian spreadsheets in full width too."""
-
-
 def cell(value: Any) -> str:
     """Text in one line, which no spreadsheet takes for a formula."""
     if not isinstance(value, str):
         return str(round(value, 4) if isinstance(value, float) else value)
     text = "".join(letter if letter.isprintable() else escaped(letter) for letter in value)
-    return f"'{text}" if text.lstrip()[:1] in _FORMULA else text
+    return no_formula(text)
