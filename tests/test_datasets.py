@@ -18,6 +18,7 @@ from transcribe.datasets import (
     reference_performance,
 )
 from transcribe.datasets.index import COLUMNS
+from transcribe.datasets.labels import load_labels
 from transcribe.errors import AudioError, DatasetError
 from transcribe.midi import write_midi
 from transcribe.notes import Note, PedalPress, Performance
@@ -192,7 +193,31 @@ def test_labels_are_sorted_and_cut_where_the_key_is_struck_again(tmp_path):
     ]
 
 
-@pytest.mark.parametrize("line", ["1.0\t0.5\t60", "1.0\t2.0", "1.0\t2.0\t109", "one\ttwo\tthree"])
+def test_what_a_midi_file_may_say_labels_may_say_too(tmp_path):
+    path = tmp_path / "a.tsv"
+    path.write_text("# onset\n0\t1\t60\t0\n1\t1\t62\t80\n1\t2\t109\t80\n2\t3\t64\t128\n")
+    labels = load_labels(path)
+    assert [(n.pitch, n.velocity) for n in labels.notes] == [(60, 1), (64, 127)]
+    assert labels.warnings == (
+        "1 velocities above 127, taken for 127",
+        "1 notes off the keyboard (21 to 108) left out",
+        "1 notes without length left out",
+    )
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [((0.5, 1), (64, 127)), ((0, 0), (64, 64)), ((1, 1), (1, 1)), ((0.001, 0.9), (1, 114))],
+)
+def test_velocities_of_labels_may_be_shares_of_the_loudest_or_unknown(tmp_path, said, meant):
+    path = tmp_path / "a.tsv"
+    path.write_text("".join(f"{i}\t{i + 1}\t60\t{v}\n" for i, v in enumerate(said)), "utf-16")
+    assert tuple(note.velocity for note in load_labels(path).notes) == meant
+
+
+@pytest.mark.parametrize(
+    "line", ["1.0\t0.5\t60", "1.0\t2.0", "1.0\t2.0\t60\t-1", "one\ttwo\tthree"]
+)
 def test_a_line_that_is_no_note_is_refused(tmp_path, line):
     path = tmp_path / "a.txt"
     path.write_text(f"0.0\t0.5\t60\n{line}\n")

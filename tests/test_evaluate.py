@@ -73,6 +73,15 @@ def test_one_name_twice_is_no_pair(folders):
     pairing = pair(ref, est)
     assert names(pairing.missing) == ["a"]
     assert names(pairing.surplus) == ["sonatas/a", "x/a"]
+    assert pairing.ambiguous == ("a could be sonatas/a or x/a",)
+
+
+def test_names_are_the_same_whatever_case_and_whoever_composed_their_accents(tmp_path):
+    for side, name in (("ref", "E\u0301tude 1.mid"), ("est", "\xe9tude 1.MID")):
+        (tmp_path / side).mkdir()
+        write_midi(PLAYED, tmp_path / side / name)
+    (found,) = evaluate(tmp_path / "ref", tmp_path / "est").pieces
+    assert found.f1 == 1
 
 
 def test_names_of_other_programs_may_have_a_suffix(folders):
@@ -379,6 +388,42 @@ def test_a_data_set_can_be_the_reference(run, tmp_path):
         1.0,
         0.5,
     ]
+
+
+def held(end):
+    """Ten notes under a pedal that is down to the end of the file."""
+    notes = [Note(onset=i, pitch=60 + i, offset=i + 0.5, velocity=50 + i) for i in range(10)]
+    return Performance(tuple(notes), (PedalPress(onset=0, offset=end),))
+
+
+def test_a_pedal_held_to_the_end_is_told_and_seconds_tell_where_that_is(run, tmp_path):
+    for name, end in (("ref", 60), ("est", 90)):
+        write_midi(held(end), tmp_path / f"{name}.mid")
+    ref, est = tmp_path / "ref.mid", tmp_path / "est.mid"
+    code, out, err = run(ref, est, "--json")
+    (piece,) = json.loads(out)["pieces"]
+    ruined = "as_found/sustained/onset_offset"
+    assert piece["scores"][ruined]["f1"] == 0
+    assert code == 0
+    assert "ref (reference): the pedal is held from 0.0 s to the end, 60.0 s, and 10 notes" in err
+    assert "ref (estimate): the pedal is held from 0.0 s to the end, 90.0 s" in err
+    assert "--seconds" in err
+    code, out, err = run(ref, est, "--json", "--seconds", "10.5")
+    (cut,) = json.loads(out)["pieces"]
+    assert (code, err) == (0, "")
+    assert cut["scores"][ruined]["f1"] == 1
+
+
+def test_what_is_damaged_in_a_midi_file_is_said(run, folders):
+    ref, est = folders
+    data = bytearray((est / "b.mid").read_bytes())
+    data[11] = 7  # tracks that the header counts
+    (est / "b.mid").write_bytes(data)
+    code, _, err = run(ref, est)
+    assert code == 0
+    assert err.splitlines()[0] == (
+        "transcribe evaluate: warning: b (estimate): truncated: expected 7 tracks, found 2"
+    )
 
 
 def test_a_file_and_a_folder_are_wrong_usage(run, folders, capsys):

@@ -8,6 +8,7 @@ it raises, `cli.main` turns into a line.
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -41,6 +42,10 @@ def evaluate(words: Sequence[str]) -> int:
         parser.error("--no-piano takes neither --split nor --output; --json prints its figures")
     if not options.row_seconds > 0:
         parser.error(f"--row-seconds is above 0; found {options.row_seconds:g}")
+    if options.seconds is not None and not 0 < options.seconds < math.inf:
+        parser.error(f"--seconds is above 0; found {options.seconds:g}")
+    if options.seconds is not None and options.no_piano:
+        parser.error("--no-piano takes no --seconds: the recordings tell")
     with needing("eval", "mir_eval", "matplotlib"):
         from transcribe import report, tables
         from transcribe.evaluate import evaluate as compare
@@ -62,8 +67,11 @@ def evaluate(words: Sequence[str]) -> int:
             options.est,
             split=options.split,
             est_suffix=options.est_suffix,
+            seconds=options.seconds,
             progress=progress,
         )
+    for warning in evaluation.warnings:
+        say(f"transcribe evaluate: warning: {warning}", sys.stderr)
     title = f"{options.est.name} compared with {options.ref.name}"
     print(report.as_json(evaluation) if options.json else report.as_text(evaluation))
     if options.output is not None:
@@ -158,6 +166,13 @@ def _evaluate_parser() -> argparse.ArgumentParser:
         metavar="TEXT",
         default="",
         help="what the names in EST have more than those in REF, such as _basic_pitch",
+    )
+    add(
+        "--seconds",
+        metavar="S",
+        type=float,
+        help="compare only what lies before; where a recording lies beside the reference, its "
+        "end counts if it is earlier",
     )
     add(
         "--no-piano",

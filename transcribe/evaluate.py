@@ -6,8 +6,9 @@ Conventions
   estimate without reference *surplus*, a file that can't be read *unreadable*. None is passed
   over in silence: all are listed, and figures of the pairs that are there are followed by
   figures in which each missing or unreadable estimate counts as one without a note.
-- Where the recording itself lies beside the reference, both sides are cut where it ends: of
-  labels that go on, nothing can be heard.
+- Where the recording itself lies beside the reference, or its length is given, both sides
+  are cut where it ends: of labels that go on, nothing can be heard, and a pedal held to the
+  end would otherwise sustain the last notes of each side to another end.
 - The references know the pedal if any of their MIDI files has a press, and are otherwise
   taken to know nothing about it; one knows velocities if it has two different ones.
 """
@@ -21,6 +22,7 @@ from typing import Any
 
 from transcribe.errors import AudioError, TranscribeError
 from transcribe.metrics import score
+from transcribe.midi import MidiReading
 from transcribe.mistakes import Mistakes, find_mistakes
 from transcribe.notes import Performance
 from transcribe.pairing import (
@@ -31,11 +33,14 @@ from transcribe.pairing import (
     left_out_of,
     named_source,
     pair,
-    pair_by,
+    pair_sources,
     some,
 )
 from transcribe.ratios import Scores
 from transcribe.summary import Summary, aggregate
+
+_LONG_HELD = 10.0
+"""Seconds after the last key is released; a pedal that is down longer was not lifted in time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +98,8 @@ class Evaluation:
     """Names and reasons, of references and estimates."""
     left_out: dict[str, int] = field(default_factory=dict)
     """Number of the folders' files that are no performances, by their endings."""
+    warnings: tuple[str, ...] = ()
+    """What the figures should not be read without, each with the name of its piece."""
 
     @property
     def complete(self) -> bool:
@@ -119,6 +126,7 @@ class Evaluation:
             "surplus": list(self.surplus),
             "unreadable": dict(self.unreadable),
             "left_out": dict(self.left_out),
+            "warnings": list(self.warnings),
             "summary": _plain(self.summary()),
             "mistakes": self.mistakes().as_json(),
             "mistakes_summary": _plain(
@@ -137,6 +145,7 @@ def evaluate(
     *,
     split: str | None = None,
     est_suffix: str = "",
+    seconds: float | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> Evaluation:
     """Compare a file with a file, or a folder with a folder.
@@ -150,6 +159,9 @@ def evaluate(
         Which part of that data set.
     est_suffix : str
         What the estimates' names have more than the references', such as ``_basic_pitch``.
+    seconds : float, optional
+        Where the recordings end, for references without a recording beside them: of both
+        sides, only what lies before is compared.
     progress : callable, optional
         Called with the seconds of music that are done.
 
@@ -163,44 +175,72 @@ def evaluate(
     unreadable: dict[str, str] = {}
     single = not est.is_dir()
     references = []
+    warnings = list(pairing.ambiguous)
     sources = (*(known for known, _ in pairing.pairs), *pairing.missing)
     for source in sorted(sources, key=lambda each: each.name):
         try:
-            references.append((source, source.read(), source.seconds))
+            references.append((source, source.read(), _least(source.seconds, seconds)))
         except TranscribeError as error:
             if single:
                 raise
             unreadable[source.name] = str(error)
-    knows_pedal = any(performance.pedal for _, performance, _ in references)
+    knows_pedal = any(read.performance.pedal for _, read, _ in references)
     pieces: list[Piece] = []
     missing: list[Piece] = []
     done = 0.0
-    for source, performance, seconds in references:
+    for source, read, end in references:
+        performance = read.performance
         reference = Reference(
             source,
             performance,
             has_pedal=knows_pedal and source.midi is not None,
             has_velocity=len({note.velocity for note in performance.notes}) > 1,
-            seconds=seconds,
+            seconds=end,
         )
+        warnings += _warnings(f"{source.name} (reference)", read, end)
         heard = estimates.get(source.name)
         try:
-            found = None if heard is None else heard.read()
+            found = MidiReading(Performance()) if heard is None else heard.read()
         except TranscribeError as error:
             if single:
                 raise
             unreadable[source.name] = str(error)
-            heard = found = None
-        piece = compare(reference, heard, found or Performance())
+            heard, found = None, MidiReading(Performance())
+        warnings += _warnings(f"{source.name} (estimate)", found, end)
+        piece = compare(reference, heard, found.performance)
         (missing if heard is None else pieces).append(piece)
-        done += performance.duration if seconds is None else seconds
+        done += performance.duration if end is None else end
         if progress is not None:
             progress(done)
     if not pieces:
         first = next(iter(unreadable.values()), "")
         raise TranscribeError(f"none of the {len(pairing.pairs)} pairs could be read: {first}")
     surplus = tuple(each.name for each in pairing.surplus)
-    return Evaluation(tuple(pieces), tuple(missing), surplus, unreadable, dict(pairing.left_out))
+    left_out = dict(pairing.left_out)
+    return Evaluation(tuple(pieces), tuple(missing), surplus, unreadable, left_out, tuple(warnings))
+
+
+def _least(*seconds: float | None) -> float | None:
+    return min((each for each in seconds if each is not None), default=None)
+
+
+def _warnings(name: str, read: MidiReading, end: float | None) -> list[str]:
+    """What a file's reader warns of, and a pedal whose end is only that of the file."""
+    warnings = [f"{name}: {each}" for each in read.warnings]
+    performance = read.performance
+    last_key_up = max((note.offset for note in performance.notes), default=0.0)
+    stays_down = bool(performance.pedal) and (
+        read.is_pedal_held or performance.pedal[-1].offset > last_key_up + _LONG_HELD
+    )
+    if stays_down and end is None:
+        press = performance.pedal[-1]
+        n_notes = sum(note.offset >= press.onset for note in performance.notes)
+        warnings.append(
+            f"{name}: the pedal is held from {press.onset:.1f} s to the end, {press.offset:.1f} s, "
+            f"and {n_notes} notes last with it: pedal-extended figures depend on where the file "
+            "ends; put the recording beside it, or say with --seconds where it ends"
+        )
+    return warnings
 
 
 def compare(reference: Reference, source: Source | None, est: Performance) -> Piece:
@@ -292,7 +332,7 @@ def evaluate_without_piano(recordings: Path, est: Path, *, est_suffix: str = "")
     else:
         sounds = find_recordings(recordings)
         estimates = find_sources(est, without=recordings, name_suffix=est_suffix)
-        pairing = pair_by(lambda each: each.name, sounds, estimates)
+        pairing = pair_sources(sounds, estimates)
         left_out = left_out_of(recordings, sounds, without=est)
         left_out += left_out_of(est, estimates, without=recordings)
         pairing = replace(pairing, left_out=left_out)
@@ -310,7 +350,7 @@ def evaluate_without_piano(recordings: Path, est: Path, *, est_suffix: str = "")
                     f"{sound.audio}: expected to be told how long it is; found no word",
                     kind="damaged",
                 )
-            n_notes = len(first_seconds(heard.read(), seconds).notes)
+            n_notes = len(first_seconds(heard.read().performance, seconds).notes)
         except TranscribeError as error:
             if single:
                 raise

@@ -8,19 +8,19 @@ Conventions
   the notes whatever lies beside it.
 - The recording is the sound file of that name, if there is one.
 - Two folders' performances belong together, subfolders included, that have one path without
-  their endings, or else one name that neither folder has twice.
+  their endings, or else one name that neither folder has twice (`transcribe.names`).
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from transcribe.audio import measured_seconds
-from transcribe.datasets import load_dataset, read_labels
-from transcribe.datasets.labels import labels_beside
+from transcribe.datasets import load_dataset
+from transcribe.datasets.labels import labels_beside, load_labels
 from transcribe.endings import (
     LABEL_SUFFIXES,
     MIDI_SUFFIXES,
@@ -31,8 +31,12 @@ from transcribe.endings import (
     is_recording,
 )
 from transcribe.errors import TranscribeError
-from transcribe.midi import read_midi
+from transcribe.midi import MidiReading, load_midi
+from transcribe.names import as_typed, decode_text, match_names, stem_of
 from transcribe.notes import Performance
+
+_LOOKED_AT = 65536
+"""Bytes at the beginning of a text that are looked at for labels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +49,17 @@ class Source:
     labels: Path | None = None
     audio: Path | None = None
 
-    def read(self) -> Performance:
-        """Notes and pedal; raises a `TranscribeError` for what can't be read."""
-        from_midi = Performance() if self.midi is None else read_midi(self.midi)
+    def read(self) -> MidiReading:
+        """Notes and pedal, with warnings; raises a `TranscribeError` for what can't be read."""
+        midi = MidiReading(Performance()) if self.midi is None else load_midi(self.midi)
         if self.labels is None:
-            return from_midi
-        return Performance(read_labels(self.labels), from_midi.pedal)
+            return midi
+        labels = load_labels(self.labels)
+        return MidiReading(
+            Performance(labels.notes, midi.performance.pedal),
+            (*midi.warnings, *labels.warnings),
+            midi.is_pedal_held,
+        )
 
     @property
     def seconds(self) -> float | None:
@@ -69,6 +78,8 @@ class Pairing:
     """Estimates without a reference."""
     left_out: Counter[str] = field(default_factory=Counter)
     """Other files of the folders, by their endings."""
+    ambiguous: tuple[str, ...] = ()
+    """A sentence for each that was not paired because it could belong to two."""
 
 
 def pair(ref: Path, est: Path, *, split: str | None = None, est_suffix: str = "") -> Pairing:
@@ -83,18 +94,17 @@ def pair(ref: Path, est: Path, *, split: str | None = None, est_suffix: str = ""
             Source(each.name, each.midi_path, each.labels_path, each.audio_path)
             for each in load_dataset(ref, split=split)
         ]
-    pairing = pair_by(lambda each: each.name, references, estimates)
-    by_stem = pair_by(lambda each: Path(each.name).name, pairing.missing, pairing.surplus)
-    pairs = sorted(pairing.pairs + by_stem.pairs, key=lambda each: each[0].name)
-    if not pairs:
+    pairing = pair_sources(references, estimates)
+    if not pairing.pairs:
+        unsure = "".join(f"; {each}" for each in pairing.ambiguous[:3])
         raise TranscribeError(
             f"expected files of the same names in {ref} and {est}; found "
-            f"{some(references)} and {some(estimates)}"
+            f"{some(references)} and {some(estimates)}{unsure}"
         )
     left_out = left_out_of(est, estimates, without=ref)
     if split is None:
         left_out += left_out_of(ref, references, without=est)
-    return Pairing(tuple(pairs), by_stem.missing, by_stem.surplus, left_out)
+    return replace(pairing, left_out=left_out)
 
 
 def find_sources(
@@ -115,9 +125,9 @@ def find_sources(
         if suffix == ".txt" and not _looks_like_labels(path):
             continue
         name = path.relative_to(folder).with_suffix("").as_posix()
-        if name not in found:
-            found[name] = _found_source(path, name)
-    return [replace(each, name=name.removesuffix(name_suffix)) for name, each in found.items()]
+        if as_typed(name) not in found:
+            found[as_typed(name)] = _found_source(path, name)
+    return [replace(each, name=each.name.removesuffix(name_suffix)) for each in found.values()]
 
 
 def left_out_of(
@@ -145,9 +155,9 @@ def _files(folder: Path, without: Path | None) -> Iterator[Path]:
 def named_source(path: Path) -> Source:
     """One performance: the file's notes, and if it is text, the pedal of the MIDI beside it."""
     if path.suffix.lower() not in LABEL_SUFFIXES:
-        return Source(path.stem, path, audio=beside(path, RECORDING_SUFFIXES))
+        return Source(stem_of(path.name), path, audio=beside(path, RECORDING_SUFFIXES))
     midi = beside(path, MIDI_SUFFIXES)
-    return Source(path.stem, midi, path, beside(path, RECORDING_SUFFIXES))
+    return Source(stem_of(path.name), midi, path, beside(path, RECORDING_SUFFIXES))
 
 
 def _found_source(path: Path, name: str) -> Source:
@@ -166,29 +176,31 @@ def find_recordings(folder: Path) -> list[Source]:
     ]
 
 
-def pair_by(
-    key: Callable[[Source], str], references: Sequence[Source], estimates: Sequence[Source]
-) -> Pairing:
-    """Pair by a key, where it is one reference's and one estimate's alone."""
-    n_ref, n_est = (Counter(map(key, each)) for each in (references, estimates))
-    only = {key(each): each for each in estimates if n_est[key(each)] == n_ref[key(each)] == 1}
+def pair_sources(references: Sequence[Source], estimates: Sequence[Source]) -> Pairing:
+    """Pair by name; what could belong to two is left over on both sides."""
+    found = match_names([each.name for each in references], [each.name for each in estimates])
+    paired_ref = {i for i, _ in found.pairs}
+    paired_est = {j for _, j in found.pairs}
+    pairs = [(references[i], estimates[j]) for i, j in found.pairs]
     return Pairing(
-        tuple((each, only[key(each)]) for each in references if key(each) in only),
-        tuple(each for each in references if key(each) not in only),
-        tuple(each for each in estimates if key(each) not in only),
+        tuple(sorted(pairs, key=lambda each: each[0].name)),
+        tuple(each for i, each in enumerate(references) if i not in paired_ref),
+        tuple(each for j, each in enumerate(estimates) if j not in paired_est),
+        ambiguous=found.ambiguous,
     )
 
 
 def _looks_like_labels(path: Path) -> bool:
     """Whether the first line that is no comment begins with three columns of numbers."""
     try:
-        with path.open(encoding="utf-8-sig") as file:
-            for line in file:
-                columns = line.replace(",", "\t").split()
-                if columns[:1] == ["OnsetTime"]:
-                    return True
-                if columns and not line.startswith("#"):
-                    return len([float(column) for column in columns[:3]]) == 3
+        with path.open("rb") as file:
+            lines = decode_text(file.read(_LOOKED_AT)).splitlines()
+        for line in lines:
+            columns = line.replace(",", "\t").split()
+            if columns[:1] == ["OnsetTime"]:
+                return True
+            if columns and not line.startswith("#"):
+                return len([float(column) for column in columns[:3]]) == 3
     except (OSError, ValueError):
         return False
     return False

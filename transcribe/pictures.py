@@ -47,7 +47,7 @@ def _draw_piece(piece: Piece, folder: Path, stem: str, label: str, seconds: floa
     if piece.estimate is None:
         raise ValueError(f"{piece.name} has no estimate to draw")
     ref = piece.reference.cut(piece.reference.performance)
-    est = piece.reference.cut(piece.estimate.read())
+    est = piece.reference.cut(piece.estimate.read().performance)
     rows = panels(parts(ref, est), seconds, ref_has_pedal=piece.reference.has_pedal)
     pages = [rows[i : i + ROWS_A_PAGE] for i in range(0, len(rows), ROWS_A_PAGE)]
     names = []

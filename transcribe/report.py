@@ -74,6 +74,8 @@ def as_markdown(evaluation: Evaluation, title: str, *, pictures: Sequence[str] =
     sections = [f"# {title}"]
     sections.append(compared(evaluation))
     left_out = remarks(evaluation)
+    if evaluation.warnings:
+        sections += ["Warnings:", "\n".join(f"- {line}" for line in evaluation.warnings)]
     if left_out:
         sections += ["Not compared:", "\n".join(f"- {line}" for line in left_out)]
     sections += [table.markdown() for table in tables_of(evaluation)]
