@@ -10,14 +10,15 @@ median difference is off) are labels; those that only one has become doubts, of 
 learns nothing (`transcribe.train.doubts`). Pedal, key releases and velocities are the other's,
 its times moved to our clock.
 
-In ``FOLDER`` come an index of MAESTRO's columns, ``NAME.mid`` and ``NAME.doubts.tsv``.
+In ``FOLDER`` come an index of MAESTRO's columns, copies of the recordings, ``NAME.mid`` and
+``NAME.doubts.tsv``.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
-import os
+import shutil
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -28,11 +29,11 @@ import torch
 
 from transcribe.audio import read_audio
 from transcribe.datasets.index import COLUMNS
+from transcribe.endings import is_recording
 from transcribe.errors import DatasetError, TranscribeError
 from transcribe.matching import match_aligned
 from transcribe.midi import read_midi, write_midi
 from transcribe.notes import PedalPress, Performance, sustained
-from transcribe.train.augment import AUDIO_SUFFIXES
 from transcribe.train.doubts import Doubt, doubts_beside, write_doubts
 from transcribe.transcriber import Transcriber
 
@@ -131,8 +132,8 @@ def _write(options: argparse.Namespace) -> None:
         write_doubts(doubts, doubts_beside(midi))
         split = "validation" if name in options.validation else "train"
         duration = f"{len(samples) / sample_rate:.3f}"
-        sound = os.path.relpath(audio.resolve(), options.out.resolve())
-        rows.append(("", name, split, "", midi.name, sound, duration))
+        shutil.copyfile(audio, options.out / audio.name)
+        rows.append(("", name, split, "", midi.name, audio.name, duration))
         print(f"{name}: {len(labels.notes)} notes, {len(doubts)} doubts")
     with (options.out / "index.csv").open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
@@ -148,7 +149,7 @@ def recordings_with_teacher(folder: Path) -> dict[str, Path]:
     found = {
         path.stem: path
         for path in (folder.iterdir() if folder.is_dir() else ())
-        if path.suffix.lower() in AUDIO_SUFFIXES and path.with_name(path.stem + TEACHER).is_file()
+        if is_recording(path) and path.with_name(path.stem + TEACHER).is_file()
     }
     if not found:
         raise DatasetError(

@@ -92,6 +92,10 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         (folder / kind).mkdir()
         for name in kinds:
             write_wav(folder / kind / f"{name}.wav", 0.1 * decay.astype(np.float32), 16000)
+    for releases in {config.releases for config in configs if config.releases}:
+        place = folder / Path(*Path(releases).parts[1:])
+        place.mkdir(parents=True)
+        write_wav(place / "rel40.wav", 0.1 * decay.astype(np.float32), 16000)
     for index in indexes:
         path = folder / index
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,18 +1,24 @@
 """What a piano's mechanism sounds like: wood, felt, and the strings that the pedal frees.
 
-All of it is synthesised, the same in every run, at any sample rate.
+All of it but `load_releases` is synthesised, the same in every run, at any sample rate.
 """
 
 from __future__ import annotations
 
 import math
+import re
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 
+from transcribe.audio import read_audio
+from transcribe.errors import InstrumentError
 from transcribe.instrument import Samples
 from transcribe.notes import HIGHEST_PITCH, LOWEST_PITCH
 
+_KNOCK_PEAK = 0.3
+"""Peak of a knock before its level is applied."""
 _RESONANCE_DURATION = 2.0
 """Seconds after which an answer of the strings is left to end."""
 
@@ -30,8 +36,46 @@ def thumps(sample_rate: int) -> tuple[Samples, ...]:
         spectrum = np.fft.rfft(rng.standard_normal(n_samples)) / (1 + (frequency / corner) ** 2)
         knock = np.fft.irfft(spectrum, n_samples) * np.exp(-time / 0.03)
         knock *= np.minimum(1, time / 0.003)
-        knocks.append((knock * (0.3 / np.max(np.abs(knock)))).astype(np.float32))
+        knocks.append((knock * (_KNOCK_PEAK / np.max(np.abs(knock)))).astype(np.float32))
     return tuple(knocks)
+
+
+def load_releases(folder: Path, sample_rate: int) -> dict[int, Samples]:
+    """What keys sound like as they come up, by pitch: recordings of the 88 keys of a piano.
+
+    Parameters
+    ----------
+    folder : Path
+        Holds one recording a key, numbered from 1 (A0) to 88, such as ``rel01.ogg``.
+    sample_rate : int
+        In Hz, of what is returned.
+
+    Returns
+    -------
+    dict
+        As loud as `thumps`, at their peak.
+
+    Raises
+    ------
+    InstrumentError
+        There is none, or a recording has no number of a key or no sound.
+    """
+    releases = {}
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        number = re.search(r"(\d+)$", path.stem)
+        if number is None or not 1 <= int(number[1]) <= HIGHEST_PITCH - LOWEST_PITCH + 1:
+            raise InstrumentError(
+                f"{path}: expected a recording of a key's release, its name ending with the key's "
+                "number from 1 (A0) to 88"
+            )
+        samples = read_audio(path, sample_rate)
+        peak = float(np.max(np.abs(samples), initial=0.0))
+        if not peak:
+            raise InstrumentError(f"{path}: expected the sound of a key's release; found silence")
+        releases[LOWEST_PITCH - 1 + int(number[1])] = samples * np.float32(_KNOCK_PEAK / peak)
+    if not releases:
+        raise InstrumentError(f"{folder}: expected recordings of key releases; found none")
+    return releases
 
 
 @lru_cache(maxsize=4)

@@ -14,8 +14,8 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from transcribe.audio import read_audio
+from transcribe.dampers import DEEPEST, Dampers, FloatArray, PedalTravel
 from transcribe.errors import InstrumentError, MidiError, TranscribeError
 from transcribe.instrument import LONGEST_VOICE, SampleBank, Samples, Voice
 from transcribe.mechanism import answering_strings, brushed_felt, thumps
@@ -44,8 +45,14 @@ _NEVER_NEGATIVE = (
     "damper_early",
     "damper_buzz",
     "layer_spread",
+    "pedal_travel",
 )
-_SHARES = ("key_noise", "pedal_noise", "restrike_keep")
+_SHARES = ("key_noise", "pedal_noise", "restrike_keep", "release_tail")
+_TAIL_SLOWER, _LONGEST_TAIL = 8.0, 0.6
+"""A string's tail falls so many times slower than its sound, but in at most so many seconds
+to 1/e."""
+_FADING_STEP = 32
+"""Samples between those at which it is told how far a string is damped."""
 _FFT_STEP = 4096
 _KEY_DETUNE, _NOTE_LEVEL, _KEY_NOISE, _PEDAL_NOISE, _DAMPER_NOISE, _LAYER, _BUZZ, _KEPT = range(8)
 _BUZZ_FROM, _BUZZ_DURATION, _BUZZ_DECAY = 0.06, 0.16, 0.04
@@ -69,6 +76,8 @@ class RenderConfig:
     """The same for the highest damped pitch; those between lie on a geometric line."""
     highest_damped_pitch: int = 89
     """Above this pitch (F6) strings have no dampers and ring on."""
+    release_tail: float = 0.0
+    """Share of a string's sound that its damper takes 8 times longer to end, 0 to 1."""
     restrike_fade: float = 0.025
     """Seconds in which a string's sound ends when it is struck again."""
     restrike_keep: float = 0.0
@@ -103,6 +112,14 @@ class RenderConfig:
     damper_buzz: float = 0.0
     """How loudly strings answer to the dampers that touch them, relative to how they sound then
     and never louder; some notes and some keys answer louder than others."""
+    dampers_touch: float = 0.0
+    """Depth of the pedal, as CC64, above which dampers are off the strings; 0: they are off
+    while the pedal counts as down, and `damper_lead` and `damper_early` say what happens around."""
+    dampers_rest: float = 0.0
+    """Depth below which they lie on the strings; between the two they press the harder the less
+    deep the pedal is."""
+    pedal_travel: float = 0.03
+    """Seconds that a pedal needs to go down which MIDI says is down at once."""
     seed: int = 0
     """Chooses what is random above; the same seed gives the same rendering."""
 
@@ -116,6 +133,13 @@ class RenderConfig:
         for name in _SHARES:
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} is 0 to 1; found {getattr(self, name)}")
+        if not 0 <= self.dampers_rest <= self.dampers_touch <= DEEPEST or (
+            self.dampers_touch and self.dampers_rest == self.dampers_touch
+        ):
+            raise ValueError(
+                "expected 0 <= dampers_rest < dampers_touch <= 127, or both 0; found "
+                f"{self.dampers_rest} and {self.dampers_touch}"
+            )
 
     def release_time(self, pitch: int) -> float:
         """Time constant of the damper on a pitch, in seconds."""
@@ -142,10 +166,15 @@ class NoteTable:
     velocity: NDArray[np.int16]
     pedal_onset: NDArray[np.float64]
     pedal_offset: NDArray[np.float64]
+    travel: PedalTravel = field(default_factory=lambda: PedalTravel.of_presses(()))
+    """How far down the pedal is; only `RenderConfig.dampers_touch` asks for it."""
 
     @classmethod
-    def of(cls, performance: Performance) -> NoteTable:
-        """Apply the sustain pedal and lay out the notes."""
+    def of(cls, performance: Performance, travel: PedalTravel | None = None) -> NoteTable:
+        """Apply the sustain pedal and lay out the notes.
+
+        Without ``travel`` the pedal is all the way down or up.
+        """
         prolonged = sustained(performance).notes
         notes = performance.notes
         return cls.of_columns(
@@ -156,6 +185,7 @@ class NoteTable:
             velocity=np.array([note.velocity for note in notes], np.int16),
             pedal_onset=np.array([press.onset for press in performance.pedal], np.float64),
             pedal_offset=np.array([press.offset for press in performance.pedal], np.float64),
+            travel=PedalTravel.of_presses(performance.pedal) if travel is None else travel,
         )
 
     @classmethod
@@ -164,7 +194,7 @@ class NoteTable:
         *,
         onset: NDArray[np.float64],
         pitch: NDArray[np.int16],
-        **columns: NDArray[Any],
+        **columns: Any,
     ) -> NoteTable:
         """From all columns but ``restruck``, sorted by onset."""
         restruck = np.full(len(onset), np.inf)
@@ -183,6 +213,7 @@ def render(
     start: float = 0.0,
     duration: float | None = None,
     rng: np.random.Generator | None = None,
+    releases: Mapping[int, Samples] | None = None,
 ) -> Samples:
     """Play a performance, or the part of it from ``start`` for ``duration`` seconds.
 
@@ -201,6 +232,9 @@ def render(
     rng : numpy.random.Generator, optional
         Gives the seed of the notes' levels and the knocks, instead of the config's own;
         the tuning of the keys belongs to the instrument and follows the config.
+    releases : mapping of int to np.ndarray, optional
+        For pitches what their keys sound like as they come up, such as
+        `mechanism.load_releases` reads, in place of synthesised thumps.
 
     Returns
     -------
@@ -213,7 +247,7 @@ def render(
     if start < 0 or (duration is not None and duration < 0):
         raise ValueError(f"start and duration are 0 s or more; found {start} and {duration}")
     seed = config.seed if rng is None else int(rng.integers(2**63))
-    player = _Player(table, bank, config, seed)
+    player = _Player(table, bank, config, seed, releases)
     first = round(start * bank.sample_rate)
     if duration is None:
         stop = player.n_samples()
@@ -322,20 +356,28 @@ def _following(table: NoteTable) -> NDArray[np.int64]:
 class _Player:
     """One performance on one instrument; plays any part, and parts equal the whole."""
 
-    def __init__(self, table: NoteTable, bank: SampleBank, config: RenderConfig, seed: int) -> None:
+    def __init__(
+        self,
+        table: NoteTable,
+        bank: SampleBank,
+        config: RenderConfig,
+        seed: int,
+        releases: Mapping[int, Samples] | None = None,
+    ) -> None:
         self.table, self.bank, self.config, self.seed = table, bank, config, seed
+        self.knocks = releases or {}
         rate = bank.sample_rate
         n_fade = max(1, round(config.restrike_fade * rate))
         self.fade = np.linspace(1, 0, n_fade, dtype=np.float32)
         self.undamped = table.pitch > config.highest_damped_pitch
-        self.damped = np.where(self.undamped, np.inf, _touched(table, config.damper_early))
-        pitches = range(LOWEST_PITCH, HIGHEST_PITCH + 1)
-        release = np.array([_RELEASE_TIME_CONSTANTS * config.release_time(p) for p in pitches])
+        self.dampers = self._dampers()
+        self.key_up = table.released
+        self.damped = self._touched()
         self.restruck, self.dimmed = table.restruck, np.full(len(table.pitch), np.inf)
         self.kept = config.restrike_keep * self._random(_KEPT).random(len(table.pitch))
         if config.restrike_keep:
             self._keep_on()
-        self.released = self.damped + release[table.pitch - LOWEST_PITCH]
+        self.released = self._silenced()
         self.silent = np.minimum(self.released, self.restruck + n_fade / rate) + 0.001
         self.curves: dict[int, Samples] = {}
         steps = np.arange(128) / 127
@@ -360,8 +402,42 @@ class _Player:
         rings = np.flatnonzero(ringing & np.isfinite(table.restruck) & (following >= 0))
         self.dimmed[rings] = table.restruck[rings]
         self.damped, self.restruck = self.damped.copy(), self.restruck.copy()
+        self.key_up = self.key_up.copy()
         self.restruck[rings] = table.restruck[following[rings]]
         self.damped[rings] = self.damped[following[rings]]
+        self.key_up[rings] = self.key_up[following[rings]]
+
+    def _dampers(self) -> Dampers | None:
+        """Dampers that follow the pedal's travel; None for those that are on or off."""
+        config, table = self.config, self.table
+        if not config.dampers_touch:
+            return None
+        ends = [table.released, table.damped, table.pedal_offset, table.travel.time]
+        return Dampers(
+            table.travel,
+            touch=config.dampers_touch,
+            rest=config.dampers_rest,
+            travel_time=config.pedal_travel,
+            stop=max(float(np.max(times, initial=0.0)) for times in ends),
+        )
+
+    def _touched(self) -> FloatArray:
+        """When a damper touches the strings of each note; infinity for those without."""
+        if self.dampers is None:
+            touched = _touched(self.table, self.config.damper_early)
+        else:
+            touched = self.dampers.touched(self.table.released)
+        return np.where(self.undamped, np.inf, touched)
+
+    def _silenced(self) -> FloatArray:
+        """When it has silenced them."""
+        pitches = range(LOWEST_PITCH, HIGHEST_PITCH + 1)
+        silencing = np.array([self._silencing(p) for p in pitches])
+        needed: FloatArray = silencing[self.table.pitch - LOWEST_PITCH]
+        if self.dampers is None:
+            return self.damped + needed
+        done = self.dampers.reached(self.dampers.damped(self.key_up) + needed)
+        return np.where(self.undamped, np.inf, done)
 
     def n_samples(self) -> int:
         """Length of the whole, until the last note has died away; 0 for no notes."""
@@ -370,26 +446,60 @@ class _Player:
         for index in np.flatnonzero(self.undamped).tolist():
             voice = self._voice(int(table.pitch[index]), int(table.velocity[index]))
             end = max(end, float(table.onset[index]) + len(voice.samples) / rate)
-        knock = len(thumps(rate)[0]) / rate
+        knock = self._longest_knock() / rate
         if self.config.key_noise:
             end = max(end, float(np.max(table.released, initial=0.0)) + knock)
         if self.config.pedal_noise and len(table.pedal_offset):
             end = max(end, float(table.pedal_offset[-1]) + knock)
         return round(end * rate)
 
+    def _longest_knock(self) -> int:
+        """Samples."""
+        knocks = (*thumps(self.bank.sample_rate), *self.knocks.values())
+        return max(len(knock) for knock in knocks)
+
     def _voice(self, pitch: int, velocity: int) -> Voice:
         return self.bank.voice(pitch, velocity, self.cents[pitch - LOWEST_PITCH])
 
+    def _silencing(self, pitch: int) -> float:
+        """Seconds in which a damper silences a string."""
+        own, tail = self._time_constants(pitch)
+        return _RELEASE_TIME_CONSTANTS * (tail if self.config.release_tail else own)
+
+    def _time_constants(self, pitch: int) -> tuple[float, float]:
+        """Of the sound of a damped string, and of its tail."""
+        own = self.config.release_time(pitch)
+        return own, max(own, min(_TAIL_SLOWER * own, _LONGEST_TAIL))
+
+    def _fallen(self, pitch: int, damped: FloatArray) -> Samples:
+        """What is left of a string after so many seconds of its damper: from 1 to 0."""
+        own, tail = self._time_constants(pitch)
+        share = self.config.release_tail
+        left = (1 - share) * np.exp(-damped / own)
+        if share:
+            left += share * np.exp(-damped / tail)
+        ended = self._silencing(pitch)
+        floor = (1 - share) * math.exp(-ended / own) + share * math.exp(-ended / tail)
+        return (np.maximum(left - floor, 0) / (1 - floor)).astype(np.float32)
+
     def _release(self, pitch: int) -> Samples:
-        """What the damper does: falls exponentially from 1, to 0 after eight time constants."""
+        """What a damper does that falls: from 1 to 0 as long as `_silencing` says."""
         curve = self.curves.get(pitch)
         if curve is None:
-            n_steps = self.config.release_time(pitch) * self.bank.sample_rate
-            steps = np.arange(math.ceil(_RELEASE_TIME_CONSTANTS * n_steps)) / n_steps
-            floor = math.exp(-_RELEASE_TIME_CONSTANTS)
-            curve = ((np.exp(-steps) - floor) / (1 - floor)).astype(np.float32)
+            n_samples = math.ceil(self._silencing(pitch) * self.bank.sample_rate)
+            curve = self._fallen(pitch, np.arange(n_samples) / self.bank.sample_rate)
             self.curves[pitch] = curve
         return curve
+
+    def _fading(self, pitch: int, key_up: float, first: int, n_samples: int) -> Samples:
+        """What the dampers leave of a string at samples ``first`` and after, its key up since."""
+        assert self.dampers is not None
+        begin = first // _FADING_STEP
+        steps = _FADING_STEP * np.arange(begin, (first + n_samples) // _FADING_STEP + 2)
+        lost = self.dampers.damped(np.append(steps / self.bank.sample_rate, key_up))
+        left = self._fallen(pitch, np.maximum(lost[:-1] - lost[-1], 0))
+        faded = np.interp(np.arange(first, first + n_samples), steps, left)
+        return faded.astype(np.float32)
 
     def _random(self, purpose: int) -> np.random.Generator:
         return np.random.default_rng((self.seed, purpose))
@@ -413,16 +523,19 @@ class _Player:
         n_damped = round(4 * _RESONANCE_DAMPED * rate)
         damping = np.exp(-np.arange(n_damped) / (_RESONANCE_DAMPED * rate)).astype(np.float32)
         n_travel = round(_PEDAL_TRAVEL * rate)
-        sighs = self._random(_DAMPER_NOISE).random(len(table.pedal_onset))
+        if self.dampers is None:
+            freed = np.maximum(
+                table.pedal_onset - self.config.damper_lead,
+                np.append(-np.inf, table.pedal_offset[:-1]),
+            )
+            caught = np.maximum(table.pedal_offset - self.config.damper_early, freed)
+        else:
+            freed, caught = self.dampers.lifted()
+        sighs = self._random(_DAMPER_NOISE).random(len(freed))
         brushing = brushed_felt(rate, n_travel) * np.float32(
             _DAMPER_SIGH * self.config.pedal_noise * 10 ** (self.config.gain_db / 20)
         )
-        freed = np.maximum(
-            table.pedal_onset - self.config.damper_lead,
-            np.append(-np.inf, table.pedal_offset[:-1]),
-        )
         out = np.zeros_like(struck)
-        caught = np.maximum(table.pedal_offset - self.config.damper_early, freed)
         for onset, offset, sigh in zip(
             freed.tolist(), caught.tolist(), sighs.tolist(), strict=True
         ):
@@ -461,9 +574,10 @@ class _Player:
             timbre = timbre + self.config.layer_spread * deviation
         timbre = np.clip(np.rint(timbre), 1, 127).astype(int)
         scratch = np.empty(min(n_samples, int((LONGEST_VOICE + 1) * rate)), np.float32)
-        for onset, damped, restruck, dimmed, kept, pitch, velocity, gain, buzzing in zip(
+        for onset, damped, key_up, restruck, dimmed, kept, pitch, velocity, gain, buzzing in zip(
             table.onset[index].tolist(),
             self.damped[index].tolist(),
+            self.key_up[index].tolist(),
             self.restruck[index].tolist(),
             self.dimmed[index].tolist(),
             self.kept[index].tolist(),
@@ -473,12 +587,14 @@ class _Player:
             self.buzzing[index].tolist(),
             strict=True,
         ):
-            voice, release = self._voice(pitch, velocity), self._release(pitch)
+            voice = self._voice(pitch, velocity)
             origin = round(onset * rate) - voice.attack
             end = voice.audible(gain)
             damp = round(damped * rate) - origin if damped < math.inf else end
             strike = round(restruck * rate) - origin if restruck < math.inf else end
-            end = min(end, damp + len(release), strike + len(self.fade))
+            end = min(end, strike + len(self.fade))
+            if self.dampers is None:
+                end = min(end, damp + len(self._release(pitch)))
             low, high = max(0, first - origin), min(end, first + n_samples - origin)
             if high <= low:
                 continue
@@ -490,10 +606,14 @@ class _Player:
                 fade = self.fade[since - dim : high - dim]
                 part[since - low : since - low + len(fade)] *= kept + (1 - kept) * fade
                 part[since - low + len(fade) :] *= kept
-            for curve, at in ((release, damp), (self.fade, strike)):
-                since = max(low, at)
-                if since < high:
-                    part[since - low :] *= curve[since - at : high - at]
+            since = max(low, damp)
+            if since < high and self.dampers is None:
+                part[since - low :] *= self._release(pitch)[since - damp : high - damp]
+            elif since < high:
+                part[since - low :] *= self._fading(pitch, key_up, origin + since, high - since)
+            since = max(low, strike)
+            if since < high:
+                part[since - low :] *= self.fade[since - strike : high - strike]
             out[origin + low - first : origin + high - first] += part
             if buzzing and damp < min(strike, voice.audible(gain)):
                 self._add_buzz(out, voice, gain * buzzing, damp, origin - first)
@@ -515,20 +635,27 @@ class _Player:
     def _add_thumps(self, out: Samples, first: int) -> None:
         """Knocks of keys coming up and of the pedal moving."""
         table, gain = self.table, 10 ** (self.config.gain_db / 20)
-        pedal = np.sort(np.concatenate([table.pedal_onset, table.pedal_offset]))
+        lifted = (table.pedal_onset, table.pedal_offset)
+        pedal = np.sort(np.concatenate(lifted if self.dampers is None else self.dampers.lifted()))
         for times, level, purpose in (
             (table.released, self.config.key_noise, _KEY_NOISE),
             (pedal, self.config.pedal_noise, _PEDAL_NOISE),
         ):
             if level == 0:
                 continue
+            recorded = self.knocks if purpose == _KEY_NOISE else {}
             knocks = thumps(self.bank.sample_rate)
+            longest = self._longest_knock()
             choice = self._random(purpose).random((2, len(times)))
             starts = np.round(times * self.bank.sample_rate).astype(np.int64) - first
-            heard = np.flatnonzero((starts < len(out)) & (starts > -len(knocks[0])))
+            heard = np.flatnonzero((starts < len(out)) & (starts > -longest))
             for index in heard.tolist():
                 thump = knocks[int(choice[0, index] * len(knocks))]
+                if recorded:
+                    thump = recorded.get(int(table.pitch[index]), thump)
                 start = int(starts[index])
                 low, high = max(0, -start), min(len(thump), len(out) - start)
+                if high <= low:
+                    continue
                 loudness = np.float32(level * gain * (0.3 + 0.7 * choice[1, index]))
                 out[start + low : start + high] += thump[low:high] * loudness

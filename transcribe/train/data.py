@@ -32,6 +32,7 @@ from transcribe.datasets import (
 )
 from transcribe.datasets.cache import FULL_SCALE, cached_samples
 from transcribe.features import FeatureConfig, Features
+from transcribe.mechanism import load_releases
 from transcribe.notes import Note, PedalPress, Performance, sustained, without_overlaps
 from transcribe.render import NoteTable, RenderConfig, SampleBank, render
 from transcribe.rolls import Rolls, encode
@@ -81,6 +82,15 @@ class RenderVariety:
     """Upper end; the lower is 0."""
     restrike_keep: float = 0.0
     """Upper end; the lower is 0."""
+    release_tail: float = 0.0
+    """Upper end; the lower is 0."""
+    half_pedal: float = 0.0
+    """Share of the windows whose dampers follow the depth of the pedal; elsewhere `damper_lead`
+    and `damper_early` move them."""
+    dampers_touch: list[float] = field(default_factory=lambda: [40.0, 110.0])
+    dampers_reach: list[float] = field(default_factory=lambda: [10.0, 60.0])
+    """How much less deep the pedal is where dampers lie on the strings, as far as it goes."""
+    pedal_travel: list[float] = field(default_factory=lambda: [0.01, 0.15])
     octaves: float = 0.0
     """Upper end; the lower is 0. Share of the notes that are doubled in octaves, in every
     other window."""
@@ -101,6 +111,8 @@ class DataConfig:
     """Folder of impulse responses, or empty."""
     noises: str = ""
     """Folder of recordings without music, or empty."""
+    releases: str = ""
+    """Folder of a recorded key release for each key, heard in every other window, or empty."""
     cache: str = "outputs/cache"
     """Where decoded audio is kept, memory-mapped."""
     pedal_extended: bool = False
@@ -192,6 +204,9 @@ class TrainingWindows(Dataset[dict[str, Tensor]]):
         self.instruments = (
             Instruments(config.instruments, config.instrument_weights) if needs_instrument else None
         )
+        self.releases = (
+            load_releases(Path(config.releases), features.sample_rate) if config.releases else {}
+        )
         self.augmenter = Augmenter(augment, *rooms_and_noises(config, features.sample_rate))
         if config.preload:
             for library in self.libraries:
@@ -279,6 +294,14 @@ class TrainingWindows(Dataset[dict[str, Tensor]]):
         softest, steepest = variety.velocity_exponent
         softer, harder = variety.layer_shift
         factor = float(np.exp(rng.uniform(low, high)))
+        touch = rest = 0.0
+        if variety.half_pedal and rng.uniform() < variety.half_pedal:
+            shallow, deep = variety.dampers_touch
+            least, most = variety.dampers_reach
+            touch = float(rng.uniform(shallow, deep))
+            rest = max(0.0, touch - float(rng.uniform(least, most)))
+        quick, slow = np.log(variety.pedal_travel)
+        releases = self.releases if self.releases and rng.uniform() < 0.5 else None
         config = RenderConfig(
             velocity_exponent=float(rng.uniform(softest, steepest)),
             release_bass=defaults.release_bass * factor,
@@ -293,13 +316,19 @@ class TrainingWindows(Dataset[dict[str, Tensor]]):
             damper_early=float(rng.uniform(0, variety.damper_early)),
             damper_buzz=float(rng.uniform(0, variety.damper_buzz)),
             restrike_keep=float(rng.uniform(0, variety.restrike_keep)),
+            release_tail=float(rng.uniform(0, variety.release_tail)),
+            dampers_touch=touch,
+            dampers_rest=rest,
+            pedal_travel=float(np.exp(rng.uniform(quick, slow))),
         )
         if bank.sample_rate != self.features.config.sample_rate:
             raise ValueError(
                 f"instrument {bank.name} has {bank.sample_rate} Hz, the features "
                 f"{self.features.config.sample_rate} Hz; they must agree for training"
             )
-        return render(table, bank, config, start=start, duration=duration, rng=rng)
+        return render(
+            table, bank, config, start=start, duration=duration, rng=rng, releases=releases
+        )
 
     def _labels(self, window: _Window, *, half: bool = False) -> dict[str, Tensor]:
         config, grid = self.config, self.features.config.grid
@@ -448,7 +477,9 @@ class ValidationPieces(Dataset[ValidationPiece]):
             first = round(start * self.sample_rate)
             samples = whole[first : first + round(duration * self.sample_rate)]
         else:
-            name = config.validation_instruments[index % len(config.validation_instruments)]
+            # Every instrument plays every library, however many there are of either.
+            turn = index // len(self.libraries)
+            name = config.validation_instruments[turn % len(config.validation_instruments)]
             bank = _bank(str(Path(config.instruments) / name))
             samples = render(
                 table, bank, VALIDATION_RENDER, start=start, duration=duration, rng=rng

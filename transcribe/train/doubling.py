@@ -88,5 +88,6 @@ def with_octaves(
         damped=table.damped[source][order],
         pedal_onset=table.pedal_onset,
         pedal_offset=table.pedal_offset,
+        travel=table.travel,
     )
     return replace(doubled, damped=np.minimum(doubled.damped, doubled.restruck))

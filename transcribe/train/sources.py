@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
+from transcribe.dampers import read_pedal_travel
 from transcribe.datasets import Recording, load_dataset, reference_performance
 from transcribe.midi import read_midi
-from transcribe.notes import Performance
 from transcribe.render import NoteTable, SampleBank
 from transcribe.train.doubts import Doubt, doubts_beside, read_doubts
 
@@ -72,14 +72,11 @@ class Library:
 
 
 def _table(recording: Recording) -> NoteTable:
-    return NoteTable.of(_performance(recording))
-
-
-def _performance(recording: Recording) -> Performance:
     """What was played; for a row that is to be rendered, its MIDI says it all."""
     if recording.audio_path is None and recording.midi_path is not None:
-        return read_midi(recording.midi_path)
-    return reference_performance(recording)
+        midi = recording.midi_path
+        return NoteTable.of(read_midi(midi), read_pedal_travel(midi))
+    return NoteTable.of(reference_performance(recording))
 
 
 class Instruments:
