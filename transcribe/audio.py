@@ -2,7 +2,8 @@
 
 Conventions
 -----------
-Samples are float32 with full scale at 1. The channels of a recording are averaged.
+Samples are float32 with full scale at 1. The channels of a recording are averaged
+(`channels` says how, and when one is turned round first).
 Time zero is the first moment of the recording as its container tells it: what an encoder
 puts before the music is cut away where the file says how much that is. Where it doesn't
 say (raw .aac, fragmented mp4, mp3 without a tag, wma), the least that such an encoder
@@ -13,12 +14,14 @@ A recording is decoded packet by packet, so memory does not grow with its length
 
 from __future__ import annotations
 
+import contextlib
 import os
 import wave
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -28,6 +31,7 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer
 from numpy.typing import NDArray
 
+from transcribe.channels import Mixdown
 from transcribe.container import (
     SAMPLE_RATES,
     Track,
@@ -40,7 +44,8 @@ from transcribe.container import (
 from transcribe.errors import AudioError
 from transcribe.headers import find_samples
 from transcribe.names import aside_of
-from transcribe.remarks import SILENCE_DB, AudioWarning
+from transcribe.remarks import AudioWarning
+from transcribe.scale import Scale
 
 FloatArray = NDArray[np.float32]
 
@@ -61,6 +66,10 @@ _LEAST_BIT_RATE = 50
 """Bits a second; digital silence in the most sparing codec takes more."""
 _HEADERS_KNOW = ("aiff", "au", "caf", "matroska", "mov", "w64", "wav")
 """Formats that need not be read to the end to know how long they are."""
+_MOST_GATHERED = 1 << 24
+"""Samples of all channels that are gathered at most before a block is given."""
+_SOFTEST = 10 ** (-70 / 20)
+"""Of full scale; a track that never rises above it may be the wrong one of several."""
 _UNSAFE_PLANES = 8
 """From so many planes on PyAV 17 and 18 read beyond the end of FFmpeg's list of them."""
 _ABSURD = 1e12
@@ -179,6 +188,9 @@ class AudioReader:
         self.info = _probe(self.path, self.track)
         if longest is not None and (self.info.duration or 0.0) > longest:
             self._check_length(counted_seconds(self.path) or 0.0)
+        self.scale: Scale | None = None
+        """How large the samples of a float file are, once it is read."""
+        self._divisor = 1
         self._start()
 
     def _start(self) -> None:
@@ -190,6 +202,7 @@ class AudioReader:
         self._silence = 0.0
         self._leap = 0.0
         self._missing = 0.0
+        self._turned = 0.0
         self._first_packet: float | None = None
         self._has_no_end = False
 
@@ -220,11 +233,16 @@ class AudioReader:
         if samples is not None and samples.says_less:
             told, held = samples.seconds_told, samples.seconds_held
             found.append(AudioWarning("header", {"told": told, "held": held}))
+        if self._turned:
+            found.append(AudioWarning("antiphase", {"seconds": self._turned}))
+        if self.scale is not None and self._divisor > 1:
+            figures = {"peak": self.scale.peak, "divisor": self._divisor}
+            found.append(AudioWarning("scale", figures))
         track = self.track
         heard = {"track": track.index + 1, "n_tracks": track.n_tracks}
         if track.unreadable is not None:
             found.append(AudioWarning("other_track", {"unreadable": track.unreadable + 1, **heard}))
-        elif track.n_tracks > 1 and self._n_read and self.peak < 10 ** (SILENCE_DB / 20):
+        elif track.n_tracks > 1 and self._n_read and self.peak < _SOFTEST:
             found.append(AudioWarning("silent_track", heard))
         return tuple(found)
 
@@ -240,33 +258,38 @@ class AudioReader:
             )
 
     def __iter__(self) -> Iterator[FloatArray]:
+        if self.scale is None:
+            self.scale = self._measured_scale()
+            self._divisor = self.scale.divisor
         self._start()
         resampling: _Resampling | None = None
-        for rate, samples in self._heard():
+        for rate, samples, channels in self._heard():
             if resampling is None or resampling.rate != rate:
                 if resampling is not None:
                     yield from self._count(resampling.finish())
+                    self._turned += resampling.seconds_turned
                 resampling = _Resampling(rate, self.sample_rate)
-            yield from self._count(resampling.push(samples))
+            yield from self._count(resampling.push(samples, channels))
         if resampling is not None:
             yield from self._count(resampling.finish())
+            self._turned += resampling.seconds_turned
 
     def measured_seconds(self) -> float:
         """How long the recording is, by decoding all of it; raises AudioError as iterating does."""
         self._start()
         n_samples: Counter[int] = Counter()
-        for rate, samples in self._heard():
+        for rate, samples, _ in self._heard():
             n_samples[rate] += len(samples)
         return sum(n / rate for rate, n in n_samples.items())
 
-    def _heard(self) -> Iterator[tuple[int, FloatArray]]:
-        """Mono samples with their rate; raises AudioError if there are none."""
+    def _heard(self) -> Iterator[tuple[int, FloatArray, FloatArray | None]]:
+        """Rate, mean of the channels, and channels; raises AudioError if there are none."""
         n_samples = 0
         with open_recording(self.path) as container:
             stream = container.streams.audio[self.track.index]
-            for rate, samples in self._pieces(container, stream):
+            for rate, samples, channels in self._pieces(container, stream):
                 n_samples += len(samples)
-                yield rate, samples
+                yield rate, samples, channels
         if not n_samples:
             if self._n_damaged:
                 raise AudioError(
@@ -283,8 +306,8 @@ class AudioReader:
 
     def _pieces(
         self, container: InputContainer, stream: AudioStream
-    ) -> Iterator[tuple[int, FloatArray]]:
-        """Mono samples with their rate, each where the container's clock puts it.
+    ) -> Iterator[tuple[int, FloatArray, FloatArray | None]]:
+        """As `_heard`, each piece where the container's clock puts it.
 
         What lies before time zero is dropped; holes (a late start, damaged packets) are
         filled with silence, so that nothing after them comes early.
@@ -298,10 +321,11 @@ class AudioReader:
                 self._n_damaged += 1
                 continue
             try:
-                rate, time, samples = frame.sample_rate, frame.time, self._mono(frame)
+                rate, time, channels = frame.sample_rate, frame.time, self._channels(frame)
             except av.error.FFmpegError:
                 self._n_damaged += 1
                 continue
+            samples = _mean(channels)
             if first_rate is None:
                 first_rate = rate
                 origin += self._encoder_delay(stream, frame, origin)
@@ -309,7 +333,8 @@ class AudioReader:
             if time is not None and rate == first_rate:
                 ahead = time - origin - position
                 if position == 0 and ahead < 0:
-                    samples = samples[round(-ahead * rate) :]
+                    first = round(-ahead * rate)
+                    samples, channels = samples[first:], channels[:, first:]
                 elif position == 0 or ahead > _LEAST_GAP:
                     limit = position + 60 if promised is None else promised + 1
                     if self._silence + ahead > _MOST_SILENCE:
@@ -318,11 +343,11 @@ class AudioReader:
                         self._silence += ahead if position else 0
                         n_silent = round(ahead * rate)
                         for start in range(0, n_silent, rate):
-                            yield rate, np.zeros(min(rate, n_silent - start), np.float32)
+                            yield rate, np.zeros(min(rate, n_silent - start), np.float32), None
                         position += n_silent / rate
             if len(samples):
                 position += len(samples) / rate
-                yield rate, samples
+                yield rate, samples, channels
         if promised is not None and promised - position > _LEAST_MISSING:
             self._missing = promised - position
         self._has_no_end = container.format.name == "ogg" and not ogg_has_end(self.path)
@@ -365,8 +390,15 @@ class AudioReader:
             return frame.samples / frame.sample_rate
         return _MP3_DELAY / frame.sample_rate if codec == "mp3" else 0.0
 
-    def _mono(self, frame: AudioFrame) -> FloatArray:
-        """The mean of a frame's channels, shape (n_samples,), full scale at 1."""
+    def _channels(self, frame: AudioFrame) -> FloatArray:
+        """A frame's samples, shape (n_channels, n_samples), full scale at 1."""
+        samples = self._samples(frame)
+        if self._divisor > 1:
+            samples = samples / self._divisor
+        return samples.astype(np.float32, copy=False)
+
+    def _samples(self, frame: AudioFrame) -> NDArray[Any]:
+        """Those of floating-point files at the scale they have there."""
         if frame.format.is_planar and frame.layout.nb_channels >= _UNSAFE_PLANES:
             (frame,) = av.AudioResampler(format=frame.format.packed).resample(frame)
         try:
@@ -387,8 +419,27 @@ class AudioReader:
             if not usable.all():
                 self._n_not_finite += int(usable.size - usable.sum())
                 samples = np.where(usable, samples, 0)
-        weights = np.full(len(samples), 1 / len(samples), np.float32)
-        return weights @ samples.astype(np.float32, copy=False)
+        return samples
+
+    def _measured_scale(self) -> Scale:
+        """How large the samples of an uncompressed floating-point file are; of others nothing.
+
+        Such a file is read to its end for that, since only the whole tells.
+        """
+        scale = Scale()
+        if not self.info.codec.startswith("pcm_f"):
+            return scale
+        with open_recording(self.path) as container:
+            for frame in self._frames(container, container.streams.audio[self.track.index]):
+                with contextlib.suppress(av.error.FFmpegError):
+                    scale.push(self._samples(frame))
+        return scale
+
+
+def _mean(channels: FloatArray) -> FloatArray:
+    """Shape (n_samples,)."""
+    weights = np.full(len(channels), 1 / len(channels), np.float32)
+    return weights @ channels
 
 
 class _Resampling:
@@ -399,24 +450,28 @@ class _Resampling:
         self._stream: soxr.ResampleStream | None = None
         if rate != sample_rate:
             self._stream = soxr.ResampleStream(rate, sample_rate, 1, dtype="float32", quality="HQ")
-        self._pending: list[FloatArray] = []
-        self._n_pending = 0
+        self._mixdown = Mixdown(rate)
 
-    def push(self, samples: FloatArray) -> FloatArray:
+    def push(self, samples: FloatArray, channels: FloatArray | None) -> FloatArray:
         """Take some in; give a block out, or nothing (no samples)."""
-        self._pending.append(samples)
-        self._n_pending += len(samples)
-        if self._n_pending < BLOCK_SECONDS * self.rate:
+        self._mixdown.push(samples, channels)
+        n_channels = 1 if channels is None else len(channels)
+        most = min(BLOCK_SECONDS * self.rate, _MOST_GATHERED / n_channels)
+        if self._mixdown.n_pending < most:
             return np.zeros(0, np.float32)
         return self._take(last=False)
+
+    @property
+    def seconds_turned(self) -> float:
+        """How much was given of which a channel was turned round."""
+        return self._mixdown.n_turned / self.rate
 
     def finish(self) -> FloatArray:
         """The rest."""
         return self._take(last=True)
 
     def _take(self, *, last: bool) -> FloatArray:
-        samples = np.concatenate([*self._pending, np.zeros(0, np.float32)])
-        self._pending, self._n_pending = [], 0
+        samples = self._mixdown.take()
         if self._stream is None:
             return samples
         return self._stream.resample_chunk(samples, last=last)

@@ -132,6 +132,20 @@ def _silent_track(track: int, n_tracks: int) -> str:
     )
 
 
+def _antiphase(seconds: float) -> str:
+    return (
+        f"the channels are in opposite phase for {_span(seconds)} and would cancel each other: one "
+        "was turned round; check the cables, or the microphones' phase switches"
+    )
+
+
+def _scale(peak: float, divisor: int) -> str:
+    beyond = f"samples reach {peak:,.0f} times full scale"
+    if divisor == 1:
+        return f"{beyond}, as no recording does: notes may be wrong; divide them, and try again"
+    return f"{beyond}: all were divided by {divisor:,}"
+
+
 def _silent() -> str:
     return (
         "nothing was heard: the recording is silent; check that it is the right file, and that "
@@ -192,6 +206,8 @@ _KINDS: dict[str, tuple[str, Callable[..., str]]] = {
     "clock": ("what the file says about time is wrong", _clock),
     "not_finite": ("some of the sound is no valid sound", _not_finite),
     "header": ("the header says less than the file holds; all was heard", _header),
+    "antiphase": ("channels that would cancel each other; one was turned round", _antiphase),
+    "scale": ("samples far beyond full scale", _scale),
     "other_track": ("a track could not be decoded; another was heard", _other_track),
     "silent_track": ("one of several tracks was heard, and it is silent", _silent_track),
     "silent": ("nothing in it is loud enough to hear", _silent),

@@ -21,6 +21,7 @@ import soxr
 import torch
 from numpy.typing import NDArray
 
+from transcribe.channels import Mixdown
 from transcribe.checkpoint import Checkpoint, load_checkpoint
 from transcribe.clicks import find_clicks
 from transcribe.decode import SUSTAINED, DecodeConfig, Decoder
@@ -39,6 +40,7 @@ from transcribe.remarks import (
     most_serious_first,
 )
 from transcribe.rolls import Rolls
+from transcribe.scale import TOO_LOUD
 from transcribe.tuning import TuningMeter
 from transcribe.windows import stream_in_windows
 
@@ -368,7 +370,9 @@ class _Ear:
         if self.n_unusable:
             found.append(AudioWarning("not_finite", {"n_samples": self.n_unusable}))
         share = self.n_clipped / max(self.n_samples, 1)
-        if is_distorted(share):
+        if self.peak > TOO_LOUD:
+            found.append(AudioWarning("scale", {"peak": self.peak, "divisor": 1}))
+        elif is_distorted(share):
             found.append(AudioWarning("clipped", {"share": share}))
         return tuple(found)
 
@@ -395,24 +399,36 @@ def find_device(name: str) -> torch.device:
 
 
 class _Array:
-    """An array as mono blocks, the channels averaged; checks it at once."""
+    """An array as mono blocks (`channels` says how); checks it at once."""
 
     def __init__(self, samples: Samples, sample_rate: int) -> None:
         _check_shape(samples)
         usable = np.abs(samples) < _ABSURD
         self.gain = gain_of(float(np.abs(samples).max(initial=0, where=usable)))
-        self._samples, self._step = samples, _BLOCK_SECONDS * sample_rate
+        self._samples, self._rate = samples, sample_rate
+        self._seconds_turned = 0.0
 
     def __iter__(self) -> Iterator[Samples]:
-        for start in range(0, len(self._samples), self._step):
-            block = self._samples[start : start + self._step]
-            mono = block if block.ndim == 1 else block.mean(axis=1)
-            yield mono if self.gain == 1 else mono * self.gain
+        mixdown = Mixdown(self._rate)
+        for start in range(0, len(self._samples), self._rate):
+            part = self._samples[start : start + self._rate]
+            if part.ndim == 1:
+                mixdown.push(part)
+            else:
+                mixdown.push(part.mean(axis=1), np.where(np.abs(part) < _ABSURD, part, 0).T)
+            if mixdown.n_pending >= _BLOCK_SECONDS * self._rate or start + self._rate >= len(
+                self._samples
+            ):
+                mono = mixdown.take()
+                self._seconds_turned = mixdown.n_turned / self._rate
+                yield mono if self.gain == 1 else mono * self.gain
 
     @property
     def warnings(self) -> tuple[AudioWarning, ...]:
-        """Whether it was made louder."""
-        return as_warning(self.gain)
+        """Whether channels were turned round, and whether it was made louder."""
+        turned = self._seconds_turned
+        antiphase = (AudioWarning("antiphase", {"seconds": turned}),) if turned else ()
+        return antiphase + as_warning(self.gain)
 
 
 def _check_shape(samples: Samples) -> None:
