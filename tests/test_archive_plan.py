@@ -286,6 +286,33 @@ def test_a_table_names_recordings_in_a_column(tmp_path, text):
     assert listed(path, tmp_path)[0] == {"a.wav": "a.wav"}
 
 
+@linux_only
+@pytest.mark.parametrize("code", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "cp1252"])
+@pytest.mark.parametrize("kind", ["csv", "txt"])
+def test_a_list_finds_what_it_means_in_any_encoding_and_unicode_form(tmp_path, code, kind):
+    file = "B\u00e4nder/E\u0301tude.FLAC"  # the folder composed, the file as a Mac unpacks it
+    (tmp_path / "B\u00e4nder").mkdir()
+    (tmp_path / file).write_text("a")
+    path = tmp_path / f"list.{kind}"
+    path.write_text("recording\n" * (kind == "csv") + "b\xe4nder\\\xc9tude.flac\n", code)
+    assert listed(path, tmp_path) == ({file: file}, [])
+
+
+@linux_only
+def test_a_line_of_a_list_that_could_be_two_recordings_is_not_guessed(tmp_path):
+    for name in ("Take.wav", "take.wav"):
+        (tmp_path / name).write_text(name)
+    path = tmp_path / "list.txt"
+    path.write_text("TAKE.wav\n")
+    entries, troubles = listed(path, tmp_path)
+    assert entries == {}
+    (trouble,) = troubles
+    assert trouble.is_loss
+    assert "could be" in trouble.reason
+    assert "Take.wav" in trouble.reason
+    assert "take.wav" in trouble.reason
+
+
 def test_a_table_without_such_a_column_is_refused(tmp_path):
     path = tmp_path / "tapes.csv"
     path.write_text("shelf,tape\n1,2\n")

@@ -230,12 +230,12 @@ def find_on_disk(folder: Path, name: str) -> Path | None:
         It could be two files; the message has both.
     """
     path = folder / name
-    if path.exists():
+    if os.path.exists(path):  # which says no, too, where it may not look
         return path
     parts = as_typed(name).split("/")
     path = Path("/") if name.startswith(("/", "\\")) else folder
     for part in parts:
-        if part != ".." and not (path / part).exists():
+        if part != ".." and not os.path.exists(path / part):
             try:
                 inside = [each for each in os.listdir(path) if caseless(each) == caseless(part)]
             except OSError:

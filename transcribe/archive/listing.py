@@ -25,6 +25,7 @@ from transcribe.archive.store import (
 )
 from transcribe.console import reason
 from transcribe.endings import is_recording
+from transcribe.names import decode_text, find_on_disk
 from transcribe.relative import fault_of
 
 _LISTS = (".txt", ".lst", ".list", ".m3u", ".m3u8")
@@ -222,7 +223,11 @@ def _listed(named: _Named, folder: Path, patterns: Patterns) -> Listing:
                     Trouble(str(Address(each)), "an address among paths; make two lists")
                 )
                 continue
-            path = Path(os.path.normpath(store.root / each))
+            try:
+                path = _meant(store.root, each)
+            except ValueError as error:
+                listing.troubles.append(Trouble(each, f"{error}; write it as it is"))
+                continue
             inside = store.root in path.parents
             place = path.relative_to(store.root).as_posix() if inside else path.as_posix()
             n_again += place in places
@@ -237,6 +242,15 @@ def _listed(named: _Named, folder: Path, patterns: Patterns) -> Listing:
     named.told(n_again, "lines that name a recording again")
     listing.troubles += named.troubles
     return listing
+
+
+def _meant(root: Path, name: str) -> Path:
+    """The path that a list names, as it is written or else as `transcribe.names` has it."""
+    for text in dict.fromkeys((name, decode_text(os.fsencode(name)))):
+        found = find_on_disk(root, text)
+        if found is not None:
+            return Path(os.path.normpath(found))
+    return Path(os.path.normpath(root / name))
 
 
 def _told_apart(places: Mapping[str, str]) -> dict[str, str]:
@@ -302,7 +316,7 @@ def _rootless(path: PurePath) -> str:
 def _lines(content: bytes, folder: Path) -> _Named:
     """One a line, or zero bytes between; empty lines and a playlist's remarks are none."""
     named = _Named()
-    text = _text(content)
+    text = decode_text(content, keep_bytes=True)
     if "\0" in text:
         named.names = [item for item in text.split("\0") if item]
         return named
@@ -319,7 +333,7 @@ def _lines(content: bytes, folder: Path) -> _Named:
 
 def _cells(content: bytes, source: str) -> _Named:
     named = _Named()
-    text = _text(content)
+    text = decode_text(content, keep_bytes=True)
     head = text.partition("\n")[0]
     delimiter = max(",;\t", key=head.count)
     if delimiter not in head:
@@ -346,11 +360,6 @@ def _cells(content: bytes, source: str) -> _Named:
     except csv.Error as error:
         raise StoreError(f"{source}: this CSV can't be read: {error}") from error
     return named
-
-
-def _text(content: bytes) -> str:
-    """Names in UTF-8; other bytes stay what they are on the disk."""
-    return content.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape")
 
 
 def _holds(patterns: Iterable[str], name: str) -> bool:
