@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,9 +23,11 @@ from conftest import SAMPLE_RATE, melody_samples, write_pcm
 from transcribe import cli
 from transcribe.archive import crew
 from transcribe.archive.ahead import ahead
+from transcribe.archive.command import _told_to_end
 from transcribe.archive.lock import locked
 from transcribe.archive.manifest import Manifest
-from transcribe.archive.work import DONE, FAILED, Job, Settings, Worker
+from transcribe.archive.pool import Finished
+from transcribe.archive.work import DONE, FAILED, Job, Outcome, Settings, Worker
 from transcribe.errors import CheckpointError
 from transcribe.midi import read_midi
 from transcribe.provenance import PACKAGED, read_provenance
@@ -166,16 +169,31 @@ def test_a_second_run_over_one_destination_is_refused(archive, random_checkpoint
 
 
 def test_a_report_that_could_not_be_written_is_not_named(archive, monkeypatch):
-    (archive.source / "bad.wav").write_text("no sound")
-    assert archive("--dry-run")[0] == 0
+    class Pool:
+        size, heard = 1, 0.0
+
+        def __init__(self):
+            self.jobs = []
+
+        def submit(self, job):
+            self.jobs.append(job)
+
+        def next(self, timeout):
+            return Finished(self.jobs.pop(0), Outcome(state=FAILED, cause="empty", error="empty"))
+
+        def close(self):
+            pass
 
     def full(path, content):
         raise OSError(28, "No space left on device", str(path))
 
+    (archive.source / "bad.wav").write_text("no sound")
+    monkeypatch.setattr("transcribe.archive.command.probe_some", lambda *_: 0)
+    monkeypatch.setattr("transcribe.archive.command.hire", lambda *_: crew.Crew(Pool(), "one"))
     monkeypatch.setattr("transcribe.archive.command.write_aside", full)
-    (archive.source / "bad.wav").unlink()
     code, told, complaint = archive()
     assert code == 1
+    assert "1 failed: empty (1)" in told
     assert "report:" not in told
     assert "no report could be written" in told
     assert "no space left on device" in complaint
@@ -215,6 +233,25 @@ def test_a_request_to_end_ends_cleanly(archive, random_checkpoint):
     assert end["done"] == len(done) < 60
     assert done <= outputs(archive.out)
     assert all(name.endswith(".mid") for name in outputs(archive.out))
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="no such signal")
+def test_a_closed_terminal_ends_a_run_as_ctrl_c_does_but_not_under_nohup():
+    def hang_up():
+        with _told_to_end():
+            os.kill(os.getpid(), signal.SIGHUP)
+            time.sleep(5)
+
+    before = signal.getsignal(signal.SIGHUP)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            hang_up()
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        with _told_to_end():
+            os.kill(os.getpid(), signal.SIGHUP)
+        assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 # One worker, in this process

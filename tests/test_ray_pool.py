@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -39,9 +40,14 @@ NODE = {"object_store_memory": 80 << 20}
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
     ray.cloudpickle.register_pickle_by_value(archive_workers)
-    cluster = Cluster(
-        initialize_head=True, head_node_args={"num_cpus": 3, "include_dashboard": False, **NODE}
-    )
+    head = {"num_cpus": 3, "include_dashboard": False, **NODE}
+    for n_left in (2, 1, 0):
+        try:
+            cluster = Cluster(initialize_head=True, head_node_args=head)
+            break
+        except Exception as error:  # Ray gives a busy machine 30 s
+            if not n_left or "timed out" not in str(error):
+                raise
     yield cluster
     cluster.shutdown()
 
@@ -132,13 +138,15 @@ def test_poison_is_tried_alone_and_quarantined_and_ray_repeats_nothing(
 
 @pytest.mark.skipif(sys.platform != "linux", reason="memory of others is told on Linux")
 def test_a_swelling_worker_is_stopped(cluster: Cluster, archive: Archive) -> None:
-    archive.add("swell.wav", "a.wav")
+    archive.add("swell fetched.wav", "a.wav")
     limits = Limits(memory=250_000_000)
     archive.run(pool=ray_pool(cluster, archive, limits=limits), retries=0)
     rows = archive.rows()
     assert rows["a.wav"].state == m.DONE
-    assert rows["swell.wav"].cause == "took too much memory"
-    assert "250 MB" in rows["swell.wav"].error
+    assert rows["swell fetched.wav"].cause == "took too much memory"
+    assert "250 MB" in rows["swell fetched.wav"].error
+    # What it had fetched is gone with it.
+    assert not list(Path(tempfile.gettempdir()).glob("transcribe-scratch-*/fetched"))
 
 
 def test_workers_killed_at_random_cost_an_attempt_and_nothing_else(
