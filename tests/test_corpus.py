@@ -20,6 +20,7 @@ from transcribe.cli import main
 from transcribe.corpus import CorpusConfig, build_corpus
 from transcribe.corpus.card import remarks
 from transcribe.corpus.passages import find_passages, take
+from transcribe.corpus.sources import find_sources, read_source
 from transcribe.corpus.splits import assign, decide, drawn, read_splits
 from transcribe.corpus.variants import AS_PLAYED, Variant, variants_of, vary
 from transcribe.errors import DatasetError, TranscribeError
@@ -440,3 +441,15 @@ def test_a_file_that_changes_while_it_is_read_stops_the_run(tmp_path):
 
     with pytest.raises(TranscribeError, match="changed"):
         build_corpus(tmp_path / "source", tmp_path / "corpus", FEW, progress=meddle)
+
+
+@pytest.mark.parametrize(
+    "warning", [{"kind": "clipped", "message": "distorted", "values": {}}, "distorted"]
+)
+def test_warnings_of_a_transcription_are_kept_as_sentences(tmp_path, warning):
+    """An earlier version wrote sentences alone."""
+    path = save(tmp_path / "a.mid", piece(0)[:2], json_too=True)
+    content = json.loads(path.with_suffix(".json").read_text("utf-8"))
+    path.with_suffix(".json").write_text(json.dumps(content | {"warnings": [warning]}), "utf-8")
+    (source,) = find_sources(tmp_path)
+    assert read_source(source).remarks == ("distorted",)

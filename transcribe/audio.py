@@ -45,7 +45,7 @@ from transcribe.errors import AudioError
 from transcribe.headers import find_samples
 from transcribe.names import aside_of
 from transcribe.remarks import AudioWarning
-from transcribe.scale import Scale
+from transcribe.scale import Scale, sanitised
 
 FloatArray = NDArray[np.float32]
 
@@ -72,8 +72,6 @@ _SOFTEST = 10 ** (-70 / 20)
 """Of full scale; a track that never rises above it may be the wrong one of several."""
 _UNSAFE_PLANES = 8
 """From so many planes on PyAV 17 and 18 read beyond the end of FFmpeg's list of them."""
-_ABSURD = 1e12
-"""A float sample of this size or more is as little a sample as NaN."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -415,10 +413,8 @@ class AudioReader:
         elif samples.dtype.kind == "i":
             samples = samples.astype(np.float32) / 2 ** (8 * samples.dtype.itemsize - 1)
         else:
-            usable = np.abs(samples) < _ABSURD
-            if not usable.all():
-                self._n_not_finite += int(usable.size - usable.sum())
-                samples = np.where(usable, samples, 0)
+            samples, n_unusable = sanitised(samples)
+            self._n_not_finite += n_unusable
         return samples
 
     def _measured_scale(self) -> Scale:

@@ -7,6 +7,8 @@ counts the samples by size and says what to divide them by.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,6 +23,15 @@ _BEYOND = 1e-3
 _CLICKS = 1e-5
 """Share of the samples whose size is not asked."""
 _LARGEST = 64
+_ABSURD = 1e12
+"""A sample of this size or more is as little a sample as NaN."""
+
+
+def sanitised(samples: NDArray[Any]) -> tuple[NDArray[Any], int]:
+    """The samples with 0 for those that are none (NaN, infinite, absurd), and how many were."""
+    usable = np.abs(samples) < _ABSURD
+    n_unusable = int(usable.size - np.count_nonzero(usable))
+    return (np.where(usable, samples, 0) if n_unusable else samples), n_unusable
 
 
 class Scale:

@@ -40,7 +40,7 @@ from transcribe.remarks import (
     most_serious_first,
 )
 from transcribe.rolls import Rolls
-from transcribe.scale import TOO_LOUD
+from transcribe.scale import TOO_LOUD, sanitised
 from transcribe.tuning import TuningMeter
 from transcribe.windows import stream_in_windows
 
@@ -52,8 +52,6 @@ Source: TypeAlias = "str | os.PathLike[str] | Samples | Iterable[Samples]"
 DEVICES = ("auto", "cpu", "cuda", "mps")
 _MAX_CHANNELS = 64
 _BLOCK_SECONDS = 10
-_ABSURD = 1e12
-"""A sample of this size or more is as little a sample as NaN."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,10 +320,7 @@ class _Ear:
 
     def __iter__(self) -> Iterator[NDArray[np.float32]]:
         for block in _checked(self.blocks):
-            usable = np.abs(block) < _ABSURD
-            n_unusable = len(block) - int(np.count_nonzero(usable))
-            if n_unusable:
-                block = np.where(usable, block, 0)
+            block, n_unusable = sanitised(block)
             self.n_unusable += n_unusable
             self.n_samples += len(block)
             level = np.abs(block)
@@ -403,8 +398,8 @@ class _Array:
 
     def __init__(self, samples: Samples, sample_rate: int) -> None:
         _check_shape(samples)
-        usable = np.abs(samples) < _ABSURD
-        self.gain = gain_of(float(np.abs(samples).max(initial=0, where=usable)))
+        usable, _ = sanitised(samples)
+        self.gain = gain_of(float(np.abs(usable).max(initial=0)))
         self._samples, self._rate = samples, sample_rate
         self._seconds_turned = 0.0
 
@@ -415,7 +410,7 @@ class _Array:
             if part.ndim == 1:
                 mixdown.push(part)
             else:
-                mixdown.push(part.mean(axis=1), np.where(np.abs(part) < _ABSURD, part, 0).T)
+                mixdown.push(part.mean(axis=1), sanitised(part)[0].T)
             if mixdown.n_pending >= _BLOCK_SECONDS * self._rate or start + self._rate >= len(
                 self._samples
             ):
