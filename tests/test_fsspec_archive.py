@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +17,14 @@ from moto_server import s3_server
 pytest.importorskip("s3fs")
 pytest.importorskip("moto")
 
+from transcribe.address import Address
 from transcribe.archive import state
+from transcribe.archive.fsspec_store import FsspecStore
+from transcribe.archive.lease import Lease
 from transcribe.archive.listing import Patterns, list_source
+from transcribe.archive.lock import BusyError
 from transcribe.archive.manifest import Manifest, Row
-from transcribe.archive.store import Found, Store, open_store
+from transcribe.archive.store import Found, Store, StoreError, open_store
 from transcribe.cli import main
 from transcribe.midi import read_midi
 
@@ -53,8 +60,7 @@ def test_from_bucket_to_bucket_and_on_from_another_machine(
     source.put("notes.txt", b"from tape")
     words = ["archive", source.address, "--out", out.address, "--workers", "1"]
     words += ["--device", "cpu", "--progress", "json", "--checkpoint", str(random_checkpoint)]
-    (tmp_path / "here").mkdir()
-    monkeypatch.chdir(tmp_path / "here")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "here"))
     assert main(words) == 1
     told = {each.get("name"): each["event"] for each in events(capsys)}
     assert (told["1962/a.wav"], told["bad.mp3"]) == ("done", "failed")
@@ -64,8 +70,7 @@ def test_from_bucket_to_bucket_and_on_from_another_machine(
     with out.fetch("1962/a.mid") as path:
         read_midi(path)
     # Another machine has only what is in the bucket.
-    (tmp_path / "there").mkdir()
-    monkeypatch.chdir(tmp_path / "there")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "there"))
     assert main(words) == 1
     assert [each["event"] for each in events(capsys)] == ["start", "end"]
     out.remove("1962/a.mid")
@@ -113,6 +118,109 @@ def test_a_list_of_addresses_accounts_for_every_line(bucket: str, tmp_path: Path
         "c.wv": "there is no such file",
         "": "lines that name a recording again: 1",
     }
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="where a user's state is, differs")
+def test_the_state_of_a_bucket_is_where_it_is_wherever_the_command_is_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    folders = set()
+    for name, password in (("a", "one"), ("b", "two")):
+        (tmp_path / name).mkdir()
+        monkeypatch.chdir(tmp_path / name)
+        store = open_store("memory://tapes")
+        monkeypatch.setattr(store, "_address", Address(f"sftp://me:{password}@host/tapes"))
+        folders.add(state.folder_of(store, None))
+    (folder,) = folders
+    assert tmp_path / "transcribe" in folder.parents
+
+
+def machine(folder: Path, *names: str) -> Manifest:
+    """A manifest of a run on a machine whose state is in a folder, with new recordings."""
+    manifest = Manifest(folder / state.MANIFEST)
+    state.begin_run(manifest)
+    manifest.save([Row(name=name, place=name) for name in names])
+    return manifest
+
+
+def test_a_bucket_s_manifest_wins_only_if_another_machine_went_on(
+    bucket: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    out = open_store(f"{bucket}/machines")
+    one, two = tmp_path / "one", tmp_path / "two"
+
+    def run(folder: Path, *new: str, published: bool = True) -> list[str]:
+        with state.held(out, folder):
+            with closing(machine(folder, *new)) as manifest:
+                known = [row.name for row in manifest.rows()]
+            if published:
+                state.publish(out, folder, (state.MANIFEST,))
+            return known
+
+    assert run(one, "a.wav") == ["a.wav"]
+    # This run was killed before it published: what is here is newer.
+    assert run(one, "b.wav", published=False) == ["a.wav", "b.wav"]
+    assert run(one, "c.wav") == ["a.wav", "b.wav", "c.wav"]
+    assert run(two, "d.wav") == ["a.wav", "b.wav", "c.wav", "d.wav"]
+    assert "another machine has gone on" not in caplog.text
+    assert run(one) == ["a.wav", "b.wav", "c.wav", "d.wav"]
+    assert "another machine has gone on" in caplog.text
+    with closing(Manifest(one / state.REPLACED)) as before:
+        assert [row.name for row in before.rows()] == ["a.wav", "b.wav", "c.wav"]
+
+
+def test_a_bucket_is_held_by_one_machine(bucket: str, tmp_path: Path) -> None:
+    out = open_store(f"{bucket}/held")
+    with state.held(out, tmp_path / "one") as check:
+        check()
+        with (
+            pytest.raises(BusyError, match=r"another run \(process \d+ on .*\) is at work"),
+            state.held(out, tmp_path / "two"),
+        ):
+            pass
+    assert "_transcribe/lock" not in names(out)
+    with state.held(out, tmp_path / "two"):
+        pass
+    with (
+        pytest.raises(StoreError, match="can't be written"),
+        state.held(open_store("s3://no-such-bucket/x"), tmp_path / "three"),
+    ):
+        pass
+
+
+def test_a_run_that_was_killed_holds_a_bucket_for_a_while(bucket: str) -> None:
+    store = FsspecStore(f"{bucket}/killed")
+    killed = Lease(store, "lock", "one", every=1000.0)
+    with pytest.raises(BusyError, match="lapses in"):
+        Lease(store, "lock", "two", every=1000.0)
+    # The folder of the killed run is locked by who asks, so it is dead.
+    again = Lease(store, "lock", "one", every=1000.0)
+    # Another machine waits, here not at all.
+    other = Lease(store, "lock", "two", every=1000.0, lapse=0.0)
+    for late in (killed, again):
+        assert late._store.put_if("lock", b"late", late._version) is None
+    for lease in (killed, again, other):
+        lease.release()
+    assert store.look("lock") is None
+
+
+def test_a_run_that_lost_its_bucket_ends(bucket: str) -> None:
+    store = FsspecStore(f"{bucket}/lost")
+    lease = Lease(store, "lock", "one", every=0.05)
+    store.put("lock", b"somebody else's")
+    lease._thread.join(10)
+    with pytest.raises(BusyError, match="another run has begun"):
+        lease.check()
+    lease.release()
+    assert store.look("lock") is not None
+
+
+def test_of_many_who_come_at_once_one_holds_the_bucket(bucket: str) -> None:
+    store = FsspecStore(f"{bucket}/rush")
+    with ThreadPoolExecutor(8) as threads:
+        put = list(threads.map(lambda n: store.put_if("lock", b"%d" % n, None), range(8)))
+    assert sum(each is not None for each in put) == 1
 
 
 class Silent:

@@ -142,6 +142,22 @@ def test_of_two_files_that_would_have_one_name_both_are_told(tmp_path: Path) -> 
     assert trouble.reason == "the name is spelt so that it can't be asked for; rename it"
 
 
+def test_a_file_is_put_only_where_nobody_was_faster(store: Store) -> None:
+    if store.folder is not None:
+        return  # on a disk there are locks
+    assert store.version("a") is None
+    assert store.put_if("a", b"1", "gone") is None
+    first = store.put_if("a", b"1", None)
+    assert store.put_if("a", b"2", None) is None
+    there = store.version("a")
+    assert (there.version, there.content) == (first, b"1")
+    assert 0 <= there.age < 60
+    second = store.put_if("a", b"2", first)
+    assert second != first
+    assert store.put_if("a", b"3", first) is None
+    assert store.version("a").content == b"2"
+
+
 def test_all_files_are_listed_in_order_but_for_skipped_folders(store: Store) -> None:
     for name in ("b/2.mid", "a.mid", "b/1.mid", "b/drafts/3.mid", "c/4.mid"):
         store.put(name, name.encode())

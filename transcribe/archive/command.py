@@ -11,7 +11,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -60,8 +60,8 @@ def main(words: Sequence[str]) -> int:
         if options.dry_run:
             return _dry_run(options, listing, destination, wanted)
         folder = state.folder_of(destination, options.state)
-        with state.held(destination, folder):
-            return _run(options, listing, destination, wanted, folder)
+        with state.held(destination, folder) as check:
+            return _run(options, listing, destination, wanted, folder, check)
 
 
 def _nothing_there(listing: Listing) -> StoreError:
@@ -79,6 +79,7 @@ def _run(
     destination: Store,
     wanted: Wanted,
     folder: Path,
+    check: Callable[[], None],
 ) -> int:
     """Settle what is left, and report."""
     manifest = Manifest(folder / state.MANIFEST)
@@ -87,6 +88,7 @@ def _run(
         source = open_store(listing.source)
         plan = make_plan(listing, manifest, source, destination, wanted, looking=_Looking(options))
         apply(plan, manifest, destination)
+        state.begin_run(manifest)
         manifest.tell("source", listing.source)
         _tell_plan(plan, listing, wanted, options)
         stopped: BaseException | None = None
@@ -97,7 +99,7 @@ def _run(
             crew = hire(options, _settings(options), folder / state.LOG)
             _say(options, crew.told)
             places = Places(source, destination)
-            observer = state.Publisher(progress, destination, folder)
+            observer = state.Publisher(progress, destination, folder, check=check)
             driver = Driver(manifest, crew.pool, places, wanted, observer, retries=options.retries)
             try:
                 driver.run(plan.todo)
@@ -105,6 +107,7 @@ def _run(
                 stopped = error
             finally:
                 progress.ended()
+        check()
         tally = report.Tally(list(manifest.rows()), listing)
         unwritten: OSError | None = None
         try:
@@ -142,7 +145,8 @@ def _dry_run(
     folder = state.folder_of(destination, options.state)
     with tempfile.TemporaryDirectory(prefix="transcribe-") as temporary:
         snapshot = Path(temporary) / state.MANIFEST
-        if (folder / state.MANIFEST).exists():
+        is_newer = state.fetch_newer(destination, folder, snapshot)
+        if not is_newer and (folder / state.MANIFEST).exists():
             copy(folder / state.MANIFEST, snapshot)
         with contextlib.closing(Manifest(snapshot, name=folder / state.MANIFEST)) as manifest:
             source = open_store(listing.source)

@@ -13,8 +13,10 @@ import errno
 import posixpath
 import re
 import tempfile
+import time
 from collections.abc import Iterator
 from datetime import datetime
+from email.utils import parsedate_to_datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -30,6 +32,7 @@ from transcribe.archive.store import (
     Skip,
     StoreError,
     Trouble,
+    Version,
     checked,
     is_aside,
     left,
@@ -74,6 +77,7 @@ class FsspecStore:
             raise StoreError(f"{self._address}: can't be opened: {self._said(error)}") from None
         self._root = root.rstrip("/")
         self._renames = protocol not in OBJECT_STORES
+        self._is_s3 = protocol in ("s3", "s3a")
 
     @property
     def address(self) -> Address:
@@ -192,6 +196,56 @@ class FsspecStore:
             raise OSError(errno.EIO, f"what was written is not there: {name}")
         return found
 
+    def version(self, name: str) -> Version | None:
+        """A small file as it is now; None if it isn't there."""
+        path = self.path(name)
+        with self._as_os_error():
+            self._fs.invalidate_cache()
+            try:
+                if self._is_s3:
+                    head = self._fs.call_s3("head_object", **self._s3(path))
+                    content = self._fs.cat_file(path)
+                    now = parsedate_to_datetime(head["ResponseMetadata"]["HTTPHeaders"]["date"])
+                    age = (now - head["LastModified"]).total_seconds()
+                    return Version(head["ETag"], content, max(age, 0.0))
+                content = self._fs.cat_file(path)
+                found = _found(name, self._fs.info(path))
+            except FileNotFoundError:
+                return None
+        age = 0.0 if found.modified is None else max(time.time() - found.modified, 0.0)
+        return Version(sha256(content).hexdigest(), content, age)
+
+    def put_if(self, name: str, content: bytes, version: str | None) -> str | None:
+        """Put a file where it is still of a version, or, for None, where there is none.
+
+        On S3 the server decides between two who come at once. The new version; None if
+        somebody else was faster.
+        """
+        if self._is_s3:
+            match = {"IfNoneMatch": "*"} if version is None else {"IfMatch": version}
+            try:
+                with self._as_os_error():
+                    put = self._fs.call_s3(
+                        "put_object", Body=content, **match, **self._s3(self.path(name))
+                    )
+                return str(put["ETag"])
+            except OSError as error:
+                status = _http_status(error)
+                if status in (409, 412) or (status == 404 and version is not None):
+                    return None
+                if status != 501:
+                    raise
+        there = self.version(name)
+        if (there and there.version) != version:
+            return None
+        self.put(name, content)
+        there = self.version(name)
+        return there.version if there is not None and there.content == content else None
+
+    def _s3(self, path: str) -> dict[str, str]:
+        bucket, key, _ = self._fs.split_path(path)
+        return {"Bucket": bucket, "Key": key}
+
     def rename(self, name: str, to: str) -> None:
         old, new = self.path(name), self.path(to)
         with self._as_os_error():
@@ -230,3 +284,9 @@ def _found(name: str, info: dict[str, Any]) -> Found:
     told = next((info[key] for key in _TIMES if info.get(key) is not None), None)
     modified = told.timestamp() if isinstance(told, datetime) else told
     return Found(name, int(info["size"]), modified if isinstance(modified, float) else None)
+
+
+def _http_status(error: BaseException) -> int:
+    """The answer of a server that led to an error; 0 if none did."""
+    response = getattr(error.__cause__, "response", None) or {}
+    return int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))

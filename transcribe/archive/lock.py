@@ -17,9 +17,19 @@ class BusyError(TranscribeError):
     """Another run is at work on the same destination."""
 
 
+class NoLockError(BusyError):
+    """A place can't hold a lock."""
+
+
 @contextlib.contextmanager
-def locked(path: Path) -> Iterator[None]:
+def locked(path: Path, what: str | None = None) -> Iterator[None]:
     """Hold a lock file; the system lets go of it when the process ends, however it does.
+
+    Parameters
+    ----------
+    path : Path
+    what : str, optional
+        What it guards, for the message; the folder above that of the file if left out.
 
     Raises
     ------
@@ -32,7 +42,7 @@ def locked(path: Path) -> Iterator[None]:
             _take(file.fileno())
         except OSError as error:
             if error.errno not in (errno.EAGAIN, errno.EACCES, errno.EDEADLK):
-                raise BusyError(
+                raise NoLockError(
                     f"{path}: this place can't hold a lock ({error.strerror}), so nothing would "
                     "keep two runs apart; put the manifest on another disk with --state"
                 ) from error
@@ -41,8 +51,8 @@ def locked(path: Path) -> Iterator[None]:
             holder = file.read().strip() if sys.platform != "win32" else ""
             who = f" ({holder})" if holder else ""
             raise BusyError(
-                f"{path.parent.parent}: another run{who} is at work on this archive; wait for it "
-                "to end, or choose another --out"
+                f"{what or path.parent.parent}: another run{who} is at work on this archive; "
+                "wait for it to end, or choose another --out"
             ) from error
         file.seek(0)
         file.truncate()

@@ -5,49 +5,133 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+import shutil
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from urllib.parse import quote
+from uuid import uuid4
 
-from transcribe.archive.lock import locked
-from transcribe.archive.manifest import Row
+from platformdirs import user_state_path
+
+from transcribe.archive.lease import leased
+from transcribe.archive.lock import NoLockError, locked
+from transcribe.archive.manifest import Manifest, ManifestError, Row, copy
 from transcribe.archive.run import Observer
-from transcribe.archive.store import OWN_FOLDER, Store
+from transcribe.archive.store import ASIDE, OWN_FOLDER, Store
 
 log = logging.getLogger(__name__)
 
 MANIFEST, LOG = "manifest.sqlite", "workers.log"
 MANIFEST_CSV, REPORT, PROBLEMS = "manifest.csv", "report.html", "report.csv"
+LOCK, REPLACED = "lock", "manifest.before.sqlite"
+_RUNS, _MOST_RUNS = "runs", 1000
 
 
 def folder_of(destination: Store, chosen: Path | None) -> Path:
-    """Where the state of a destination is: the chosen folder, one in it, or one beside us."""
+    """Where the state of a destination is: the chosen folder, one in it, or one of the user's.
+
+    The last does not depend on where the command is given, nor on a password in the address.
+    """
     if chosen is not None:
         return chosen
     if destination.folder is not None:
         return destination.folder / OWN_FOLDER
-    mark = hashlib.sha256(destination.address.encode("utf-8", "surrogateescape")).hexdigest()
-    return Path(f"transcribe-archive-{mark[:8]}")
+    mark = hashlib.sha256(str(destination.address).encode("utf-8", "surrogateescape")).hexdigest()
+    return user_state_path("transcribe", appauthor=False) / "archive" / mark[:16]
 
 
 @contextmanager
-def held(destination: Store, folder: Path) -> Iterator[None]:
-    """Hold the destination for this run alone; a manifest that is there is brought here.
+def held(destination: Store, folder: Path) -> Iterator[Callable[[], None]]:
+    """Hold the destination for this run alone; a newer manifest that is there is brought here.
+
+    Gives what raises BusyError once the destination is held no longer.
 
     Raises
     ------
     BusyError
         Another run holds it.
+    ManifestError
+        The manifest there, or here, can't be read.
+    OSError
+        Nothing can be written there.
     """
-    with locked(folder / "lock"):
+    with locked(folder / LOCK, str(destination.address)), ExitStack() as held_too:
+        if destination.folder is None:
+            from transcribe.archive.fsspec_store import FsspecStore
+
+            assert isinstance(destination, FsspecStore)
+            lease = held_too.enter_context(leased(destination, f"{OWN_FOLDER}/{LOCK}", folder))
+            _bring(destination, folder)
+            yield lease.check
+            return
+        if is_elsewhere(destination, folder):
+            with suppress(NoLockError):  # which may be why the folder was chosen
+                held_too.enter_context(locked(destination.folder / OWN_FOLDER / LOCK))
+        yield lambda: None
+
+
+def _bring(destination: Store, folder: Path) -> None:
+    """Take the manifest of a bucket, where another machine has gone on with it."""
+    with TemporaryDirectory(prefix=ASIDE, dir=folder) as temporary:
+        copied = Path(temporary) / MANIFEST
+        if not fetch_newer(destination, folder, copied):
+            return
         manifest = folder / MANIFEST
-        kept = f"{OWN_FOLDER}/{MANIFEST}"
-        if destination.folder is None and not manifest.exists() and destination.look(kept):
-            with destination.fetch(kept) as copy:
-                manifest.write_bytes(copy.read_bytes())
-        yield
+        if manifest.exists():
+            manifest.replace(folder / REPLACED)
+            log.warning(
+                "%s: another machine has gone on with this archive; its manifest is taken, and "
+                "the one of this machine kept as %s",
+                destination.address,
+                folder / REPLACED,
+            )
+        copied.replace(manifest)
+
+
+def fetch_newer(destination: Store, folder: Path, to: Path) -> bool:
+    """Copy a bucket's manifest, if it tells of a run that the folder's does not; whether it did.
+
+    Raises
+    ------
+    ManifestError
+        One of them can't be read.
+    """
+    kept = f"{OWN_FOLDER}/{MANIFEST}"
+    if destination.folder is not None or destination.look(kept) is None:
+        return False
+    with destination.fetch(kept) as path:
+        shutil.copyfile(path, to)
+    manifest = folder / MANIFEST
+    try:
+        theirs = runs_of(to)
+    except ManifestError as error:
+        raise ManifestError(
+            f"{destination.address}/{kept}: this manifest can't be read; put back a copy of it, "
+            "or remove it to go on with what this machine knows"
+        ) from error
+    if manifest.exists():
+        with TemporaryDirectory(prefix="transcribe-") as temporary:
+            copy(manifest, Path(temporary) / MANIFEST)
+            ours = runs_of(Path(temporary) / MANIFEST)
+        if not theirs or theirs[-1] in ours:
+            to.unlink()
+            return False
+    return True
+
+
+def runs_of(manifest: Path) -> list[str]:
+    """The runs that wrote a manifest, the last one last."""
+    with closing(Manifest(manifest)) as opened:
+        return opened.about(_RUNS).split()
+
+
+def begin_run(manifest: Manifest) -> None:
+    """Write down that another run writes this manifest."""
+    runs = [*manifest.about(_RUNS).split(), uuid4().hex[:12]]
+    manifest.tell(_RUNS, " ".join(runs[-_MOST_RUNS:]))
 
 
 def is_elsewhere(destination: Store, folder: Path) -> bool:
@@ -104,12 +188,20 @@ class Publisher:
         Where the manifest is.
     interval : float
         Seconds between copies.
+    check : callable
+        Raises BusyError once the destination is another run's.
     """
 
     def __init__(
-        self, observer: Observer, destination: Store, folder: Path, interval: float = 300.0
+        self,
+        observer: Observer,
+        destination: Store,
+        folder: Path,
+        interval: float = 300.0,
+        check: Callable[[], None] = lambda: None,
     ) -> None:
         self.observer, self.destination, self.folder = observer, destination, folder
+        self.check = check
         self.interval = interval
         self._published = time.monotonic()
 
@@ -121,6 +213,7 @@ class Publisher:
 
     def tick(self, heard: float) -> None:
         self.observer.tick(heard)
+        self.check()
         if time.monotonic() - self._published >= self.interval:
             self._published = time.monotonic()
             try:

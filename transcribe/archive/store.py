@@ -48,6 +48,17 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
+class Version:
+    """A file as it is at a moment."""
+
+    version: str
+    """Differs from that of any other content."""
+    content: bytes
+    age: float
+    """Seconds since it was put, by the store's clock; 0 where the store doesn't tell."""
+
+
+@dataclass(frozen=True, slots=True)
 class Trouble:
     """A part of a store that could not be looked into, or is left out on purpose."""
 
