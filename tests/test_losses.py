@@ -11,8 +11,7 @@ import torch
 from recipes.studies import study
 from transcribe.features import FeatureConfig
 from transcribe.model import Logits
-from transcribe.rolls import PITCH_PLANES, Rolls, encode
-from transcribe.train.lit_module import unstack
+from transcribe.rolls import PITCH_PLANES, PLANES, Rolls, encode
 from transcribe.train.losses import LossConfig, total, transcription_loss
 
 KNOWN = torch.ones(1)
@@ -20,7 +19,7 @@ MASKS = {"pedal_mask": KNOWN, "velocity_mask": KNOWN}
 
 
 def as_logits(rolls: Rolls) -> Logits:
-    return unstack(torch.from_numpy(rolls.stack())[None])
+    return Logits(**{name: torch.from_numpy(getattr(rolls, name))[None].clone() for name in PLANES})
 
 
 def certain(rolls: Rolls) -> Logits:

@@ -19,11 +19,14 @@ from recipes.average import main as average_main
 from recipes.check import main, misses
 from recipes.gather import Run, by_value_and_metric, point, varied_by, write_tables
 from recipes.studies import study
+from transcribe.audio import read_audio
 from transcribe.checkpoint import PACKAGED, load_checkpoint, save_checkpoint
 from transcribe.datasets import load_dataset
+from transcribe.features import Features
 from transcribe.metrics import onset_f1
 from transcribe.midi import read_midi
 from transcribe.notes import Note, Performance
+from transcribe.rolls import Rolls, encode
 from transcribe.train.__main__ import CONF
 
 ROOT = Path(__file__).parents[1]
@@ -215,6 +218,22 @@ class TestTiny:
         assert done.stdout.endswith("\nreproduced\n")
         for name in ("curves.png", "table.md", "rolls/01.png", "test.json", "test.md"):
             assert (out / name).stat().st_size > 100, name
+
+    def test_onsets_and_releases_were_taught_to_their_own_heads(self, once, studies):
+        """Notes would end nearly as well without releases; so the head itself is asked.
+
+        After so few steps it is sure of none, but says four times as much of a release at a
+        release as at an onset; taught onsets, it says a tenth.
+        """
+        checkpoint = load_checkpoint(once[1] / "last.safetensors")
+        tested = load_dataset(studies / "studies.csv", split="test")[0]
+        samples = read_audio(tested.audio_path, checkpoint.features.sample_rate)
+        frames = Features(checkpoint.features).whole(samples)
+        said = Rolls.unstack(checkpoint.model.activations(frames))
+        played = encode(read_midi(tested.midi_path), checkpoint.features.grid, len(said))
+        at_onsets, at_releases = played.onset > 0, played.offset > 0
+        assert said.onset[at_onsets].mean() > 4 * said.onset[at_releases].mean()
+        assert said.offset[at_releases].mean() > 2 * said.offset[at_onsets].mean()
 
     def test_it_has_learnt_what_no_guess_knows(self, once, studies):
         """On music and an instrument it never heard, far above the best constant guess."""
