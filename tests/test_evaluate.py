@@ -76,6 +76,16 @@ def test_one_name_twice_is_no_pair(folders):
     assert pairing.ambiguous == ("a could be sonatas/a or x/a",)
 
 
+def test_names_as_long_as_a_disk_allows_are_compared_and_drawn(run, tmp_path):
+    name = "x" * 251
+    for side in ("ref", "est"):
+        (tmp_path / side).mkdir()
+        write_midi(PLAYED, tmp_path / side / f"{name}.mid")
+    code, _, err = run(tmp_path / "ref", tmp_path / "est", "-o", tmp_path / "report")
+    assert (code, err) == (0, "")
+    assert len(list((tmp_path / "report").glob("*.png"))) == 1
+
+
 def test_names_are_the_same_whatever_case_and_whoever_composed_their_accents(tmp_path):
     for side, name in (("ref", "E\u0301tude 1.mid"), ("est", "\xe9tude 1.MID")):
         (tmp_path / side).mkdir()

@@ -215,14 +215,19 @@ def render(words: Sequence[str]) -> int:
         raise InstrumentError(f"{output.parent}: no such folder to write into")
 
     from transcribe.audio import write_wav
-    from transcribe.render import SampleBank, render_midi, render_soundfont
+    from transcribe.midi import load_midi
+    from transcribe.render import SampleBank, render_soundfont
+    from transcribe.render import render as play
 
     if options.instrument.suffix.lower() in SOUNDFONT_SUFFIXES:
         sample_rate = 44100
         samples = render_soundfont(options.midi, options.instrument, sample_rate=sample_rate)
     else:
         bank = SampleBank.load(options.instrument)
-        sample_rate, samples = bank.sample_rate, render_midi(options.midi, bank)
+        read = load_midi(options.midi)
+        for warning in read.warnings:
+            say(f"transcribe render: {options.midi}: warning: {warning}", sys.stderr)
+        sample_rate, samples = bank.sample_rate, play(read.performance, bank)
     write_wav(output, samples, sample_rate)
     if not options.quiet:
         say(f"{output}: {clock(len(samples) / sample_rate)} of music", sys.stdout)

@@ -6,6 +6,7 @@ another file; a file that is named itself is tried whatever it is called.
 
 from __future__ import annotations
 
+import os
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import product
@@ -57,7 +58,7 @@ def _beside(path: Path, suffixes: Iterable[str]) -> Iterator[Path]:
     stems = dict.fromkeys([stem, *(unicodedata.normalize(form, stem) for form in ("NFC", "NFD"))])
     for suffix, same, case in product(suffixes, stems, (str.lower, str.upper)):
         other = path.with_name(same + case(suffix))
-        if other.is_file():
+        if os.path.isfile(other):  # which says no, too, where the name is too long
             yield other
 
 

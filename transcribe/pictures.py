@@ -5,9 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from transcribe.evaluate import Evaluation, Piece
+from transcribe.names import LONGEST_NAME, shortened
 from transcribe.pianoroll import best_median_worst, draw, panels, parts
 
 ROWS_A_PAGE = 6
+
+_ROOM = len("-1000.png")
 
 
 def draw_pictures(
@@ -37,7 +40,7 @@ def draw_pictures(
         chosen = {labels.get(each.name, each.name): each for each in evaluation.pieces}
     names = []
     for label, piece in chosen.items():
-        stem = "pianoroll-" + piece.name.replace("/", "-")
+        stem = shortened("pianoroll-" + piece.name.replace("/", "-"), LONGEST_NAME - _ROOM)
         label = "" if label in (piece.name, "only") else f"{label}: "
         names += _draw_piece(piece, folder, stem, label, seconds)
     return names
