@@ -82,3 +82,7 @@ class DatasetError(TranscribeError):
 
 class InstrumentError(TranscribeError):
     """A sampled instrument's folder is missing something it promises."""
+
+
+class SettingsError(TranscribeError, ValueError):
+    """The settings of a run contradict each other, or what is there already."""

@@ -58,7 +58,7 @@ class Landmarks:
     """The sketch of one performance."""
 
     codes: _Codes
-    """Rising; at most `MOST`."""
+    """Rising; at most `MOST`, where no more were asked for."""
     times: NDArray[np.float32]
     """Seconds."""
     pitches: NDArray[np.uint8]
@@ -113,13 +113,16 @@ class Likeness:
         )
 
 
-def find_landmarks(notes: Sequence[Note]) -> Landmarks:
+def find_landmarks(notes: Sequence[Note], *, most: int | None = MOST) -> Landmarks:
     """The landmarks of a performance.
 
     Parameters
     ----------
     notes : sequence of Note
         Sorted by onset, as `Performance` has them.
+    most : int, optional
+        How many are kept; None for all. A short excerpt is found in a long performance only
+        where all of this are kept.
     """
     if len(notes) <= N_INTERVALS:
         return Landmarks(np.zeros(0, np.uint32), np.zeros(0, np.float32), np.zeros(0, np.uint8))
@@ -144,7 +147,7 @@ def find_landmarks(notes: Sequence[Note]) -> Landmarks:
     order = np.lexsort((place, code))
     code, place, low = code[order], place[order], low[order]
     first = np.concatenate([[True], code[1:] != code[:-1]])[: len(code)]
-    code, place, low = code[first][:MOST], place[first][:MOST], low[first][:MOST]
+    code, place, low = code[first][:most], place[first][:most], low[first][:most]
     return Landmarks(code, times[place], low.astype(np.uint8))
 
 

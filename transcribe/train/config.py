@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from transcribe.decode import DecodeConfig
+from transcribe.errors import SettingsError
 from transcribe.features import FeatureConfig
 from transcribe.model import ModelConfig
 from transcribe.train.augment import AugmentConfig
@@ -50,7 +51,7 @@ class OptimizerConfig:
     def timed_schedule(self, done: Callable[[], float]) -> Callable[[int], float]:
         """The same for a run that ends by the clock; ``done`` says which share of it is over."""
         if not self.decay_share > 0:
-            raise ValueError(
+            raise SettingsError(
                 "a run that ends by the clock (trainer.max_minutes) needs optimizer.decay_share "
                 f"above 0; found {self.decay_share}"
             )

@@ -31,6 +31,7 @@ from transcribe.datasets import (
     has_velocity,
 )
 from transcribe.datasets.cache import FULL_SCALE, cached_samples
+from transcribe.errors import SettingsError
 from transcribe.features import FeatureConfig, Features
 from transcribe.mechanism import load_releases
 from transcribe.notes import Note, PedalPress, Performance, sustained, without_overlaps
@@ -148,21 +149,21 @@ class DataConfig:
     validation_seconds: float = 30.0
 
     def check(self) -> None:
-        """Raise ValueError or DatasetError for settings that give no data."""
+        """Raise SettingsError for settings that give no data."""
         if not self.sources:
-            raise ValueError("data.sources is empty; name at least one index to train on")
+            raise SettingsError("data.sources is empty; name at least one index to train on")
         if self.window_frames < 2 or self.batch_size < 1 or self.windows_per_epoch < 1:
-            raise ValueError(
+            raise SettingsError(
                 "data.window_frames, batch_size and windows_per_epoch are positive; found "
                 f"{self.window_frames}, {self.batch_size} and {self.windows_per_epoch}"
             )
         if self.reuse < 1 or self.batch_size % self.reuse:
-            raise ValueError(
+            raise SettingsError(
                 "data.reuse is 1 or more and divides data.batch_size; found "
                 f"{self.reuse} and {self.batch_size}"
             )
         if self.reuse > 1 and not self.on_device:
-            raise ValueError("data.reuse above 1 needs data.on_device=true")
+            raise SettingsError("data.reuse above 1 needs data.on_device=true")
 
     @property
     def new_windows(self) -> int:
@@ -322,7 +323,7 @@ class TrainingWindows(Dataset[dict[str, Tensor]]):
             pedal_travel=float(np.exp(rng.uniform(quick, slow))),
         )
         if bank.sample_rate != self.features.config.sample_rate:
-            raise ValueError(
+            raise SettingsError(
                 f"instrument {bank.name} has {bank.sample_rate} Hz, the features "
                 f"{self.features.config.sample_rate} Hz; they must agree for training"
             )

@@ -6,7 +6,6 @@ As `transcribe.train`, a run goes on from what it finds in its output folder. It
 
 from __future__ import annotations
 
-import logging
 import math
 import time
 from dataclasses import dataclass, field
@@ -17,11 +16,11 @@ import hydra
 import pytorch_lightning as pl
 import torch
 from hydra.core.config_store import ConfigStore
-from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 from torch.utils.data import DataLoader
 
 from transcribe import __version__
+from transcribe.errors import SettingsError
 from transcribe.generate.events import KEY, PEDAL, SIZES
 from transcribe.generate.model import EventModel, GeneratorConfig
 from transcribe.generate.weights import GeneratorWeights, save_generator
@@ -34,9 +33,8 @@ from transcribe.train.generator_data import (
 )
 from transcribe.train.lit_module import WindowSampler
 from transcribe.train.muon import MuonAdamW
-from transcribe.train.trainer import checkpoint_to_resume, make_trainer
+from transcribe.train.trainer import WEIGHTS, Jobs, fit
 
-logger = logging.getLogger(__name__)
 CONF = Path(__file__).resolve().parents[2] / "conf"
 
 
@@ -64,6 +62,11 @@ class LitGenerator(pl.LightningModule):
 
     def __init__(self, config: GeneratorTrainConfig) -> None:
         super().__init__()
+        if config.trainer.max_minutes:
+            raise SettingsError(
+                "the generator trains for trainer.max_steps, not by the clock; found "
+                f"trainer.max_minutes={config.trainer.max_minutes:g}"
+            )
         self.config = config
         self.model = EventModel(config.model)
         self.n_events_seen = 0
@@ -105,7 +108,7 @@ class LitGenerator(pl.LightningModule):
     def on_validation_epoch_end(self) -> None:
         """Keep the weights as a file that continues music."""
         if self.trainer.is_global_zero and not self.trainer.sanity_checking:
-            self.export(Path(self.config.output) / "last.safetensors")
+            self.export(Path(self.config.output) / WEIGHTS)
 
     def export(self, path: Path) -> None:
         """Write the weights with their sizes."""
@@ -190,24 +193,14 @@ class EventData(pl.LightningDataModule):
 
 def train(config: GeneratorTrainConfig) -> Path:
     """Train from settings; returns the path of the weights."""
-    trainer = make_trainer(config)
-    lit_module = LitGenerator(config)
-    trainer.fit(
-        lit_module, EventData(config), ckpt_path=checkpoint_to_resume(config), weights_only=False
-    )
-    weights = Path(config.output) / "last.safetensors"
-    if trainer.is_global_zero:
-        lit_module.export(weights)
-    return weights
+    return fit(config, LitGenerator, EventData)
 
 
-@hydra.main(version_base="1.3", config_path=str(CONF), config_name="continue")
-def main(settings: DictConfig) -> None:
-    """Hydra's door: everything past it is plain dataclasses."""
-    config = OmegaConf.to_object(settings)
-    if not isinstance(config, GeneratorTrainConfig):
-        raise TypeError(f"expected settings of GeneratorTrainConfig; found {type(config)}")
-    logger.info("weights written to %s", train(config))
+def main() -> None:
+    """Read the command line, train, and exit with 1 if a run could not be trained."""
+    jobs = Jobs(GeneratorTrainConfig, train)
+    hydra.main(version_base="1.3", config_path=str(CONF), config_name="continue")(jobs.run)()
+    jobs.end()
 
 
 if __name__ == "__main__":

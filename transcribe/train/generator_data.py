@@ -19,6 +19,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from transcribe.datasets import load_dataset, reference_performance
+from transcribe.errors import SettingsError
 from transcribe.generate.events import PEDAL, Events, Table, events_of, table_of
 from transcribe.notes import N_PITCHES
 
@@ -52,16 +53,16 @@ class EventDataConfig:
     validation_windows: int = 32
 
     def check(self) -> None:
-        """Raise ValueError for settings that give no data."""
+        """Raise SettingsError for settings that give no data."""
         if not self.sources:
-            raise ValueError("data.sources is empty; name at least one index to train on")
+            raise SettingsError("data.sources is empty; name at least one index to train on")
         if self.batch_size < 1 or self.windows_per_epoch < self.batch_size:
-            raise ValueError(
+            raise SettingsError(
                 "data.windows_per_epoch is data.batch_size or more, and both are positive; found "
                 f"{self.windows_per_epoch} and {self.batch_size}"
             )
         if not 0 <= self.stretch < 1:
-            raise ValueError(f"data.stretch is 0 or more and below 1; found {self.stretch}")
+            raise SettingsError(f"data.stretch is 0 or more and below 1; found {self.stretch}")
 
 
 class EventLibrary:
@@ -95,7 +96,7 @@ class EventLibrary:
         """As many events in a row from a piece that has them; every place is as likely."""
         places = np.maximum(0, np.diff(self.starts) - size + 1)
         if not places.any():
-            raise ValueError(f"no performance has {size} events, which a window needs")
+            raise SettingsError(f"no performance has {size} events, which a window needs")
         number = rng.choice(len(places), p=places / places.sum())
         start = rng.integers(places[number])
         return self.piece(number)[start : start + size]
@@ -156,6 +157,6 @@ def validation_windows(library: EventLibrary, *, context: int, n_windows: int) -
         )
     )
     if not whole:
-        raise ValueError(f"no performance to validate on has {context + 1} events")
+        raise SettingsError(f"no performance to validate on has {context + 1} events")
     chosen = np.linspace(0, len(whole) - 1, min(n_windows, len(whole))).round().astype(int)
     return [whole[number] for number in chosen]

@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader, Sampler
 from transcribe import __version__
 from transcribe.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from transcribe.decode import KEY, SUSTAINED, Decoder
-from transcribe.errors import CheckpointError
+from transcribe.errors import CheckpointError, SettingsError
 from transcribe.features import Features
 from transcribe.metrics import score
 from transcribe.model import Logits, OnsetsAndFrames
@@ -37,6 +37,7 @@ from transcribe.train.losses import total, transcription_loss
 from transcribe.train.muon import MuonAdamW
 from transcribe.train.pool import WindowPool
 from transcribe.train.sources import Library
+from transcribe.train.trainer import WEIGHTS
 from transcribe.windows import apply_in_windows
 
 
@@ -67,6 +68,7 @@ class LitTranscriber(pl.LightningModule):
 
     def __init__(self, config: TrainConfig) -> None:
         super().__init__()
+        config.loss.check()
         self.config = config
         self.model = OnsetsAndFrames(config.model, config.features)
         if config.initial_weights:
@@ -88,7 +90,7 @@ class LitTranscriber(pl.LightningModule):
             with contextlib.suppress(AttributeError):
                 return find(name)
         known = ", ".join(f"network.{part}" for part, _ in self.model.network.named_children())
-        raise ValueError(
+        raise SettingsError(
             f"optimizer.frozen names {name!r}, which the network does not have; it has {known}"
         )
 
@@ -104,6 +106,8 @@ class LitTranscriber(pl.LightningModule):
     def on_train_start(self) -> None:
         """The clock runs from here."""
         self._started = time.monotonic() - self.seconds_trained
+        if self._is_over():
+            self.trainer.should_stop = True
 
     def share_done(self) -> float:
         """Of a run that ends by the clock, how much of it was over after the last step, 0 to 1
@@ -163,8 +167,11 @@ class LitTranscriber(pl.LightningModule):
         seconds = time.monotonic() - self._started
         # Each process has a clock of its own; were they to differ, so would the weights.
         self.seconds_trained = self.trainer.strategy.broadcast(seconds)
-        if self.config.trainer.max_minutes and self.share_done() >= 1:
+        if self._is_over():
             self.trainer.should_stop = True
+
+    def _is_over(self) -> bool:
+        return self.config.trainer.max_minutes > 0 and self.share_done() >= 1
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep the counts."""
@@ -199,7 +206,7 @@ class LitTranscriber(pl.LightningModule):
     def on_validation_epoch_end(self) -> None:
         """Keep the averaged weights as a file that transcribes."""
         if self.trainer.is_global_zero and not self.trainer.sanity_checking:
-            self.export(Path(self.config.output) / "last.safetensors")
+            self.export(Path(self.config.output) / WEIGHTS)
 
     def averaged(self) -> OnsetsAndFrames:
         """The network with averaged weights, ready to transcribe."""

@@ -13,7 +13,20 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from transcribe.errors import SettingsError
 from transcribe.model import Logits
+
+TERMS = (
+    "onset",
+    "offset",
+    "frame",
+    "sounding",
+    "shift",
+    "velocity",
+    "velocity_relative",
+    "pedal",
+)
+"""Names of the terms, which are those of their weights."""
 
 
 @dataclass
@@ -36,6 +49,18 @@ class LossConfig:
     that follow each other have but a few frames between them."""
     onset_positive: float = 1.0
     """How much more an onset counts than its absence."""
+
+    def check(self) -> None:
+        """Raise SettingsError for weights under which nothing is learnt, or its opposite."""
+        weights = {name: getattr(self, name) for name in TERMS}
+        for name, weight in weights.items():
+            if not weight >= 0:
+                raise SettingsError(f"loss.{name} is 0 or more; found {weight}")
+        if not any(weights.values()):
+            raise SettingsError(
+                f"every weight of the loss is 0, so there is nothing to learn: set one of "
+                f"{', '.join(f'loss.{name}' for name in TERMS)} above 0"
+            )
 
 
 def transcription_loss(
