@@ -71,7 +71,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     folder = tmp_path_factory.mktemp("data")
     write_maestro(folder / "maestro")
     write_maps(folder / "maps")
-    names, indexes, left_out = set(), {"studies.csv"}, set()
+    names, indexes, left_out, held_out = set(), {"studies.csv"}, set(), set()
     with pytest.MonkeyPatch.context() as patch:
         for variable in ("MAESTRO", "MAPS", "PIANO_DATA", "STUDIES"):
             patch.delenv(variable, raising=False)
@@ -83,6 +83,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
             place = Path(source.index)
             if place.suffix == ".csv" and not place.is_absolute():
                 indexes.add(str(Path(*place.parts[1:])))
+        held_out |= {str(Path(*Path(each.index).parts[1:])) for each in config.held_out.values()}
     bank = write_synthetic_bank(folder / "bank")
     (folder / "instruments").mkdir()
     for name in names:
@@ -96,11 +97,11 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         place = folder / Path(*Path(releases).parts[1:])
         place.mkdir(parents=True)
         write_wav(place / "rel40.wav", 0.1 * decay.astype(np.float32), 16000)
-    for index in indexes:
+    for index in indexes | held_out:
         path = folder / index
         path.parent.mkdir(parents=True, exist_ok=True)
         rows = [",".join(COLUMNS)]
-        for split in ("train", "validation"):
+        for split in ("test",) if index in held_out else ("train", "validation"):
             write_midi(PIECE, path.parent / f"{split}.mid")
             rows.append(f"Nobody,Study,{split},2018,{split}.mid,,4.0")
         path.write_text("\n".join(rows) + "\n")

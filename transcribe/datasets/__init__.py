@@ -17,8 +17,8 @@ from transcribe.datasets.index import (
     reference_performance,
 )
 from transcribe.datasets.labels import read_labels
-from transcribe.datasets.maestro import INDEX_PATTERN, read_maestro
-from transcribe.datasets.maps import read_maps
+from transcribe.datasets.maestro import maestro_indexes, read_maestro
+from transcribe.datasets.maps import PIECES_PATTERN, read_maps
 from transcribe.errors import DatasetError
 
 __all__ = [
@@ -63,10 +63,18 @@ def load_dataset(
         recordings = read_index(path, require_audio=require_audio)
     elif (path / "index.csv").is_file():
         recordings = read_index(path / "index.csv", require_audio=require_audio)
-    elif any(path.glob(INDEX_PATTERN)):
+    elif maestro_indexes(path):
         recordings = read_maestro(path, require_audio=require_audio)
-    elif path.is_dir():
+    elif any(path.rglob(PIECES_PATTERN)):
         recordings = read_maps(path)
+    elif path.is_dir():
+        inside = sorted(each.name for each in path.iterdir())
+        found = ", ".join(inside[:5]) + (", ..." if len(inside) > 5 else "")
+        raise DatasetError(
+            f"expected recordings in {path}: MAESTRO as unpacked, with its index maestro-v*.csv "
+            "or maestro-v*.json; MAPS, with its pieces <instrument>/MUS/MAPS_MUS-*; or an index "
+            f"of MAESTRO's columns called index.csv. Found {found or 'an empty folder'}"
+        )
     else:
         raise DatasetError(f"expected a folder with recordings or an index (.csv); found {path}")
     chosen = tuple(each for each in recordings if split is None or each.split == split)

@@ -14,8 +14,9 @@ References
 from __future__ import annotations
 
 import csv
+import json
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,6 +54,8 @@ class Recording:
     duration: float
     labels_path: Path | None = None
     """Notes as text beside the audio, if any; see `reference_performance`."""
+    absent_audio: Path | None = None
+    """The audio that the index names, where `audio_path` is None since it isn't there."""
 
     @property
     def name(self) -> str:
@@ -94,7 +97,7 @@ def read_index(
     Parameters
     ----------
     csv_path : Path
-        The index.
+        The index; MAESTRO's own as ``.json`` will do as well.
     root : Path, optional
         What its file names are relative to. Not given: for ``NAME.csv`` beside a folder
         ``NAME`` that folder, otherwise the folder the index is in.
@@ -157,18 +160,41 @@ def _rows(csv_path: Path) -> list[tuple[int, dict[str, str]]]:
     """Rows with their line numbers."""
     if not csv_path.is_file():
         raise DatasetError(f"expected an index of recordings (CSV); found no file {csv_path}")
+    if csv_path.suffix == ".json":
+        return _json_rows(csv_path)
     try:
         with csv_path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file, restval="")
-            absent = [column for column in COLUMNS if column not in (reader.fieldnames or ())]
-            if absent:
-                raise DatasetError(
-                    f"{csv_path}: expected the columns {', '.join(COLUMNS)}; missing "
-                    f"{', '.join(absent)}"
-                )
+            _refuse_absent_columns(csv_path, reader.fieldnames or ())
             return [(reader.line_num, row) for row in reader]
     except (UnicodeDecodeError, csv.Error) as error:
         raise DatasetError(f"{csv_path}: expected a CSV file in UTF-8: {error}") from error
+
+
+def _json_rows(path: Path) -> list[tuple[int, dict[str, str]]]:
+    """Rows of MAESTRO's JSON with their numbers: a list of them (v1, v2), or columns (v3)."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if isinstance(content, dict):
+            numbers = dict.fromkeys(key for column in content.values() for key in column)
+            content = [{name: content[name][key] for name in content} for key in numbers]
+        rows = [{name: str(value) for name, value in row.items()} for row in content]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise DatasetError(
+            f"{path}: expected recordings as MAESTRO's JSON has them, a list of rows or a "
+            f"dictionary of columns: {error!r}"
+        ) from error
+    for row in rows:
+        _refuse_absent_columns(path, row)
+    return list(enumerate(rows, start=1))
+
+
+def _refuse_absent_columns(path: Path, found: Collection[str]) -> None:
+    absent = [column for column in COLUMNS if column not in found]
+    if absent:
+        raise DatasetError(
+            f"{path}: expected the columns {', '.join(COLUMNS)}; missing {', '.join(absent)}"
+        )
 
 
 def _recording(row: dict[str, str], root: Path, place: str) -> Recording:
@@ -192,8 +218,9 @@ def _recording(row: dict[str, str], root: Path, place: str) -> Recording:
     midi_path = root / row["midi_filename"] if row["midi_filename"] else None
     audio_path = root / row["audio_filename"] if row["audio_filename"] else None
     labels_path = labels_beside(audio_path, has_midi=midi_path is not None) if audio_path else None
+    absent_audio = None
     if audio_path is not None and not audio_path.is_file():
-        audio_path = None
+        audio_path, absent_audio = None, audio_path
     return Recording(
         title=row["canonical_title"],
         composer=row["canonical_composer"],
@@ -203,4 +230,5 @@ def _recording(row: dict[str, str], root: Path, place: str) -> Recording:
         audio_path=audio_path,
         duration=duration,
         labels_path=labels_path,
+        absent_audio=absent_audio,
     )

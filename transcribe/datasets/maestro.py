@@ -18,7 +18,8 @@ from pathlib import Path
 from transcribe.datasets.index import SPLITS, Recording, read_index
 from transcribe.errors import DatasetError
 
-INDEX_PATTERN = "maestro-v*.csv"
+INDEX_PATTERNS = ("maestro-v*.csv", "maestro-v*.json")
+"""Each version comes with both, which say the same; the first that is there is read."""
 PUBLISHED_COUNTS = {
     "maestro-v1.0.0": {"train": 954, "validation": 105, "test": 125},
     "maestro-v2.0.0": {"train": 967, "validation": 137, "test": 178},
@@ -27,6 +28,12 @@ PUBLISHED_COUNTS = {
 """Recordings of each split, by the index's name."""
 
 logger = logging.getLogger(__name__)
+
+
+def maestro_indexes(folder: Path) -> list[Path]:
+    """The indexes in a folder, of the first of `INDEX_PATTERNS` that is there."""
+    found = (sorted(folder.glob(pattern)) for pattern in INDEX_PATTERNS)
+    return next((each for each in found if each), [])
 
 
 def read_maestro(folder: Path | str, *, require_audio: bool = True) -> tuple[Recording, ...]:
@@ -38,7 +45,7 @@ def read_maestro(folder: Path | str, *, require_audio: bool = True) -> tuple[Rec
     Parameters
     ----------
     folder : Path
-        Holds ``maestro-v*.csv`` and the folders of the years.
+        Holds ``maestro-v*.csv`` (or the same as ``.json``) and the folders of the years.
     require_audio : bool
         False for the download that has MIDI alone.
 
@@ -48,10 +55,10 @@ def read_maestro(folder: Path | str, *, require_audio: bool = True) -> tuple[Rec
         No index or several, or see `index.read_index`.
     """
     folder = Path(folder)
-    indexes = sorted(folder.glob(INDEX_PATTERN))
+    indexes = maestro_indexes(folder)
     if len(indexes) != 1:
         raise DatasetError(
-            f"expected one index {INDEX_PATTERN} in {folder}; found "
+            f"expected one index {' or '.join(INDEX_PATTERNS)} in {folder}; found "
             f"{', '.join(path.name for path in indexes) or 'none'}"
         )
     recordings = read_index(indexes[0], root=folder, require_audio=require_audio)

@@ -31,6 +31,7 @@ from transcribe.errors import DatasetError
 
 TEST_INSTRUMENTS = ("ENSTDkAm", "ENSTDkCl")
 _PREFIX = "MAPS_MUS-"
+PIECES_PATTERN = f"MUS/{_PREFIX}*_*"
 _AUDIO_SUFFIXES = (".wav", ".flac")
 _YEAR = 2010
 
@@ -55,7 +56,7 @@ def read_maps(folder: Path | str) -> tuple[Recording, ...]:
     """
     folder = Path(folder)
     found = sorted(
-        _piece(path) for path in folder.rglob(f"MUS/{_PREFIX}*_*") if path.suffix in _AUDIO_SUFFIXES
+        _piece(path) for path in folder.rglob(PIECES_PATTERN) if path.suffix in _AUDIO_SUFFIXES
     )
     if not found:
         raise DatasetError(

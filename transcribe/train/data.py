@@ -46,9 +46,10 @@ from transcribe.train.augment import (
 )
 from transcribe.train.doubling import with_octaves
 from transcribe.train.doubts import Doubt, trusted
+from transcribe.train.held_out import HeldOutConfig, LeftOut
 from transcribe.train.noises import applause_like, speech_like
 from transcribe.train.rooms import room_like
-from transcribe.train.sources import Instruments, Library, SourceConfig
+from transcribe.train.sources import Instruments, Library, SourceConfig, load_libraries
 
 _SYNTHETIC_NOISE_SECONDS = 10.0
 VALIDATION_RENDER = RenderConfig(
@@ -103,6 +104,10 @@ class DataConfig:
 
     sources: dict[str, SourceConfig] = field(default_factory=dict)
     validation_sources: dict[str, SourceConfig] = field(default_factory=dict)
+    held_out: dict[str, HeldOutConfig] = field(default_factory=dict)
+    """Recordings whose music no source may teach, beside the test splits of the sources."""
+    leave_out_test_music: bool = True
+    """Leave out of the sources what shares music with these; see `held_out`."""
     instruments: str = ""
     """Folder of sample banks."""
     instrument_weights: dict[str, float] = field(default_factory=dict)
@@ -165,6 +170,15 @@ class DataConfig:
         if self.reuse > 1 and not self.on_device:
             raise SettingsError("data.reuse above 1 needs data.on_device=true")
 
+    def load_libraries(self) -> tuple[list[Library], list[LeftOut]]:
+        """The sources less the music that is tested on, and what that is."""
+        return load_libraries(
+            self.sources,
+            self.held_out,
+            Path(self.cache),
+            leave_out_test_music=self.leave_out_test_music,
+        )
+
     @property
     def new_windows(self) -> int:
         """How many windows of a batch were never seen before."""
@@ -194,7 +208,7 @@ class TrainingWindows(Dataset[dict[str, Tensor]]):
         self.features = Features(features)
         self.seed = seed
         sources = list(config.sources.values())
-        self.libraries = libraries or [Library(source) for source in sources]
+        self.libraries = libraries or config.load_libraries()[0]
         weights = np.array([source.weight for source in sources], np.float64)
         self.share = weights / weights.sum()
         needs_instrument = any(

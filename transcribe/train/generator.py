@@ -29,8 +29,10 @@ from transcribe.train.generator_data import (
     EventDataConfig,
     EventLibrary,
     EventWindows,
+    load_event_libraries,
     validation_windows,
 )
+from transcribe.train.held_out import write_left_out
 from transcribe.train.lit_module import WindowSampler
 from transcribe.train.muon import MuonAdamW
 from transcribe.train.trainer import WEIGHTS, Jobs, fit
@@ -155,13 +157,20 @@ class EventData(pl.LightningDataModule):
         super().__init__()
         self.config = config
 
+    def prepare_data(self) -> None:
+        """Let one process read the music and find what tells it apart; the others read that."""
+        self.config.data.check()
+        load_event_libraries(self.config.data)
+
     def setup(self, stage: str) -> None:
         """Read the music, or what is kept of it."""
         data = self.config.data
         data.check()
-        cache = Path(data.cache)
-        self.libraries = [EventLibrary(source, cache) for source in data.sources.values()]
-        self.validation = EventLibrary(data.validation, cache)
+        self.libraries, left_out = load_event_libraries(data)
+        self.validation = EventLibrary(data.validation, Path(data.cache))
+        trainer = self.trainer
+        if left_out and trainer is not None and trainer.is_global_zero:
+            write_left_out(left_out, Path(self.config.output) / "left-out.csv")
 
     def train_dataloader(self) -> DataLoader[Tensor]:
         """Batches for this process."""

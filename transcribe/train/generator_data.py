@@ -18,10 +18,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from transcribe.datasets import load_dataset, reference_performance
+from transcribe.datasets import Recording, load_dataset, reference_performance
 from transcribe.errors import SettingsError
 from transcribe.generate.events import PEDAL, Events, Table, events_of, table_of
 from transcribe.notes import N_PITCHES
+from transcribe.train.held_out import HeldOutConfig, LeftOut, held_out, without
 
 
 @dataclass
@@ -41,6 +42,10 @@ class EventDataConfig:
 
     sources: dict[str, EventSource] = field(default_factory=dict)
     validation: EventSource = field(default_factory=EventSource)
+    held_out: dict[str, HeldOutConfig] = field(default_factory=dict)
+    """Performances whose music no source may teach, beside the test splits of the sources."""
+    leave_out_test_music: bool = True
+    """Leave out of the sources what shares music with these; see `held_out`."""
     cache: str = "outputs/cache"
     """Where the events of an index are kept once they are read."""
     windows_per_epoch: int = 400
@@ -68,9 +73,12 @@ class EventDataConfig:
 class EventLibrary:
     """All events of a source, as one table with its pieces' borders."""
 
-    def __init__(self, source: EventSource, cache: Path) -> None:
+    def __init__(
+        self, source: EventSource, cache: Path, recordings: Sequence[Recording] | None = None
+    ) -> None:
         index = Path(source.index)
-        recordings = load_dataset(index, split=source.split)
+        if recordings is None:
+            recordings = load_dataset(index, split=source.split)
         named = "\n".join(f"{r.midi_path} {r.duration}" for r in recordings)
         digest = hashlib.sha256(named.encode()).hexdigest()[:16]
         path = cache / f"events-{index.stem}-{source.split}-{digest}.npz"
@@ -100,6 +108,22 @@ class EventLibrary:
         number = rng.choice(len(places), p=places / places.sum())
         start = rng.integers(places[number])
         return self.piece(number)[start : start + size]
+
+
+def load_event_libraries(config: EventDataConfig) -> tuple[list[EventLibrary], list[LeftOut]]:
+    """The sources less the music that is tested on, and what that is."""
+    cache = Path(config.cache)
+    if not config.leave_out_test_music:
+        return [EventLibrary(source, cache) for source in config.sources.values()], []
+    held = held_out(config.sources, config.held_out, cache)
+    libraries: list[EventLibrary] = []
+    left_out: list[LeftOut] = []
+    for name, source in config.sources.items():
+        recordings = load_dataset(Path(source.index), split=source.split)
+        kept, gone = without(held, name, recordings)
+        libraries.append(EventLibrary(source, cache, kept))
+        left_out += gone
+    return libraries, left_out
 
 
 def varied(table: Table, rng: np.random.Generator, config: EventDataConfig) -> Table:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,9 +11,11 @@ import numpy as np
 
 from transcribe.dampers import read_pedal_travel
 from transcribe.datasets import Recording, load_dataset, reference_performance
+from transcribe.errors import DatasetError, SettingsError
 from transcribe.midi import read_midi
 from transcribe.render import NoteTable, SampleBank
 from transcribe.train.doubts import Doubt, doubts_beside, read_doubts
+from transcribe.train.held_out import HeldOutConfig, LeftOut, held_out, without
 
 
 @dataclass
@@ -25,7 +28,7 @@ class SourceConfig:
     weight: float = 1.0
     """Share of the windows drawn from this source, relative to the others."""
     audio: bool = True
-    """Use recordings where there are any; if false, render everything."""
+    """Use recordings where the index names any; if false, render everything."""
     velocities: bool = True
     """Learn velocities; false where no player's touch made them."""
     loudness: bool = True
@@ -35,10 +38,26 @@ class SourceConfig:
 
 
 class Library:
-    """The performances of a source, read when first drawn and kept as arrays."""
+    """The performances of a source, read when first drawn and kept as arrays.
 
-    def __init__(self, config: SourceConfig) -> None:
-        recordings = load_dataset(Path(config.index), split=config.split)
+    Parameters
+    ----------
+    config : SourceConfig
+        Where they are.
+    recordings : sequence of Recording, optional
+        Those of the source that are used; all by default.
+
+    Raises
+    ------
+    DatasetError
+        The source can't be read, or audio that it names is missing though it is to be used.
+    """
+
+    def __init__(self, config: SourceConfig, recordings: Sequence[Recording] | None = None) -> None:
+        if recordings is None:
+            recordings = load_dataset(Path(config.index), split=config.split)
+        if config.audio:
+            _refuse_absent_audio(config, recordings)
         self.recordings = [r if config.audio else replace(r, audio_path=None) for r in recordings]
         self.velocities, self.loudness = config.velocities, config.loudness
         self.releases = config.releases
@@ -71,6 +90,43 @@ class Library:
             self._tables.update(zip(missing, tables, strict=True))
 
 
+def load_libraries(
+    sources: Mapping[str, SourceConfig],
+    held_out_too: Mapping[str, HeldOutConfig],
+    cache: Path,
+    *,
+    leave_out_test_music: bool = True,
+) -> tuple[list[Library], list[LeftOut]]:
+    """The sources of a training run, less the music that is tested on, and what that is.
+
+    Raises
+    ------
+    DatasetError
+        A source can't be read, or is all music that is tested on; or see `Library`.
+    """
+    if not leave_out_test_music:
+        return [Library(source) for source in sources.values()], []
+    held = held_out(sources, held_out_too, cache)
+    libraries: list[Library] = []
+    left_out: list[LeftOut] = []
+    for name, source in sources.items():
+        recordings = load_dataset(Path(source.index), split=source.split)
+        kept, gone = without(held, name, recordings)
+        libraries.append(Library(source, kept))
+        left_out += gone
+    return libraries, left_out
+
+
+def _refuse_absent_audio(config: SourceConfig, recordings: Sequence[Recording]) -> None:
+    absent = [each.absent_audio for each in recordings if each.absent_audio is not None]
+    if absent:
+        raise DatasetError(
+            f"{len(absent)} of {len(recordings)} audio files that {config.index} names for "
+            f"{config.split} are missing, the first is {absent[0]}; unpack them, or set "
+            "audio=false for this source to render its MIDI on data.instruments"
+        )
+
+
 def _table(recording: Recording) -> NoteTable:
     """What was played; for a row that is to be rendered, its MIDI says it all."""
     if recording.audio_path is None and recording.midi_path is not None:
@@ -84,7 +140,11 @@ class Instruments:
 
     def __init__(self, folder: str, weights: dict[str, float]) -> None:
         if not weights:
-            raise ValueError("name at least one instrument to render with")
+            raise SettingsError(
+                "some of the music has no audio and is to be rendered, but no instruments are "
+                "named; set data.instruments to a folder of sample banks and "
+                "data.instrument_weights to how often each is drawn"
+            )
         self.names = sorted(weights)
         share = np.array([weights[name] for name in self.names], np.float64)
         self.share = share / share.sum()
