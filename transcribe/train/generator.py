@@ -33,7 +33,7 @@ from transcribe.train.generator_data import (
     validation_windows,
 )
 from transcribe.train.held_out import write_left_out
-from transcribe.train.lit_module import WindowSampler
+from transcribe.train.lit_module import WindowSampler, steps_of_epoch
 from transcribe.train.muon import MuonAdamW
 from transcribe.train.trainer import WEIGHTS, Jobs, fit
 
@@ -176,7 +176,7 @@ class EventData(pl.LightningDataModule):
         """Batches for this process."""
         config, data, trainer = self.config, self.config.data, self.trainer
         assert trainer is not None
-        n_steps = data.windows_per_epoch // trainer.world_size // data.batch_size
+        n_steps = steps_of_epoch(data.windows_per_epoch, data.batch_size, trainer.world_size)
         return DataLoader(
             EventWindows(data, self.libraries, context=config.model.context, seed=config.seed),
             batch_size=data.batch_size,
@@ -184,7 +184,7 @@ class EventData(pl.LightningDataModule):
                 data.windows_per_epoch,
                 trainer.global_rank,
                 trainer.world_size,
-                epoch=lambda: trainer.global_step // max(1, n_steps),
+                epoch=lambda: trainer.global_step // n_steps,
             ),
             drop_last=True,
         )

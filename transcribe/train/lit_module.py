@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import math
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,7 +14,7 @@ import numpy as np
 import pytorch_lightning as pl
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Sampler
+from torch.utils.data import DataLoader, Dataset, Sampler
 
 from transcribe import __version__
 from transcribe.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
@@ -83,6 +84,7 @@ class LitTranscriber(pl.LightningModule):
         self.pool = WindowPool(config.data.pool_windows, config.seed)
         self.n_windows_seen = 0
         self.seconds_trained = 0.0
+        self.figures: list[dict[str, float]] = []
         self._started = time.monotonic()
 
     def _part(self, name: str) -> torch.nn.Module | torch.nn.Parameter:
@@ -146,13 +148,13 @@ class LitTranscriber(pl.LightningModule):
         self, batch: Any, device: torch.device, dataloader_idx: int
     ) -> Any:
         """Move windows; a validation passage stays, the network's narrow call moves it."""
-        if isinstance(batch, ValidationPiece):
+        if isinstance(batch, _PASSAGE):
             return batch
         return super().transfer_batch_to_device(batch, device, dataloader_idx)
 
     def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
         """Windows as they were played: draw older ones to them, augment, take features."""
-        if isinstance(batch, ValidationPiece) or self.augmenter is None:
+        if isinstance(batch, _PASSAGE) or self.augmenter is None:
             return batch
         data = self.config.data
         if data.reuse > 1:
@@ -183,12 +185,18 @@ class LitTranscriber(pl.LightningModule):
         self.n_windows_seen = checkpoint.get("n_windows_seen", 0)
         self.seconds_trained = checkpoint.get("seconds_trained", 0.0)
 
-    def validation_step(self, piece: ValidationPiece, _: int) -> dict[str, Any]:
+    def on_validation_epoch_start(self) -> None:
+        """Nothing is scored yet."""
+        self.figures = []
+
+    def validation_step(self, piece: ValidationPiece | NoPiece, _: int) -> dict[str, Any] | None:
         """Transcribe a passage with the windows and the decoder that ship, and score it.
 
         Returns what was played, what the network said and what was read off it, for
-        `report.Report`.
+        `report.Report`; None where this process has no passage.
         """
+        if isinstance(piece, NoPiece):
+            return None
         config = self.config
         network = self.averaged()
         frames = self.features.whole(piece.samples)
@@ -200,11 +208,26 @@ class LitTranscriber(pl.LightningModule):
         decoder.push(rolls)
         est = decoder.finish(KEY)
         figures = validation_figures(piece, est, decoder.finish(SUSTAINED))
-        self.log_dict(figures, on_epoch=True, batch_size=1, sync_dist=True)
+        self.figures.append(figures)
         return {"piece": piece, "rolls": rolls, "est": est, "figures": figures}
 
     def on_validation_epoch_end(self) -> None:
-        """Keep the averaged weights as a file that transcribes."""
+        """Log means over the passages of all processes; keep the averaged weights as a file.
+
+        Which figures a passage has depends on its labels. So sums and counts of all are
+        exchanged at once: were each figure averaged by itself, a process whose passages have
+        no pedal labels would let the others wait for ever.
+        """
+        names = [_logged(name) for name in VALIDATED]
+        rows = [[each.get(name, math.nan) for name in names] for each in self.figures]
+        values = torch.tensor(rows, dtype=torch.float64).reshape(-1, len(names))
+        exchanged = torch.stack([values.nansum(0), (~values.isnan()).double().sum(0)])
+        sums, counts = self.trainer.strategy.reduce(
+            exchanged.float().to(self.device), reduce_op="sum"
+        ).cpu()
+        for name, value, count in zip(names, sums, counts, strict=True):
+            if count > 0:
+                self.log(name, value / count)
         if self.trainer.is_global_zero and not self.trainer.sanity_checking:
             self.export(Path(self.config.output) / WEIGHTS)
 
@@ -274,10 +297,14 @@ def validation_figures(
     )
     ratios = scores.ratios
     return {
-        f"val/{name.replace('/', '_')}": ratios[f"aligned/{name}"].f1
+        _logged(name): ratios[f"aligned/{name}"].f1
         for name in VALIDATED
         if f"aligned/{name}" in ratios
     }
+
+
+def _logged(name: str) -> str:
+    return f"val/{name.replace('/', '_')}"
 
 
 def unstack(targets: Tensor) -> Logits:
@@ -287,6 +314,24 @@ def unstack(targets: Tensor) -> Logits:
         for index, name in enumerate(PITCH_PLANES)
     }
     return Logits(**planes, pedal=targets[..., -1])
+
+
+def steps_of_epoch(n_windows: int, batch_size: int, world_size: int) -> int:
+    """Steps in an epoch of so many windows over all processes.
+
+    Raises
+    ------
+    SettingsError
+        There would be none.
+    """
+    n_steps = n_windows // world_size // batch_size
+    if n_steps < 1:
+        raise SettingsError(
+            f"an epoch of data.windows_per_epoch={n_windows} windows has no step of {batch_size} "
+            f"windows in each of {world_size} processes; expected "
+            f"{batch_size * world_size} windows or more"
+        )
+    return n_steps
 
 
 class WindowSampler(Sampler[int]):
@@ -350,7 +395,7 @@ class LitData(pl.LightningDataModule):
             seed=config.seed,
             libraries=self.libraries,
         )
-        n_steps = data.windows_per_epoch // trainer.world_size // data.new_windows
+        n_steps = steps_of_epoch(data.windows_per_epoch, data.new_windows, trainer.world_size)
         return DataLoader(
             windows,
             batch_size=data.new_windows,
@@ -358,7 +403,7 @@ class LitData(pl.LightningDataModule):
                 data.windows_per_epoch,
                 trainer.global_rank,
                 trainer.world_size,
-                epoch=lambda: trainer.global_step // max(1, n_steps),
+                epoch=lambda: trainer.global_step // n_steps,
             ),
             num_workers=data.n_workers,
             persistent_workers=data.n_workers > 0,
@@ -368,15 +413,40 @@ class LitData(pl.LightningDataModule):
             pin_memory=trainer.accelerator.__class__.__name__ == "CUDAAccelerator",
         )
 
-    def val_dataloader(self) -> DataLoader[ValidationPiece]:
+    def val_dataloader(self) -> DataLoader[ValidationPiece | NoPiece]:
         """Passages, one by one, shared out over processes."""
         trainer = self.trainer
         assert trainer is not None
         pieces = ValidationPieces(self.config.data, self.config.features)
-        shard = range(trainer.global_rank, len(pieces), trainer.world_size)
-        return DataLoader(
-            pieces, batch_size=None, sampler=list(shard), collate_fn=lambda piece: piece
-        )
+        share = Share(pieces, trainer.global_rank, trainer.world_size)
+        return DataLoader(share, batch_size=None, collate_fn=lambda piece: piece)
+
+
+class NoPiece:
+    """Stands for a passage in a process that has none left, while others have."""
+
+
+_PASSAGE = (ValidationPiece, NoPiece)
+
+
+class Share(Dataset[ValidationPiece | NoPiece]):
+    """Every ``world_size``-th passage, from ``rank`` on; as many for every process.
+
+    A process without any would skip validation, and the others would wait for it.
+    """
+
+    def __init__(self, pieces: Dataset[ValidationPiece], rank: int, world_size: int) -> None:
+        self.pieces, self.rank, self.world_size = pieces, rank, world_size
+        self.n_pieces = len(pieces)  # type: ignore[arg-type]
+
+    def __len__(self) -> int:
+        return math.ceil(self.n_pieces / self.world_size)
+
+    def __getitem__(self, index: int) -> ValidationPiece | NoPiece:
+        if not 0 <= index < len(self):
+            raise IndexError(index)
+        place = index * self.world_size + self.rank
+        return self.pieces[place] if place < self.n_pieces else NoPiece()
 
 
 def _one_thread(_: int) -> None:

@@ -53,8 +53,10 @@ class Report(pl.Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """Remember a passage's figures; draw it if it is among the first."""
+        """Remember a passage's figures, if there was one; draw it if it is among the first."""
         assert isinstance(pl_module, LitTranscriber)
+        if outputs is None:
+            return
         piece, number = outputs["piece"], batch_idx * trainer.world_size + trainer.global_rank
         self.passages.append((number, piece.name, outputs["figures"]))
         if number < N_ROLLS:
