@@ -32,7 +32,7 @@ from transcribe.train.generator_data import (
     load_event_libraries,
     validation_windows,
 )
-from transcribe.train.held_out import write_left_out
+from transcribe.train.held_out import LeftOut, write_left_out
 from transcribe.train.lit_module import WindowSampler, steps_of_epoch
 from transcribe.train.muon import MuonAdamW
 from transcribe.train.trainer import WEIGHTS, Jobs, fit
@@ -156,17 +156,18 @@ class EventData(pl.LightningDataModule):
     def __init__(self, config: GeneratorTrainConfig) -> None:
         super().__init__()
         self.config = config
+        self._loaded: tuple[list[EventLibrary], list[LeftOut]] | None = None
 
     def prepare_data(self) -> None:
         """Let one process read the music and find what tells it apart; the others read that."""
         self.config.data.check()
-        load_event_libraries(self.config.data)
+        self._loaded = load_event_libraries(self.config.data)
 
     def setup(self, stage: str) -> None:
         """Read the music, or what is kept of it."""
         data = self.config.data
         data.check()
-        self.libraries, left_out = load_event_libraries(data)
+        self.libraries, left_out = self._loaded or load_event_libraries(data)
         self.validation = EventLibrary(data.validation, Path(data.cache))
         trainer = self.trainer
         if left_out and trainer is not None and trainer.is_global_zero:

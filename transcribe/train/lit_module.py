@@ -34,10 +34,11 @@ from transcribe.train.data import (
     ValidationPieces,
     rooms_and_noises,
 )
-from transcribe.train.held_out import write_left_out
+from transcribe.train.held_out import LeftOut, write_left_out
 from transcribe.train.losses import total, transcription_loss
 from transcribe.train.muon import MuonAdamW
 from transcribe.train.pool import WindowPool
+from transcribe.train.sources import Library
 from transcribe.train.trainer import WEIGHTS
 from transcribe.windows import apply_in_windows
 
@@ -368,17 +369,18 @@ class LitData(pl.LightningDataModule):
     def __init__(self, config: TrainConfig) -> None:
         super().__init__()
         self.config = config
+        self._loaded: tuple[list[Library], list[LeftOut]] | None = None
 
     def prepare_data(self) -> None:
         """Let one process find what tells the music apart; the others read it."""
         self.config.data.check()
-        self.config.data.load_libraries()
+        self._loaded = self.config.data.load_libraries()
 
     def setup(self, stage: str) -> None:
         """Read the indexes; the music is read when first drawn."""
         data = self.config.data
         data.check()
-        self.libraries, left_out = data.load_libraries()
+        self.libraries, left_out = self._loaded or data.load_libraries()
         trainer = self.trainer
         if left_out and trainer is not None and trainer.is_global_zero:
             write_left_out(left_out, Path(self.config.output) / "left-out.csv")
