@@ -339,6 +339,8 @@ def test_junk_is_named_and_the_next_recording_is_heard(client, tmp_path):
 
 
 def test_silence_noise_truncation_and_clipping_are_said_plainly(client, tmp_path):
+    from transcribe.web.words import as_sentence
+
     rng = np.random.default_rng(0)
     melody = np.tile(melody_samples(), 3)
     whole = wav_of(melody, tmp_path)
@@ -361,6 +363,9 @@ def test_silence_noise_truncation_and_clipping_are_said_plainly(client, tmp_path
         found = client.wait(names[kind])
         assert found["state"] == "done", found
         assert [w for w in found["warnings"] if w.startswith(sentence)], (kind, found["warnings"])
+        answer = client.get(f"/api/recordings/{names[kind]}/download/json")
+        told = [as_sentence(warning["message"]) for warning in answer.json["warnings"]]
+        assert told == found["warnings"]
     silent = client.get(f"/api/recordings/{names['silent']}/notes").json
     assert silent["notes"] == silent["pedal"] == []
     more = client.ask(
