@@ -99,14 +99,6 @@ def test_chunks_tags_and_room_behind_the_samples_are_none(tmp_path: Path) -> Non
         assert warnings == []
 
 
-def test_a_recording_joined_to_another_is_read_as_well(tmp_path: Path) -> None:
-    path = saying(tmp_path, "a.wav")
-    path.write_bytes(2 * path.read_bytes())
-    samples, warnings = read(path)
-    assert len(samples) / RATE == pytest.approx(2 * SECONDS, abs=0.01)
-    assert "the file holds 6.0 s" in warnings[0]
-
-
 def test_a_file_reads_as_patched_wherever_reading_begins(tmp_path: Path) -> None:
     path = tmp_path / "a"
     path.write_bytes(b"0123456789")

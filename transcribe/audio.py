@@ -43,6 +43,7 @@ from transcribe.container import (
 )
 from transcribe.errors import AudioError
 from transcribe.headers import find_samples
+from transcribe.joined import Part, parts_of
 from transcribe.names import aside_of
 from transcribe.remarks import AudioWarning
 from transcribe.scale import Scale, sanitised
@@ -136,17 +137,30 @@ def counted_seconds(path: str | os.PathLike[str]) -> float | None:
     track = choose_track(path)
     info = _probe(path, track)
     with open_recording(path) as container:
-        stream = container.streams.audio[track.index]
-        if container.format.name.partition(",")[0] in _HEADERS_KNOW:
-            return info.duration
-        ticks = 0
-        try:
-            for packet in container.demux(stream):
-                ticks += packet.duration or 0
-        except av.error.FFmpegError:
-            pass  # as far as it can be read
-        seconds = float(ticks * stream.time_base) if stream.time_base is not None else 0.0
-        return seconds or info.duration
+        known = container.format.name.partition(",")[0] in _HEADERS_KNOW
+    if known and not parts_of(path):
+        return info.duration
+    seconds = 0.0
+    parts: list[Part | None] = [*parts_of(path)]
+    for part in parts or [None]:
+        with open_recording(path, part) as container:
+            if container.streams.audio:
+                streams = container.streams.audio
+                seconds += _counted(container, streams[min(track.index, len(streams) - 1)])
+    return seconds or info.duration
+
+
+def _counted(container: InputContainer, stream: AudioStream) -> float:
+    start = (container.start_time or 0) / av.time_base
+    ticks, late = 0, None
+    try:
+        for packet in container.demux(stream):
+            ticks += packet.duration or 0
+            if late is None and packet.pts is not None:
+                late = max(0.0, float(packet.pts * packet.time_base) - start)
+    except av.error.FFmpegError:
+        pass  # as far as it can be read
+    return (late or 0.0) + (float(ticks * stream.time_base) if stream.time_base else 0.0)
 
 
 class AudioReader:
@@ -283,11 +297,20 @@ class AudioReader:
     def _heard(self) -> Iterator[tuple[int, FloatArray, FloatArray | None]]:
         """Rate, mean of the channels, and channels; raises AudioError if there are none."""
         n_samples = 0
-        with open_recording(self.path) as container:
-            stream = container.streams.audio[self.track.index]
-            for rate, samples, channels in self._pieces(container, stream):
-                n_samples += len(samples)
-                yield rate, samples, channels
+        parts: list[Part | None] = [*parts_of(self.path)]
+        for part in parts or [None]:
+            self._first_packet = None
+            with open_recording(self.path, part) as container:
+                streams = container.streams.audio
+                if not streams:
+                    continue  # a picture, say, behind the sound
+                stream = streams[min(self.track.index, len(streams) - 1)]
+                promised = None
+                if part is None:
+                    promised = promised_seconds(self.path, container, stream)
+                for rate, samples, channels in self._pieces(container, stream, promised):
+                    n_samples += len(samples)
+                    yield rate, samples, channels
         if not n_samples:
             if self._n_damaged:
                 raise AudioError(
@@ -303,7 +326,7 @@ class AudioReader:
             yield block
 
     def _pieces(
-        self, container: InputContainer, stream: AudioStream
+        self, container: InputContainer, stream: AudioStream, promised: float | None
     ) -> Iterator[tuple[int, FloatArray, FloatArray | None]]:
         """As `_heard`, each piece where the container's clock puts it.
 
@@ -312,7 +335,6 @@ class AudioReader:
         """
         position = 0.0
         origin = (container.start_time or 0) / av.time_base
-        promised = promised_seconds(self.path, container, stream)
         first_rate: int | None = None
         for frame in self._frames(container, stream):
             if frame.sample_rate not in SAMPLE_RATES:

@@ -23,6 +23,7 @@ from av.stream import Disposition
 
 from transcribe.errors import AudioError, AudioProblem
 from transcribe.headers import TruthfulFile, find_samples
+from transcribe.joined import Part, PartOfFile
 
 _READABLE = "wav, flac, mp3, ogg, opus, m4a, aac, aiff, wma, or a video with sound"
 _DEMUXERS = (
@@ -51,8 +52,8 @@ _ASIDE = (
 _ASF_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
 
 
-def open_recording(path: Path) -> InputContainer:
-    """Open a recording that has an audio track, or say why that can't be done."""
+def open_recording(path: Path, part: Part | None = None) -> InputContainer:
+    """Open a recording, or one part of a file, or say why that can't be done."""
     try:
         status = path.stat()
         if stat.S_ISDIR(status.st_mode):
@@ -76,7 +77,11 @@ def open_recording(path: Path) -> InputContainer:
     except OSError as error:
         raise AudioError(f"{path}: can't be read: {error.strerror}", kind="unreadable") from error
     samples = find_samples(path)
-    mended = TruthfulFile(path, samples.patches) if samples and samples.patches else None
+    mended: TruthfulFile | PartOfFile | None = None
+    if part is not None:
+        mended = PartOfFile(path, part)
+    elif samples is not None and samples.patches:
+        mended = TruthfulFile(path, samples.patches)
     try:
         container = av.open(
             mended or f"file:{path.absolute()}",
@@ -176,7 +181,8 @@ def header_seconds(path: Path, container: InputContainer, stream: AudioStream) -
         return held if said is None or samples.patches else min(said, held)
     if stream.duration is not None and stream.time_base is not None:
         late = 0.0
-        if stream.start_time is not None and container.start_time is not None:
+        keeps_time = container.format.name.startswith(("mov", "mpegts"))
+        if keeps_time and stream.start_time is not None and container.start_time is not None:
             late = float(stream.start_time * stream.time_base) - container.start_time / av.time_base
         return float(stream.duration * stream.time_base) + max(0.0, late)
     told = re.fullmatch(r"(\d+):(\d+):([\d.]+)", stream.metadata.get("DURATION", ""))

@@ -285,8 +285,6 @@ def _go_on(form: str, pad: int, *, counts_itself: bool = False) -> Callable[...,
         for at, name, held in _chunks(file, first, form, pad=pad, counts_itself=counts_itself):
             if not all(0x20 <= byte < 0x7F for byte in name[:4]) or held < 0:
                 return False
-            if name in (b"RIFF", b"FORM", b"RF64"):
-                return False  # another recording, joined to this one
             end = at + length + held
             if end > size:
                 return name[:4] in _TRAILING
