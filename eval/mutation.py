@@ -101,7 +101,8 @@ def try_part(part: Part, n_wanted: int, seed: int) -> dict[str, Any]:
             )
         chosen = sampled(every, n_wanted, seed)
         _mutmut(copy, "run", "--max-children", "1", *chosen)
-        found = {name: _statuses(copy)[name] for name in chosen}
+        became = _statuses(copy)
+        found = {name: became[name] for name in chosen}
         alive = [name for name, status in found.items() if status not in _NOTICED]
         survivors = [{"name": name, "diff": _mutmut(copy, "show", name)} for name in alive]
     return {
