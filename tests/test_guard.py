@@ -255,6 +255,18 @@ def test_nobody_else_comes_in(house, doorman, path, query):
     assert Asked(house, path="/", query=f"token={token}").passed  # and the token is still good
 
 
+def test_a_request_without_any_query_is_refused_and_no_error(house):
+    """Servers need not say that there was none."""
+    answers = []
+
+    async def send(message):
+        answers.append(message)
+
+    scope = {"type": "http", "method": "GET", "path": "/", "headers": [(b"host", HOST.encode())]}
+    asyncio.run(house(scope, None, send))
+    assert answers[0]["status"] == 401
+
+
 @pytest.mark.parametrize("cookie", ["", "transcribe=", "transcribe=made-up", "other={}", "=;=;"])
 def test_other_cookies_admit_nobody(house, doorman, cookie):
     session = Asked(house, path="/", query=f"token={doorman.token()}").session

@@ -57,6 +57,9 @@ def terms_of_a_step(module: LitTranscriber, says: Rolls, labels: Rolls, monkeypa
         "targets": torch.from_numpy(labels.stack())[None],
         "pedal_known": torch.ones(1),
         "velocity_known": torch.ones(1),
+        "loudness_known": torch.ones(1),
+        "notes_known": torch.ones(1, *labels.onset.shape, dtype=torch.bool),
+        "releases_known": torch.ones(1, *labels.onset.shape, dtype=torch.bool),
     }
     loss = module.training_step(batch, 0)
     assert float(loss) == pytest.approx(sum(map(float, terms.values())))
