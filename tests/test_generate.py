@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from collections import Counter
 
 import numpy as np
@@ -11,6 +12,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis.strategies import floats, integers, lists, tuples
 from numpy.testing import assert_allclose
+from safetensors import safe_open
+from safetensors.torch import save_file
 
 from eval.continuations import figures, network_nats, ranges, within
 from eval.markov import MarkovChain
@@ -316,3 +319,25 @@ class TestFigures:
             "density": 0,
             "all": 0,
         }
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"n_heads": 0}, "n_heads is 1 to"),
+        ({"width": 8192}, "do not fit"),
+        ({"width": 10**12}, "width is 1 to"),
+        ({"context": "512"}, "expected context of type int"),
+    ],
+)
+def test_weights_of_absurd_sizes_are_refused_in_words(tmp_path, change, said):
+    model = EventModel(GeneratorConfig(width=16, n_layers=1, n_heads=2))
+    path = tmp_path / "weights.safetensors"
+    save_generator(GeneratorWeights(model, {"name": "small"}), path)
+    with safe_open(path, framework="pt") as file:
+        header = file.metadata()
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    header["model"] = json.dumps(json.loads(header["model"]) | change)
+    save_file(tensors, path, metadata=header)
+    with pytest.raises(CheckpointError, match=said):
+        load_generator(path)
