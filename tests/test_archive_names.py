@@ -54,9 +54,23 @@ def test_a_manifest_that_would_write_elsewhere_is_refused(tmp_path: Path, name: 
         with sqlite3.connect(path) as db:
             db.execute(change, (name,))
         db.close()
-        if name or "outputs" in change:  # a recording may have no stem yet
+        # A recording may have no stem yet, and that of "..wav" is a dot.
+        if "outputs" in change or name not in ("", "..", "a/.", "a/"):
             with pytest.raises(ManifestError, match="would lie outside"):
                 read()
+    manifest.close()
+
+
+@pytest.mark.parametrize("file", ["..wav", "...wav", ".wav", "a/..wav"])
+def test_recordings_named_of_dots_are_recordings(tmp_path: Path, file: str) -> None:
+    manifest = Manifest(tmp_path / "manifest.sqlite")
+    (stem,) = stems_of([file]).values()
+    row = Row(name=file, place=file, stem=stem)
+    manifest.save([row])
+    put = LocalStore(tmp_path).put(f"{stem}.mid", b"1")
+    manifest.settle(row, [Output("mid", put.name, 1, "00")])
+    assert [each.stem for each in manifest.rows()] == [stem]
+    assert manifest.outputs()[1][0].name == f"{stem}.mid"
     manifest.close()
 
 

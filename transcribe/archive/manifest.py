@@ -220,7 +220,7 @@ class Manifest:
             for column in _ESCAPED:
                 setattr(row, column, unescaped(getattr(row, column)))
             if row.stem:
-                _check_output(row.stem)
+                _check_output(f"{row.stem}.mid")  # the stem of "..wav" is a dot
         except (TypeError, ValueError, OverflowError) as error:
             raise self._damaged(error) from error
         return row
