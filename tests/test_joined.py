@@ -8,8 +8,11 @@ import numpy as np
 import pytest
 
 from eval.recordings import encode
-from transcribe.audio import AudioReader, counted_seconds, measured_seconds
+from transcribe.archive.work import Job, Prober
+from transcribe.audio import AudioReader, counted_seconds, measured_seconds, probe
+from transcribe.errors import AudioError
 from transcribe.joined import PartOfFile, parts_of
+from transcribe.pairing import Source
 
 SECONDS = 1.0
 ATTACK = 0.5
@@ -73,3 +76,27 @@ def test_a_part_reads_like_a_file(tmp_path: Path) -> None:
         assert part.seek(1) == 1
         assert part.seek(1, 1) == part.tell() == 2
         assert part.read(2) == b"56"
+
+
+def test_results_hang_on_what_is_there_and_not_on_what_headers_guess(tmp_path: Path) -> None:
+    one = encode(tmp_path / "one.opus", "libopus", click(48000), 48000).read_bytes()
+    path = tmp_path / "a.opus"
+    path.write_bytes(2 * one)
+    assert probe(path).duration == pytest.approx(SECONDS, abs=0.1)
+    assert Source("a", audio=path).seconds == pytest.approx(2 * SECONDS, abs=0.1)
+    job = Job(0, "a.opus", str(tmp_path), "a.opus", "", ())
+    assert Prober()(job).duration == pytest.approx(SECONDS, abs=0.1)
+    assert Prober(counting=True)(job).duration == pytest.approx(2 * SECONDS, abs=0.1)
+
+
+def test_a_recording_is_not_refused_for_a_length_that_its_header_invents(tmp_path: Path) -> None:
+    path = encode(tmp_path / "a.mp3", "libmp3lame", click(44100), 44100)
+    data = bytearray(path.read_bytes())
+    at = max(data.find(b"Xing"), data.find(b"Info")) + 8
+    data[at : at + 4] = (40_000).to_bytes(4, "big")  # frames: 17 minutes
+    path.write_bytes(data)
+    assert (probe(path).duration or 0) > 1000
+    reader = AudioReader(path, longest=10.0)
+    assert sum(map(len, reader)) / 16000 == pytest.approx(SECONDS, abs=0.1)
+    with pytest.raises(AudioError, match="longer than"):
+        list(AudioReader(path, longest=0.5))
