@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from transcribe.datasets import INDEX_PATTERN, Recording, load_dataset
+from transcribe.datasets import Recording, load_dataset, maestro_indexes
 from transcribe.endings import RECORDING_SUFFIXES
 from transcribe.errors import DatasetError
 
@@ -251,9 +251,9 @@ def recordings_of(wanted: BenchmarkSet, folder: Path) -> list[Recording]:
     if not folder.exists():
         raise DatasetError(_missing(wanted, f"found no {folder}"))
     if wanted.index is not None:
-        indexes = sorted(path.name for path in folder.glob(INDEX_PATTERN))
-        if indexes != [wanted.index]:
-            found = ", ".join(indexes) or "no index"
+        indexes = maestro_indexes(folder)
+        if [path.stem for path in indexes] != [Path(wanted.index).stem]:
+            found = ", ".join(path.name for path in indexes) or "no index"
             raise DatasetError(_missing(wanted, f"found {found} in {folder}", wanted.index))
     try:
         recordings = list(load_dataset(folder, split=wanted.split, require_audio=True))

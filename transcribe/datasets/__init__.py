@@ -28,6 +28,7 @@ __all__ = [
     "has_pedal",
     "has_velocity",
     "load_dataset",
+    "maestro_indexes",
     "read_index",
     "read_labels",
     "read_maestro",
