@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tracemalloc
 from collections.abc import Iterable
 from dataclasses import replace
@@ -21,7 +22,7 @@ from hypothesis.strategies import (
     sets,
 )
 
-from transcribe.decode import KEY, SUSTAINED, DecodeConfig, Decoder, decode
+from transcribe.decode import KEY, SUSTAINED, DecodeConfig, Decoder, calibrated, decode
 from transcribe.features import FrameGrid
 from transcribe.notes import Note, PedalPress, Performance, sustained
 from transcribe.rolls import SHIFT_PLANES, Rolls, encode
@@ -670,3 +671,32 @@ def test_both_conventions_from_one_recording():
     assert ends == [pytest.approx(end, abs=0.02) for end in (1.5, 2.8, 1.5)]
     with pytest.raises(ValueError, match="'key' or 'sustained'"):
         decoder.finish("pedal")
+
+
+def test_a_confidence_is_the_onsets_probability_on_a_scale_of_its_own():
+    """Log odds of 0.8 are log 4: doubled log 16, less log 4 log 4 again."""
+    config = DecodeConfig(confidence_slope=2.0, confidence_shift=-math.log(4))
+    assert calibrated(0.8, config) == pytest.approx(0.8)
+    assert calibrated(0.5, config) == pytest.approx(0.2)
+    assert calibrated(0.8, DecodeConfig()) == 0.8
+    assert calibrated(1.0, config) == pytest.approx(1)
+    assert calibrated(0.0, config) == pytest.approx(0)
+
+
+def test_scaled_confidences_find_the_same_notes():
+    rolls = play(note(0.5, 1.0))
+    rolls.onset[:] *= 0.8
+    plain = decode(rolls, GRID, CONFIG)
+    scaled = decode(rolls, GRID, DecodeConfig(confidence_slope=1.2, confidence_shift=-1.6))
+    assert plain == scaled
+    assert plain.notes[0].confidence == pytest.approx(0.8)
+    assert scaled.notes[0].confidence == pytest.approx(1 / (1 + 4**-1.2 * math.exp(1.6)))
+
+
+@pytest.mark.parametrize(
+    "chosen",
+    [{"confidence_slope": 0.0}, {"confidence_slope": math.nan}, {"confidence_shift": math.inf}],
+)
+def test_a_scale_of_confidences_that_orders_none_is_refused(chosen):
+    with pytest.raises(ValueError, match=r"decode\.confidence"):
+        DecodeConfig(**chosen).check()

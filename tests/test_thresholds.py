@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from eval.thresholds import choose, middle_of_the_best
-from transcribe.decode import DecodeConfig
+from eval.thresholds import calibrate, choose, middle_of_the_best
+from transcribe.decode import DecodeConfig, Decoder
 from transcribe.features import FeatureConfig
 from transcribe.notes import Note, PedalPress, Performance
 from transcribe.rolls import Rolls, encode
@@ -78,3 +78,29 @@ def test_of_those_as_good_the_middle_one():
 )
 def test_the_middle_of_the_best(figures, expected):
     assert middle_of_the_best(figures) == expected
+
+
+def test_confidences_are_scaled_to_how_often_notes_are_right():
+    """Ten notes: of those at 0.9 half are played, of those at 0.99 four in five."""
+    onsets = [0.5 + 0.4 * i for i in range(40)]
+    notes = [Note(onset=t, pitch=60, offset=t + 0.2, velocity=80) for t in onsets]
+    rolls = encode(Performance(notes=notes), GRID, 600)
+    sure = np.array([0.9] * 20 + [0.99] * 20)
+    for onset, level in zip(onsets, sure, strict=True):
+        frame = round(GRID.position(onset))
+        rolls.onset[frame - 2 : frame + 3] *= level
+    played = [note for i, note in enumerate(notes) if (i % 2 if i < 20 else i % 5)]
+    piece = ValidationPiece("study", np.zeros(0, np.float32), Performance(notes=played), True)
+    chosen = calibrate([piece], [rolls], GRID, DecodeConfig(confidence_shift=3.0))
+    decoder = Decoder(GRID, chosen)
+    decoder.push(rolls)
+    confidence = np.array([note.confidence for note in decoder.finish().notes])
+    assert confidence[:20] == pytest.approx(0.5, abs=0.02)
+    assert confidence[20:] == pytest.approx(0.8, abs=0.02)
+
+
+def test_where_every_note_is_right_confidences_stay():
+    notes = [Note(onset=1, pitch=60, offset=2, velocity=80)]
+    rolls = encode(Performance(notes=notes), GRID, 100)
+    piece = ValidationPiece("note", np.zeros(0, np.float32), Performance(notes=notes), True)
+    assert calibrate([piece], [rolls], GRID, DecodeConfig()) == DecodeConfig()
