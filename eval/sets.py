@@ -166,6 +166,21 @@ SETS = {
         _maestro(2, "test", 178),
         _maestro(3, "validation", 137),
         _maestro(3, "test", 177),
+        BenchmarkSet(
+            name="smd-test",
+            kind=RECORDED,
+            title="SMD, five performances on a Disklavier grand, close microphones, whole",
+            n_recordings=5,
+            variable="SMD",
+            default="data/SMD-piano_v2",
+            conventions="Labels are the Disklavier's own MIDI, cut to the audio by the publisher; "
+            "offsets are key releases, pedal-extended ones follow from CC64, which is continuous.",
+            leakage="The MIDI of the other 45 performances is trained on, rendered; their audio is "
+            "not. MAESTRO's train split has other performances of some of these works.",
+            licence="CC BY-NC-SA 3.0",
+            source="audiolabs-erlangen.de/resources/MIR/SMD/midi, and version 2 on Zenodo "
+            "(10.5281/zenodo.10847280); SMD is the folder of what was unpacked",
+        ),
         *(
             BenchmarkSet(
                 name=f"rendered-{short}",

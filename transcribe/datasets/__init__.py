@@ -1,4 +1,4 @@
-"""Recordings with labels: MAESTRO, MAPS, and anything with an index of MAESTRO's columns.
+"""Recordings with labels: MAESTRO, MAPS, SMD, and anything with an index of MAESTRO's columns.
 
 `load_dataset` knows them apart; `reference_performance` tells what was played.
 """
@@ -19,6 +19,7 @@ from transcribe.datasets.index import (
 from transcribe.datasets.labels import read_labels
 from transcribe.datasets.maestro import maestro_indexes, read_maestro
 from transcribe.datasets.maps import PIECES_PATTERN, read_maps
+from transcribe.datasets.smd import NAME_PATTERN, read_smd
 from transcribe.errors import DatasetError
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "read_labels",
     "read_maestro",
     "read_maps",
+    "read_smd",
     "reference_performance",
 ]
 
@@ -45,7 +47,7 @@ def load_dataset(
     Parameters
     ----------
     path : Path
-        An index (``.csv``), a folder with one called ``index.csv``, or a MAESTRO or MAPS
+        An index (``.csv``), a folder with one called ``index.csv``, or a MAESTRO, MAPS or SMD
         folder as downloaded.
     split : str, optional
         ``"train"``, ``"validation"`` or ``"test"``; None for all.
@@ -68,13 +70,16 @@ def load_dataset(
         recordings = read_maestro(path, require_audio=require_audio)
     elif any(path.rglob(PIECES_PATTERN)):
         recordings = read_maps(path)
+    elif any(path.rglob(NAME_PATTERN)):
+        recordings = read_smd(path)
     elif path.is_dir():
         inside = sorted(each.name for each in path.iterdir())
         found = ", ".join(inside[:5]) + (", ..." if len(inside) > 5 else "")
         raise DatasetError(
             f"expected recordings in {path}: MAESTRO as unpacked, with its index maestro-v*.csv "
-            "or maestro-v*.json; MAPS, with its pieces <instrument>/MUS/MAPS_MUS-*; or an index "
-            f"of MAESTRO's columns called index.csv. Found {found or 'an empty folder'}"
+            "or maestro-v*.json; MAPS, with its pieces <instrument>/MUS/MAPS_MUS-*; SMD, with "
+            "its performances *-SMD.mid and their audio; or an index of MAESTRO's columns called "
+            f"index.csv. Found {found or 'an empty folder'}"
         )
     else:
         raise DatasetError(f"expected a folder with recordings or an index (.csv); found {path}")
