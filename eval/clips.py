@@ -23,7 +23,7 @@ from eval.sets import (
     noise_files,
     recordings_of,
 )
-from transcribe.audio import AudioReader, probe
+from transcribe.audio.reader import AudioReader, probe
 from transcribe.datasets import Recording, has_pedal, has_velocity, load_dataset
 from transcribe.errors import DatasetError
 

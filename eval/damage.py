@@ -42,7 +42,7 @@ from eval.hearing import (
     recordings_with_audio,
 )
 from eval.record import rounded, write_record
-from transcribe.audio import read_audio, write_wav
+from transcribe.audio.reader import read_audio, write_wav
 from transcribe.datasets import Recording, has_pedal, has_velocity, reference_performance
 from transcribe.errors import TranscribeError
 from transcribe.metrics import Scores, onset_f1

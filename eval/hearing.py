@@ -15,7 +15,7 @@ from typing import Any, TypeAlias, TypeVar
 import torch
 
 from eval.record import command, data_name, provenance
-from transcribe.audio import AudioReader
+from transcribe.audio.reader import AudioReader
 from transcribe.datasets import Recording, load_dataset
 from transcribe.errors import DatasetError
 from transcribe.evaluate import first_seconds

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from transcribe.audio import write_wav
+from transcribe.audio.reader import write_wav
 from transcribe.errors import TranscribeError
 from transcribe.train.noises import applause_like, speech_like
 

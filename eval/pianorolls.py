@@ -30,7 +30,7 @@ from eval.hearing import (
     recordings_with_audio,
 )
 from eval.record import command, data_name, provenance
-from transcribe.audio import probe
+from transcribe.audio.reader import probe
 from transcribe.datasets import Recording, has_pedal, reference_performance
 from transcribe.errors import MidiError, TranscribeError
 from transcribe.metrics import onset_f1

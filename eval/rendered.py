@@ -16,7 +16,7 @@ from pathlib import Path
 from eval.noises import SAMPLE_RATE as NOISE_SAMPLE_RATE
 from eval.noises import noises
 from eval.sets import BenchmarkSet, check_count, check_index
-from transcribe.audio import write_wav
+from transcribe.audio.reader import write_wav
 from transcribe.datasets import Recording, load_dataset
 from transcribe.datasets.index import COLUMNS
 from transcribe.errors import DatasetError

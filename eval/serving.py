@@ -29,7 +29,7 @@ import numpy as np
 from eval.clips import Clip
 from eval.record import write_record
 from eval.systems import PEERS, System
-from transcribe.audio import write_wav
+from transcribe.audio.reader import write_wav
 from transcribe.errors import TranscribeError
 
 STARTS = "starts.json"

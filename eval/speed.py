@@ -30,7 +30,7 @@ import torch
 
 from eval.cost import PRECISIONS, network_cost, peak_gflops, precision, synchronize
 from eval.record import command, provenance, rounded, write_record
-from transcribe.audio import AudioReader
+from transcribe.audio.reader import AudioReader
 from transcribe.decode import Decoder
 from transcribe.errors import AudioError, TranscribeError
 from transcribe.midi import write_midi

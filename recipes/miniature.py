@@ -22,7 +22,7 @@ from pathlib import Path
 
 from recipes.studies import study
 from recipes.synthetic_bank import PLAIN, Timbre, write_synthetic_bank
-from transcribe.audio import write_wav
+from transcribe.audio.reader import write_wav
 from transcribe.datasets.index import COLUMNS
 from transcribe.midi import write_midi
 from transcribe.notes import Performance, sustained

@@ -27,7 +27,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from transcribe.audio import read_audio
+from transcribe.audio.reader import read_audio
 from transcribe.datasets.index import COLUMNS
 from transcribe.endings import is_recording
 from transcribe.errors import DatasetError, TranscribeError

@@ -13,7 +13,7 @@ import sys
 
 import numpy as np
 
-from transcribe.audio import AudioReader
+from transcribe.audio.reader import AudioReader
 from transcribe.errors import AudioError
 
 MEMORY_LIMIT = 3 << 30

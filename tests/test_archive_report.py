@@ -23,8 +23,8 @@ from transcribe.archive.page import as_page
 from transcribe.archive.progress import JSON, LIVE, PLAIN, Progress, hours, span
 from transcribe.archive.report import Tally, as_csv, in_words
 from transcribe.archive.store import LocalStore, Trouble, open_store
+from transcribe.audio.quality import AudioWarning
 from transcribe.errors import AudioError, AudioProblem
-from transcribe.remarks import AudioWarning
 
 
 def row(name: str, **changes) -> Row:

@@ -255,7 +255,7 @@ sys.path.insert(0, {tests!r})
 from pathlib import Path
 from functools import partial
 from archive_workers import ByName
-from test_archive_run import Archive
+from test_archive_driver import Archive
 from transcribe.archive.pool import Limits
 from transcribe.archive.process_pool import ProcessPool
 if __name__ == "__main__":

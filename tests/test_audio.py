@@ -17,7 +17,8 @@ from av.stream import Disposition
 from numpy.typing import NDArray
 
 from eval.recordings import FRAGMENTED, encode
-from transcribe.audio import (
+from transcribe.audio.quality import AudioWarning
+from transcribe.audio.reader import (
     AudioReader,
     counted_seconds,
     measured_seconds,
@@ -26,7 +27,6 @@ from transcribe.audio import (
     write_wav,
 )
 from transcribe.errors import AudioError
-from transcribe.remarks import AudioWarning
 
 FREQUENCY = 1000.0
 LEVEL = 0.5

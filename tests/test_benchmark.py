@@ -14,7 +14,7 @@ from eval.record import command, provenance, rounded, write_record
 from eval.sets import BenchmarkSet
 from eval.systems import System
 from eval.tables import metrics_table, noise_table
-from transcribe.audio import write_wav
+from transcribe.audio.reader import write_wav
 from transcribe.metrics import Ratio, Scores, score
 from transcribe.midi import read_midi, write_midi
 from transcribe.notes import Note, PedalPress, Performance, sustained

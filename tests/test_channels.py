@@ -9,8 +9,8 @@ import pytest
 from numpy.typing import NDArray
 
 from eval.recordings import encode
-from transcribe.audio import AudioReader
-from transcribe.channels import Mixdown
+from transcribe.audio.channels import Mixdown
+from transcribe.audio.reader import AudioReader
 from transcribe.transcriber import _Array
 
 RATE = 8000
@@ -143,7 +143,7 @@ def test_an_array_in_opposite_phase_is_heard_and_told_of() -> None:
 
 
 def test_a_compressed_file_in_opposite_phase_is_heard(tmp_path: Path) -> None:
-    from transcribe.audio import read_audio
+    from transcribe.audio.reader import read_audio
 
     same = encode(tmp_path / "a.flac", "flac", A, RATE, layout="stereo")
     np.testing.assert_allclose(read_audio(same, RATE), A, atol=1e-4)

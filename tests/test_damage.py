@@ -9,7 +9,7 @@ from data_sets import write_data_set
 from eval import damage, hearing
 from eval.complaints import Count, find_damage
 from eval.damage import comparison_table
-from transcribe.audio import probe, write_wav
+from transcribe.audio.reader import probe, write_wav
 from transcribe.datasets import load_dataset
 from transcribe.errors import TranscribeError
 from transcribe.notes import Note, PedalPress, Performance, sustained

@@ -7,7 +7,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from recipes.synthetic_bank import write_synthetic_bank
-from transcribe.audio import write_wav
+from transcribe.audio.reader import write_wav
 from transcribe.dampers import Dampers, PedalTravel, read_pedal_travel
 from transcribe.errors import InstrumentError, MidiError
 from transcribe.features import FeatureConfig

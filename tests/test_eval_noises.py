@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from eval import noises
-from transcribe.audio import read_audio
+from transcribe.audio.reader import read_audio
 
 
 def test_every_kind_at_its_level_and_always_the_same(tmp_path):

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from transcribe import pianoroll, report
-from transcribe.audio import write_wav
+from transcribe.audio.reader import write_wav
 from transcribe.cli import main
 from transcribe.errors import TranscribeError
 from transcribe.evaluate import evaluate, evaluate_without_piano, first_seconds

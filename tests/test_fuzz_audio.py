@@ -14,7 +14,7 @@ import pytest
 from fuzzing import Child, mutated, with_ogg_checksums
 
 from eval.recordings import FRAGMENTED, KINDS, encode, write_kind
-from transcribe.audio import AudioReader, probe
+from transcribe.audio.reader import AudioReader, probe
 from transcribe.errors import AudioError
 
 N_CASES = int(os.environ.get("FUZZ_CASES", "680"))

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from eval.recordings import encode
-from transcribe.audio import AudioReader, measured_seconds, probe
-from transcribe.headers import TruthfulFile, find_samples
+from transcribe.audio.headers import TruthfulFile, find_samples
+from transcribe.audio.reader import AudioReader, measured_seconds, probe
 
 RATE = 8000
 SECONDS = 3.0

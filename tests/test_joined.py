@@ -9,9 +9,9 @@ import pytest
 
 from eval.recordings import encode
 from transcribe.archive.work import Job, Prober
-from transcribe.audio import AudioReader, counted_seconds, measured_seconds, probe
+from transcribe.audio.joined import PartOfFile, parts_of
+from transcribe.audio.reader import AudioReader, counted_seconds, measured_seconds, probe
 from transcribe.errors import AudioError
-from transcribe.joined import PartOfFile, parts_of
 from transcribe.pairing import Source
 
 SECONDS = 1.0

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from conftest import SAMPLE_RATE
-from test_audio import write_float_wav
+from tests.audio.test_audio import write_float_wav
 
-from transcribe.audio import AudioReader
-from transcribe.loudness import LevelledReader, gain_of
+from transcribe.audio.loudness import LevelledReader, gain_of
+from transcribe.audio.reader import AudioReader
 
 
 @pytest.mark.parametrize(

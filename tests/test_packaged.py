@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from make_prelude import CENTS, performance
 
-from transcribe.audio import read_audio
+from transcribe.audio.reader import read_audio
 from transcribe.checkpoint import PACKAGED, Checkpoint, load_checkpoint
 from transcribe.decode import SUSTAINED, decode
 from transcribe.metrics import note_f1, onset_f1, score

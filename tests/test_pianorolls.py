@@ -6,7 +6,7 @@ from PIL import Image
 from eval import hearing, pianorolls
 from eval.pianorolls import Rolled, best_median_worst, panel
 from transcribe import pianoroll
-from transcribe.audio import write_wav
+from transcribe.audio.reader import write_wav
 from transcribe.midi import write_midi
 from transcribe.notes import Note, PedalPress, Performance, sustained
 from transcribe.pianoroll import draw

@@ -23,7 +23,7 @@ ray = pytest.importorskip("ray")
 import archive_workers  # noqa: E402
 from archive_workers import ByName, unfit  # noqa: E402
 from ray.cluster_utils import Cluster  # noqa: E402
-from test_archive_run import Archive  # noqa: E402
+from test_archive_driver import Archive  # noqa: E402
 
 from transcribe.archive import manifest as m  # noqa: E402
 from transcribe.archive.pool import Limits, PoolError  # noqa: E402
@@ -201,7 +201,7 @@ def test_a_killed_driver_takes_its_workers_along_and_the_next_goes_on(
     code = (
         "import sys; from functools import partial; from pathlib import Path\n"
         "import ray, archive_workers\n"
-        "from test_archive_run import Archive\n"
+        "from test_archive_driver import Archive\n"
         "from transcribe.archive.pool import Limits\n"
         "from transcribe.archive.ray_pool import RayPool, connect\n"
         "ray.cloudpickle.register_pickle_by_value(archive_workers)\n"
@@ -306,7 +306,7 @@ def test_when_all_of_ray_is_killed_the_run_ends_in_words(archive: Archive, tmp_p
     code = (
         "import os, sys; from functools import partial; from pathlib import Path\n"
         "import ray, archive_workers\n"
-        "from test_archive_run import Archive\n"
+        "from test_archive_driver import Archive\n"
         "from transcribe.archive.pool import Limits, PoolError\n"
         "from transcribe.archive.ray_pool import RayPool, connect\n"
         "ray.cloudpickle.register_pickle_by_value(archive_workers)\n"

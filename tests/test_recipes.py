@@ -19,7 +19,7 @@ from recipes.average import main as average_main
 from recipes.check import main, misses
 from recipes.gather import Run, by_value_and_metric, point, varied_by, write_tables
 from recipes.studies import study
-from transcribe.audio import read_audio
+from transcribe.audio.reader import read_audio
 from transcribe.checkpoint import PACKAGED, load_checkpoint, save_checkpoint
 from transcribe.datasets import load_dataset
 from transcribe.features import Features

@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 import transcribe
-from transcribe.errors import AudioError, CheckpointError
-from transcribe.remarks import (
+from transcribe.audio.quality import (
     KINDS,
     AudioWarning,
     is_distorted,
@@ -18,6 +17,7 @@ from transcribe.remarks import (
     is_out_of_tune,
     most_serious_first,
 )
+from transcribe.errors import AudioError, CheckpointError
 
 
 @pytest.mark.parametrize(

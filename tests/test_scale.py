@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from eval.recordings import encode
-from transcribe.audio import AudioReader, measured_seconds
-from transcribe.scale import Scale
+from transcribe.audio.reader import AudioReader, measured_seconds
+from transcribe.audio.scale import Scale
 
 RATE = 8000
 MUSIC = np.random.default_rng(0).laplace(0, 0.05, 2 * RATE).clip(-0.7, 0.7).astype(np.float32)

@@ -21,7 +21,7 @@ from eval.serving import (
     starts,
 )
 from eval.systems import System
-from transcribe.audio import read_audio, write_wav
+from transcribe.audio.reader import read_audio, write_wav
 from transcribe.errors import TranscribeError
 from transcribe.midi import read_midi, write_midi
 from transcribe.notes import Note, Performance

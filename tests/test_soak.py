@@ -18,7 +18,7 @@ from eval.recordings import KINDS
 from transcribe.archive import manifest as m
 from transcribe.archive.manifest import Row
 from transcribe.archive.work import Output
-from transcribe.audio import read_audio
+from transcribe.audio.reader import read_audio
 from transcribe.errors import AudioError
 from transcribe.midi import write_midi
 from transcribe.notes import Note, Performance

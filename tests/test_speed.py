@@ -14,7 +14,7 @@ from torch import nn
 from eval import cost, speed
 from eval.cost import OTHER, n_operations, network_cost, peak_gflops
 from eval.speed import FILE_SAMPLE_RATE, run_and_watch, speed_table, write_repeated
-from transcribe.audio import read_audio, write_wav
+from transcribe.audio.reader import read_audio, write_wav
 from transcribe.checkpoint import load_checkpoint
 from transcribe.errors import TranscribeError
 from transcribe.model import fast_bfloat16

@@ -10,12 +10,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from conftest import MELODY, MELODY_SECONDS, SAMPLE_RATE, melody_samples, write_pcm
-from test_audio import write_float_wav
+from tests.audio.test_audio import write_float_wav
 
+from transcribe.audio.quality import AudioWarning
 from transcribe.checkpoint import Checkpoint
 from transcribe.errors import AudioError, CheckpointError
 from transcribe.notes import Performance
-from transcribe.remarks import AudioWarning
 from transcribe.transcriber import Transcriber, find_device
 
 

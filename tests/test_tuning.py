@@ -7,7 +7,7 @@ from functools import lru_cache
 import numpy as np
 import pytest
 
-from transcribe.tuning import TuningMeter
+from transcribe.audio.tuning import TuningMeter
 
 SAMPLE_RATE = 16000
 

@@ -17,7 +17,7 @@ import pytest
 from conftest import write_pcm
 
 from eval import browser
-from transcribe.audio import read_audio
+from transcribe.audio.reader import read_audio
 from transcribe.cli import main
 from transcribe.midi import read_midi
 

@@ -22,7 +22,7 @@ import pytest
 from conftest import SAMPLE_RATE, melody_samples, write_pcm
 from web_server import PATIENCE, Client, command, serving, wait_until
 
-from transcribe.audio import read_audio
+from transcribe.audio.reader import read_audio
 from transcribe.cli import main
 from transcribe.errors import AudioError
 from transcribe.midi import read_midi

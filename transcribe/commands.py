@@ -214,7 +214,7 @@ def render(words: Sequence[str]) -> int:
     if not output.parent.is_dir():
         raise InstrumentError(f"{output.parent}: no such folder to write into")
 
-    from transcribe.audio import write_wav
+    from transcribe.audio.reader import write_wav
     from transcribe.midi import load_midi
     from transcribe.render import SampleBank, render_soundfont
     from transcribe.render import render as play

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from transcribe import __version__
+from transcribe.audio.quality import AudioWarning
 from transcribe.decode import KEY, SUSTAINED
 from transcribe.export import CSV, JSON, KINDS, MIDI, csv_bytes, json_bytes
 from transcribe.midi import midi_bytes
 from transcribe.notes import Performance
-from transcribe.remarks import AudioWarning
 
 
 def content(

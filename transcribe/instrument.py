@@ -33,7 +33,7 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
-from transcribe.audio import read_audio
+from transcribe.audio.reader import read_audio
 from transcribe.errors import InstrumentError
 from transcribe.json_text import parse_json
 from transcribe.notes import HIGHEST_PITCH, LOWEST_PITCH

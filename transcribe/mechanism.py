@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from transcribe.audio import read_audio
+from transcribe.audio.reader import read_audio
 from transcribe.errors import InstrumentError
 from transcribe.instrument import Samples
 from transcribe.notes import HIGHEST_PITCH, LOWEST_PITCH

@@ -18,7 +18,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from transcribe.audio import measured_seconds
+from transcribe.audio.reader import measured_seconds
 from transcribe.datasets import load_dataset
 from transcribe.datasets.labels import labels_beside, load_labels
 from transcribe.endings import (

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from transcribe.audio import read_audio
+from transcribe.audio.reader import read_audio
 from transcribe.dampers import DEEPEST, Dampers, FloatArray, PedalTravel
 from transcribe.errors import InstrumentError, MidiError, TranscribeError
 from transcribe.instrument import LONGEST_VOICE, SampleBank, Samples, Voice

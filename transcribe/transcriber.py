@@ -21,16 +21,9 @@ import soxr
 import torch
 from numpy.typing import NDArray
 
-from transcribe.channels import Mixdown
-from transcribe.checkpoint import Checkpoint, load_checkpoint
-from transcribe.clicks import find_clicks
-from transcribe.decode import SUSTAINED, DecodeConfig, Decoder
-from transcribe.evidence import Evidence, Reader
-from transcribe.features import Features
-from transcribe.grid import FrameGrid
-from transcribe.loudness import LevelledReader, as_warning, gain_of
-from transcribe.notes import A4_RANGE, STANDARD_A4, Performance
-from transcribe.remarks import (
+from transcribe.audio.channels import Mixdown
+from transcribe.audio.loudness import LevelledReader, as_warning, gain_of
+from transcribe.audio.quality import (
     CLIPPED_LEVEL,
     SILENCE_DB,
     AudioWarning,
@@ -39,9 +32,16 @@ from transcribe.remarks import (
     is_out_of_tune,
     most_serious_first,
 )
+from transcribe.audio.scale import TOO_LOUD, sanitised
+from transcribe.audio.tuning import TuningMeter
+from transcribe.checkpoint import Checkpoint, load_checkpoint
+from transcribe.clicks import find_clicks
+from transcribe.decode import SUSTAINED, DecodeConfig, Decoder
+from transcribe.evidence import Evidence, Reader
+from transcribe.features import Features
+from transcribe.grid import FrameGrid
+from transcribe.notes import A4_RANGE, STANDARD_A4, Performance
 from transcribe.rolls import Rolls
-from transcribe.scale import TOO_LOUD, sanitised
-from transcribe.tuning import TuningMeter
 from transcribe.windows import stream_in_windows
 
 log = logging.getLogger(__name__)

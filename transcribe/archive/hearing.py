@@ -16,9 +16,9 @@ from transcribe.archive.ahead import ahead
 from transcribe.archive.batches import Batcher
 from transcribe.archive.judge import line
 from transcribe.archive.work import DONE, Beat, Outcome, Settings
-from transcribe.audio import AudioReader
+from transcribe.audio.quality import AudioWarning
+from transcribe.audio.reader import AudioReader
 from transcribe.formats import content
-from transcribe.remarks import AudioWarning
 from transcribe.transcriber import Transcriber, Transcription
 
 

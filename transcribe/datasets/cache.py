@@ -16,7 +16,7 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from transcribe.audio import AudioReader
+from transcribe.audio.reader import AudioReader
 
 FULL_SCALE = 32767
 """The sample that stands for 1.0."""
@@ -34,7 +34,7 @@ def cached_samples(
     Parameters
     ----------
     audio_path : Path
-        Any recording `transcribe.audio` can read.
+        Any recording `transcribe.audio.reader` can read.
     sample_rate : int
         Hertz.
     cache_folder : Path

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from transcribe.audio import probe
+from transcribe.audio.reader import probe
 from transcribe.datasets.index import Recording
 from transcribe.endings import RECORDING_SUFFIXES
 from transcribe.errors import DatasetError

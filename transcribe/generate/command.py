@@ -122,7 +122,7 @@ def _performance(options: argparse.Namespace) -> Performance:
         for told in read.warnings:
             say(f"transcribe continue: {source}: warning: {told}", sys.stderr)
         return read.performance
-    from transcribe.audio import probe
+    from transcribe.audio.reader import probe
     from transcribe.transcriber import Transcriber
 
     duration = probe(source).duration

@@ -19,7 +19,7 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
-from transcribe.audio import read_audio
+from transcribe.audio.reader import read_audio
 from transcribe.endings import is_recording
 from transcribe.errors import DatasetError
 from transcribe.notes import Performance

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from transcribe.audio import read_audio
+from transcribe.audio.reader import read_audio
 from transcribe.datasets import (
     has_pedal,
     has_velocity,

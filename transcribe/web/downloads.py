@@ -7,11 +7,11 @@ from typing import TypeAlias
 
 from starlette.responses import Response, StreamingResponse
 
+from transcribe.audio.quality import AudioWarning
 from transcribe.decode import KEY, SUSTAINED
 from transcribe.export import CSV, JSON, MIDI
 from transcribe.formats import content
 from transcribe.notes import Performance
-from transcribe.remarks import AudioWarning
 from transcribe.web import piano
 from transcribe.web.answers import RefusedError
 from transcribe.web.desk import Desk

@@ -23,10 +23,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from transcribe.audio import AudioReader
+from transcribe.audio.quality import AudioWarning
+from transcribe.audio.reader import AudioReader
 from transcribe.decode import Decoder
 from transcribe.evidence import Evidence
-from transcribe.remarks import AudioWarning
 from transcribe.transcriber import Transcriber
 from transcribe.web.library import LOWEST_THRESHOLD, PAIRS_PER_SECOND
 from transcribe.web.rows import as_row

@@ -21,9 +21,9 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.stream import Disposition
 
+from transcribe.audio.headers import TruthfulFile, find_samples
+from transcribe.audio.joined import Part, PartOfFile
 from transcribe.errors import AudioError, AudioProblem
-from transcribe.headers import TruthfulFile, find_samples
-from transcribe.joined import Part, PartOfFile
 
 _READABLE = "wav, flac, mp3, ogg, opus, m4a, aac, aiff, wma, or a video with sound"
 _DEMUXERS = (

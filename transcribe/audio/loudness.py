@@ -15,8 +15,8 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
-from transcribe.audio import AudioReader
-from transcribe.remarks import SILENCE_DB, AudioWarning
+from transcribe.audio.quality import SILENCE_DB, AudioWarning
+from transcribe.audio.reader import AudioReader
 
 QUIET_DB = -50.0
 """Decibels relative to full scale; what never rises above it is made louder."""

@@ -31,8 +31,8 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer
 from numpy.typing import NDArray
 
-from transcribe.channels import Mixdown
-from transcribe.container import (
+from transcribe.audio.channels import Mixdown
+from transcribe.audio.container import (
     SAMPLE_RATES,
     Track,
     choose_track,
@@ -41,12 +41,12 @@ from transcribe.container import (
     open_recording,
     promised_seconds,
 )
+from transcribe.audio.headers import find_samples
+from transcribe.audio.joined import Part, parts_of
+from transcribe.audio.quality import AudioWarning
+from transcribe.audio.scale import Scale, sanitised
 from transcribe.errors import AudioError
-from transcribe.headers import find_samples
-from transcribe.joined import Part, parts_of
 from transcribe.names import aside_of
-from transcribe.remarks import AudioWarning
-from transcribe.scale import Scale, sanitised
 
 FloatArray = NDArray[np.float32]
 

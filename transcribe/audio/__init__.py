@@ -1,0 +1,1 @@
+"""Any recording to blocks of mono samples, and what is wrong with it."""
