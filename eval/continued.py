@@ -16,9 +16,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from eval.record import command, provenance
-from transcribe.endings import MIDI_SUFFIXES
 from transcribe.errors import TranscribeError
 from transcribe.figures import new_figure
+from transcribe.files.endings import MIDI_SUFFIXES
 from transcribe.generate import Continued, Continuer, Sampling
 from transcribe.midi import read_midi
 from transcribe.notes import Performance

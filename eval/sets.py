@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from transcribe.datasets import Recording, load_dataset, maestro_indexes
-from transcribe.endings import RECORDING_SUFFIXES
 from transcribe.errors import DatasetError
+from transcribe.files.endings import RECORDING_SUFFIXES
 
 RECORDED = "recorded"
 """A real instrument in a real room, with labels."""

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from transcribe.archive.listing import Patterns
-from transcribe.endings import RECORDING_SUFFIXES, beside, in_words, is_recording
+from transcribe.files.endings import RECORDING_SUFFIXES, beside, in_words, is_recording
 from transcribe.pairing import find_recordings, named_source
 
 

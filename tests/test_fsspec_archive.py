@@ -17,7 +17,6 @@ from moto_server import s3_server
 pytest.importorskip("s3fs")
 pytest.importorskip("moto")
 
-from transcribe.address import Address
 from transcribe.archive import state
 from transcribe.archive.fsspec_store import FsspecStore
 from transcribe.archive.lease import Lease
@@ -26,6 +25,7 @@ from transcribe.archive.lock import BusyError
 from transcribe.archive.manifest import Manifest, Row
 from transcribe.archive.store import Found, Store, StoreError, open_store
 from transcribe.cli import main
+from transcribe.files.address import Address
 from transcribe.midi import read_midi
 
 

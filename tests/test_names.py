@@ -10,10 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transcribe.endings import beside
 from transcribe.export import write_aside
-from transcribe.jobs import plan
-from transcribe.names import (
+from transcribe.files.endings import beside
+from transcribe.files.names import (
     aside_of,
     decode_text,
     find_on_disk,
@@ -22,6 +21,7 @@ from transcribe.names import (
     shortened,
     stem_of,
 )
+from transcribe.jobs import plan
 
 ETUDE_NFC = unicodedata.normalize("NFC", "Frédéric Chopin – Étude")
 ETUDE_NFD = unicodedata.normalize("NFD", ETUDE_NFC)

@@ -23,7 +23,7 @@ from torch import Tensor
 from transcribe.decode import DecodeConfig
 from transcribe.errors import CheckpointError
 from transcribe.features import FeatureConfig
-from transcribe.json_text import parse_settings
+from transcribe.files.json_text import parse_settings
 from transcribe.model import ModelConfig, OnsetsAndFrames
 from transcribe.provenance import PACKAGED
 from transcribe.windows import WindowConfig

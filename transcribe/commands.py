@@ -14,10 +14,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from transcribe.console import clock, count, progress_of, say
-from transcribe.endings import in_words
 from transcribe.errors import InstrumentError, TranscribeError
 from transcribe.extras import needing
-from transcribe.names import output_stem
+from transcribe.files.endings import in_words
+from transcribe.files.names import output_stem
 
 SOUNDFONT_SUFFIXES = (".sf2", ".sf3")
 

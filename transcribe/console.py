@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO, cast
 
-from transcribe.address import without_secrets
+from transcribe.files.address import without_secrets
 
 SILENT_SECONDS = 1.0
 """How long work goes on before a progress bar appears."""

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from transcribe.names import aside_of
+from transcribe.files.names import aside_of
 from transcribe.notes import Performance
 
 MIDI, CSV, JSON = "mid", "csv", "json"

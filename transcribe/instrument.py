@@ -35,9 +35,9 @@ from numpy.typing import NDArray
 
 from transcribe.audio.reader import read_audio
 from transcribe.errors import InstrumentError
-from transcribe.json_text import parse_json
+from transcribe.files.json_text import parse_json
+from transcribe.files.relative import inside
 from transcribe.notes import HIGHEST_PITCH, LOWEST_PITCH
-from transcribe.relative import inside
 
 logger = logging.getLogger(__name__)
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from transcribe.console import reason
-from transcribe.endings import MIDI_SUFFIXES
 from transcribe.errors import AudioError, OutputError
-from transcribe.names import output_stem
+from transcribe.files.endings import MIDI_SUFFIXES
+from transcribe.files.names import output_stem
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ Conventions
   the notes whatever lies beside it.
 - The recording is the sound file of that name, if there is one.
 - Two folders' performances belong together, subfolders included, that have one path without
-  their endings, or else one name that neither folder has twice (`transcribe.names`).
+  their endings, or else one name that neither folder has twice (`transcribe.files.names`).
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from pathlib import Path
 from transcribe.audio.reader import measured_seconds
 from transcribe.datasets import load_dataset
 from transcribe.datasets.labels import labels_beside, load_labels
-from transcribe.endings import (
+from transcribe.errors import TranscribeError
+from transcribe.files.endings import (
     LABEL_SUFFIXES,
     MIDI_SUFFIXES,
     RECORDING_SUFFIXES,
@@ -30,9 +31,8 @@ from transcribe.endings import (
     is_midi,
     is_recording,
 )
-from transcribe.errors import TranscribeError
+from transcribe.files.names import as_typed, decode_text, match_names, stem_of
 from transcribe.midi import MidiReading, load_midi
-from transcribe.names import as_typed, decode_text, match_names, stem_of
 from transcribe.notes import Performance
 
 _LOOKED_AT = 65536

@@ -25,8 +25,8 @@ import numpy as np
 
 from transcribe.console import clock
 from transcribe.figures import new_figure
+from transcribe.files.names import aside_of
 from transcribe.matching import match_aligned
-from transcribe.names import aside_of
 from transcribe.notes import HIGHEST_PITCH, LOWEST_PITCH, Note, PedalPress, Performance
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from transcribe.evaluate import Evaluation, Piece
-from transcribe.names import LONGEST_NAME, shortened
+from transcribe.files.names import LONGEST_NAME, shortened
 from transcribe.pianoroll import best_median_worst, draw, panels, parts
 
 ROWS_A_PAGE = 6

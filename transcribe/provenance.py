@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from transcribe.errors import CheckpointError
-from transcribe.json_text import parse_json
+from transcribe.files.json_text import parse_json
 
 PACKAGED = Path(__file__).parent / "weights" / "default.safetensors"
 _LONGEST_HEADER = 1 << 24

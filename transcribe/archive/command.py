@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from transcribe.address import Address
 from transcribe.archive import report, state
 from transcribe.archive.crew import hire
 from transcribe.archive.forecast import Forecast
@@ -35,6 +34,7 @@ from transcribe.console import SECONDS_BETWEEN_LINES, say, show
 from transcribe.errors import TranscribeError
 from transcribe.export import CSV, MIDI, write_aside
 from transcribe.export import JSON as JSON_FILE
+from transcribe.files.address import Address
 from transcribe.notes import STANDARD_A4
 from transcribe.provenance import read_provenance
 

@@ -24,7 +24,6 @@ from uuid import uuid4
 
 import fsspec
 
-from transcribe.address import Address, whole
 from transcribe.archive.store import (
     ASIDE,
     UNFINISHED,
@@ -39,7 +38,8 @@ from transcribe.archive.store import (
     nothing,
 )
 from transcribe.console import one_line
-from transcribe.relative import fault_of
+from transcribe.files.address import Address, whole
+from transcribe.files.relative import fault_of
 
 OBJECT_STORES = frozenset({"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "oss", "oci", "memory"})
 """Protocols whose puts are atomic."""

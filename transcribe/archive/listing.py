@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePath, PurePosixPath
 
-from transcribe.address import Address
 from transcribe.archive.store import (
     OWN_FOLDER,
     Found,
@@ -24,9 +23,10 @@ from transcribe.archive.store import (
     open_store,
 )
 from transcribe.console import reason
-from transcribe.endings import is_recording
-from transcribe.names import decode_text, find_on_disk
-from transcribe.relative import fault_of
+from transcribe.files.address import Address
+from transcribe.files.endings import is_recording
+from transcribe.files.names import decode_text, find_on_disk
+from transcribe.files.relative import fault_of
 
 _LISTS = (".txt", ".lst", ".list", ".m3u", ".m3u8")
 _COLUMNS = ("recording", "path", "file", "filename", "file_name", "audio", "audio_filename", "name")
@@ -245,7 +245,7 @@ def _listed(named: _Named, folder: Path, patterns: Patterns) -> Listing:
 
 
 def _meant(root: Path, name: str) -> Path:
-    """The path that a list names, as it is written or else as `transcribe.names` has it."""
+    """The path that a list names, as it is written or else as `transcribe.files.names` has it."""
     for text in dict.fromkeys((name, decode_text(os.fsencode(name)))):
         found = find_on_disk(root, text)
         if found is not None:

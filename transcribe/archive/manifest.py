@@ -22,7 +22,7 @@ from typing import Any
 from transcribe.archive.work import Output
 from transcribe.errors import TranscribeError
 from transcribe.export import no_formula
-from transcribe.relative import fault_of
+from transcribe.files.relative import fault_of
 
 WAITING, WORKING, DONE, FAILED, QUARANTINED = "waiting", "working", "done", "failed", "quarantined"
 STATES = (WAITING, WORKING, DONE, FAILED, QUARANTINED)

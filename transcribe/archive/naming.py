@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Container, Iterable, Iterator
 
 from transcribe.export import KINDS
-from transcribe.names import shortened, stem_of
+from transcribe.files.names import shortened, stem_of
 
 LONGEST = 235
 """Bytes of a stem, so that with endings it stays within the 255 of most disks."""

@@ -21,7 +21,7 @@ from transcribe.archive.progress import count_of, hours, span
 from transcribe.archive.store import open_store
 from transcribe.archive.work import Job, Prober
 from transcribe.console import count
-from transcribe.endings import in_words
+from transcribe.files.endings import in_words
 
 log = logging.getLogger(__name__)
 

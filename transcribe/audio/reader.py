@@ -46,7 +46,7 @@ from transcribe.audio.joined import Part, parts_of
 from transcribe.audio.quality import AudioWarning
 from transcribe.audio.scale import Scale, sanitised
 from transcribe.errors import AudioError
-from transcribe.names import aside_of
+from transcribe.files.names import aside_of
 
 FloatArray = NDArray[np.float32]
 

@@ -36,7 +36,7 @@ from transcribe.corpus.sources import Source, find_sources
 from transcribe.corpus.splits import Assigned, assign
 from transcribe.errors import DatasetError
 from transcribe.export import write_aside
-from transcribe.json_text import parse_json
+from transcribe.files.json_text import parse_json
 
 WORK = ".work"
 """Folder of what is kept between runs; it may be deleted, then a run reads all again."""
@@ -96,7 +96,7 @@ def build_corpus(
         The settings.
     splits : mapping, optional
         Splits that are decided already, by name of file below ``source``; names are matched
-        as `transcribe.names` says.
+        as `transcribe.files.names` says.
     workers : int
         Processes.
     overwrite : bool

@@ -14,7 +14,7 @@ from transcribe.corpus.reading import Reading
 from transcribe.corpus.splits import decide
 from transcribe.errors import DatasetError
 from transcribe.export import write_aside
-from transcribe.json_text import parse_json
+from transcribe.files.json_text import parse_json
 
 USED = "used"
 STATUSES = {

@@ -16,7 +16,7 @@ from transcribe.corpus.passages import Cut, Passage, find_passages
 from transcribe.corpus.sources import Source, digests, read_source
 from transcribe.errors import MidiError
 from transcribe.export import write_aside
-from transcribe.json_text import parse_json
+from transcribe.files.json_text import parse_json
 from transcribe.notes import Performance
 
 _VERSION = 2

@@ -31,8 +31,8 @@ from transcribe.corpus.sources import Source, digests, read_source
 from transcribe.corpus.variants import AS_PLAYED, Variant, variants_of, vary
 from transcribe.errors import TranscribeError
 from transcribe.export import write_aside
-from transcribe.json_text import parse_json
-from transcribe.names import aside_of
+from transcribe.files.json_text import parse_json
+from transcribe.files.names import aside_of
 from transcribe.notes import Performance
 
 _VERSION = 1

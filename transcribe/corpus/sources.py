@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from transcribe.endings import beside, is_hidden, is_midi
-from transcribe.json_text import parse_json
+from transcribe.files.endings import beside, is_hidden, is_midi
+from transcribe.files.json_text import parse_json
 from transcribe.midi import load_midi
 from transcribe.notes import Note, Performance
 

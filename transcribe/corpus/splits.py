@@ -17,7 +17,7 @@ from pathlib import Path
 
 from transcribe.corpus.config import SPLITS, CorpusConfig
 from transcribe.errors import DatasetError
-from transcribe.names import decode_text, match_names
+from transcribe.files.names import decode_text, match_names
 
 _HELD_OUT = ("test", "validation", "train")
 """The most held out first."""
@@ -117,7 +117,7 @@ class Assigned:
 
 
 def assign(said: Mapping[str, str], names: Sequence[str]) -> Assigned:
-    """Find out which transcriptions the user means, by the rule of `transcribe.names`.
+    """Find out which transcriptions the user means, by the rule of `transcribe.files.names`.
 
     Raises
     ------

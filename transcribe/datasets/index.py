@@ -22,9 +22,9 @@ from pathlib import Path
 
 from transcribe.datasets.labels import labels_beside, read_labels
 from transcribe.errors import DatasetError
+from transcribe.files.relative import fault_of
 from transcribe.midi import read_midi
 from transcribe.notes import Performance
-from transcribe.relative import fault_of
 
 SPLITS = ("train", "validation", "test")
 COLUMNS = (

@@ -21,9 +21,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from transcribe.endings import beside
 from transcribe.errors import DatasetError
-from transcribe.names import decode_text
+from transcribe.files.endings import beside
+from transcribe.files.names import decode_text
 from transcribe.notes import HIGHEST_PITCH, LOWEST_PITCH, Note, without_overlaps
 
 UNKNOWN_VELOCITY = 64

@@ -19,8 +19,8 @@ from pathlib import Path
 
 from transcribe.audio.reader import probe
 from transcribe.datasets.index import Recording
-from transcribe.endings import RECORDING_SUFFIXES
 from transcribe.errors import DatasetError
+from transcribe.files.endings import RECORDING_SUFFIXES
 
 NAME_PATTERN = "*-SMD.mid"
 TEST_WORKS = (

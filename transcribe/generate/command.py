@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from transcribe import __version__
 from transcribe.console import clock, count, one_line, progress_of, say
 from transcribe.errors import MidiError, TranscribeError
-from transcribe.names import output_stem
+from transcribe.files.names import output_stem
 
 if TYPE_CHECKING:
     from transcribe.generate import Continued
@@ -29,7 +29,7 @@ def main(words: Sequence[str]) -> int:
     """Do what the words after ``transcribe continue`` say; returns the exit code."""
     parser = _parser()
     options = parser.parse_args(words)
-    from transcribe.endings import MIDI_SUFFIXES
+    from transcribe.files.endings import MIDI_SUFFIXES
 
     source: Path = options.source
     stem = output_stem(source.name, room=len(_ENDING))
@@ -112,7 +112,7 @@ def _told(growing: Iterator[Continued], options: argparse.Namespace) -> Iterator
 
 def _performance(options: argparse.Namespace) -> Performance:
     """What was played: read from a MIDI file, or heard."""
-    from transcribe.endings import MIDI_SUFFIXES
+    from transcribe.files.endings import MIDI_SUFFIXES
 
     source: Path = options.source
     if source.suffix.lower() in MIDI_SUFFIXES:

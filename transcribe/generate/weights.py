@@ -18,8 +18,8 @@ from safetensors.torch import save_file
 
 from transcribe.checkpoint import checksum
 from transcribe.errors import CheckpointError
+from transcribe.files.json_text import parse_settings
 from transcribe.generate.model import EventModel, GeneratorConfig
-from transcribe.json_text import parse_settings
 
 FORMAT = "transcribe-generator-1"
 PACKAGED = Path(__file__).parents[1] / "weights" / "generator.safetensors"

@@ -11,9 +11,9 @@ from typing import Any
 
 from transcribe.beats import BeatGrid, Metre, find_beats
 from transcribe.export import write_aside
-from transcribe.json_text import parse_json
+from transcribe.files.json_text import parse_json
+from transcribe.files.relative import inside
 from transcribe.notes import Performance
-from transcribe.relative import inside
 
 FORMAT = "transcribe tokens 1"
 """First line of a description, so that readers know what they have."""

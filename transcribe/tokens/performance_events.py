@@ -23,7 +23,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from transcribe.json_text import parse_json
+from transcribe.files.json_text import parse_json
 from transcribe.notes import (
     HIGHEST_PITCH,
     LOWEST_PITCH,

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from transcribe.endings import is_hidden, is_midi, is_recording
-from transcribe.names import LONGEST_NAME, output_stem, shortened
+from transcribe.files.endings import is_hidden, is_midi, is_recording
+from transcribe.files.names import LONGEST_NAME, output_stem, shortened
 
 ROOM = 40
 """Bytes of a name left to those of the items: ``.trio-16bar-001.mid``."""

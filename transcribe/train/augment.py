@@ -20,8 +20,8 @@ import soxr
 from numpy.typing import NDArray
 
 from transcribe.audio.reader import read_audio
-from transcribe.endings import is_recording
 from transcribe.errors import DatasetError
+from transcribe.files.endings import is_recording
 from transcribe.notes import Performance
 
 Samples = NDArray[np.float32]

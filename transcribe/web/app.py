@@ -18,8 +18,8 @@ from starlette.responses import FileResponse, JSONResponse, Response, StreamingR
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from transcribe.endings import RECORDING_SUFFIXES
-from transcribe.json_text import parse_json
+from transcribe.files.endings import RECORDING_SUFFIXES
+from transcribe.files.json_text import parse_json
 from transcribe.web import continued, downloads, piano
 from transcribe.web.answers import RefusedError, disk_full, not_here
 from transcribe.web.crew import Crew

@@ -19,7 +19,7 @@ import uvicorn
 
 from transcribe.console import say
 from transcribe.errors import TranscribeError
-from transcribe.json_text import parse_json
+from transcribe.files.json_text import parse_json
 from transcribe.web.app import Server
 from transcribe.web.guard import Doorman, Guard
 from transcribe.web.library import Library

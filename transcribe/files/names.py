@@ -25,7 +25,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from transcribe.endings import LABEL_SUFFIXES, MIDI_SUFFIXES, RECORDING_SUFFIXES
+from transcribe.files.endings import LABEL_SUFFIXES, MIDI_SUFFIXES, RECORDING_SUFFIXES
 
 LONGEST_NAME = 255
 """Bytes that a name may have on most disks."""

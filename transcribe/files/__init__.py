@@ -1,0 +1,1 @@
+"""Files as a whole: their names and endings, addresses, JSON from outside."""
