@@ -35,7 +35,7 @@ from transcribe.decode import KEY, SUSTAINED, DecodeConfig, Decoder
 from transcribe.errors import TranscribeError
 from transcribe.features import Features
 from transcribe.metrics import Scores, score
-from transcribe.model import OnsetsAndFrames
+from transcribe.model.onsets_and_frames import OnsetsAndFrames
 from transcribe.rolls import Rolls
 from transcribe.train.__main__ import CONF
 from transcribe.train.config import TrainConfig

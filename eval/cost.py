@@ -20,8 +20,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from transcribe.model import OnsetsAndFrames
-from transcribe.networks import BiLstm
+from transcribe.model.networks import BiLstm
+from transcribe.model.onsets_and_frames import OnsetsAndFrames
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 MATRIX_SIZES = {"cpu": 2048, "cuda": 8192, "mps": 4096}
@@ -32,7 +32,9 @@ OTHER = "other"
 @contextmanager
 def precision(name: str) -> Iterator[None]:
     """Within it networks compute in this precision, whichever is faster here."""
-    with mock.patch("transcribe.model.fast_bfloat16", return_value=name == "bfloat16"):
+    with mock.patch(
+        "transcribe.model.onsets_and_frames.fast_bfloat16", return_value=name == "bfloat16"
+    ):
         yield
 
 

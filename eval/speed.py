@@ -34,7 +34,7 @@ from transcribe.audio.reader import AudioReader
 from transcribe.decode import Decoder
 from transcribe.errors import AudioError, TranscribeError
 from transcribe.midi import write_midi
-from transcribe.model import fast_bfloat16
+from transcribe.model.onsets_and_frames import fast_bfloat16
 from transcribe.rolls import Rolls
 from transcribe.transcriber import Transcriber
 from transcribe.windows import stream_in_windows

@@ -109,7 +109,7 @@ def random_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from transcribe.checkpoint import Checkpoint, save_checkpoint
     from transcribe.decode import DecodeConfig
     from transcribe.features import FeatureConfig
-    from transcribe.model import ModelConfig, OnsetsAndFrames
+    from transcribe.model.onsets_and_frames import ModelConfig, OnsetsAndFrames
     from transcribe.windows import WindowConfig
 
     torch.manual_seed(0)

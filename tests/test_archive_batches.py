@@ -20,7 +20,7 @@ from transcribe.midi import read_midi
 
 
 def test_a_batch_of_windows_is_its_windows_one_by_one(random_checkpoint, monkeypatch):
-    monkeypatch.setattr("transcribe.model.fast_bfloat16", lambda device: False)
+    monkeypatch.setattr("transcribe.model.onsets_and_frames.fast_bfloat16", lambda device: False)
     checkpoint = load_checkpoint(random_checkpoint)
     config = checkpoint.features
     random = np.random.default_rng(0)

@@ -14,7 +14,7 @@ from transcribe.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from transcribe.decode import DecodeConfig
 from transcribe.errors import CheckpointError
 from transcribe.features import FeatureConfig
-from transcribe.model import ModelConfig, OnsetsAndFrames
+from transcribe.model.onsets_and_frames import ModelConfig, OnsetsAndFrames
 from transcribe.windows import WindowConfig
 
 

@@ -484,7 +484,7 @@ def test_a_real_interrupt(melody_wav, random_checkpoint):
         "import signal, sys, time\n"
         # What is started in the background of a shell may have been told to ignore it.
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-        "from transcribe.model import OnsetsAndFrames\n"
+        "from transcribe.model.onsets_and_frames import OnsetsAndFrames\n"
         "def slow(self, frames):\n    print('hearing', flush=True)\n    time.sleep(60)\n"
         "OnsetsAndFrames.activations = slow\n"
         "from transcribe.cli import main\n"

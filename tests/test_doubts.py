@@ -13,7 +13,7 @@ from transcribe.errors import DatasetError
 from transcribe.features import FeatureConfig
 from transcribe.grid import FrameGrid
 from transcribe.midi import read_midi, write_midi
-from transcribe.model import Logits
+from transcribe.model.onsets_and_frames import Logits
 from transcribe.notes import Note, PedalPress, Performance, sustained
 from transcribe.rolls import Rolls, encode
 from transcribe.train.augment import AugmentConfig

@@ -10,7 +10,7 @@ import torch
 from test_losses import OTHERS, ROLLS, certain
 
 from transcribe.checkpoint import load_checkpoint
-from transcribe.model import Logits, ModelConfig
+from transcribe.model.onsets_and_frames import Logits, ModelConfig
 from transcribe.rolls import PLANES, Rolls
 from transcribe.train.config import TrainConfig
 from transcribe.train.lit_module import LitTranscriber, unstack

@@ -10,7 +10,7 @@ import torch
 
 from recipes.studies import study
 from transcribe.features import FeatureConfig
-from transcribe.model import Logits
+from transcribe.model.onsets_and_frames import Logits
 from transcribe.rolls import PITCH_PLANES, PLANES, Rolls, encode
 from transcribe.train.losses import LossConfig, total, transcription_loss
 

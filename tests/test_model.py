@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from transcribe.features import FeatureConfig, mel_features
-from transcribe.model import ModelConfig, OnsetsAndFrames, paper_model
-from transcribe.networks import IntervalNorm
+from transcribe.model.networks import IntervalNorm
+from transcribe.model.onsets_and_frames import ModelConfig, OnsetsAndFrames, paper_model
 from transcribe.notes import N_PITCHES
 from transcribe.rolls import N_ACTIVATIONS, Rolls
 

@@ -17,7 +17,7 @@ from eval.speed import FILE_SAMPLE_RATE, run_and_watch, speed_table, write_repea
 from transcribe.audio.reader import read_audio, write_wav
 from transcribe.checkpoint import load_checkpoint
 from transcribe.errors import TranscribeError
-from transcribe.model import fast_bfloat16
+from transcribe.model.onsets_and_frames import fast_bfloat16
 
 
 def test_a_recording_is_repeated_to_the_sample(tmp_path):
@@ -80,12 +80,12 @@ def test_the_parts_of_the_network_are_all_of_it(random_checkpoint):
 
 def test_precision_is_what_the_network_computes_in():
     device = torch.device("cpu")
-    from transcribe import model
+    from transcribe.model import onsets_and_frames
 
     for name in cost.PRECISIONS:
         with cost.precision(name):
-            assert model.fast_bfloat16(device) == (name == "bfloat16")
-    assert model.fast_bfloat16(device) == fast_bfloat16(device)
+            assert onsets_and_frames.fast_bfloat16(device) == (name == "bfloat16")
+    assert onsets_and_frames.fast_bfloat16(device) == fast_bfloat16(device)
 
 
 def test_a_peak_is_of_this_machine():

@@ -22,7 +22,7 @@ from transcribe.datasets.index import COLUMNS
 from transcribe.errors import CheckpointError
 from transcribe.features import FeatureConfig, Features
 from transcribe.midi import read_midi, write_midi
-from transcribe.model import Logits
+from transcribe.model.onsets_and_frames import Logits
 from transcribe.notes import Note, PedalPress, Performance, sustained
 from transcribe.render import NoteTable, SampleBank, render
 from transcribe.rolls import N_ACTIVATIONS, Rolls, encode

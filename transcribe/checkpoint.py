@@ -24,7 +24,7 @@ from transcribe.decode import DecodeConfig
 from transcribe.errors import CheckpointError
 from transcribe.features import FeatureConfig
 from transcribe.files.json_text import parse_settings
-from transcribe.model import ModelConfig, OnsetsAndFrames
+from transcribe.model.onsets_and_frames import ModelConfig, OnsetsAndFrames
 from transcribe.provenance import PACKAGED
 from transcribe.windows import WindowConfig
 

@@ -22,7 +22,7 @@ from transcribe.decode import KEY, SUSTAINED, Decoder
 from transcribe.errors import CheckpointError, SettingsError
 from transcribe.features import Features
 from transcribe.metrics import score
-from transcribe.model import Logits, OnsetsAndFrames
+from transcribe.model.onsets_and_frames import Logits, OnsetsAndFrames
 from transcribe.notes import N_PITCHES, Performance
 from transcribe.rolls import PITCH_PLANES, Rolls
 from transcribe.train.average import MovingAverage

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from transcribe.errors import SettingsError
-from transcribe.model import Logits
+from transcribe.model.onsets_and_frames import Logits
 
 TERMS = (
     "onset",

@@ -25,7 +25,7 @@ from pytorch_lightning.callbacks import Callback, LearningRateMonitor, ModelChec
 from safetensors import SafetensorError, safe_open
 
 from transcribe.errors import SettingsError, TranscribeError
-from transcribe.model import fast_bfloat16
+from transcribe.model.onsets_and_frames import fast_bfloat16
 from transcribe.train.config import Run
 from transcribe.train.loggers import make_loggers
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from transcribe.features import FeatureConfig
-from transcribe.networks import (
+from transcribe.model.networks import (
     PAPER,
     ConvNorm,
     HarmonicNetwork,

@@ -1,0 +1,1 @@
+"""The two networks, and the one call that everything around them uses."""
