@@ -31,7 +31,7 @@ from omegaconf import OmegaConf
 from torch import Tensor
 
 from eval.record import command, provenance, rounded, write_record
-from transcribe.decode import KEY, SUSTAINED, DecodeConfig, Decoder
+from transcribe.decode.decoder import KEY, SUSTAINED, DecodeConfig, Decoder
 from transcribe.errors import TranscribeError
 from transcribe.features import Features
 from transcribe.metrics import Scores, score

@@ -31,7 +31,7 @@ import torch
 from eval.cost import PRECISIONS, network_cost, peak_gflops, precision, synchronize
 from eval.record import command, provenance, rounded, write_record
 from transcribe.audio.reader import AudioReader
-from transcribe.decode import Decoder
+from transcribe.decode.decoder import Decoder
 from transcribe.errors import AudioError, TranscribeError
 from transcribe.midi import write_midi
 from transcribe.model.onsets_and_frames import fast_bfloat16

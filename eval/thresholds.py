@@ -25,7 +25,7 @@ from omegaconf import OmegaConf
 
 from eval.logistic import fit_logistic
 from transcribe.checkpoint import load_checkpoint, save_checkpoint
-from transcribe.decode import KEY, SUSTAINED, DecodeConfig, Decoder
+from transcribe.decode.decoder import KEY, SUSTAINED, DecodeConfig, Decoder
 from transcribe.errors import TranscribeError
 from transcribe.features import Features, FrameGrid
 from transcribe.matching import match_aligned

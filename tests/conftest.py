@@ -68,7 +68,7 @@ def tone_checkpoint():
     import torch
 
     from transcribe.checkpoint import Checkpoint
-    from transcribe.decode import DecodeConfig
+    from transcribe.decode.decoder import DecodeConfig
     from transcribe.features import FeatureConfig
     from transcribe.rolls import Rolls
     from transcribe.windows import WindowConfig
@@ -107,7 +107,7 @@ def random_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     import torch
 
     from transcribe.checkpoint import Checkpoint, save_checkpoint
-    from transcribe.decode import DecodeConfig
+    from transcribe.decode.decoder import DecodeConfig
     from transcribe.features import FeatureConfig
     from transcribe.model.onsets_and_frames import ModelConfig, OnsetsAndFrames
     from transcribe.windows import WindowConfig

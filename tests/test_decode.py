@@ -22,7 +22,7 @@ from hypothesis.strategies import (
     sets,
 )
 
-from transcribe.decode import KEY, SUSTAINED, DecodeConfig, Decoder, calibrated, decode
+from transcribe.decode.decoder import KEY, SUSTAINED, DecodeConfig, Decoder, calibrated, decode
 from transcribe.features import FrameGrid
 from transcribe.notes import Note, PedalPress, Performance, sustained
 from transcribe.rolls import SHIFT_PLANES, Rolls, encode

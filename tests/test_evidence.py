@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis.strategies import floats, integers, sampled_from
 
-from transcribe.decode import KEY, SUSTAINED, DecodeConfig, Decoder, decode
-from transcribe.evidence import EVENT, Evidence, Reader
+from transcribe.decode.decoder import KEY, SUSTAINED, DecodeConfig, Decoder, decode
+from transcribe.decode.events import EVENT, Evidence, Reader
 from transcribe.grid import FrameGrid
 from transcribe.notes import Note, PedalPress, Performance
 from transcribe.rolls import SHIFT_PLANES, Rolls, encode

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from eval.thresholds import calibrate, choose, middle_of_the_best
-from transcribe.decode import DecodeConfig, Decoder
+from transcribe.decode.decoder import DecodeConfig, Decoder
 from transcribe.features import FeatureConfig
 from transcribe.notes import Note, PedalPress, Performance
 from transcribe.rolls import Rolls, encode

@@ -20,7 +20,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from transcribe.decode import DecodeConfig
+from transcribe.decode.decoder import DecodeConfig
 from transcribe.errors import CheckpointError
 from transcribe.features import FeatureConfig
 from transcribe.files.json_text import parse_settings

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from transcribe import __version__
 from transcribe.audio.quality import AudioWarning
-from transcribe.decode import KEY, SUSTAINED
+from transcribe.decode.decoder import KEY, SUSTAINED
 from transcribe.export import CSV, JSON, KINDS, MIDI, csv_bytes, json_bytes
 from transcribe.midi import midi_bytes
 from transcribe.notes import Performance

@@ -36,8 +36,8 @@ from transcribe.audio.scale import TOO_LOUD, sanitised
 from transcribe.audio.tuning import TuningMeter
 from transcribe.checkpoint import Checkpoint, load_checkpoint
 from transcribe.clicks import find_clicks
-from transcribe.decode import SUSTAINED, DecodeConfig, Decoder
-from transcribe.evidence import Evidence, Reader
+from transcribe.decode.decoder import SUSTAINED, DecodeConfig, Decoder
+from transcribe.decode.events import Evidence, Reader
 from transcribe.features import Features
 from transcribe.grid import FrameGrid
 from transcribe.notes import A4_RANGE, STANDARD_A4, Performance

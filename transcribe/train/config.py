@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from transcribe.decode import DecodeConfig
+from transcribe.decode.decoder import DecodeConfig
 from transcribe.errors import SettingsError
 from transcribe.features import FeatureConfig
 from transcribe.model.onsets_and_frames import ModelConfig

@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from transcribe import __version__
 from transcribe.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from transcribe.decode import KEY, SUSTAINED, Decoder
+from transcribe.decode.decoder import KEY, SUSTAINED, Decoder
 from transcribe.errors import CheckpointError, SettingsError
 from transcribe.features import Features
 from transcribe.metrics import score

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from transcribe.decode import KEY, SUSTAINED, DecodeConfig, Decoder
-from transcribe.evidence import EVENT, Evidence
+from transcribe.decode.decoder import KEY, SUSTAINED, DecodeConfig, Decoder
+from transcribe.decode.events import EVENT, Evidence
 from transcribe.grid import FrameGrid
 from transcribe.notes import Note, PedalPress, Performance, sustained
 from transcribe.web.edits import ByHand, by_hand

@@ -8,7 +8,7 @@ from typing import TypeAlias
 from starlette.responses import Response, StreamingResponse
 
 from transcribe.audio.quality import AudioWarning
-from transcribe.decode import KEY, SUSTAINED
+from transcribe.decode.decoder import KEY, SUSTAINED
 from transcribe.export import CSV, JSON, MIDI
 from transcribe.formats import content
 from transcribe.notes import Performance

@@ -2,7 +2,7 @@
 
 The folder of a hearing holds
 
-- ``events`` and ``pedal``: the evidence (`transcribe.evidence`) as raw records, appended
+- ``events`` and ``pedal``: the evidence (`transcribe.decode.events`) as raw records, appended
   as the work goes on;
 - ``sound.wav``: what was decoded, mono 16-bit, its header right after every block;
 - ``waveform``: for every 1/50 s the least and the greatest sample, as signed bytes.
@@ -25,8 +25,8 @@ from numpy.typing import NDArray
 
 from transcribe.audio.quality import AudioWarning
 from transcribe.audio.reader import AudioReader
-from transcribe.decode import Decoder
-from transcribe.evidence import Evidence
+from transcribe.decode.decoder import Decoder
+from transcribe.decode.events import Evidence
 from transcribe.transcriber import Transcriber
 from transcribe.web.library import LOWEST_THRESHOLD, PAIRS_PER_SECOND
 from transcribe.web.rows import as_row

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from transcribe.peaks import ONSET, REACH, Event, ends, onsets
+from transcribe.decode.peaks import ONSET, REACH, Event, ends, onsets
 from transcribe.rolls import PLANES, Rolls
 
 N_VALUES = 6

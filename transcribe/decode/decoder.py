@@ -21,10 +21,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from transcribe.evidence import Evidence, Reader, Thresholds
+from transcribe.decode.events import Evidence, Reader, Thresholds
+from transcribe.decode.peaks import AGREEMENT, KEY_END, ONSET, Floats, crossing
 from transcribe.grid import FrameGrid
 from transcribe.notes import LOWEST_PITCH, N_PITCHES, Note, PedalPress, Performance
-from transcribe.peaks import AGREEMENT, KEY_END, ONSET, Floats, crossing
 from transcribe.rolls import Rolls
 
 KEY = "key"

@@ -1,0 +1,1 @@
+"""Planes of probabilities to notes and pedal presses."""
