@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 
 from eval.recordings import KINDS, encode, write_kind
 from recipes.synthetic_bank import write_synthetic_bank
-from transcribe.instrument import SampleBank
 from transcribe.notes import Note, PedalPress, Performance
-from transcribe.render import render
+from transcribe.synthesis.render import render
+from transcribe.synthesis.sample_bank import SampleBank
 
 GOOD, BROKEN, POISON = "good", "broken", "poison"
 BROKEN_SHARE = 0.03

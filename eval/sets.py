@@ -202,7 +202,7 @@ SETS = {
                 licence="MIDI CC BY-NC-SA 4.0; instruments public domain and CC0",
                 source="the MIDI-only download of MAESTRO v3.0.0 (magenta.tensorflow.org/datasets/"
                 "maestro) as PIANO_DATA/midi/maestro-v3.0.0, its index beside it; instruments in "
-                "PIANO_DATA/instruments in the format of `transcribe.instrument`",
+                "PIANO_DATA/instruments in the format of `transcribe.synthesis.sample_bank`",
             )
             for short, label, instruments in (
                 ("grand", "a Steinway grand (Splendid)", ("splendid_steinway",)),

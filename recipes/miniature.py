@@ -26,7 +26,7 @@ from transcribe.audio.reader import write_wav
 from transcribe.datasets.index import COLUMNS
 from transcribe.midi import write_midi
 from transcribe.notes import Performance, sustained
-from transcribe.render import RenderConfig, SampleBank, render
+from transcribe.synthesis.render import RenderConfig, SampleBank, render
 
 INSTRUMENTS = {
     "grand": PLAIN,

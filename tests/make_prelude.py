@@ -18,7 +18,7 @@ import av
 import numpy as np
 
 from transcribe.notes import Note, PedalPress, Performance
-from transcribe.render import SampleBank, render
+from transcribe.synthesis.render import SampleBank, render
 from transcribe.train.augment import detune
 
 CHORDS = (

@@ -18,7 +18,7 @@ from transcribe.archive.work import Output
 from transcribe.errors import InstrumentError
 from transcribe.export import KINDS
 from transcribe.files.relative import fault_of, inside
-from transcribe.instrument import SampleBank
+from transcribe.synthesis.sample_bank import SampleBank
 from transcribe.tokens.encoded import FORMAT, read_items
 
 ESCAPES = ("../x", "a/../../x", "/etc/x", "a//x", "./x", "a/.", "..", "", "a/", "nul\0x")

@@ -8,14 +8,14 @@ from numpy.testing import assert_allclose
 
 from recipes.synthetic_bank import write_synthetic_bank
 from transcribe.audio.reader import write_wav
-from transcribe.dampers import Dampers, PedalTravel, read_pedal_travel
 from transcribe.errors import InstrumentError, MidiError
 from transcribe.features import FeatureConfig
-from transcribe.instrument import SampleBank
-from transcribe.mechanism import load_releases
 from transcribe.midi_file import midi_file_bytes
 from transcribe.notes import Note, PedalPress, Performance
-from transcribe.render import NoteTable, RenderConfig, render, render_blocks
+from transcribe.synthesis.dampers import Dampers, PedalTravel, read_pedal_travel
+from transcribe.synthesis.mechanical_noise import load_releases
+from transcribe.synthesis.render import NoteTable, RenderConfig, render, render_blocks
+from transcribe.synthesis.sample_bank import SampleBank
 from transcribe.train import data
 from transcribe.train.augment import AugmentConfig
 from transcribe.train.data import DataConfig, RenderVariety, TrainingWindows, ValidationPieces

@@ -4,7 +4,7 @@ from hypothesis.strategies import floats, integers
 from numpy.testing import assert_array_equal
 
 from transcribe.notes import Note, PedalPress, Performance
-from transcribe.render import NoteTable
+from transcribe.synthesis.render import NoteTable
 from transcribe.train.data import excerpt
 from transcribe.train.doubling import with_octaves
 

@@ -8,10 +8,10 @@ from transcribe.corpus.entries import read_promises
 from transcribe.corpus.sources import Source, read_source
 from transcribe.errors import CheckpointError, DatasetError, InstrumentError
 from transcribe.files.json_text import parse_json
-from transcribe.instrument import SampleBank
 from transcribe.midi import write_midi
 from transcribe.notes import Note, Performance
 from transcribe.provenance import read_provenance
+from transcribe.synthesis.sample_bank import SampleBank
 from transcribe.tokens.encoded import read_items
 
 DEEP = "[" * 100_000

@@ -12,10 +12,9 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from recipes.synthetic_bank import SOFT_DB, frequency, string, write_synthetic_bank, write_wav
 from transcribe.errors import InstrumentError, MidiError
-from transcribe.instrument import SampleBank
 from transcribe.midi import write_midi
 from transcribe.notes import Note, PedalPress, Performance
-from transcribe.render import (
+from transcribe.synthesis.render import (
     NoteTable,
     RenderConfig,
     render,
@@ -23,6 +22,7 @@ from transcribe.render import (
     render_midi,
     render_soundfont,
 )
+from transcribe.synthesis.sample_bank import SampleBank
 
 RATE = 16000
 

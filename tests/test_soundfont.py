@@ -10,8 +10,8 @@ import pytest
 
 from transcribe.errors import InstrumentError
 from transcribe.notes import Note, Performance
-from transcribe.render import n_rendered, render
-from transcribe.soundfont import SAMPLE_RATE, SoundFont, SoundFontBank, packaged_piano
+from transcribe.synthesis.render import n_rendered, render
+from transcribe.synthesis.soundfont import SAMPLE_RATE, SoundFont, SoundFontBank, packaged_piano
 
 POOL_RATE = 22050
 N_ATTACK, N_LOOP = 441, 50

@@ -24,8 +24,8 @@ from transcribe.features import FeatureConfig, Features
 from transcribe.midi import read_midi, write_midi
 from transcribe.model.onsets_and_frames import Logits
 from transcribe.notes import Note, PedalPress, Performance, sustained
-from transcribe.render import NoteTable, SampleBank, render
 from transcribe.rolls import N_ACTIVATIONS, Rolls, encode
+from transcribe.synthesis.render import NoteTable, SampleBank, render
 from transcribe.train.__main__ import CONF, train
 from transcribe.train.augment import AugmentConfig
 from transcribe.train.config import OptimizerConfig, TrainConfig

@@ -13,7 +13,7 @@ from test_train import SECONDS, pieces, random_piece, settings  # noqa: F401
 from transcribe.audio.reader import write_wav
 from transcribe.datasets.index import COLUMNS
 from transcribe.errors import SettingsError
-from transcribe.render import SampleBank, render
+from transcribe.synthesis.render import SampleBank, render
 from transcribe.train.__main__ import train
 from transcribe.train.lit_module import NoPiece, Share, steps_of_epoch
 from transcribe.train.sources import SourceConfig

@@ -16,8 +16,8 @@ from transcribe.datasets.index import COLUMNS
 from transcribe.features import FeatureConfig
 from transcribe.midi import write_midi
 from transcribe.notes import Note, Performance
-from transcribe.render import SampleBank, render
 from transcribe.rolls import Rolls
+from transcribe.synthesis.render import SampleBank, render
 from transcribe.train.augment import AugmentConfig
 from transcribe.train.data import DataConfig, TrainingWindows, ValidationPieces
 from transcribe.train.sources import Library, SourceConfig

@@ -33,10 +33,10 @@ from transcribe.datasets import (
 from transcribe.datasets.cache import FULL_SCALE, cached_samples
 from transcribe.errors import SettingsError
 from transcribe.features import FeatureConfig, Features
-from transcribe.mechanism import load_releases
 from transcribe.notes import Note, PedalPress, Performance, sustained, without_overlaps
-from transcribe.render import NoteTable, RenderConfig, SampleBank, render
 from transcribe.rolls import Rolls, encode
+from transcribe.synthesis.mechanical_noise import load_releases
+from transcribe.synthesis.render import NoteTable, RenderConfig, SampleBank, render
 from transcribe.train.augment import (
     AugmentConfig,
     Augmenter,

@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 
 from transcribe.notes import HIGHEST_PITCH, LOWEST_PITCH
-from transcribe.render import NoteTable
+from transcribe.synthesis.render import NoteTable
 
 _INTERVALS = np.array([12, -12, 19, 24])
 _INTERVAL_SHARE = np.array([0.45, 0.25, 0.15, 0.15])

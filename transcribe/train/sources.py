@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
-from transcribe.dampers import read_pedal_travel
 from transcribe.datasets import Recording, load_dataset, reference_performance
 from transcribe.errors import DatasetError, SettingsError
 from transcribe.midi import read_midi
-from transcribe.render import NoteTable, SampleBank
+from transcribe.synthesis.dampers import read_pedal_travel
+from transcribe.synthesis.render import NoteTable, SampleBank
 from transcribe.train.doubts import Doubt, doubts_beside, read_doubts
 from transcribe.train.held_out import HeldOutConfig, LeftOut, held_out, without
 

@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from transcribe.instrument import SampleBank
 from transcribe.notes import HIGHEST_PITCH, LOWEST_PITCH, Performance
-from transcribe.render import n_rendered, render_blocks
-from transcribe.soundfont import packaged_piano
+from transcribe.synthesis.render import n_rendered, render_blocks
+from transcribe.synthesis.sample_bank import SampleBank
+from transcribe.synthesis.soundfont import packaged_piano
 from transcribe.web.answers import not_here
 
 PITCHES = range(LOWEST_PITCH, HIGHEST_PITCH + 1, 3)

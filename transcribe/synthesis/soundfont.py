@@ -27,8 +27,8 @@ import soxr
 from numpy.typing import NDArray
 
 from transcribe.errors import InstrumentError
-from transcribe.instrument import Layer, Recording, SampleBank, Samples
 from transcribe.notes import HIGHEST_PITCH, LOWEST_PITCH
+from transcribe.synthesis.sample_bank import Layer, Recording, SampleBank, Samples
 
 PACKAGED = "TimGM6mb.sf2"
 SAMPLE_RATE = 22050

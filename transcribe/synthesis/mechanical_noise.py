@@ -14,8 +14,8 @@ import numpy as np
 
 from transcribe.audio.reader import read_audio
 from transcribe.errors import InstrumentError
-from transcribe.instrument import Samples
 from transcribe.notes import HIGHEST_PITCH, LOWEST_PITCH
+from transcribe.synthesis.sample_bank import Samples
 
 _KNOCK_PEAK = 0.3
 """Peak of a knock before its level is applied."""

@@ -23,12 +23,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from transcribe.audio.reader import read_audio
-from transcribe.dampers import DEEPEST, Dampers, FloatArray, PedalTravel
 from transcribe.errors import InstrumentError, MidiError, TranscribeError
-from transcribe.instrument import LONGEST_VOICE, SampleBank, Samples, Voice
-from transcribe.mechanism import answering_strings, brushed_felt, thumps
 from transcribe.midi import read_midi
 from transcribe.notes import HIGHEST_PITCH, LOWEST_PITCH, N_PITCHES, Performance, sustained
+from transcribe.synthesis.dampers import DEEPEST, Dampers, FloatArray, PedalTravel
+from transcribe.synthesis.mechanical_noise import answering_strings, brushed_felt, thumps
+from transcribe.synthesis.sample_bank import LONGEST_VOICE, SampleBank, Samples, Voice
 
 _RELEASE_TIME_CONSTANTS = 8.0
 _RESONANCE_DAMPED = 0.08

@@ -1,0 +1,1 @@
+"""Performance to audio: notes and pedal played on sampled instruments."""
