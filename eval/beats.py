@@ -34,11 +34,11 @@ from numpy.typing import NDArray
 
 from eval.logistic import fit_logistic
 from eval.record import command, provenance, rounded, write_record
-from transcribe.beats import Metre, find_beats
 from transcribe.errors import TranscribeError
 from transcribe.midi import read_midi
+from transcribe.music.beat_grid import Metre, find_beats
+from transcribe.music.beat_tracking import beat_features, find_onsets
 from transcribe.notes import Performance
-from transcribe.tracking import beat_features, find_onsets
 
 Array = NDArray[np.float64]
 
@@ -102,7 +102,7 @@ def _metres(texts: Sequence[str]) -> Iterator[Metre]:
 
 
 def fitted(pieces: Sequence[Annotated]) -> dict[str, Any]:
-    """What `transcribe.tracking.Rhythm` holds, counted on these performances."""
+    """What `transcribe.music.beat_tracking.Rhythm` holds, counted on these performances."""
     rows, labels, counts, downs, down_labels, down_counts = [], [], [], [], [], []
     onsets = [find_onsets(each.performance.notes) for each in pieces]
     for each, found in zip(pieces, onsets, strict=True):

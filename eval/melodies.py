@@ -5,7 +5,7 @@
 
 All tracks are joined as one piano; a note of the melody is found if a note of its pitch
 within 50 ms is in the line. F1, precision and recall, means over the songs of the validation
-split, for the melody that `transcribe.melody.find_melody` finds and for the plain skyline.
+split, for the melody that `transcribe.music.melody.find_melody` finds and for the plain skyline.
 ``--fit`` prints the weights fitted on songs of the train split, 80 seconds of each.
 """
 
@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from eval.logistic import fit_logistic
 from eval.record import command, provenance, rounded, write_record
 from transcribe.errors import TranscribeError
-from transcribe.melody import (
+from transcribe.music.melody import (
     MelodyWeights,
     best_path,
     find_melody,

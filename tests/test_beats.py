@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis.strategies import floats, integers, lists
 
-from transcribe.beats import BeatGrid, Metre, find_beats
+from transcribe.music.beat_grid import BeatGrid, Metre, find_beats
 from transcribe.notes import Note, Performance
 
 

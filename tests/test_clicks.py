@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from transcribe.clicks import find_clicks
+from transcribe.music.clicks import find_clicks
 from transcribe.notes import Note
 
 

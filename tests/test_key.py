@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from transcribe.key import Key, find_key
+from transcribe.music.key import Key, find_key
 from transcribe.notes import Note
 
 MAJOR, MINOR = (0, 2, 4, 5, 7, 9, 11), (0, 2, 3, 5, 7, 8, 11)

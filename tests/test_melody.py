@@ -7,7 +7,7 @@ import itertools
 from hypothesis import given, settings
 from hypothesis.strategies import builds, floats, integers, lists
 
-from transcribe.melody import find_melody, skyline
+from transcribe.music.melody import find_melody, skyline
 from transcribe.notes import Note, Performance, without_overlaps
 
 TUNE = (72, 74, 76, 77, 79, 77, 76, 74, 72, 76, 79, 84, 83, 79, 76, 74)

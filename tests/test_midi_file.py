@@ -13,7 +13,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.fuzzing import mutated
-from transcribe.beats import Metre
 from transcribe.errors import MidiError
 from transcribe.midi import MidiReading, load_midi, midi_bytes, performance_of
 from transcribe.midi_file import (
@@ -24,6 +23,7 @@ from transcribe.midi_file import (
     parse_midi,
     tempo_event,
 )
+from transcribe.music.beat_grid import Metre
 from transcribe.notes import Note, PedalPress, Performance
 from transcribe.tokens.score_midi import ScoreNote, Track, read_score_midi, score_midi
 

@@ -8,7 +8,7 @@ from collections import defaultdict
 import numpy as np
 import pytest
 
-from transcribe.beats import Metre
+from transcribe.music.beat_grid import Metre
 from transcribe.notes import Note, PedalPress, Performance, sustained
 from transcribe.tokens import Item, Settings, decode, encode
 from transcribe.tokens.miditok_ids import TOKENISERS

@@ -15,10 +15,10 @@ from hypothesis import given, settings
 from hypothesis.strategies import builds, floats, integers, lists, tuples
 
 from transcribe import cli
-from transcribe.beats import BeatGrid, Metre
-from transcribe.key import Key
-from transcribe.melody import find_melody
 from transcribe.midi import read_midi, write_midi
+from transcribe.music.beat_grid import BeatGrid, Metre
+from transcribe.music.key import Key
+from transcribe.music.melody import find_melody
 from transcribe.notes import Note, PedalPress, Performance, without_overlaps
 from transcribe.tokens import Settings, decode, encode, read_items
 from transcribe.tokens.abc import abc_tune, read_tune

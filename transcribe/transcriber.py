@@ -35,11 +35,11 @@ from transcribe.audio.quality import (
 from transcribe.audio.scale import TOO_LOUD, sanitised
 from transcribe.audio.tuning import TuningMeter
 from transcribe.checkpoint import Checkpoint, load_checkpoint
-from transcribe.clicks import find_clicks
 from transcribe.decode.decoder import SUSTAINED, DecodeConfig, Decoder
 from transcribe.decode.events import Evidence, Reader
 from transcribe.features import Features
 from transcribe.grid import FrameGrid
+from transcribe.music.clicks import find_clicks
 from transcribe.notes import A4_RANGE, STANDARD_A4, Performance
 from transcribe.rolls import Rolls
 from transcribe.windows import stream_in_windows

@@ -1,7 +1,7 @@
 """ABC text, for character networks such as those trained on the Nottingham collection.
 
 One tune a source: its melody, bar by bar, with tempo, metre, key and a unit length of a
-sixteenth note. The key is estimated from all notes (`transcribe.key`), and notes are
+sixteenth note. The key is estimated from all notes (`transcribe.music.key`), and notes are
 spelled in it. Notes that cross a bar line are tied.
 """
 
@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from transcribe.key import Key, find_key
-from transcribe.melody import find_melody
+from transcribe.music.key import Key, find_key
+from transcribe.music.melody import find_melody
 from transcribe.notes import Performance
 from transcribe.tokens.encoded import Encoded, Item, Settings
 from transcribe.tokens.quantised import Bars, bars_of, grid_about, line_on_grid, performed

@@ -23,8 +23,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from transcribe.beats import BeatGrid
-from transcribe.melody import find_melody
+from transcribe.music.beat_grid import BeatGrid
+from transcribe.music.melody import find_melody
 from transcribe.notes import Performance, sustained
 from transcribe.tokens.encoded import Encoded, Item, Settings
 from transcribe.tokens.quantised import Bars, bars_of, grid_about, line_on_grid, on_grid, performed

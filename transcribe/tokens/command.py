@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from transcribe.beats import Metre
 from transcribe.console import count, one_line, progress_of, reason, say
 from transcribe.errors import TranscribeError
 from transcribe.files.endings import in_words
+from transcribe.music.beat_grid import Metre
 from transcribe.notes import Performance
 from transcribe.tokens.encoded import Settings
 from transcribe.tokens.targets import TARGETS, encode

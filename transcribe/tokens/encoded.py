@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from transcribe.beats import BeatGrid, Metre, find_beats
 from transcribe.export import write_aside
 from transcribe.files.json_text import parse_json
 from transcribe.files.relative import inside
+from transcribe.music.beat_grid import BeatGrid, Metre, find_beats
 from transcribe.notes import Performance
 
 FORMAT = "transcribe tokens 1"
@@ -24,7 +24,7 @@ class Settings:
     """What the user may know better than the notes do; every target takes the same."""
 
     tempo: float | None = None
-    """Beats a minute, see `transcribe.beats`; estimated if left out."""
+    """Beats a minute, see `transcribe.music.beat_grid`; estimated if left out."""
     metre: Metre | None = None
     """Estimated if left out."""
     follow: bool = False

@@ -22,7 +22,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from transcribe.beats import BeatGrid
+from transcribe.music.beat_grid import BeatGrid
 from transcribe.notes import Note, Performance
 from transcribe.tokens.encoded import Encoded, Item, Settings
 from transcribe.tokens.music_vae import COMMON_TIME

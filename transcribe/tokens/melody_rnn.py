@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from transcribe.melody import find_melody
+from transcribe.music.melody import find_melody
 from transcribe.notes import Performance
 from transcribe.tokens.encoded import Encoded, Item, Settings
 from transcribe.tokens.quantised import Bars, bars_of, grid_about, line_on_grid, performed

@@ -21,8 +21,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from transcribe.beats import COMMON_TIME, BeatGrid, Metre
 from transcribe.extras import needing
+from transcribe.music.beat_grid import COMMON_TIME, BeatGrid, Metre
 from transcribe.notes import (
     HIGHEST_PITCH,
     LOWEST_PITCH,

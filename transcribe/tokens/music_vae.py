@@ -15,8 +15,8 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Sequence
 
-from transcribe.beats import BeatGrid, Metre
-from transcribe.melody import find_melody, in_one_voice
+from transcribe.music.beat_grid import BeatGrid, Metre
+from transcribe.music.melody import find_melody, in_one_voice
 from transcribe.notes import Note, Performance
 from transcribe.tokens.encoded import Encoded, Item, Settings
 from transcribe.tokens.melody_rnn import melody_item

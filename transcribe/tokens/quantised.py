@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from transcribe.beats import BeatGrid
+from transcribe.music.beat_grid import BeatGrid
 from transcribe.notes import Note, Performance
 from transcribe.tokens.score_midi import ScoreNote
 

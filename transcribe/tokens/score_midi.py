@@ -11,7 +11,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from transcribe.beats import Metre
 from transcribe.midi_file import (
     DEFAULT_TEMPO,
     DRUM_CHANNEL,
@@ -29,6 +28,7 @@ from transcribe.midi_file import (
     tempo_event,
     text_event,
 )
+from transcribe.music.beat_grid import Metre
 
 TICKS = 480
 """A quarter note; a sixteenth is 120."""

@@ -16,8 +16,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from transcribe.notes import Performance
-from transcribe.tracking import (
+from transcribe.music.beat_tracking import (
     Onsets,
     Pace,
     find_downbeat,
@@ -25,6 +24,7 @@ from transcribe.tracking import (
     steady_beats,
     track_beats,
 )
+from transcribe.notes import Performance
 
 Origin = Literal["given", "estimated"]
 """Who says so: the user, or the notes."""

@@ -1,0 +1,1 @@
+"""What musicians hear in a performance: beats, key, melody."""
