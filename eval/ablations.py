@@ -33,8 +33,8 @@ from torch import Tensor
 from eval.record import command, provenance, rounded, write_record
 from transcribe.decode.decoder import KEY, SUSTAINED, DecodeConfig, Decoder
 from transcribe.errors import TranscribeError
+from transcribe.evaluation.metrics import Scores, score
 from transcribe.features import Features
-from transcribe.metrics import Scores, score
 from transcribe.model.onsets_and_frames import OnsetsAndFrames
 from transcribe.rolls import Rolls
 from transcribe.train.__main__ import CONF

@@ -42,15 +42,15 @@ from eval.tables import (
     noise_table,
     systems_table,
 )
-from transcribe import metrics
 from transcribe.checkpoint import PACKAGED, load_checkpoint
 from transcribe.datasets import has_pedal, has_velocity, reference_performance
 from transcribe.errors import TranscribeError
-from transcribe.metrics import Scores, false_notes_per_minute, score
+from transcribe.evaluation import metrics
+from transcribe.evaluation.aggregate import aggregate
+from transcribe.evaluation.error_types import Mistakes, find_mistakes
+from transcribe.evaluation.metrics import Scores, false_notes_per_minute, score
 from transcribe.midi import read_midi, write_midi
-from transcribe.mistakes import Mistakes, find_mistakes
 from transcribe.notes import Performance
-from transcribe.summary import aggregate
 
 _WORD = re.compile(r"([a-z][a-z0-9_]*)=(.*)", re.DOTALL)
 _UNRECORDED = ("out", "midi_out", "work", "environments", "again")

@@ -5,7 +5,8 @@
 
 Every recording that has audio goes through `Transcriber`. A heard note is right if it can be
 paired with a played note of its pitch whose onset lies within 50 ms, once the recording's
-median onset deviation is taken off (`transcribe.metrics`). Notes of all recordings are pooled.
+median onset deviation is taken off (`transcribe.evaluation.metrics`). Notes of all recordings
+are pooled.
 
 - *Reliability curve*: the notes in ten equally wide bins of confidence; in each their number,
   their mean confidence and the part of them that is right.
@@ -43,8 +44,8 @@ from eval.hearing import (
 from eval.record import data_name, rounded, write_record
 from transcribe.datasets import Recording, reference_performance
 from transcribe.errors import DatasetError, TranscribeError
-from transcribe.figures import new_figure
-from transcribe.matching import match_aligned
+from transcribe.evaluation.figures import new_figure
+from transcribe.evaluation.matching import match_aligned
 
 N_BINS = 10
 N_RESAMPLES = 10_000

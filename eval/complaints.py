@@ -40,10 +40,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from transcribe.matching import match_aligned
-from transcribe.mistakes import NEARLY, REPEAT
+from transcribe.evaluation.error_types import NEARLY, REPEAT
+from transcribe.evaluation.matching import match_aligned
+from transcribe.evaluation.note_table import NoteTable, Sounding, since_last_stroke
 from transcribe.notes import Performance, sustained
-from transcribe.sounding import NoteTable, Sounding, since_last_stroke
 
 LABELS = {
     "missed": "any note missed",

@@ -17,12 +17,12 @@ from pathlib import Path
 
 from eval.record import command, provenance
 from transcribe.errors import TranscribeError
-from transcribe.figures import new_figure
+from transcribe.evaluation.figures import new_figure
+from transcribe.evaluation.pianoroll import BLACK_KEYS
 from transcribe.files.endings import MIDI_SUFFIXES
 from transcribe.generate import Continued, Continuer, Sampling
 from transcribe.midi import read_midi
 from transcribe.notes import Performance
-from transcribe.pianoroll import BLACK_KEYS
 from transcribe.transcriber import Transcriber
 
 PLAYED, GENERATED = "#1f4e79", "#d55e00"

@@ -46,7 +46,7 @@ from transcribe.corpus.sources import Source, read_source
 from transcribe.corpus.splits import decide
 from transcribe.datasets.index import Recording, read_index
 from transcribe.errors import TranscribeError
-from transcribe.matching import Events, match
+from transcribe.evaluation.matching import Events, match
 from transcribe.midi import read_midi
 from transcribe.notes import HIGHEST_PITCH, LOWEST_PITCH, Note, Performance
 

@@ -45,8 +45,8 @@ from eval.record import rounded, write_record
 from transcribe.audio.reader import read_audio, write_wav
 from transcribe.datasets import Recording, has_pedal, has_velocity, reference_performance
 from transcribe.errors import TranscribeError
-from transcribe.metrics import Scores, onset_f1
-from transcribe.summary import Summary, aggregate
+from transcribe.evaluation.aggregate import Summary, aggregate
+from transcribe.evaluation.metrics import Scores, onset_f1
 from transcribe.train.augment import detune, scale_performance
 
 DETUNED_LABELS = {

@@ -28,9 +28,9 @@ from numpy.typing import NDArray
 from eval.record import command, data_name, provenance, rounded, write_record
 from transcribe.datasets import Recording, has_velocity, load_dataset, reference_performance
 from transcribe.errors import DatasetError, TranscribeError
-from transcribe.matching import Events, match, onset_deviation
+from transcribe.evaluation.error_types import BREAKDOWNS, NEARLY
+from transcribe.evaluation.matching import Events, match, onset_deviation
 from transcribe.midi import read_midi
-from transcribe.mistakes import BREAKDOWNS, NEARLY
 from transcribe.notes import Performance
 
 OFF = 0.02

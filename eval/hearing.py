@@ -18,7 +18,7 @@ from eval.record import command, data_name, provenance
 from transcribe.audio.reader import AudioReader
 from transcribe.datasets import Recording, load_dataset
 from transcribe.errors import DatasetError
-from transcribe.evaluate import first_seconds
+from transcribe.evaluation.evaluate import first_seconds
 from transcribe.notes import Performance
 from transcribe.transcriber import Transcriber, Transcription
 

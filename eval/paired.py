@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from transcribe.metrics import Scores
-from transcribe.summary import Summary, aggregate
+from transcribe.evaluation.aggregate import Summary, aggregate
+from transcribe.evaluation.metrics import Scores
 
 
 def differences(first: Sequence[Scores], second: Sequence[Scores]) -> dict[str, Summary]:

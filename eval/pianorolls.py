@@ -4,8 +4,8 @@
     python -m eval.pianorolls --data maps-real-dev --midi HEARD --out pianorolls.png
 
 The three are the data set's best, median and worst recording by the F1 of onsets within
-50 ms, the median onset deviation taken off (`transcribe.metrics`). One panel each; what is in
-them is said by `transcribe.pianoroll`.
+50 ms, the median onset deviation taken off (`transcribe.evaluation.metrics`). One panel each;
+what is in them is said by `transcribe.evaluation.pianoroll`.
 
 ``--midi`` takes what was heard from the files that ``eval.benchmark --midi-out`` wrote,
 so that nothing has to be transcribed again.
@@ -33,10 +33,10 @@ from eval.record import command, data_name, provenance
 from transcribe.audio.reader import probe
 from transcribe.datasets import Recording, has_pedal, reference_performance
 from transcribe.errors import MidiError, TranscribeError
-from transcribe.metrics import onset_f1
+from transcribe.evaluation.metrics import onset_f1
+from transcribe.evaluation.pianoroll import Panel, best_median_worst, draw, parts
 from transcribe.midi import read_midi
 from transcribe.notes import Performance
-from transcribe.pianoroll import Panel, best_median_worst, draw, parts
 
 
 @dataclass(frozen=True, slots=True)

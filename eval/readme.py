@@ -151,8 +151,8 @@ def _peers_report(peers: Mapping[str, Any]) -> list[str]:
         "The difference, recording by recording; where the interval holds 0, neither is better "
         "for certain:",
         differences_table(peers),
-        "Mistakes by kind, and what was played; `transcribe/mistakes.py` defines each. Times "
-        "aligned; notes of all recordings together:",
+        "Mistakes by kind, and what was played; `transcribe/evaluation/error_types.py` defines "
+        "each. Times aligned; notes of all recordings together:",
         mistakes_table(list(peers["systems"].values())),
         "\n".join(conventions),
         f"```\n{peers['command']}\n```",

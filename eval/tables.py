@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from transcribe.mistakes import FALSE, MISSED
-from transcribe.summary import Summary
+from transcribe.evaluation.aggregate import Summary
+from transcribe.evaluation.error_types import FALSE, MISSED
 
 ROWS = {
     "onset": "onset, 50 ms",

@@ -27,9 +27,9 @@ from eval.logistic import fit_logistic
 from transcribe.checkpoint import load_checkpoint, save_checkpoint
 from transcribe.decode.decoder import KEY, SUSTAINED, DecodeConfig, Decoder
 from transcribe.errors import TranscribeError
+from transcribe.evaluation.matching import match_aligned
+from transcribe.evaluation.metrics import Scores, frame_f1, note_f1, onset_f1, score
 from transcribe.features import Features, FrameGrid
-from transcribe.matching import match_aligned
-from transcribe.metrics import Scores, frame_f1, note_f1, onset_f1, score
 from transcribe.notes import Performance, sustained
 from transcribe.rolls import Rolls
 from transcribe.train.__main__ import CONF

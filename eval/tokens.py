@@ -28,8 +28,8 @@ from eval.proofs import Proof, ReaderMissingError, prove
 from eval.record import command, provenance, rounded, write_record
 from transcribe.datasets.index import read_index
 from transcribe.errors import TranscribeError
-from transcribe.evaluate import first_seconds
-from transcribe.matching import Events, match
+from transcribe.evaluation.evaluate import first_seconds
+from transcribe.evaluation.matching import Events, match
 from transcribe.midi import read_midi
 from transcribe.notes import Performance, sustained
 from transcribe.tokens import TARGETS, Settings, encode

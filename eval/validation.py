@@ -24,8 +24,8 @@ from omegaconf import OmegaConf
 from eval.record import command, provenance, rounded, write_record
 from eval.tables import metrics_table
 from transcribe.errors import TranscribeError
-from transcribe.metrics import score
-from transcribe.summary import aggregate
+from transcribe.evaluation.aggregate import aggregate
+from transcribe.evaluation.metrics import score
 from transcribe.train.__main__ import CONF
 from transcribe.train.config import TrainConfig
 from transcribe.train.data import ValidationPieces

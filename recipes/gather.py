@@ -32,7 +32,7 @@ from scipy.stats import t as student
 from eval.record import provenance, rounded, write_record
 from recipes.check import benchmark
 from transcribe.errors import DatasetError, TranscribeError
-from transcribe.figures import new_figure
+from transcribe.evaluation.figures import new_figure
 
 METRICS = {
     "as_found/onset": "onset, 50 ms",

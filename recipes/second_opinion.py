@@ -30,8 +30,8 @@ import torch
 from transcribe.audio.reader import read_audio
 from transcribe.datasets.index import COLUMNS
 from transcribe.errors import DatasetError, TranscribeError
+from transcribe.evaluation.matching import match_aligned
 from transcribe.files.endings import is_recording
-from transcribe.matching import match_aligned
 from transcribe.midi import read_midi, write_midi
 from transcribe.notes import PedalPress, Performance, sustained
 from transcribe.train.doubts import Doubt, doubts_beside, write_doubts

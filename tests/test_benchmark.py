@@ -15,10 +15,10 @@ from eval.sets import BenchmarkSet
 from eval.systems import System
 from eval.tables import metrics_table, noise_table
 from transcribe.audio.reader import write_wav
-from transcribe.metrics import Ratio, Scores, score
+from transcribe.evaluation.aggregate import aggregate
+from transcribe.evaluation.metrics import Ratio, Scores, score
 from transcribe.midi import read_midi, write_midi
 from transcribe.notes import Note, PedalPress, Performance, sustained
-from transcribe.summary import aggregate
 
 PLAYED = Performance(
     [Note(onset=0.2 * i, pitch=60 + i, offset=0.2 * i + 0.3, velocity=50 + i) for i in range(10)],

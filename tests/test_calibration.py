@@ -16,7 +16,7 @@ from eval.calibration import (
     reliability,
 )
 from transcribe.datasets import load_dataset
-from transcribe.metrics import match_aligned
+from transcribe.evaluation.metrics import match_aligned
 from transcribe.notes import Note, Performance, sustained
 from transcribe.transcriber import Transcription
 

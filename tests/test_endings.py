@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from transcribe.archive.listing import Patterns
+from transcribe.evaluation.pairing import find_recordings, named_source
 from transcribe.files.endings import RECORDING_SUFFIXES, beside, in_words, is_recording
-from transcribe.pairing import find_recordings, named_source
 
 
 @pytest.mark.parametrize(

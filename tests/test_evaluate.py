@@ -9,15 +9,15 @@ import mido
 import numpy as np
 import pytest
 
-from transcribe import pianoroll, report
 from transcribe.audio.reader import write_wav
 from transcribe.cli import main
 from transcribe.errors import TranscribeError
-from transcribe.evaluate import evaluate, evaluate_without_piano, first_seconds
+from transcribe.evaluation import pianoroll, report
+from transcribe.evaluation.counts import Ratio
+from transcribe.evaluation.evaluate import evaluate, evaluate_without_piano, first_seconds
+from transcribe.evaluation.pairing import find_sources, left_out_of, pair
 from transcribe.midi import write_midi
 from transcribe.notes import Note, PedalPress, Performance
-from transcribe.pairing import find_sources, left_out_of, pair
-from transcribe.ratios import Ratio
 
 PLAYED = Performance(
     [

@@ -12,7 +12,7 @@ from transcribe.archive.work import Job, Prober
 from transcribe.audio.joined import PartOfFile, parts_of
 from transcribe.audio.reader import AudioReader, counted_seconds, measured_seconds, probe
 from transcribe.errors import AudioError
-from transcribe.pairing import Source
+from transcribe.evaluation.pairing import Source
 
 SECONDS = 1.0
 ATTACK = 0.5

@@ -8,8 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mir_eval import multipitch, transcription, transcription_velocity
 
-from transcribe import matching
-from transcribe.metrics import (
+from transcribe.evaluation import matching
+from transcribe.evaluation.aggregate import aggregate
+from transcribe.evaluation.counts import Correlation, Mean
+from transcribe.evaluation.metrics import (
     Ratio,
     Scores,
     false_notes_per_minute,
@@ -19,8 +21,6 @@ from transcribe.metrics import (
     score,
 )
 from transcribe.notes import Note, PedalPress, Performance, sustained
-from transcribe.ratios import Correlation, Mean
-from transcribe.summary import aggregate
 
 
 def note(onset, pitch=60, duration=0.5, velocity=64):

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from transcribe.matching import Events, match
-from transcribe.mistakes import BREAKDOWNS, FALSE, MISSED, Mistakes, find_mistakes
+from transcribe.evaluation.aggregate import aggregate
+from transcribe.evaluation.counts import Ratio
+from transcribe.evaluation.error_types import BREAKDOWNS, FALSE, MISSED, Mistakes, find_mistakes
+from transcribe.evaluation.matching import Events, match
 from transcribe.notes import Note, PedalPress, Performance, sustained
-from transcribe.ratios import Ratio
-from transcribe.summary import aggregate
 
 LATER = 100.0
 """Where the notes of a case begin, after a scale that is heard well."""

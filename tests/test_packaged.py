@@ -12,7 +12,7 @@ from make_prelude import CENTS, performance
 from transcribe.audio.reader import read_audio
 from transcribe.checkpoint import PACKAGED, Checkpoint, load_checkpoint
 from transcribe.decode.decoder import SUSTAINED, decode
-from transcribe.metrics import note_f1, onset_f1, score
+from transcribe.evaluation.metrics import note_f1, onset_f1, score
 from transcribe.midi import read_midi
 from transcribe.notes import sustained
 from transcribe.rolls import Rolls

@@ -2,9 +2,9 @@ from dataclasses import replace
 
 import pytest
 
-from transcribe import pianoroll
+from transcribe.evaluation import pianoroll
+from transcribe.evaluation.pianoroll import draw, panels, parts
 from transcribe.notes import Note, PedalPress, Performance
-from transcribe.pianoroll import draw, panels, parts
 
 PLAYED = Performance(
     [Note(onset=0.2 * i, pitch=60 + i, offset=0.2 * i + 0.3, velocity=64) for i in range(10)],

@@ -5,11 +5,11 @@ from PIL import Image
 
 from eval import hearing, pianorolls
 from eval.pianorolls import Rolled, best_median_worst, panel
-from transcribe import pianoroll
 from transcribe.audio.reader import write_wav
+from transcribe.evaluation import pianoroll
+from transcribe.evaluation.pianoroll import draw
 from transcribe.midi import write_midi
 from transcribe.notes import Note, PedalPress, Performance, sustained
-from transcribe.pianoroll import draw
 from transcribe.transcriber import Transcription
 
 PLAYED = Performance(

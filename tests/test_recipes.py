@@ -22,8 +22,8 @@ from recipes.studies import study
 from transcribe.audio.reader import read_audio
 from transcribe.checkpoint import PACKAGED, load_checkpoint, save_checkpoint
 from transcribe.datasets import load_dataset
+from transcribe.evaluation.metrics import onset_f1
 from transcribe.features import Features
-from transcribe.metrics import onset_f1
 from transcribe.midi import read_midi
 from transcribe.notes import Note, Performance
 from transcribe.rolls import Rolls, encode

@@ -47,9 +47,9 @@ def evaluate(words: Sequence[str]) -> int:
     if options.seconds is not None and options.no_piano:
         parser.error("--no-piano takes no --seconds: the recordings tell")
     with needing("eval", "mir_eval", "matplotlib"):
-        from transcribe import report, tables
-        from transcribe.evaluate import evaluate as compare
-        from transcribe.evaluate import evaluate_without_piano
+        from transcribe.evaluation import report, tables
+        from transcribe.evaluation.evaluate import evaluate as compare
+        from transcribe.evaluation.evaluate import evaluate_without_piano
 
         if options.output and options.pictures != "none":
             import matplotlib  # noqa: F401
@@ -78,7 +78,7 @@ def evaluate(words: Sequence[str]) -> int:
         options.output.mkdir(parents=True, exist_ok=True)
         pictures: list[str] = []
         if options.pictures != "none":
-            from transcribe.pictures import draw_pictures
+            from transcribe.evaluation.pictures import draw_pictures
 
             few = options.pictures == "few"
             pictures = draw_pictures(

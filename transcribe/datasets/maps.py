@@ -8,7 +8,7 @@ The split is that of "Onsets and Frames" [2]_: the Disklavier, close (ENSTDkCl) 
 (ENSTDkAm), is the test; train is the software pianos without any piece of the test.
 
 MAPS's onsets deviate from the sound by a constant in every recording: compare only figures
-that are all aligned or all as found (`transcribe.metrics`).
+that are all aligned or all as found (`transcribe.evaluation.metrics`).
 
 References
 ----------

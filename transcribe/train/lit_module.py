@@ -20,8 +20,8 @@ from transcribe import __version__
 from transcribe.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from transcribe.decode.decoder import KEY, SUSTAINED, Decoder
 from transcribe.errors import CheckpointError, SettingsError
+from transcribe.evaluation.metrics import score
 from transcribe.features import Features
-from transcribe.metrics import score
 from transcribe.model.onsets_and_frames import Logits, OnsetsAndFrames
 from transcribe.notes import N_PITCHES, Performance
 from transcribe.rolls import PITCH_PLANES, Rolls

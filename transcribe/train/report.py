@@ -129,7 +129,7 @@ def markdown(
         f"# Validation after {step} steps",
         "",
         "F1 in %, the median onset deviation of each passage taken off. Conventions are those "
-        "of `transcribe/metrics.py`.",
+        "of `transcribe/evaluation/metrics.py`.",
         "",
         f"| passage | {heads} |",
         rule,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from transcribe.evaluate import Evaluation, Piece
+from transcribe.evaluation.evaluate import Evaluation, Piece
+from transcribe.evaluation.pianoroll import best_median_worst, draw, panels, parts
 from transcribe.files.names import LONGEST_NAME, shortened
-from transcribe.pianoroll import best_median_worst, draw, panels, parts
 
 ROWS_A_PAGE = 6
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from transcribe.matching import ONSET_TOLERANCE, Events, FloatArray, IntArray
+from transcribe.evaluation.matching import ONSET_TOLERANCE, Events, FloatArray, IntArray
 from transcribe.notes import Performance
 
 BoolArray = NDArray[np.bool_]

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from transcribe.console import count
-from transcribe.evaluate import Evaluation, FalseNotes, Piece
-from transcribe.mistakes import FALSE, MISSED, Mistakes
-from transcribe.ratios import Scores
-from transcribe.summary import Summary
+from transcribe.evaluation.aggregate import Summary
+from transcribe.evaluation.counts import Scores
+from transcribe.evaluation.error_types import FALSE, MISSED, Mistakes
+from transcribe.evaluation.evaluate import Evaluation, FalseNotes, Piece
 
 _ENDINGS = {"": "50 ms", "_20ms": "20 ms", "_10ms": "10 ms"}
 _CONVENTIONS = {"key": "key release", "sustained": "pedal-extended"}

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from transcribe.ratios import Correlation, Mean, Ratio, Scores
+from transcribe.evaluation.counts import Correlation, Mean, Ratio, Scores
 
 FloatArray = NDArray[np.float64]
 

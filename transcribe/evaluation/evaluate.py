@@ -21,11 +21,11 @@ from pathlib import Path
 from typing import Any
 
 from transcribe.errors import AudioError, TranscribeError
-from transcribe.metrics import score
-from transcribe.midi import MidiReading
-from transcribe.mistakes import Mistakes, find_mistakes
-from transcribe.notes import Performance
-from transcribe.pairing import (
+from transcribe.evaluation.aggregate import Summary, aggregate
+from transcribe.evaluation.counts import Scores
+from transcribe.evaluation.error_types import Mistakes, find_mistakes
+from transcribe.evaluation.metrics import score
+from transcribe.evaluation.pairing import (
     Pairing,
     Source,
     find_recordings,
@@ -36,8 +36,8 @@ from transcribe.pairing import (
     pair_sources,
     some,
 )
-from transcribe.ratios import Scores
-from transcribe.summary import Summary, aggregate
+from transcribe.midi import MidiReading
+from transcribe.notes import Performance
 
 _LONG_HELD = 10.0
 """Seconds after the last key is released; a pedal that is down longer was not lifted in time."""

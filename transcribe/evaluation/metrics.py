@@ -39,7 +39,8 @@ from typing import TypeAlias
 
 import numpy as np
 
-from transcribe.matching import (
+from transcribe.evaluation.counts import Correlation, Mean, Ratio, Scores
+from transcribe.evaluation.matching import (
     ONSET_TOLERANCE,
     Events,
     FloatArray,
@@ -51,7 +52,6 @@ from transcribe.matching import (
     onset_deviations,
 )
 from transcribe.notes import Performance, sustained
-from transcribe.ratios import Correlation, Mean, Ratio, Scores
 
 __all__ = [
     "FINE_ONSET_TOLERANCES",

@@ -55,10 +55,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from transcribe.matching import Events, FloatArray, IntArray, match, onset_deviation
+from transcribe.evaluation.counts import Mean, Ratio, Scores
+from transcribe.evaluation.matching import Events, FloatArray, IntArray, match, onset_deviation
+from transcribe.evaluation.note_table import BoolArray, NoteTable, Sounding, since_last_stroke
 from transcribe.notes import Performance, sustained
-from transcribe.ratios import Mean, Ratio, Scores
-from transcribe.sounding import BoolArray, NoteTable, Sounding, since_last_stroke
 
 NEARLY = 0.1
 """Seconds within which a false note is a missed note that is late or early."""

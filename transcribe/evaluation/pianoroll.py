@@ -24,9 +24,9 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 import numpy as np
 
 from transcribe.console import clock
-from transcribe.figures import new_figure
+from transcribe.evaluation.figures import new_figure
+from transcribe.evaluation.matching import match_aligned
 from transcribe.files.names import aside_of
-from transcribe.matching import match_aligned
 from transcribe.notes import HIGHEST_PITCH, LOWEST_PITCH, Note, PedalPress, Performance
 
 if TYPE_CHECKING:

@@ -17,12 +17,12 @@ from typing import Any
 
 from transcribe import __version__
 from transcribe.console import count
-from transcribe.evaluate import Evaluation, FalseNotes
+from transcribe.evaluation.aggregate import Summary, aggregate
+from transcribe.evaluation.counts import Scores
+from transcribe.evaluation.error_types import Mistakes
+from transcribe.evaluation.evaluate import Evaluation, FalseNotes
+from transcribe.evaluation.tables import tables_of
 from transcribe.export import no_formula, write_aside
-from transcribe.mistakes import Mistakes
-from transcribe.ratios import Scores
-from transcribe.summary import Summary, aggregate
-from transcribe.tables import tables_of
 
 CSV_COLUMNS = (
     *("scope", "piece", "metric", "value", "precision", "recall", "f1"),
@@ -69,7 +69,7 @@ def compared(evaluation: Evaluation) -> str:
 
 def as_markdown(evaluation: Evaluation, title: str, *, pictures: Sequence[str] = ()) -> str:
     """All tables as a page, what was not compared, the conventions and the pictures."""
-    from transcribe import metrics, mistakes
+    from transcribe.evaluation import error_types, metrics
 
     sections = [f"# {title}"]
     sections.append(compared(evaluation))
@@ -80,7 +80,11 @@ def as_markdown(evaluation: Evaluation, title: str, *, pictures: Sequence[str] =
         sections += ["Not compared:", "\n".join(f"- {line}" for line in left_out)]
     sections += [table.markdown() for table in tables_of(evaluation)]
     sections += [f"![{Path(name).stem}]({name})" for name in pictures]
-    sections += ["### Conventions", _conventions(metrics.__doc__), _conventions(mistakes.__doc__)]
+    sections += [
+        "### Conventions",
+        _conventions(metrics.__doc__),
+        _conventions(error_types.__doc__),
+    ]
     return "\n\n".join(sections) + "\n"
 
 

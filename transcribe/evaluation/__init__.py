@@ -1,0 +1,1 @@
+"""Reference against estimate: metrics, kinds of errors, tables, pictures."""
