@@ -34,7 +34,7 @@ from transcribe.archive.manifest import Manifest
 from transcribe.archive.state import MANIFEST
 from transcribe.archive.store import OWN_FOLDER
 from transcribe.errors import TranscribeError
-from transcribe.machine import n_cores
+from transcribe.hardware import n_cores
 
 HOURS = 1000
 """Of music, in the table of sizes."""

@@ -30,7 +30,7 @@ from transcribe.archive.pool import Finished
 from transcribe.archive.work import DONE, FAILED, Job, Outcome, Settings, Worker
 from transcribe.errors import CheckpointError
 from transcribe.midi import read_midi
-from transcribe.provenance import PACKAGED, read_provenance
+from transcribe.weights_file import PACKAGED, read_provenance
 
 PRELUDE = Path(__file__).parent / "data" / "prelude.mp3"
 

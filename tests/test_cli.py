@@ -25,7 +25,7 @@ import numpy as np
 import pytest
 from conftest import MELODY, SAMPLE_RATE, melody_samples, write_pcm
 
-from transcribe import cli, commands, console
+from transcribe import cli, commands, terminal
 from transcribe.errors import AudioError
 from transcribe.export import pitch_name, write_csv
 from transcribe.midi import read_midi, write_midi
@@ -372,13 +372,13 @@ def test_a_truncated_recording_is_heard_as_far_as_it_goes(run, tmp_path):
 
 
 def test_quiet_says_nothing_if_all_is_well(run, melody_wav, monkeypatch):
-    monkeypatch.setattr(console, "SECONDS_BETWEEN_LINES", 0)
+    monkeypatch.setattr(terminal, "SECONDS_BETWEEN_LINES", 0)
     ran = run(melody_wav(), "--quiet")
     assert (ran.code, ran.out, ran.err) == (0, "", "")
 
 
 def test_plain_lines_tell_progress_where_there_is_no_terminal(run, melody_wav, monkeypatch):
-    monkeypatch.setattr(console, "SECONDS_BETWEEN_LINES", 0)
+    monkeypatch.setattr(terminal, "SECONDS_BETWEEN_LINES", 0)
     ran = run(melody_wav())
     assert len(ran.complaints) > 2
     for line in ran.complaints:
@@ -397,9 +397,9 @@ def test_a_short_recording_gets_no_progress_line(run, melody_wav):
     ],
 )
 def test_a_bar_tells_progress_on_a_terminal(monkeypatch, capsys, duration, shown):
-    monkeypatch.setattr(console, "SILENT_SECONDS", 0)
+    monkeypatch.setattr(terminal, "SILENT_SECONDS", 0)
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
-    with console.progress_of("song.wav", duration) as progress:
+    with terminal.progress_of("song.wav", duration) as progress:
         for seconds in (25.0, 50.0):
             time.sleep(0.11)
             progress(seconds)
@@ -410,7 +410,7 @@ def test_a_bar_tells_progress_on_a_terminal(monkeypatch, capsys, duration, shown
 
 def test_a_bar_waits_before_it_appears(monkeypatch, capsys):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
-    with console.progress_of("song.wav", 100.0) as progress:
+    with terminal.progress_of("song.wav", 100.0) as progress:
         progress(50.0)
     assert capsys.readouterr().err == ""
 
@@ -419,7 +419,7 @@ def test_a_bar_waits_before_it_appears(monkeypatch, capsys):
     ("seconds", "shown"), [(0, "0:00"), (59.6, "1:00"), (245, "4:05"), (3723, "1:02:03")]
 )
 def test_clock(seconds, shown):
-    assert console.clock(seconds) == shown
+    assert terminal.clock(seconds) == shown
 
 
 def test_help_version_and_wrong_usage_import_nothing_heavy():
@@ -726,7 +726,7 @@ def test_closed_streams_cost_what_is_said_and_nothing_else(tmp_path, closed):
     script.write_text(
         "import os, subprocess, sys\n"
         "from transcribe import cli, commands\n"
-        "from transcribe.console import progress_of, say\n"
+        "from transcribe.terminal import progress_of, say\n"
         "def work(words):\n"
         "    say('a remark', sys.stderr)\n"
         "    file = open(words[0], 'w')\n"
@@ -761,8 +761,8 @@ def test_a_reader_that_has_enough_ends_nothing_that_is_written(tmp_path):
     os.close(reading)
     with os.fdopen(writing, "w") as broken:
         for n in range(3):
-            console.say(f"line {n}", broken)
-        console.show("live", broken)
+            terminal.say(f"line {n}", broken)
+        terminal.show("live", broken)
     ran = subprocess.run(
         ["sh", "-c", '"$0" -m transcribe --help | true', sys.executable],
         capture_output=True,

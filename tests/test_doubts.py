@@ -11,7 +11,7 @@ from transcribe.audio.reader import write_wav
 from transcribe.datasets import load_dataset
 from transcribe.errors import DatasetError
 from transcribe.features import FeatureConfig
-from transcribe.grid import FrameGrid
+from transcribe.frames import FrameGrid
 from transcribe.midi import read_midi, write_midi
 from transcribe.model.onsets_and_frames import Logits
 from transcribe.notes import Note, PedalPress, Performance, sustained

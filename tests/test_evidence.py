@@ -11,7 +11,7 @@ from hypothesis.strategies import floats, integers, sampled_from
 
 from transcribe.decode.decoder import KEY, SUSTAINED, DecodeConfig, Decoder, decode
 from transcribe.decode.events import EVENT, Evidence, Reader
-from transcribe.grid import FrameGrid
+from transcribe.frames import FrameGrid
 from transcribe.notes import Note, PedalPress, Performance
 from transcribe.rolls import SHIFT_PLANES, Rolls, encode
 

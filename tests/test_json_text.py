@@ -10,9 +10,9 @@ from transcribe.errors import CheckpointError, DatasetError, InstrumentError
 from transcribe.files.json_text import parse_json
 from transcribe.midi import write_midi
 from transcribe.notes import Note, Performance
-from transcribe.provenance import read_provenance
 from transcribe.synthesis.sample_bank import SampleBank
 from transcribe.tokens.encoded import read_items
+from transcribe.weights_file import read_provenance
 
 DEEP = "[" * 100_000
 

@@ -21,7 +21,7 @@ from transcribe.files.names import (
     shortened,
     stem_of,
 )
-from transcribe.jobs import plan
+from transcribe.outputs import plan
 
 ETUDE_NFC = unicodedata.normalize("NFC", "Frédéric Chopin – Étude")
 ETUDE_NFD = unicodedata.normalize("NFD", ETUDE_NFC)

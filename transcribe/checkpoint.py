@@ -25,7 +25,7 @@ from transcribe.errors import CheckpointError
 from transcribe.features import FeatureConfig
 from transcribe.files.json_text import parse_settings
 from transcribe.model.onsets_and_frames import ModelConfig, OnsetsAndFrames
-from transcribe.provenance import PACKAGED
+from transcribe.weights_file import PACKAGED
 from transcribe.windows import WindowConfig
 
 FORMAT = "transcribe-1"

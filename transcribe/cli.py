@@ -24,9 +24,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from transcribe import __version__
-from transcribe.arguments import add_listening, add_outputs, whole_number
 from transcribe.commands import COMMANDS
-from transcribe.console import (
+from transcribe.errors import TranscribeError
+from transcribe.options import add_listening, add_outputs, whole_number
+from transcribe.outputs import MIDI_SUFFIXES, Job, checked, plan
+from transcribe.terminal import (
     clock,
     count,
     let_go,
@@ -36,8 +38,6 @@ from transcribe.console import (
     say,
     standard_streams,
 )
-from transcribe.errors import TranscribeError
-from transcribe.jobs import MIDI_SUFFIXES, Job, checked, plan
 
 if TYPE_CHECKING:
     from transcribe.transcriber import Transcriber

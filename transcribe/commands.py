@@ -13,11 +13,11 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from transcribe.console import clock, count, progress_of, say
 from transcribe.errors import InstrumentError, TranscribeError
 from transcribe.extras import needing
 from transcribe.files.endings import in_words
 from transcribe.files.names import output_stem
+from transcribe.terminal import clock, count, progress_of, say
 
 SOUNDFONT_SUFFIXES = (".sf2", ".sf3")
 

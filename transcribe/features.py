@@ -22,7 +22,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from transcribe.grid import FrameGrid
+from transcribe.frames import FrameGrid
 from transcribe.notes import LOWEST_PITCH, N_PITCHES
 
 MEL = "mel"

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from transcribe.grid import FrameGrid
+from transcribe.frames import FrameGrid
 from transcribe.notes import LOWEST_PITCH, N_PITCHES, Performance, sustained
 
 FloatArray = NDArray[np.float32]

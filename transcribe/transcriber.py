@@ -38,7 +38,7 @@ from transcribe.checkpoint import Checkpoint, load_checkpoint
 from transcribe.decode.decoder import SUSTAINED, DecodeConfig, Decoder
 from transcribe.decode.events import Evidence, Reader
 from transcribe.features import Features
-from transcribe.grid import FrameGrid
+from transcribe.frames import FrameGrid
 from transcribe.music.clicks import find_clicks
 from transcribe.notes import A4_RANGE, STANDARD_A4, Performance
 from transcribe.rolls import Rolls

@@ -29,14 +29,14 @@ from transcribe.archive.run import Driver, Places, StoppedError
 from transcribe.archive.scratch import scratch
 from transcribe.archive.store import Store, StoreError, open_store
 from transcribe.archive.work import Settings
-from transcribe.arguments import add_listening, add_outputs, seconds, whole_number
-from transcribe.console import SECONDS_BETWEEN_LINES, say, show
 from transcribe.errors import TranscribeError
 from transcribe.export import CSV, MIDI, write_aside
 from transcribe.export import JSON as JSON_FILE
 from transcribe.files.address import Address
 from transcribe.notes import STANDARD_A4
-from transcribe.provenance import read_provenance
+from transcribe.options import add_listening, add_outputs, seconds, whole_number
+from transcribe.terminal import SECONDS_BETWEEN_LINES, say, show
+from transcribe.weights_file import read_provenance
 
 ALL_DONE, NOT_ALL_DONE = 0, 1
 _SHOWN_TROUBLES = 20

@@ -12,9 +12,9 @@ from pathlib import Path
 from transcribe.archive.pool import Limits, Pool
 from transcribe.archive.process_pool import ProcessPool
 from transcribe.archive.work import Settings, Worker
-from transcribe.console import count
 from transcribe.errors import TranscribeError
-from transcribe.machine import free_memory, n_cores, n_gpus
+from transcribe.hardware import free_memory, n_cores, n_gpus
+from transcribe.terminal import count
 
 WORKER_MEMORY = 1_400_000_000
 """Bytes that a worker takes at most in ordinary use; measured, 0.75 to 0.85 GB, and 1.8 times what

@@ -37,9 +37,9 @@ from transcribe.archive.store import (
     left,
     nothing,
 )
-from transcribe.console import one_line
 from transcribe.files.address import Address, whole
 from transcribe.files.relative import fault_of
+from transcribe.terminal import one_line
 
 OBJECT_STORES = frozenset({"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "oss", "oci", "memory"})
 """Protocols whose puts are atomic."""

@@ -9,8 +9,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from transcribe.audio.quality import KINDS, AudioWarning
-from transcribe.console import reason
 from transcribe.errors import AudioError, AudioProblem
+from transcribe.terminal import reason
 
 TUNING, KEPT = "tuning", "kept"
 WARNINGS = {

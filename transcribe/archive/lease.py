@@ -23,7 +23,7 @@ from uuid import uuid4
 
 from transcribe.archive.lock import BusyError
 from transcribe.archive.store import StoreError, Version
-from transcribe.console import reason
+from transcribe.terminal import reason
 
 log = logging.getLogger(__name__)
 

@@ -20,8 +20,8 @@ from transcribe.archive.process_pool import ProcessPool
 from transcribe.archive.progress import count_of, hours, span
 from transcribe.archive.store import open_store
 from transcribe.archive.work import Job, Prober
-from transcribe.console import count
 from transcribe.files.endings import in_words
+from transcribe.terminal import count
 
 log = logging.getLogger(__name__)
 

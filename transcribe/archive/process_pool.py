@@ -27,7 +27,7 @@ from typing import Any
 
 from transcribe.archive.pool import CRASHED, Limits, Make, Member, PoolError, SupervisedPool
 from transcribe.archive.work import Job
-from transcribe.machine import go_first, resident_memory
+from transcribe.hardware import go_first, resident_memory
 
 _READY, _BEAT, _DONE, _UNFIT = "ready", "beat", "done", "unfit"
 

@@ -11,7 +11,7 @@ from typing import Any, TextIO
 
 from transcribe.archive.forecast import Forecast
 from transcribe.archive.manifest import DONE, FAILED, QUARANTINED, Row, escaped
-from transcribe.console import count, one_line, say, show
+from transcribe.terminal import count, one_line, say, show
 
 LIVE, PLAIN, JSON, NONE = "live", "plain", "json", "none"
 MODES = ("auto", LIVE, PLAIN, JSON, NONE)

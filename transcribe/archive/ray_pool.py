@@ -49,9 +49,9 @@ from transcribe.archive.pool import (
 )
 from transcribe.archive.scratch import Scratch, clear_abandoned
 from transcribe.archive.work import Job, Outcome, Settings, Worker
-from transcribe.console import count
 from transcribe.errors import TranscribeError
-from transcribe.machine import go_first, n_cores, resident_memory
+from transcribe.hardware import go_first, n_cores, resident_memory
+from transcribe.terminal import count
 
 log = logging.getLogger(__name__)
 

@@ -21,10 +21,10 @@ from pathlib import Path
 from typing import Protocol, TypeAlias
 from urllib.parse import unquote
 
-from transcribe.console import reason
 from transcribe.errors import TranscribeError
 from transcribe.files.address import whole
 from transcribe.files.relative import fault_of
+from transcribe.terminal import reason
 
 ASIDE, UNFINISHED = ".transcribe-", ".part"
 """How the names of files begin and end that are not finished; what a killed run left is no use."""

@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING
 
 from transcribe.archive.judge import DISK_FULL, KEPT, UNWRITABLE, judged
 from transcribe.archive.store import Found, Store, open_store
-from transcribe.console import reason
 from transcribe.errors import TranscribeError
-from transcribe.machine import peak_memory
+from transcribe.hardware import peak_memory
 from transcribe.notes import STANDARD_A4
+from transcribe.terminal import reason
 
 if TYPE_CHECKING:
     from transcribe.archive.hearing import Heard

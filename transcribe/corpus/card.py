@@ -13,11 +13,11 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from transcribe import __version__
-from transcribe.console import clock, count
 from transcribe.corpus.config import CorpusConfig
 from transcribe.corpus.entries import FILE_NAME, STATUSES, USED
 from transcribe.corpus.landmarks import SAME_PERFORMANCE, SAME_PIECE
 from transcribe.export import write_aside
+from transcribe.terminal import clock, count
 
 if TYPE_CHECKING:
     from transcribe.corpus.builder import Corpus

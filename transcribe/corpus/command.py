@@ -13,8 +13,8 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from transcribe.console import SECONDS_BETWEEN_LINES, SILENT_SECONDS, clock, count, one_line, say
 from transcribe.corpus.config import CorpusConfig
+from transcribe.terminal import SECONDS_BETWEEN_LINES, SILENT_SECONDS, clock, count, one_line, say
 from transcribe.tokens.targets import TARGETS
 
 if TYPE_CHECKING:

@@ -9,7 +9,6 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from transcribe.console import reason
 from transcribe.corpus.config import CorpusConfig
 from transcribe.corpus.landmarks import Landmarks, find_landmarks
 from transcribe.corpus.passages import Cut, Passage, find_passages
@@ -18,6 +17,7 @@ from transcribe.errors import MidiError
 from transcribe.export import write_aside
 from transcribe.files.json_text import parse_json
 from transcribe.notes import Performance
+from transcribe.terminal import reason
 
 _VERSION = 2
 """Of what is kept; another one is not read."""

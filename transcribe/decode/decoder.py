@@ -23,7 +23,7 @@ import numpy as np
 
 from transcribe.decode.events import Evidence, Reader, Thresholds
 from transcribe.decode.peaks import AGREEMENT, KEY_END, ONSET, Floats, crossing
-from transcribe.grid import FrameGrid
+from transcribe.frames import FrameGrid
 from transcribe.notes import LOWEST_PITCH, N_PITCHES, Note, PedalPress, Performance
 from transcribe.rolls import Rolls
 

@@ -23,11 +23,11 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
 
-from transcribe.console import clock
 from transcribe.evaluation.figures import new_figure
 from transcribe.evaluation.matching import match_aligned
 from transcribe.files.names import aside_of
 from transcribe.notes import HIGHEST_PITCH, LOWEST_PITCH, Note, PedalPress, Performance
+from transcribe.terminal import clock
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

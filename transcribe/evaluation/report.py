@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from transcribe import __version__
-from transcribe.console import count
 from transcribe.evaluation.aggregate import Summary, aggregate
 from transcribe.evaluation.counts import Scores
 from transcribe.evaluation.error_types import Mistakes
 from transcribe.evaluation.evaluate import Evaluation, FalseNotes
 from transcribe.evaluation.tables import tables_of
 from transcribe.export import no_formula, write_aside
+from transcribe.terminal import count
 
 CSV_COLUMNS = (
     *("scope", "piece", "metric", "value", "precision", "recall", "f1"),

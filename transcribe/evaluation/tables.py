@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from transcribe.console import count
 from transcribe.evaluation.aggregate import Summary
 from transcribe.evaluation.counts import Scores
 from transcribe.evaluation.error_types import FALSE, MISSED, Mistakes
 from transcribe.evaluation.evaluate import Evaluation, FalseNotes, Piece
+from transcribe.terminal import count
 
 _ENDINGS = {"": "50 ms", "_20ms": "20 ms", "_10ms": "10 ms"}
 _CONVENTIONS = {"key": "key release", "sustained": "pedal-extended"}

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from transcribe import __version__
-from transcribe.console import clock, count, one_line, progress_of, say
 from transcribe.errors import MidiError, TranscribeError
 from transcribe.files.names import output_stem
+from transcribe.terminal import clock, count, one_line, progress_of, say
 
 if TYPE_CHECKING:
     from transcribe.generate import Continued

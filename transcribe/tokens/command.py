@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from transcribe.console import count, one_line, progress_of, reason, say
 from transcribe.errors import TranscribeError
 from transcribe.files.endings import in_words
 from transcribe.music.beat_grid import Metre
 from transcribe.notes import Performance
+from transcribe.terminal import count, one_line, progress_of, reason, say
 from transcribe.tokens.encoded import Settings
 from transcribe.tokens.targets import TARGETS, encode
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from transcribe.errors import DatasetError
 from transcribe.export import write_aside
-from transcribe.grid import FrameGrid
+from transcribe.frames import FrameGrid
 from transcribe.notes import HIGHEST_PITCH, LOWEST_PITCH, N_PITCHES
 
 _HEADING = ("onset", "offset", "note")

@@ -12,7 +12,7 @@ import numpy as np
 
 from transcribe.decode.decoder import KEY, SUSTAINED, DecodeConfig, Decoder
 from transcribe.decode.events import EVENT, Evidence
-from transcribe.grid import FrameGrid
+from transcribe.frames import FrameGrid
 from transcribe.notes import Note, PedalPress, Performance, sustained
 from transcribe.web.edits import ByHand, by_hand
 from transcribe.web.library import Entry, Library

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from html import escape
 
-from transcribe.console import clock
 from transcribe.notes import HIGHEST_PITCH, LOWEST_PITCH, Performance
+from transcribe.terminal import clock
 
 _KEY = 6
 """Height of a key."""

@@ -17,9 +17,9 @@ from typing import IO, Any
 
 import uvicorn
 
-from transcribe.console import say
 from transcribe.errors import TranscribeError
 from transcribe.files.json_text import parse_json
+from transcribe.terminal import say
 from transcribe.web.app import Server
 from transcribe.web.guard import Doorman, Guard
 from transcribe.web.library import Library

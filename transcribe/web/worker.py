@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from transcribe.errors import TranscribeError
-from transcribe.machine import go_first
+from transcribe.hardware import go_first
 from transcribe.web.hearing import Tell, hear
 from transcribe.web.words import said_of
 

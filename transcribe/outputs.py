@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from transcribe.console import reason
 from transcribe.errors import AudioError, OutputError
 from transcribe.files.endings import MIDI_SUFFIXES
 from transcribe.files.names import output_stem
+from transcribe.terminal import reason
 
 
 @dataclass(frozen=True)
