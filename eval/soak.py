@@ -40,8 +40,8 @@ from eval.archives import BROKEN, GOOD, POISON, Made, make_archive
 from eval.record import command, provenance, rounded, write_record
 from transcribe.archive import manifest as m
 from transcribe.archive.manifest import Manifest, Row
-from transcribe.archive.state import MANIFEST
-from transcribe.archive.store import OWN_FOLDER, Found, LocalStore
+from transcribe.archive.run_folder import MANIFEST
+from transcribe.archive.storage.base import OWN_FOLDER, Found, LocalStore
 from transcribe.archive.work import Job, Output, Settings, Worker
 from transcribe.export import MIDI
 from transcribe.midi import read_midi

@@ -31,8 +31,8 @@ from eval.record import command, provenance, rounded, write_record
 from eval.speed import write_repeated
 from transcribe.archive import manifest as m
 from transcribe.archive.manifest import Manifest
-from transcribe.archive.state import MANIFEST
-from transcribe.archive.store import OWN_FOLDER
+from transcribe.archive.run_folder import MANIFEST
+from transcribe.archive.storage.base import OWN_FOLDER
 from transcribe.errors import TranscribeError
 from transcribe.hardware import n_cores
 

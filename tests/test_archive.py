@@ -21,13 +21,13 @@ import pytest
 from conftest import SAMPLE_RATE, melody_samples, write_pcm
 
 from transcribe import cli
-from transcribe.archive import crew
-from transcribe.archive.ahead import ahead
 from transcribe.archive.command import _told_to_end
 from transcribe.archive.lock import locked
 from transcribe.archive.manifest import Manifest
-from transcribe.archive.pool import Finished
+from transcribe.archive.prefetch import ahead
 from transcribe.archive.work import DONE, FAILED, Job, Outcome, Settings, Worker
+from transcribe.archive.workers import hiring
+from transcribe.archive.workers.base import Finished
 from transcribe.errors import CheckpointError
 from transcribe.midi import read_midi
 from transcribe.weights_file import PACKAGED, read_provenance
@@ -189,7 +189,7 @@ def test_a_report_that_could_not_be_written_is_not_named(archive, monkeypatch):
 
     (archive.source / "bad.wav").write_text("no sound")
     monkeypatch.setattr("transcribe.archive.command.probe_some", lambda *_: 0)
-    monkeypatch.setattr("transcribe.archive.command.hire", lambda *_: crew.Crew(Pool(), "one"))
+    monkeypatch.setattr("transcribe.archive.command.hire", lambda *_: hiring.Crew(Pool(), "one"))
     monkeypatch.setattr("transcribe.archive.command.write_aside", full)
     code, told, complaint = archive()
     assert code == 1
@@ -388,21 +388,21 @@ def test_a_consumer_that_stops_stops_what_is_made_ahead():
 
 def test_workers_are_as_many_as_cores_and_memory_allow():
     gigabytes = 10**9
-    assert crew.cpu_workers(8, 64 * gigabytes) == 8
-    assert crew.cpu_workers(8, 4 * gigabytes) == 2  # 1.4 GB each, a tenth left free
-    assert crew.cpu_workers(8, gigabytes // 2) == 1
-    assert crew.cpu_workers(8, None) == 8
+    assert hiring.cpu_workers(8, 64 * gigabytes) == 8
+    assert hiring.cpu_workers(8, 4 * gigabytes) == 2  # 1.4 GB each, a tenth left free
+    assert hiring.cpu_workers(8, gigabytes // 2) == 1
+    assert hiring.cpu_workers(8, None) == 8
 
 
 def test_each_gpu_has_a_worker(monkeypatch):
-    monkeypatch.setattr(crew, "n_gpus", lambda: 2)
-    assert crew.devices_of("cuda", None) == ["cuda:0", "cuda:1"]
-    assert crew.devices_of("cuda", 3) == ["cuda:0", "cuda:1", "cuda:0"]
-    assert crew.devices_of("cpu", 3) == ["cpu"] * 3
-    monkeypatch.setattr(crew, "n_gpus", lambda: 0)
-    monkeypatch.setattr(crew, "n_cores", lambda: 2)
-    monkeypatch.setattr(crew, "free_memory", lambda: None)
-    assert crew.devices_of("auto", None) == ["cpu", "cpu"]
+    monkeypatch.setattr(hiring, "n_gpus", lambda: 2)
+    assert hiring.devices_of("cuda", None) == ["cuda:0", "cuda:1"]
+    assert hiring.devices_of("cuda", 3) == ["cuda:0", "cuda:1", "cuda:0"]
+    assert hiring.devices_of("cpu", 3) == ["cpu"] * 3
+    monkeypatch.setattr(hiring, "n_gpus", lambda: 0)
+    monkeypatch.setattr(hiring, "n_cores", lambda: 2)
+    monkeypatch.setattr(hiring, "free_memory", lambda: None)
+    assert hiring.devices_of("auto", None) == ["cpu", "cpu"]
 
 
 def test_weights_say_who_they_are_without_being_loaded(random_checkpoint, tmp_path):

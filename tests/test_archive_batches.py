@@ -11,10 +11,10 @@ import pytest
 from archive_workers import ByName
 from conftest import melody_samples, write_pcm
 
-from transcribe.archive.batches import Batcher
-from transcribe.archive.pool import Died, Finished, Limits
-from transcribe.archive.process_pool import ProcessPool
+from transcribe.archive.batching import Batcher
 from transcribe.archive.work import DONE, Job, Settings, Worker
+from transcribe.archive.workers.base import Died, Finished, Limits
+from transcribe.archive.workers.processes import ProcessPool
 from transcribe.checkpoint import load_checkpoint
 from transcribe.midi import read_midi
 

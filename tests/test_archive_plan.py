@@ -24,7 +24,7 @@ from transcribe.archive.lock import BusyError, locked
 from transcribe.archive.manifest import Manifest, ManifestError, Row, escaped, export_csv, unescaped
 from transcribe.archive.naming import stems_of
 from transcribe.archive.plan import Wanted, apply, make_plan
-from transcribe.archive.store import ASIDE, Found, LocalStore, StoreError, open_store
+from transcribe.archive.storage.base import ASIDE, Found, LocalStore, StoreError, open_store
 from transcribe.archive.work import Output
 
 linux_only = pytest.mark.skipif(sys.platform != "linux", reason="names of any bytes")

@@ -14,15 +14,15 @@ import pytest
 
 from transcribe.archive import manifest as m
 from transcribe.archive import progress as progress_module
-from transcribe.archive import state
+from transcribe.archive import run_folder
+from transcribe.archive.diagnosis import CAUSES, judged, kind_of, line
 from transcribe.archive.forecast import Forecast
-from transcribe.archive.judge import CAUSES, judged, kind_of, line
+from transcribe.archive.html_report import as_page
 from transcribe.archive.listing import Listing
 from transcribe.archive.manifest import Row
-from transcribe.archive.page import as_page
 from transcribe.archive.progress import JSON, LIVE, PLAIN, Progress, hours, span
 from transcribe.archive.report import Tally, as_csv, in_words
-from transcribe.archive.store import LocalStore, Trouble, open_store
+from transcribe.archive.storage.base import LocalStore, Trouble, open_store
 from transcribe.audio.quality import AudioWarning
 from transcribe.errors import AudioError, AudioProblem
 
@@ -112,9 +112,9 @@ def test_links_lead_to_the_outputs_wherever_the_page_is(tally, tmp_path):
         return {href for href in found if href.endswith(".mid")}
 
     out = LocalStore(tmp_path / "mi di")
-    assert state.outputs_from(out.root / "_transcribe", out) == ".."
-    assert state.outputs_from(tmp_path / "state" / "a", out) == "../../mi%20di"
-    assert state.outputs_from(tmp_path / "state", open_store("memory://bucket")) is None
+    assert run_folder.outputs_from(out.root / "_transcribe", out) == ".."
+    assert run_folder.outputs_from(tmp_path / "state" / "a", out) == "../../mi%20di"
+    assert run_folder.outputs_from(tmp_path / "state", open_store("memory://bucket")) is None
     assert "../../mi%20di/fine.mid" in links("../../mi%20di")
     assert links(None) == set()
 

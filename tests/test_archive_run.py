@@ -16,16 +16,16 @@ from archive_workers import ByName, stillborn, unfit
 
 from transcribe.archive import manifest as m
 from transcribe.archive import preview, scratch
+from transcribe.archive.diagnosis import GONE
+from transcribe.archive.driver import Driver, Places, StoppedError
 from transcribe.archive.forecast import Forecast
-from transcribe.archive.judge import GONE
 from transcribe.archive.listing import Patterns, list_source
 from transcribe.archive.manifest import Manifest
 from transcribe.archive.plan import Wanted, apply, make_plan
-from transcribe.archive.pool import HUNG, Died, Finished, Limits, PoolError
-from transcribe.archive.process_pool import ProcessPool
-from transcribe.archive.run import Driver, Places, StoppedError
-from transcribe.archive.store import ASIDE, LocalStore
+from transcribe.archive.storage.base import ASIDE, LocalStore
 from transcribe.archive.work import FAILED, Job, Outcome
+from transcribe.archive.workers.base import HUNG, Died, Finished, Limits, PoolError
+from transcribe.archive.workers.processes import ProcessPool
 
 WANTED = Wanted(kinds=("mid",), model="tone 1", model_sha256="aa", settings="{}")
 
@@ -256,8 +256,8 @@ from pathlib import Path
 from functools import partial
 from archive_workers import ByName
 from test_archive_driver import Archive
-from transcribe.archive.pool import Limits
-from transcribe.archive.process_pool import ProcessPool
+from transcribe.archive.workers.base import Limits
+from transcribe.archive.workers.processes import ProcessPool
 if __name__ == "__main__":
     archive = Archive(Path({folder!r}))
     pool = ProcessPool([partial(ByName, str(archive.log), 0.1)] * 2, Limits())

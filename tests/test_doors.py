@@ -10,7 +10,7 @@ import pytest
 from conftest import SAMPLE_RATE, melody_samples, write_pcm
 from test_audio import write_float_wav
 
-from transcribe.archive.judge import kind_of
+from transcribe.archive.diagnosis import kind_of
 from transcribe.archive.work import Job, Settings, Worker
 from transcribe.cli import main
 from transcribe.transcriber import Transcriber

@@ -17,13 +17,13 @@ from moto_server import s3_server
 pytest.importorskip("s3fs")
 pytest.importorskip("moto")
 
-from transcribe.archive import state
-from transcribe.archive.fsspec_store import FsspecStore
+from transcribe.archive import run_folder
 from transcribe.archive.lease import Lease
 from transcribe.archive.listing import Patterns, list_source
 from transcribe.archive.lock import BusyError
 from transcribe.archive.manifest import Manifest, Row
-from transcribe.archive.store import Found, Store, StoreError, open_store
+from transcribe.archive.storage.base import Found, Store, StoreError, open_store
+from transcribe.archive.storage.remote import FsspecStore
 from transcribe.cli import main
 from transcribe.files.address import Address
 from transcribe.midi import read_midi
@@ -131,15 +131,15 @@ def test_the_state_of_a_bucket_is_where_it_is_wherever_the_command_is_given(
         monkeypatch.chdir(tmp_path / name)
         store = open_store("memory://tapes")
         monkeypatch.setattr(store, "_address", Address(f"sftp://me:{password}@host/tapes"))
-        folders.add(state.folder_of(store, None))
+        folders.add(run_folder.folder_of(store, None))
     (folder,) = folders
     assert tmp_path / "transcribe" in folder.parents
 
 
 def machine(folder: Path, *names: str) -> Manifest:
     """A manifest of a run on a machine whose state is in a folder, with new recordings."""
-    manifest = Manifest(folder / state.MANIFEST)
-    state.begin_run(manifest)
+    manifest = Manifest(folder / run_folder.MANIFEST)
+    run_folder.begin_run(manifest)
     manifest.save([Row(name=name, place=name) for name in names])
     return manifest
 
@@ -151,11 +151,11 @@ def test_a_bucket_s_manifest_wins_only_if_another_machine_went_on(
     one, two = tmp_path / "one", tmp_path / "two"
 
     def run(folder: Path, *new: str, published: bool = True) -> list[str]:
-        with state.held(out, folder):
+        with run_folder.held(out, folder):
             with closing(machine(folder, *new)) as manifest:
                 known = [row.name for row in manifest.rows()]
             if published:
-                state.publish(out, folder, (state.MANIFEST,))
+                run_folder.publish(out, folder, (run_folder.MANIFEST,))
             return known
 
     assert run(one, "a.wav") == ["a.wav"]
@@ -166,25 +166,25 @@ def test_a_bucket_s_manifest_wins_only_if_another_machine_went_on(
     assert "another machine has gone on" not in caplog.text
     assert run(one) == ["a.wav", "b.wav", "c.wav", "d.wav"]
     assert "another machine has gone on" in caplog.text
-    with closing(Manifest(one / state.REPLACED)) as before:
+    with closing(Manifest(one / run_folder.REPLACED)) as before:
         assert [row.name for row in before.rows()] == ["a.wav", "b.wav", "c.wav"]
 
 
 def test_a_bucket_is_held_by_one_machine(bucket: str, tmp_path: Path) -> None:
     out = open_store(f"{bucket}/held")
-    with state.held(out, tmp_path / "one") as check:
+    with run_folder.held(out, tmp_path / "one") as check:
         check()
         with (
             pytest.raises(BusyError, match=r"another run \(process \d+ on .*\) is at work"),
-            state.held(out, tmp_path / "two"),
+            run_folder.held(out, tmp_path / "two"),
         ):
             pass
     assert "_transcribe/lock" not in names(out)
-    with state.held(out, tmp_path / "two"):
+    with run_folder.held(out, tmp_path / "two"):
         pass
     with (
         pytest.raises(StoreError, match="can't be written"),
-        state.held(open_store("s3://no-such-bucket/x"), tmp_path / "three"),
+        run_folder.held(open_store("s3://no-such-bucket/x"), tmp_path / "three"),
     ):
         pass
 
@@ -240,9 +240,9 @@ def test_the_manifest_is_copied_to_the_bucket_while_a_run_goes_on(
     bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = open_store(f"{bucket}/copied")
-    manifest = Manifest(tmp_path / state.MANIFEST)
+    manifest = Manifest(tmp_path / run_folder.MANIFEST)
     manifest.save([Row(name="a.wav", place="a.wav")])
-    publisher = state.Publisher(Silent(), out, tmp_path, interval=1000.0)
+    publisher = run_folder.Publisher(Silent(), out, tmp_path, interval=1000.0)
     publisher.tick(0.0)
     assert names(out) == set()
     publisher.interval = 0.0

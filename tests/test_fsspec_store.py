@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 from moto_server import s3_server
 
-from transcribe.archive.store import (
+from transcribe.archive.storage.base import (
     ASIDE,
     Found,
     LocalStore,
@@ -22,7 +22,7 @@ from transcribe.archive.store import (
 
 pytest.importorskip("s3fs")
 pytest.importorskip("moto")
-from transcribe.archive.fsspec_store import FsspecStore
+from transcribe.archive.storage.remote import FsspecStore
 
 ODD_NAMES = (
     "a b/Für Élise №1.mid",

@@ -26,9 +26,9 @@ from ray.cluster_utils import Cluster  # noqa: E402
 from test_archive_driver import Archive  # noqa: E402
 
 from transcribe.archive import manifest as m  # noqa: E402
-from transcribe.archive.pool import Limits, PoolError  # noqa: E402
-from transcribe.archive.ray_pool import RayPool, connect, room_for  # noqa: E402
-from transcribe.archive.store import LocalStore  # noqa: E402
+from transcribe.archive.storage.base import LocalStore  # noqa: E402
+from transcribe.archive.workers.base import Limits, PoolError  # noqa: E402
+from transcribe.archive.workers.ray_cluster import RayPool, connect, room_for  # noqa: E402
 from transcribe.errors import TranscribeError  # noqa: E402
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="Ray's clusters want Linux or macOS")
@@ -202,8 +202,8 @@ def test_a_killed_driver_takes_its_workers_along_and_the_next_goes_on(
         "import sys; from functools import partial; from pathlib import Path\n"
         "import ray, archive_workers\n"
         "from test_archive_driver import Archive\n"
-        "from transcribe.archive.pool import Limits\n"
-        "from transcribe.archive.ray_pool import RayPool, connect\n"
+        "from transcribe.archive.workers.base import Limits\n"
+        "from transcribe.archive.workers.ray_cluster import RayPool, connect\n"
         "ray.cloudpickle.register_pickle_by_value(archive_workers)\n"
         "archive = Archive(Path(sys.argv[1]))\n"
         "connect(sys.argv[2])\n"
@@ -307,8 +307,8 @@ def test_when_all_of_ray_is_killed_the_run_ends_in_words(archive: Archive, tmp_p
         "import os, sys; from functools import partial; from pathlib import Path\n"
         "import ray, archive_workers\n"
         "from test_archive_driver import Archive\n"
-        "from transcribe.archive.pool import Limits, PoolError\n"
-        "from transcribe.archive.ray_pool import RayPool, connect\n"
+        "from transcribe.archive.workers.base import Limits, PoolError\n"
+        "from transcribe.archive.workers.ray_cluster import RayPool, connect\n"
         "ray.cloudpickle.register_pickle_by_value(archive_workers)\n"
         "archive = Archive(Path(sys.argv[1]))\n"
         "connect()\n"

@@ -15,20 +15,20 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from transcribe.archive import report, state
-from transcribe.archive.crew import hire
+from transcribe.archive import report, run_folder
+from transcribe.archive.driver import Driver, Places, StoppedError
 from transcribe.archive.forecast import Forecast
+from transcribe.archive.html_report import as_page
 from transcribe.archive.listing import Listing, Patterns, list_source
 from transcribe.archive.manifest import Manifest, copy, escaped, export_csv
-from transcribe.archive.page import as_page
 from transcribe.archive.plan import Plan, Wanted, apply, make_plan
-from transcribe.archive.pool import PoolError
 from transcribe.archive.preview import preview, probe_some, told_ignored
 from transcribe.archive.progress import JSON, MODES, Progress, count_of
-from transcribe.archive.run import Driver, Places, StoppedError
 from transcribe.archive.scratch import scratch
-from transcribe.archive.store import Store, StoreError, open_store
+from transcribe.archive.storage.base import Store, StoreError, open_store
 from transcribe.archive.work import Settings
+from transcribe.archive.workers.base import PoolError
+from transcribe.archive.workers.hiring import hire
 from transcribe.errors import TranscribeError
 from transcribe.export import CSV, MIDI, write_aside
 from transcribe.export import JSON as JSON_FILE
@@ -59,8 +59,8 @@ def main(words: Sequence[str]) -> int:
             raise _nothing_there(listing)
         if options.dry_run:
             return _dry_run(options, listing, destination, wanted)
-        folder = state.folder_of(destination, options.state)
-        with state.held(destination, folder) as check:
+        folder = run_folder.folder_of(destination, options.state)
+        with run_folder.held(destination, folder) as check:
             return _run(options, listing, destination, wanted, folder, check)
 
 
@@ -82,13 +82,13 @@ def _run(
     check: Callable[[], None],
 ) -> int:
     """Settle what is left, and report."""
-    manifest = Manifest(folder / state.MANIFEST)
+    manifest = Manifest(folder / run_folder.MANIFEST)
     with contextlib.closing(manifest):
         destination.clear_leftovers()
         source = open_store(listing.source)
         plan = make_plan(listing, manifest, source, destination, wanted, looking=_Looking(options))
         apply(plan, manifest, destination)
-        state.begin_run(manifest)
+        run_folder.begin_run(manifest)
         manifest.tell("source", listing.source)
         _tell_plan(plan, listing, wanted, options)
         stopped: BaseException | None = None
@@ -96,10 +96,10 @@ def _run(
             forecast = Forecast(manifest.rows())
             probe_some(plan.todo, listing.source, forecast)
             progress = Progress(plan.todo, forecast, options.progress)
-            crew = hire(options, _settings(options), folder / state.LOG)
+            crew = hire(options, _settings(options), folder / run_folder.LOG)
             _say(options, crew.told)
             places = Places(source, destination)
-            observer = state.Publisher(progress, destination, folder, check=check)
+            observer = run_folder.Publisher(progress, destination, folder, check=check)
             driver = Driver(manifest, crew.pool, places, wanted, observer, retries=options.retries)
             try:
                 driver.run(plan.todo)
@@ -114,7 +114,7 @@ def _run(
             _report(tally, destination, folder)
         except OSError as error:  # the same disk may be what stopped the run
             unwritten = error
-        _tell_end(tally, None if unwritten else folder / state.REPORT, options)
+        _tell_end(tally, None if unwritten else folder / run_folder.REPORT, options)
         if isinstance(stopped, PoolError):
             raise TranscribeError(str(stopped)) from stopped
         if stopped is not None:
@@ -126,29 +126,32 @@ def _run(
 
 def _report(tally: report.Tally, destination: Store, folder: Path) -> None:
     """Write tables and page, here and into a destination that is elsewhere."""
-    files = {state.MANIFEST_CSV: export_csv(tally.rows), state.PROBLEMS: report.as_csv(tally)}
+    files = {
+        run_folder.MANIFEST_CSV: export_csv(tally.rows),
+        run_folder.PROBLEMS: report.as_csv(tally),
+    }
 
     def page(outputs: str | None) -> bytes:
         return as_page(tally, destination.address, outputs).encode("utf-8")
 
     for name, content in files.items():
         write_aside(folder / name, content)
-    write_aside(folder / state.REPORT, page(state.outputs_from(folder, destination)))
-    if state.is_elsewhere(destination, folder):
-        state.publish(destination, folder, instead={state.REPORT: page("..")})
+    write_aside(folder / run_folder.REPORT, page(run_folder.outputs_from(folder, destination)))
+    if run_folder.is_elsewhere(destination, folder):
+        run_folder.publish(destination, folder, instead={run_folder.REPORT: page("..")})
 
 
 def _dry_run(
     options: argparse.Namespace, listing: Listing, destination: Store, wanted: Wanted
 ) -> int:
     """Say what a run would do; nothing is written."""
-    folder = state.folder_of(destination, options.state)
+    folder = run_folder.folder_of(destination, options.state)
     with tempfile.TemporaryDirectory(prefix="transcribe-") as temporary:
-        snapshot = Path(temporary) / state.MANIFEST
-        is_newer = state.fetch_newer(destination, folder, snapshot)
-        if not is_newer and (folder / state.MANIFEST).exists():
-            copy(folder / state.MANIFEST, snapshot)
-        with contextlib.closing(Manifest(snapshot, name=folder / state.MANIFEST)) as manifest:
+        snapshot = Path(temporary) / run_folder.MANIFEST
+        is_newer = run_folder.fetch_newer(destination, folder, snapshot)
+        if not is_newer and (folder / run_folder.MANIFEST).exists():
+            copy(folder / run_folder.MANIFEST, snapshot)
+        with contextlib.closing(Manifest(snapshot, name=folder / run_folder.MANIFEST)) as manifest:
             source = open_store(listing.source)
             plan = make_plan(listing, manifest, source, destination, wanted)
             told = preview(plan, listing, Forecast(manifest.rows()), wanted, options)

@@ -12,9 +12,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from transcribe.archive.ahead import ahead
-from transcribe.archive.batches import Batcher
-from transcribe.archive.judge import line
+from transcribe.archive.batching import Batcher
+from transcribe.archive.diagnosis import line
+from transcribe.archive.prefetch import ahead
 from transcribe.archive.work import DONE, Beat, Outcome, Settings
 from transcribe.audio.quality import AudioWarning
 from transcribe.audio.reader import AudioReader

@@ -22,7 +22,7 @@ from typing import Protocol
 from uuid import uuid4
 
 from transcribe.archive.lock import BusyError
-from transcribe.archive.store import StoreError, Version
+from transcribe.archive.storage.base import StoreError, Version
 from transcribe.terminal import reason
 
 log = logging.getLogger(__name__)

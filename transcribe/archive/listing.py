@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePath, PurePosixPath
 
-from transcribe.archive.store import (
+from transcribe.archive.storage.base import (
     OWN_FOLDER,
     Found,
     LocalStore,

@@ -16,7 +16,7 @@ from transcribe.archive import manifest as m
 from transcribe.archive.listing import Entry, Listing
 from transcribe.archive.manifest import Manifest, Row
 from transcribe.archive.naming import folders, stems_of
-from transcribe.archive.store import OWN_FOLDER, Found, Store, StoreError
+from transcribe.archive.storage.base import OWN_FOLDER, Found, Store, StoreError
 from transcribe.archive.work import Output
 
 NEW, CHANGED, LOST, INTERRUPTED = "new", "changed", "output lost or changed", "interrupted"

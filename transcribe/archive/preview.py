@@ -10,16 +10,16 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from transcribe.archive.crew import devices_of
 from transcribe.archive.forecast import Forecast
 from transcribe.archive.listing import Listing
 from transcribe.archive.manifest import Row, escaped
 from transcribe.archive.plan import Plan, Wanted
-from transcribe.archive.pool import Finished, Limits, PoolError
-from transcribe.archive.process_pool import ProcessPool
 from transcribe.archive.progress import count_of, hours, span
-from transcribe.archive.store import open_store
+from transcribe.archive.storage.base import open_store
 from transcribe.archive.work import Job, Prober
+from transcribe.archive.workers.base import Finished, Limits, PoolError
+from transcribe.archive.workers.hiring import devices_of
+from transcribe.archive.workers.processes import ProcessPool
 from transcribe.files.endings import in_words
 from transcribe.terminal import count
 

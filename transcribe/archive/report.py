@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from transcribe.archive import manifest as m
-from transcribe.archive.judge import TUNING, kind_of
+from transcribe.archive.diagnosis import TUNING, kind_of
 from transcribe.archive.listing import Listing
 from transcribe.archive.manifest import Row
 from transcribe.archive.progress import count_of, hours

@@ -15,8 +15,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from transcribe.archive.judge import DISK_FULL, KEPT, UNWRITABLE, judged
-from transcribe.archive.store import Found, Store, open_store
+from transcribe.archive.diagnosis import DISK_FULL, KEPT, UNWRITABLE, judged
+from transcribe.archive.storage.base import Found, Store, open_store
 from transcribe.errors import TranscribeError
 from transcribe.hardware import peak_memory
 from transcribe.notes import STANDARD_A4

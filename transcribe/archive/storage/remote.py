@@ -24,7 +24,7 @@ from uuid import uuid4
 
 import fsspec
 
-from transcribe.archive.store import (
+from transcribe.archive.storage.base import (
     ASIDE,
     UNFINISHED,
     Found,

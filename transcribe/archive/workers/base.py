@@ -2,7 +2,7 @@
 
 A pool hears one recording after the other in each of its workers and tells what came of
 each, or that its worker died of it. It tries nothing again: that is for the driver
-(`transcribe.archive.run`), so that all kinds of pools treat a poisonous file alike.
+(`transcribe.archive.driver`), so that all kinds of pools treat a poisonous file alike.
 """
 
 from __future__ import annotations

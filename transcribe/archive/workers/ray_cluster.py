@@ -2,7 +2,7 @@
 
 Ray starts the workers, one actor each, and places them; nothing else is left to it. An
 actor that dies is never restarted and its job never tried again by Ray, which would give a
-poisonous file to worker after worker without end: `transcribe.archive.run` counts attempts.
+poisonous file to worker after worker without end: `transcribe.archive.driver` counts attempts.
 
 Each actor makes its worker once. Beside the job it answers, in a thread of its own, how far
 it is and how much memory it holds; one that goes without a sign of life is ended. Actors of
@@ -36,8 +36,9 @@ os.environ.setdefault("RAY_agent_register_timeout_ms", "120000")
 import ray
 from ray.exceptions import ActorDiedError, ActorUnavailableError, RayError, RayTaskError
 
-from transcribe.archive.crew import LEAST_LIMIT, Crew
-from transcribe.archive.pool import (
+from transcribe.archive.scratch import Scratch, clear_abandoned
+from transcribe.archive.work import Job, Outcome, Settings, Worker
+from transcribe.archive.workers.base import (
     CRASHED,
     LOST,
     MEMORY,
@@ -47,8 +48,7 @@ from transcribe.archive.pool import (
     PoolError,
     SupervisedPool,
 )
-from transcribe.archive.scratch import Scratch, clear_abandoned
-from transcribe.archive.work import Job, Outcome, Settings, Worker
+from transcribe.archive.workers.hiring import LEAST_LIMIT, Crew
 from transcribe.errors import TranscribeError
 from transcribe.hardware import go_first, n_cores, resident_memory
 from transcribe.terminal import count

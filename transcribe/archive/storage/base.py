@@ -187,7 +187,7 @@ def open_store(address: str) -> Store:
 def _opened(address: str) -> Store:
     address = local_path(address)
     if "://" in address:
-        from transcribe.archive.fsspec_store import FsspecStore
+        from transcribe.archive.storage.remote import FsspecStore
 
         store: Store = FsspecStore(address)
         return store

@@ -16,11 +16,11 @@ from uuid import uuid4
 
 from platformdirs import user_state_path
 
+from transcribe.archive.driver import Observer
 from transcribe.archive.lease import leased
 from transcribe.archive.lock import NoLockError, locked
 from transcribe.archive.manifest import Manifest, ManifestError, Row, copy
-from transcribe.archive.run import Observer
-from transcribe.archive.store import ASIDE, OWN_FOLDER, Store
+from transcribe.archive.storage.base import ASIDE, OWN_FOLDER, Store
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +60,7 @@ def held(destination: Store, folder: Path) -> Iterator[Callable[[], None]]:
     """
     with locked(folder / LOCK, str(destination.address)), ExitStack() as held_too:
         if destination.folder is None:
-            from transcribe.archive.fsspec_store import FsspecStore
+            from transcribe.archive.storage.remote import FsspecStore
 
             assert isinstance(destination, FsspecStore)
             lease = held_too.enter_context(leased(destination, f"{OWN_FOLDER}/{LOCK}", folder))

@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from transcribe.archive.pool import Limits, Pool
-from transcribe.archive.process_pool import ProcessPool
 from transcribe.archive.work import Settings, Worker
+from transcribe.archive.workers.base import Limits, Pool
+from transcribe.archive.workers.processes import ProcessPool
 from transcribe.errors import TranscribeError
 from transcribe.hardware import free_memory, n_cores, n_gpus
 from transcribe.terminal import count
@@ -48,7 +48,7 @@ def hire(options: argparse.Namespace, settings: Settings, log: Path) -> Crew:
     """
     if options.ray or options.ray_address:
         try:
-            from transcribe.archive.ray_pool import hire_on_ray
+            from transcribe.archive.workers.ray_cluster import hire_on_ray
         except ModuleNotFoundError as error:
             if error.name != "ray":
                 raise

@@ -25,8 +25,8 @@ from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from typing import Any
 
-from transcribe.archive.pool import CRASHED, Limits, Make, Member, PoolError, SupervisedPool
 from transcribe.archive.work import Job
+from transcribe.archive.workers.base import CRASHED, Limits, Make, Member, PoolError, SupervisedPool
 from transcribe.hardware import go_first, resident_memory
 
 _READY, _BEAT, _DONE, _UNFIT = "ready", "beat", "done", "unfit"

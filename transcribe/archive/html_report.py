@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 from urllib.parse import quote
 
 from transcribe.archive import manifest as m
-from transcribe.archive.judge import TUNING, WARNINGS, kind_of
+from transcribe.archive.diagnosis import TUNING, WARNINGS, kind_of
 from transcribe.archive.manifest import Row, escaped
 from transcribe.archive.progress import count_of, hours, span
 from transcribe.archive.report import Tally

@@ -16,12 +16,12 @@ from datetime import datetime, timezone
 from typing import Protocol
 
 from transcribe.archive import manifest as m
-from transcribe.archive.judge import DISK_FULL, GONE, NO_MEMORY, UNEXPECTED
+from transcribe.archive.diagnosis import DISK_FULL, GONE, NO_MEMORY, UNEXPECTED
 from transcribe.archive.manifest import Manifest, Row
 from transcribe.archive.plan import Wanted
-from transcribe.archive.pool import CRASHED, HUNG, LOST, MEMORY, Died, Finished, Pool
-from transcribe.archive.store import Store
+from transcribe.archive.storage.base import Store
 from transcribe.archive.work import DONE, Job, Outcome
+from transcribe.archive.workers.base import CRASHED, HUNG, LOST, MEMORY, Died, Finished, Pool
 from transcribe.errors import TranscribeError
 
 _BETWEEN_TICKS = 0.5

@@ -1,0 +1,1 @@
+"""Where recordings and outputs lie: folders and buckets behind one interface."""
