@@ -32,7 +32,7 @@ import numpy as np
 from eval.record import command, provenance, rounded, write_record
 from eval.works import MISTITLED, work_of
 from transcribe.corpus.config import CorpusConfig
-from transcribe.corpus.landmarks import (
+from transcribe.corpus.fingerprint import (
     SAME_PERFORMANCE,
     SAME_PIECE,
     Landmarks,
@@ -40,8 +40,8 @@ from transcribe.corpus.landmarks import (
     compare,
     find_landmarks,
 )
+from transcribe.corpus.grouping import Groups, find_pairs
 from transcribe.corpus.passages import around
-from transcribe.corpus.pieces import Groups, find_pairs
 from transcribe.corpus.sources import Source, read_source
 from transcribe.corpus.splits import decide
 from transcribe.datasets.index import Recording, read_index

@@ -18,11 +18,11 @@ import pytest
 from tests.test_corpus_landmarks import piece, played
 from transcribe.cli import main
 from transcribe.corpus import CorpusConfig, build_corpus
+from transcribe.corpus.augment import AS_PLAYED, Variant, variants_of, vary
 from transcribe.corpus.card import remarks
 from transcribe.corpus.passages import find_passages, take
 from transcribe.corpus.sources import find_sources, read_source
 from transcribe.corpus.splits import assign, decide, drawn, read_splits
-from transcribe.corpus.variants import AS_PLAYED, Variant, variants_of, vary
 from transcribe.errors import DatasetError, TranscribeError
 from transcribe.export import write_json
 from transcribe.midi import write_midi

@@ -7,7 +7,7 @@ import random
 import numpy as np
 import pytest
 
-from transcribe.corpus.landmarks import (
+from transcribe.corpus.fingerprint import (
     FEWEST_COMMON,
     MOST,
     SAME_PIECE,
@@ -15,7 +15,7 @@ from transcribe.corpus.landmarks import (
     compare,
     find_landmarks,
 )
-from transcribe.corpus.pieces import Groups, Pair, find_duplicates, find_pairs
+from transcribe.corpus.grouping import Groups, Pair, find_duplicates, find_pairs
 from transcribe.notes import Note
 
 

@@ -20,8 +20,8 @@ from typing import Any
 from transcribe.corpus.card import write_card
 from transcribe.corpus.config import SPLITS, CorpusConfig
 from transcribe.corpus.entries import FILE_NAME, USED, Entry, read_promises, settle, write_entries
+from transcribe.corpus.grouping import find_pairs
 from transcribe.corpus.parallel import in_parallel
-from transcribe.corpus.pieces import find_pairs
 from transcribe.corpus.reading import Reading, ReadingJob, read
 from transcribe.corpus.shards import (
     Counts,

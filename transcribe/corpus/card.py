@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from transcribe import __version__
 from transcribe.corpus.config import CorpusConfig
 from transcribe.corpus.entries import FILE_NAME, STATUSES, USED
-from transcribe.corpus.landmarks import SAME_PERFORMANCE, SAME_PIECE
+from transcribe.corpus.fingerprint import SAME_PERFORMANCE, SAME_PIECE
 from transcribe.export import write_aside
 from transcribe.terminal import clock, count
 
@@ -226,7 +226,8 @@ def _how(config: CorpusConfig) -> str:
         [
             "- **Splits** are by piece. Recordings that share music, in any key and tempo, are one "
             f"piece: those with {SAME_PIECE:g} melodic landmarks in one order beyond chance "
-            "(`transcribe/corpus/landmarks.py`). A recording that was once in a split stays there.",
+            "(`transcribe/corpus/fingerprint.py`). A recording that was once in a split stays "
+            "there.",
             "- **Near-duplicates**, one performance heard or saved twice, were dropped where "
             f"{100 * SAME_PERFORMANCE:g} % of the times between landmarks agree within 60 ms.",
             f"- **Doubtful passages**, where the mean confidence of four seconds is below "

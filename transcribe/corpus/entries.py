@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from transcribe.corpus.config import CorpusConfig
-from transcribe.corpus.pieces import Groups, Pair, find_duplicates
+from transcribe.corpus.grouping import Groups, Pair, find_duplicates
 from transcribe.corpus.reading import Reading
 from transcribe.corpus.splits import decide
 from transcribe.errors import DatasetError

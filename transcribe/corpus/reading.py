@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from transcribe.corpus.config import CorpusConfig
-from transcribe.corpus.landmarks import Landmarks, find_landmarks
+from transcribe.corpus.fingerprint import Landmarks, find_landmarks
 from transcribe.corpus.passages import Cut, Passage, find_passages
 from transcribe.corpus.sources import Source, digests, read_source
 from transcribe.errors import MidiError

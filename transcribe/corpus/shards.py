@@ -25,10 +25,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
+from transcribe.corpus.augment import AS_PLAYED, Variant, variants_of, vary
 from transcribe.corpus.config import CorpusConfig
 from transcribe.corpus.passages import Passage, take
 from transcribe.corpus.sources import Source, digests, read_source
-from transcribe.corpus.variants import AS_PLAYED, Variant, variants_of, vary
 from transcribe.errors import TranscribeError
 from transcribe.export import write_aside
 from transcribe.files.json_text import parse_json

@@ -10,7 +10,7 @@ trills, scales and repeated notes, has too few to be found.
 
 References
 ----------
-.. [1] `transcribe.corpus.landmarks`, and what it cites.
+.. [1] `transcribe.corpus.fingerprint`, and what it cites.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from typing import Protocol
 
 import numpy as np
 
-from transcribe.corpus.landmarks import (
+from transcribe.corpus.fingerprint import (
     FEWEST_COMMON,
     Landmarks,
     Likeness,

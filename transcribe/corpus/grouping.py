@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from transcribe.corpus.landmarks import FEWEST_COMMON, Landmarks, Likeness, compare
+from transcribe.corpus.fingerprint import FEWEST_COMMON, Landmarks, Likeness, compare
 
 _MOST_BEARERS = 64
 
