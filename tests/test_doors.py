@@ -14,7 +14,7 @@ from transcribe.archive.diagnosis import kind_of
 from transcribe.archive.work import Job, Settings, Worker
 from transcribe.cli import main
 from transcribe.transcriber import Transcriber
-from transcribe.web.hearing import hear
+from transcribe.web.transcription_job import hear
 
 
 def _melody(n_times: int = 1, tuned: float = 0.0) -> np.ndarray:

@@ -9,7 +9,7 @@ from http.cookies import SimpleCookie
 import pytest
 from starlette.responses import PlainTextResponse
 
-from transcribe.web.guard import Doorman, Guard
+from transcribe.web.access import Doorman, Guard
 
 PORT = 8123
 HOST = f"localhost:{PORT}"

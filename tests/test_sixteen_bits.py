@@ -10,7 +10,7 @@ import pytest
 
 from transcribe.audio.reader import write_wav
 from transcribe.datasets.cache import cached_samples
-from transcribe.web import hearing, piano
+from transcribe.web import piano, transcription_job
 
 RATE = 16000
 FULL = 32767
@@ -39,7 +39,7 @@ def test_in_the_recording_that_the_page_keeps(tmp_path):
         def __iter__(self):
             return iter([LOUD])
 
-    with hearing._Sound(tmp_path, Reader(sample_rate=RATE, seconds_read=0.0)) as sound:
+    with transcription_job._Sound(tmp_path, Reader(sample_rate=RATE, seconds_read=0.0)) as sound:
         (heard,) = sound.blocks()
     assert heard.tolist() == LOUD.tolist()
     assert sound.n_clipped == 6

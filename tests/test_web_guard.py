@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from web_server import serving
 
-from transcribe.web.guard import Doorman
+from transcribe.web.access import Doorman
 
 
 @pytest.fixture(scope="module")

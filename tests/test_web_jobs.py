@@ -339,7 +339,7 @@ def test_junk_is_named_and_the_next_recording_is_heard(client, tmp_path):
 
 
 def test_silence_noise_truncation_and_clipping_are_said_plainly(client, tmp_path):
-    from transcribe.web.words import as_sentence
+    from transcribe.web.messages import as_sentence
 
     rng = np.random.default_rng(0)
     melody = np.tile(melody_samples(), 3)
@@ -441,10 +441,10 @@ def test_hours_of_silence_in_a_small_file_are_refused(
 ):
     """Here hours are of ten seconds; the header tells, or the sound goes on and on."""
     from transcribe.transcriber import Transcriber
-    from transcribe.web import hearing
-    from transcribe.web.words import said_of
+    from transcribe.web import transcription_job
+    from transcribe.web.messages import said_of
 
-    monkeypatch.setattr(hearing, "LONGEST", 120.0)
+    monkeypatch.setattr(transcription_job, "LONGEST", 120.0)
     path = tmp_path / "long.flac"
     with av.open(str(path), "w", format="flac") as out:
         stream = out.add_stream("flac", rate=8000, layout="mono")
@@ -454,13 +454,13 @@ def test_hours_of_silence_in_a_small_file_are_refused(
         out.mux(stream.encode(None))
     assert path.stat().st_size < 300 * 8000 * 2 / 50
     if not header_tells:
-        info = hearing.AudioReader(path).info
+        info = transcription_job.AudioReader(path).info
         monkeypatch.setattr(
-            hearing.AudioReader, "info", replace(info, duration=None), raising=False
+            transcription_job.AudioReader, "info", replace(info, duration=None), raising=False
         )
     told: list[dict] = []
     with pytest.raises(AudioError) as raised:
-        hearing.hear(Transcriber(tone_checkpoint), path, tmp_path / "heard", told.append)
+        transcription_job.hear(Transcriber(tone_checkpoint), path, tmp_path / "heard", told.append)
     words = said_of(raised.value, path)
     assert words.error.startswith("This recording is longer than 0.0333333 hours")
     assert "cut it into parts" in words.error
@@ -475,8 +475,8 @@ def test_a_full_disk_ends_the_work_and_says_so(tmp_path, tone_checkpoint, monkey
     from collections import namedtuple
 
     from transcribe.transcriber import Transcriber
-    from transcribe.web.hearing import SPARE_DISK, hear
-    from transcribe.web.words import said_of
+    from transcribe.web.messages import said_of
+    from transcribe.web.transcription_job import SPARE_DISK, hear
 
     usage = namedtuple("usage", "total used free")
     told: list[dict] = []

@@ -16,9 +16,9 @@ from web_server import PATIENCE, Client, serving
 from transcribe.cli import main
 from transcribe.errors import AudioError
 from transcribe.web import serve
-from transcribe.web.answers import RefusedError
+from transcribe.web.errors import RefusedError
 from transcribe.web.library import Library
-from transcribe.web.words import said_of
+from transcribe.web.messages import said_of
 
 
 def test_help_is_there_and_the_others_import_no_web_server(capsys):

@@ -19,8 +19,8 @@ from urllib.parse import quote
 
 import uvicorn
 
+from transcribe.web.access import Doorman, Guard
 from transcribe.web.app import Server
-from transcribe.web.guard import Doorman, Guard
 from transcribe.web.library import Library
 from transcribe.web.uploads import Limits
 

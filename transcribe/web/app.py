@@ -21,11 +21,10 @@ from starlette.staticfiles import StaticFiles
 from transcribe.files.endings import RECORDING_SUFFIXES
 from transcribe.files.json_text import parse_json
 from transcribe.web import continued, downloads, piano
-from transcribe.web.answers import RefusedError, disk_full, not_here
-from transcribe.web.crew import Crew
-from transcribe.web.desk import Desk, settings
 from transcribe.web.edits import resolved
-from transcribe.web.hub import Hub
+from transcribe.web.errors import RefusedError, disk_full, not_here
+from transcribe.web.event_stream import Hub
+from transcribe.web.job_queue import Crew
 from transcribe.web.library import (
     CANCELLED,
     DONE,
@@ -37,6 +36,7 @@ from transcribe.web.library import (
     Library,
 )
 from transcribe.web.names import disposition, download_name
+from transcribe.web.note_service import Desk, settings
 from transcribe.web.sound import sound_response
 from transcribe.web.uploads import Limits, receive
 

@@ -12,10 +12,10 @@ from pathlib import Path
 from starlette.responses import Response
 
 from transcribe.midi import write_midi
-from transcribe.web.answers import RefusedError
-from transcribe.web.desk import Desk
+from transcribe.web.errors import RefusedError
 from transcribe.web.library import Entry
 from transcribe.web.names import disposition, download_name
+from transcribe.web.note_service import Desk
 
 KIND = "continued.mid"
 SECONDS = 30

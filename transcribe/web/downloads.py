@@ -13,10 +13,10 @@ from transcribe.export import CSV, JSON, MIDI
 from transcribe.formats import content
 from transcribe.notes import Performance
 from transcribe.web import piano
-from transcribe.web.answers import RefusedError
-from transcribe.web.desk import Desk
+from transcribe.web.errors import RefusedError
 from transcribe.web.library import Entry
 from transcribe.web.names import disposition, download_name
+from transcribe.web.note_service import Desk
 from transcribe.web.picture import as_svg
 
 Answer: TypeAlias = Callable[[Desk, Entry], Response]

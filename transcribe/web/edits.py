@@ -19,7 +19,7 @@ from dataclasses import replace
 from typing import Any
 
 from transcribe.notes import HIGHEST_PITCH, LOWEST_PITCH, Note
-from transcribe.web.answers import RefusedError
+from transcribe.web.errors import RefusedError
 from transcribe.web.library import Edit
 
 MOST_CHANGES = 20_000

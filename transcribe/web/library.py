@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from transcribe.web.answers import RefusedError, disk_full, not_here
+from transcribe.web.errors import RefusedError, disk_full, not_here
 
 QUEUED, WORKING, DONE, FAILED, CANCELLED = "queued", "working", "done", "failed", "cancelled"
 LOWEST_THRESHOLD = 0.05

@@ -20,7 +20,7 @@ from transcribe.notes import HIGHEST_PITCH, LOWEST_PITCH, Performance
 from transcribe.synthesis.render import n_rendered, render_blocks
 from transcribe.synthesis.sample_bank import SampleBank
 from transcribe.synthesis.soundfont import packaged_piano
-from transcribe.web.answers import not_here
+from transcribe.web.errors import not_here
 
 PITCHES = range(LOWEST_PITCH, HIGHEST_PITCH + 1, 3)
 """The keys of which the page has a sound; it shifts them for those between."""

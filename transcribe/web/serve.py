@@ -20,8 +20,8 @@ import uvicorn
 from transcribe.errors import TranscribeError
 from transcribe.files.json_text import parse_json
 from transcribe.terminal import say
+from transcribe.web.access import Doorman, Guard
 from transcribe.web.app import Server
-from transcribe.web.guard import Doorman, Guard
 from transcribe.web.library import Library
 from transcribe.web.uploads import Limits
 

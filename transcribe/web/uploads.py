@@ -10,7 +10,7 @@ from pathlib import Path
 
 from starlette.requests import ClientDisconnect, Request
 
-from transcribe.web.answers import RefusedError, disk_full
+from transcribe.web.errors import RefusedError, disk_full
 from transcribe.web.library import Entry, Library, too_many
 from transcribe.web.names import shown
 

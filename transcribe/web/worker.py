@@ -23,8 +23,8 @@ import numpy as np
 
 from transcribe.errors import TranscribeError
 from transcribe.hardware import go_first
-from transcribe.web.hearing import Tell, hear
-from transcribe.web.words import said_of
+from transcribe.web.messages import said_of
+from transcribe.web.transcription_job import Tell, hear
 
 _UNEXPECTED = (RuntimeError, ValueError, TypeError, ArithmeticError, LookupError)
 

@@ -19,10 +19,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from transcribe.web.answers import RefusedError
-from transcribe.web.hub import Hub
+from transcribe.web.errors import RefusedError
+from transcribe.web.event_stream import Hub
 from transcribe.web.library import CANCELLED, DONE, FAILED, QUEUED, WORKING, Entry, Library
-from transcribe.web.words import as_sentence
+from transcribe.web.messages import as_sentence
 
 log = logging.getLogger(__name__)
 

@@ -29,7 +29,7 @@ from transcribe.decode.decoder import Decoder
 from transcribe.decode.events import Evidence
 from transcribe.transcriber import Transcriber
 from transcribe.web.library import LOWEST_THRESHOLD, PAIRS_PER_SECOND
-from transcribe.web.rows import as_row
+from transcribe.web.note_rows import as_row
 
 LONGEST = 12 * 3600.0
 """Seconds; a longer recording is refused, as it would fill the disk with silence."""

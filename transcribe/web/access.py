@@ -27,7 +27,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from transcribe.web.answers import RefusedError
+from transcribe.web.errors import RefusedError
 
 HEADER = "x-transcribe"
 _READING = ("GET", "HEAD")

@@ -16,7 +16,7 @@ from transcribe.frames import FrameGrid
 from transcribe.notes import Note, PedalPress, Performance, sustained
 from transcribe.web.edits import ByHand, by_hand
 from transcribe.web.library import Entry, Library
-from transcribe.web.rows import BY_HAND, BY_MODEL, Row, model_id, note_row
+from transcribe.web.note_rows import BY_HAND, BY_MODEL, Row, model_id, note_row
 
 _MOST_KEPT = 4
 """Recordings whose notes are held in memory, ready for the next question."""
