@@ -40,7 +40,7 @@ from transcribe.rolls import Rolls
 from transcribe.train.__main__ import CONF
 from transcribe.train.config import TrainConfig
 from transcribe.train.data import TrainingWindows, ValidationPieces
-from transcribe.train.lit_module import LitTranscriber, unstack
+from transcribe.train.lit_transcriber import LitTranscriber, unstack
 from transcribe.train.losses import total, transcription_loss
 from transcribe.windows import apply_in_windows
 

@@ -6,7 +6,7 @@
 The second makes them itself. The first writes one minute of each kind as 16-bit mono wav at
 16 kHz: silence, white noise, the rumble and hum of a room, noise with the spectrum and the
 syllables of speech, one voice, several at once, applause. The voices and the applause come
-from the generators that training uses (`transcribe.train.noises`), with seeds that it does
+from the generators that training uses (`transcribe.train.augment.noises`), with seeds that it does
 not.
 """
 
@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from transcribe.audio.reader import write_wav
 from transcribe.errors import TranscribeError
-from transcribe.train.noises import applause_like, speech_like
+from transcribe.train.augment.noises import applause_like, speech_like
 
 SAMPLE_RATE = 16000
 SECONDS = 60.0

@@ -19,7 +19,7 @@ import numpy as np
 
 from transcribe.notes import Note, PedalPress, Performance
 from transcribe.synthesis.render import SampleBank, render
-from transcribe.train.augment import detune
+from transcribe.train.augment.window import detune
 
 CHORDS = (
     (60, 64, 67, 72, 76),

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from transcribe.train.augment import AugmentConfig
+from transcribe.train.augment.window import AugmentConfig
 
 RATE = 16000
 SETTINGS = (

@@ -12,7 +12,7 @@ import yaml
 from eval import ablations
 from transcribe.rolls import N_ACTIVATIONS
 from transcribe.train.config import TrainConfig
-from transcribe.train.lit_module import LitTranscriber
+from transcribe.train.lit_transcriber import LitTranscriber
 
 PLAN = yaml.safe_load(ablations.ROWS_PATH.read_text(encoding="utf-8"))
 

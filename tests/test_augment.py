@@ -6,7 +6,7 @@ from sounds import RATE, SETTINGS, hiss, mains_of, only, room
 from recipes.synthetic_bank import string, write_wav
 from transcribe.errors import DatasetError
 from transcribe.notes import Note, PedalPress, Performance
-from transcribe.train.augment import (
+from transcribe.train.augment.window import (
     AugmentConfig,
     Augmenter,
     detune,

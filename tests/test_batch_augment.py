@@ -6,8 +6,8 @@ from sounds import RATE, SETTINGS, hiss, mains_of, only, room
 from torch.autograd.profiler import profile
 
 from recipes.synthetic_bank import string
-from transcribe.train.augment import AugmentConfig, Augmenter, _from_direct_sound
-from transcribe.train.batch_augment import BatchAugmenter, _compress, _fast_length, _responses
+from transcribe.train.augment.batch import BatchAugmenter, _compress, _fast_length, _responses
+from transcribe.train.augment.window import AugmentConfig, Augmenter, _from_direct_sound
 
 
 def everything(**settings):

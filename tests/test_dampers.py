@@ -17,7 +17,7 @@ from transcribe.synthesis.mechanical_noise import load_releases
 from transcribe.synthesis.render import NoteTable, RenderConfig, render, render_blocks
 from transcribe.synthesis.sample_bank import SampleBank
 from transcribe.train import data
-from transcribe.train.augment import AugmentConfig
+from transcribe.train.augment.window import AugmentConfig
 from transcribe.train.data import DataConfig, RenderVariety, TrainingWindows, ValidationPieces
 from transcribe.train.sources import SourceConfig
 

@@ -5,8 +5,8 @@ from numpy.testing import assert_array_equal
 
 from transcribe.notes import Note, PedalPress, Performance
 from transcribe.synthesis.render import NoteTable
+from transcribe.train.augment.octaves import with_octaves
 from transcribe.train.data import excerpt
-from transcribe.train.doubling import with_octaves
 
 FIELDS = ("onset", "released", "damped", "restruck", "pitch", "velocity")
 

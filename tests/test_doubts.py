@@ -16,10 +16,10 @@ from transcribe.midi import read_midi, write_midi
 from transcribe.model.onsets_and_frames import Logits
 from transcribe.notes import Note, PedalPress, Performance, sustained
 from transcribe.rolls import Rolls, encode
-from transcribe.train.augment import AugmentConfig
+from transcribe.train.augment.window import AugmentConfig
 from transcribe.train.data import DataConfig, TrainingWindows, held_by_pedal
 from transcribe.train.doubts import Doubt, doubts_beside, read_doubts, trusted, write_doubts
-from transcribe.train.lit_module import unstack
+from transcribe.train.lit_transcriber import unstack
 from transcribe.train.losses import LossConfig, transcription_loss
 from transcribe.train.sources import SourceConfig
 

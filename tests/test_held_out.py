@@ -18,7 +18,7 @@ from transcribe.errors import DatasetError, SettingsError
 from transcribe.features import FeatureConfig
 from transcribe.midi import write_midi
 from transcribe.notes import Note, Performance, without_overlaps
-from transcribe.train.augment import AugmentConfig
+from transcribe.train.augment.window import AugmentConfig
 from transcribe.train.data import DataConfig, TrainingWindows
 from transcribe.train.generator_data import EventDataConfig, EventSource, load_event_libraries
 from transcribe.train.held_out import HeldOutConfig

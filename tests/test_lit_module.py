@@ -13,7 +13,7 @@ from transcribe.checkpoint import load_checkpoint
 from transcribe.model.onsets_and_frames import Logits, ModelConfig
 from transcribe.rolls import PLANES, Rolls
 from transcribe.train.config import TrainConfig
-from transcribe.train.lit_module import LitTranscriber, unstack
+from transcribe.train.lit_transcriber import LitTranscriber, unstack
 
 TINY = ModelConfig(conv_channels=2, width=4, n_blocks=1, lstm_size=2, context_size=2, pedal_size=2)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from transcribe.train.noises import applause_like, speech_like
+from transcribe.train.augment.noises import applause_like, speech_like
 
 RATE = 16000
 

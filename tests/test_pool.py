@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from transcribe.train.average import MovingAverage
-from transcribe.train.pool import WindowPool
-from transcribe.train.rooms import room_like
+from transcribe.train.augment.rooms import room_like
+from transcribe.train.ema import MovingAverage
+from transcribe.train.replay_buffer import WindowPool
 
 
 def numbered(*numbers: int) -> dict[str, torch.Tensor]:

@@ -27,10 +27,10 @@ from transcribe.notes import Note, PedalPress, Performance, sustained
 from transcribe.rolls import N_ACTIVATIONS, Rolls, encode
 from transcribe.synthesis.render import NoteTable, SampleBank, render
 from transcribe.train.__main__ import CONF, train
-from transcribe.train.augment import AugmentConfig
+from transcribe.train.augment.window import AugmentConfig
 from transcribe.train.config import OptimizerConfig, TrainConfig
 from transcribe.train.data import TrainingWindows, excerpt
-from transcribe.train.lit_module import LitTranscriber, WindowSampler, unstack
+from transcribe.train.lit_transcriber import LitTranscriber, WindowSampler, unstack
 from transcribe.train.trainer import make_trainer
 
 SECONDS = 16.0
@@ -362,7 +362,7 @@ class Clock:
 
 def test_a_run_may_end_by_the_clock(pieces, tmp_path, monkeypatch):
     """It stops when its minutes are over, with the rate at nothing, and knows it when resumed."""
-    monkeypatch.setattr("transcribe.train.lit_module.time", Clock())
+    monkeypatch.setattr("transcribe.train.lit_transcriber.time", Clock())
     words = [*SHORT, "trainer.max_minutes=0.1", "optimizer.decay_share=0.5"]
     words += ["trainer.max_steps=100000", "optimizer.warmup_steps=1"]
     train(settings(pieces, tmp_path, *words))

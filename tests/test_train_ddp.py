@@ -15,7 +15,7 @@ from transcribe.datasets.index import COLUMNS
 from transcribe.errors import SettingsError
 from transcribe.synthesis.render import SampleBank, render
 from transcribe.train.__main__ import train
-from transcribe.train.lit_module import NoPiece, Share, steps_of_epoch
+from transcribe.train.lit_transcriber import NoPiece, Share, steps_of_epoch
 from transcribe.train.sources import SourceConfig
 
 

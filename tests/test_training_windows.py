@@ -18,7 +18,7 @@ from transcribe.midi import write_midi
 from transcribe.notes import Note, Performance
 from transcribe.rolls import Rolls
 from transcribe.synthesis.render import SampleBank, render
-from transcribe.train.augment import AugmentConfig
+from transcribe.train.augment.window import AugmentConfig
 from transcribe.train.data import DataConfig, TrainingWindows, ValidationPieces
 from transcribe.train.sources import Library, SourceConfig
 

@@ -85,7 +85,7 @@ class RenderConfig:
     time, the most that stays beside the new sound, 0 to 1; how much differs from note to note."""
     tuning_cents: float = 0.0
     """Deviation of the whole instrument from A440. A change of tuning costs making every
-    voice again; `transcribe.train.augment.detune` is quicker and moves the labels."""
+    voice again; `transcribe.train.augment.window.detune` is quicker and moves the labels."""
     key_detune_cents: float = 0.0
     """Standard deviation of the tuning of single keys."""
     note_level_db: float = 0.0

@@ -14,7 +14,7 @@ import hydra
 from hydra.core.config_store import ConfigStore
 
 from transcribe.train.config import TrainConfig
-from transcribe.train.lit_module import LitData, LitTranscriber
+from transcribe.train.lit_transcriber import LitData, LitTranscriber
 from transcribe.train.report import Report
 from transcribe.train.trainer import Jobs, fit
 

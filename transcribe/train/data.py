@@ -37,18 +37,18 @@ from transcribe.notes import Note, PedalPress, Performance, sustained, without_o
 from transcribe.rolls import Rolls, encode
 from transcribe.synthesis.mechanical_noise import load_releases
 from transcribe.synthesis.render import NoteTable, RenderConfig, SampleBank, render
-from transcribe.train.augment import (
+from transcribe.train.augment.noises import applause_like, speech_like
+from transcribe.train.augment.octaves import with_octaves
+from transcribe.train.augment.rooms import room_like
+from transcribe.train.augment.window import (
     AugmentConfig,
     Augmenter,
     detune,
     load_impulse_responses,
     load_noises,
 )
-from transcribe.train.doubling import with_octaves
 from transcribe.train.doubts import Doubt, trusted
 from transcribe.train.held_out import HeldOutConfig, LeftOut
-from transcribe.train.noises import applause_like, speech_like
-from transcribe.train.rooms import room_like
 from transcribe.train.sources import Instruments, Library, SourceConfig, load_libraries
 
 _SYNTHETIC_NOISE_SECONDS = 10.0

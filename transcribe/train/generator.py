@@ -33,7 +33,7 @@ from transcribe.train.generator_data import (
     validation_windows,
 )
 from transcribe.train.held_out import LeftOut, write_left_out
-from transcribe.train.lit_module import WindowSampler, steps_of_epoch
+from transcribe.train.lit_transcriber import WindowSampler, steps_of_epoch
 from transcribe.train.muon import MuonAdamW
 from transcribe.train.trainer import WEIGHTS, Jobs, fit
 

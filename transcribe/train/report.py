@@ -19,7 +19,7 @@ import numpy as np
 import pytorch_lightning as pl
 from torch import distributed
 
-from transcribe.train.lit_module import LitTranscriber
+from transcribe.train.lit_transcriber import LitTranscriber
 from transcribe.train.loggers import LOG
 from transcribe.train.pictures import Curve, draw_curves, draw_roll
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from transcribe.train.augment import (
+from transcribe.train.augment.window import (
     _BELL_WIDTH,
     _FFT_STEP,
     _FILTER_MARGIN,

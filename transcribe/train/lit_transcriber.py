@@ -25,8 +25,7 @@ from transcribe.features import Features
 from transcribe.model.onsets_and_frames import Logits, OnsetsAndFrames
 from transcribe.notes import N_PITCHES, Performance
 from transcribe.rolls import PITCH_PLANES, Rolls
-from transcribe.train.average import MovingAverage
-from transcribe.train.batch_augment import BatchAugmenter
+from transcribe.train.augment.batch import BatchAugmenter
 from transcribe.train.config import TrainConfig
 from transcribe.train.data import (
     TrainingWindows,
@@ -34,10 +33,11 @@ from transcribe.train.data import (
     ValidationPieces,
     rooms_and_noises,
 )
+from transcribe.train.ema import MovingAverage
 from transcribe.train.held_out import LeftOut, write_left_out
 from transcribe.train.losses import total, transcription_loss
 from transcribe.train.muon import MuonAdamW
-from transcribe.train.pool import WindowPool
+from transcribe.train.replay_buffer import WindowPool
 from transcribe.train.sources import Library
 from transcribe.train.trainer import WEIGHTS
 from transcribe.windows import apply_in_windows

@@ -1,0 +1,1 @@
+"""What training does to music and sound before the network hears it."""
