@@ -5,8 +5,8 @@
 
 ``EXPECTED`` maps metrics of a benchmark's record to a mean and a tolerance, both as
 fractions, and says where the means come from (``source``). With ``--data`` the weights are
-first scored by `eval.benchmark`, which writes ``RECORD``. The verdict goes to stdout, and as
-a table to the file beside ``RECORD`` whose name ends in ``.md``. Exit code 0 means
+first scored by `eval.accuracy.benchmark`, which writes ``RECORD``. The verdict goes to stdout,
+and as a table to the file beside ``RECORD`` whose name ends in ``.md``. Exit code 0 means
 reproduced; 1 names every metric that missed and by how much. Better than expected is
 reproduced too.
 """
@@ -60,7 +60,7 @@ def verdict_table(expected: Mapping[str, Any], record: Mapping[str, Any]) -> str
 
 def benchmark(data: Path, split: str, checkpoint: Path, device: str, record: Path) -> int:
     """Score weights on a data set with the project's benchmark; returns its exit code."""
-    from eval.benchmark import main as run_benchmark
+    from eval.accuracy.benchmark import main as run_benchmark
 
     words = ["--data", str(data), "--split", split, "--checkpoint", str(checkpoint)]
     return run_benchmark([*words, "--device", device, "--out", str(record)])

@@ -29,7 +29,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import t as student
 
-from eval.record import provenance, rounded, write_record
+from eval.common.record import provenance, rounded, write_record
 from recipes.check import benchmark
 from transcribe.errors import DatasetError, TranscribeError
 from transcribe.evaluation.figures import new_figure

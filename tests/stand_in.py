@@ -1,6 +1,6 @@
 """A system for tests of the harness: what it hears lies ready in a folder.
 
-Run by `eval.peers.serve` like any other; only the standard library is used.
+Run by `eval.systems.peers.serve` like any other; only the standard library is used.
 """
 
 import os

@@ -9,7 +9,7 @@ import pytest
 import torch
 import yaml
 
-from eval import ablations
+from eval.accuracy import ablations
 from transcribe.rolls import N_ACTIVATIONS
 from transcribe.train.config import TrainConfig
 from transcribe.train.lit_transcriber import LitTranscriber

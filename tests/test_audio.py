@@ -16,7 +16,7 @@ import soxr
 from av.stream import Disposition
 from numpy.typing import NDArray
 
-from eval.recordings import FRAGMENTED, encode
+from eval.data.recordings import FRAGMENTED, encode
 from transcribe.audio.quality import AudioWarning
 from transcribe.audio.reader import (
     AudioReader,

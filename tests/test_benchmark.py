@@ -8,12 +8,15 @@ import numpy as np
 import pytest
 from data_sets import write_data_set
 
-from eval import benchmark, hearing, sets, systems
-from eval.paired import differences
-from eval.record import command, provenance, rounded, write_record
-from eval.sets import BenchmarkSet
-from eval.systems import System
-from eval.tables import metrics_table, noise_table
+from eval.accuracy import benchmark
+from eval.common import transcribing
+from eval.common.paired import differences
+from eval.common.record import command, provenance, rounded, write_record
+from eval.data import sets
+from eval.data.sets import BenchmarkSet
+from eval.publish.tables import metrics_table, noise_table
+from eval.systems import registry
+from eval.systems.registry import System
 from transcribe.audio.reader import write_wav
 from transcribe.evaluation.aggregate import aggregate
 from transcribe.evaluation.metrics import Ratio, Scores, score
@@ -74,7 +77,7 @@ def two_systems(tmp_path, monkeypatch):
             for suffix in ("", "-1s"):
                 write_midi(Performance(notes, pedal), folder / f"{clip}{suffix}.mid")
         found[name] = stand_in(folder, name, writes_pedal=name == "ours")
-    monkeypatch.setattr(systems, "SYSTEMS", found)
+    monkeypatch.setattr(registry, "SYSTEMS", found)
     monkeypatch.setattr(benchmark, "python_of", lambda *_: Path(sys.executable))
     return found
 
@@ -110,7 +113,7 @@ def test_one_system_is_heard_scored_and_recorded(data, two_systems, run, tmp_pat
     assert record["speed"]["real_time_factor"] > 0
     assert record["system"]["conventions"] == "as played"
     assert "50 ms" in record["conventions"]
-    assert record["command"] == "python -m eval.benchmark data=waltzes starts=1"
+    assert record["command"] == "python -m eval.accuracy.benchmark data=waltzes starts=1"
     text = json.dumps(record)
     assert str(tmp_path) not in text
     assert "| onset, 50 ms | 2 | 83.3 [66.7, 100.0] |" in capsys.readouterr().out
@@ -273,13 +276,13 @@ def test_a_declared_set_is_checked_before_anything_is_heard(
     assert record["data"]["conventions"] == "as played"
     assert (record["data"]["n_recordings"], record["data"]["n_in_set"]) == (2, 3)
     assert record["command"] == (
-        "python -m eval.benchmark set=waltzes data=waltzes first=2 starts=1"
+        "python -m eval.accuracy.benchmark set=waltzes data=waltzes first=2 starts=1"
     )
 
 
 def test_what_is_not_there_is_one_line_and_exit_code_1(tmp_path, two_systems, run, capsys):
     assert run(f"data={tmp_path / 'absent'}") == (1, None)
-    assert capsys.readouterr().err.startswith("eval.benchmark: expected a folder")
+    assert capsys.readouterr().err.startswith("eval.accuracy.benchmark: expected a folder")
     assert run(f"noise={tmp_path}") == (1, None)
     assert "found none in" in capsys.readouterr().err
     assert run("set=nocturnes") == (1, None)
@@ -326,7 +329,7 @@ def test_the_command_in_a_record_names_data_and_no_folders(tmp_path):
 
 def test_blocks_stop_at_a_sample():
     blocks = [np.arange(5), np.arange(5, 10), np.arange(10, 15)]
-    joined = np.concatenate(list(hearing._first_samples(blocks, 7)))
+    joined = np.concatenate(list(transcribing._first_samples(blocks, 7)))
     assert joined.tolist() == list(range(7))
 
 

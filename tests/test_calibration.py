@@ -7,14 +7,15 @@ from data_sets import write_data_set
 from hypothesis import given
 from hypothesis.strategies import booleans, floats, integers, lists, tuples
 
-from eval import calibration, hearing
-from eval.calibration import (
+from eval.accuracy import calibration
+from eval.accuracy.calibration import (
     Judged,
     brier_score,
     error_interval,
     expected_calibration_error,
     reliability,
 )
+from eval.common import transcribing
 from transcribe.datasets import load_dataset
 from transcribe.evaluation.metrics import match_aligned
 from transcribe.notes import Note, Performance, sustained
@@ -31,7 +32,7 @@ def data(tmp_path):
     return write_data_set(tmp_path / "waltzes", dict.fromkeys("ab", PLAYED), seconds=3)
 
 
-class StandIn(hearing.Ear):
+class StandIn(transcribing.Ear):
     """Hears every note, sure of it; in b.wav also five false ones, half sure."""
 
     def __init__(self):
@@ -51,7 +52,7 @@ class StandIn(hearing.Ear):
 
 @pytest.fixture
 def stand_in(monkeypatch):
-    monkeypatch.setattr(hearing.Ear, "load", lambda *_: StandIn())
+    monkeypatch.setattr(transcribing.Ear, "load", lambda *_: StandIn())
 
 
 def test_notes_are_sorted_into_bins_by_confidence():
@@ -163,7 +164,7 @@ def test_a_data_set_is_judged_drawn_and_recorded(data, stand_in, tmp_path, capsy
         "seconds": 6.0,
         "max_seconds_each": None,
     }
-    assert record["command"].startswith("python -m eval.calibration --data waltzes")
+    assert record["command"].startswith("python -m eval.accuracy.calibration --data waltzes")
     assert "50 ms" in record["conventions"]
     assert str(tmp_path) not in out.read_text()
     assert plot.read_bytes().startswith(b"\x89PNG")
@@ -184,8 +185,8 @@ def test_nothing_to_judge_is_one_line_and_exit_code_1(data, monkeypatch, tmp_pat
         def __call__(self, path):
             return Transcription(Performance(), Performance(), 3.0)
 
-    monkeypatch.setattr(hearing.Ear, "load", lambda *_: Deaf())
+    monkeypatch.setattr(transcribing.Ear, "load", lambda *_: Deaf())
     assert calibration.main(["--data", str(data)]) == 1
-    assert "eval.calibration: no notes were heard" in capsys.readouterr().err
+    assert "eval.accuracy.calibration: no notes were heard" in capsys.readouterr().err
     assert calibration.main(["--data", str(tmp_path / "absent")]) == 1
-    assert "eval.calibration: expected a folder" in capsys.readouterr().err
+    assert "eval.accuracy.calibration: expected a folder" in capsys.readouterr().err

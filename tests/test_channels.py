@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from eval.recordings import encode
+from eval.data.recordings import encode
 from transcribe.audio.channels import Mixdown
 from transcribe.audio.reader import AudioReader
 from transcribe.transcriber import _Array

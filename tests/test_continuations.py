@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from eval.continuations import main, summary, table
+from eval.downstream.continuations import main, summary, table
 from recipes.check import verdict
 from transcribe.datasets.index import COLUMNS
 from transcribe.generate.model import EventModel, GeneratorConfig

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from data_sets import write_data_set
 
-from eval import damage, hearing
-from eval.complaints import Count, find_damage
-from eval.damage import comparison_table
+from eval.accuracy import damage
+from eval.accuracy.complaints import Count, find_damage
+from eval.accuracy.damage import comparison_table
+from eval.common import transcribing
 from transcribe.audio.reader import probe, write_wav
 from transcribe.datasets import load_dataset
 from transcribe.errors import TranscribeError
@@ -162,7 +163,7 @@ def data(tmp_path):
     return write_data_set(tmp_path / "waltzes", dict.fromkeys("ab", PLAYED), seconds=13)
 
 
-class StandIn(hearing.Ear):
+class StandIn(transcribing.Ear):
     """Hears what was played, at the speed of the file; half of it if the piano is sharp."""
 
     def __init__(self):
@@ -183,7 +184,7 @@ class StandIn(hearing.Ear):
 
 @pytest.fixture
 def record(data, monkeypatch, tmp_path):
-    monkeypatch.setattr(hearing.Ear, "load", lambda *_: StandIn())
+    monkeypatch.setattr(transcribing.Ear, "load", lambda *_: StandIn())
     out = tmp_path / "record.json"
     assert damage.main(["--data", str(data), "--out", str(out)]) == 0
     assert str(tmp_path) not in out.read_text()
@@ -204,7 +205,7 @@ def test_a_data_set_is_heard_three_times_and_recorded(record):
     assert first["figures"]["repeated_missed"] is None
     assert "repeated_missed" not in record["summary"]
     assert record["data"]["cents"] == 30
-    assert record["command"].startswith("python -m eval.damage --data waltzes")
+    assert record["command"].startswith("python -m eval.accuracy.damage --data waltzes")
     assert "octave_ghosts" in record["conventions"]
     out = damage.damage_table(record)
     assert "| any note missed | 2 | 12.50 [0.00, 25.00] | 12.50 | 3 of 24 |" in out
@@ -267,7 +268,7 @@ def test_records_that_can_not_be_compared_are_refused(record, tmp_path, capsys):
     (tmp_path / "speed.json").write_text('{"speed": []}')
     (tmp_path / "broken.json").write_text("{")
     for name, said in (
-        ("speed", "eval.damage --out has written"),
+        ("speed", "eval.accuracy.damage --out has written"),
         ("broken", "expected a record"),
         ("absent", "can't be read"),
     ):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from data_sets import write_data_set
 
-from eval.deviations import describe, main, shared_deviations
+from eval.accuracy.deviations import describe, main, shared_deviations
 from transcribe.midi import write_midi
 from transcribe.notes import Note, Performance
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from eval import noises
+from eval.data import noises
 from transcribe.audio.reader import read_audio
 
 

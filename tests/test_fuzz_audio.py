@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from fuzzing import Child, mutated, with_ogg_checksums
 
-from eval.recordings import FRAGMENTED, KINDS, encode, write_kind
+from eval.data.recordings import FRAGMENTED, KINDS, encode, write_kind
 from transcribe.audio.reader import AudioReader, probe
 from transcribe.errors import AudioError
 

@@ -15,8 +15,8 @@ from numpy.testing import assert_allclose
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from eval.continuations import figures, network_nats, ranges, within
-from eval.markov import MarkovChain
+from eval.downstream.continuations import figures, network_nats, ranges, within
+from eval.downstream.markov import MarkovChain
 from transcribe.errors import CheckpointError
 from transcribe.generate import Continuer, Sampling
 from transcribe.generate.events import (

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from eval.recordings import encode
+from eval.data.recordings import encode
 from transcribe.audio.headers import TruthfulFile, find_samples
 from transcribe.audio.reader import AudioReader, measured_seconds, probe
 

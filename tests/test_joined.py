@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from eval.recordings import encode
+from eval.data.recordings import encode
 from transcribe.archive.work import Job, Prober
 from transcribe.audio.joined import PartOfFile, parts_of
 from transcribe.audio.reader import AudioReader, counted_seconds, measured_seconds, probe

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from eval.mutation import ROOT, parts, sampled, share, table
+from eval.performance.mutation import ROOT, parts, sampled, share, table
 
 
 def test_every_module_and_every_test_that_is_named_exists():

@@ -8,7 +8,7 @@ import mido
 import numpy as np
 import pytest
 
-from eval.pedals import main, movements, travel_times
+from eval.accuracy.pedals import main, movements, travel_times
 
 SLOW = [(0.0, 0), (0.5, 20), (0.54, 40), (0.58, 70), (1.0, 127), (2.0, 90), (2.03, 70), (2.05, 50)]
 """Pressed in 80 ms from the first message above nothing, lifted in 50 ms from the last."""

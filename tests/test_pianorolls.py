@@ -3,8 +3,9 @@ import pytest
 from data_sets import write_data_set
 from PIL import Image
 
-from eval import hearing, pianorolls
-from eval.pianorolls import Rolled, best_median_worst, panel
+from eval.common import transcribing
+from eval.publish import pianorolls
+from eval.publish.pianorolls import Rolled, best_median_worst, panel
 from transcribe.audio.reader import write_wav
 from transcribe.evaluation import pianoroll
 from transcribe.evaluation.pianoroll import draw
@@ -91,7 +92,7 @@ def data(tmp_path):
     return write_data_set(tmp_path / "waltzes", dict.fromkeys("abc", PLAYED), seconds=3)
 
 
-class StandIn(hearing.Ear):
+class StandIn(transcribing.Ear):
     """Hears all of a.wav, less of the others."""
 
     def __init__(self):
@@ -106,27 +107,29 @@ class StandIn(hearing.Ear):
 
 
 def test_a_data_set_is_heard_and_drawn(data, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(hearing.Ear, "load", lambda *_: StandIn())
+    monkeypatch.setattr(transcribing.Ear, "load", lambda *_: StandIn())
     out = tmp_path / "new" / "rolls.png"
     assert pianorolls.main(["--data", str(data), "--out", str(out), "--seconds", "3"]) == 0
     told = capsys.readouterr().out.splitlines()
     assert told[2:] == ["| best | a | 100.0 |", "| median | c | 75.0 |", "| worst | b | 57.1 |"]
     with Image.open(out) as picture:
-        assert picture.text["Description"].startswith("python -m eval.pianorolls --data waltzes")
+        assert picture.text["Description"].startswith(
+            "python -m eval.publish.pianorolls --data waltzes"
+        )
     content = out.read_bytes()
     assert len(content) < 400_000
     assert str(tmp_path).encode() not in content
 
 
 def test_midi_files_are_drawn_without_hearing_again(data, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(hearing.Ear, "load", lambda *_: pytest.fail("heard again"))
+    monkeypatch.setattr(transcribing.Ear, "load", lambda *_: pytest.fail("heard again"))
     out = tmp_path / "rolls.png"
     words = ["--data", str(data), "--midi", str(tmp_path / "heard"), "--out", str(out)]
     assert pianorolls.main(words) == 0
     assert "| worst | c | 57.1 |" in capsys.readouterr().out
     (tmp_path / "heard" / "b.mid").unlink()
     assert pianorolls.main(words) == 1
-    assert "eval.benchmark --midi-out" in capsys.readouterr().err
+    assert "eval.accuracy.benchmark --midi-out" in capsys.readouterr().err
 
 
 def test_labels_that_outlast_the_audio_are_left_out(data, tmp_path, capsys):

@@ -7,18 +7,27 @@ import shutil
 
 import pytest
 
-from eval import readme
-from eval.paired import recorded_differences
-from eval.readme import PEERS, README, REPORT, RESULTS, current, noise_sets, report, with_results
+from eval.common.paired import recorded_differences
+from eval.publish import readme
+from eval.publish.readme import (
+    PEERS,
+    README,
+    REPORT,
+    RESULTS,
+    current,
+    noise_sets,
+    report,
+    with_results,
+)
 
 
 def test_the_figures_are_those_of_the_records():
     text = README.read_text("utf-8")
-    assert with_results(text, current()) == text, "run python -m eval.readme"
+    assert with_results(text, current()) == text, "run python -m eval.publish.readme"
 
 
 def test_the_report_is_what_the_records_make():
-    assert report() == REPORT.read_text("utf-8"), "run python -m eval.readme"
+    assert report() == REPORT.read_text("utf-8"), "run python -m eval.publish.readme"
 
 
 def test_a_readme_without_marks_is_refused():
@@ -60,7 +69,7 @@ def test_a_record_of_several_systems_becomes_a_table_in_both_pages(monkeypatch, 
         "commit": "0123456789abcdef",
         "date": "2026-01-01 00:00 UTC",
         "machine": {"cpu": "an abacus"},
-        "command": "python -m eval.benchmark set=maps-real-dev system=all",
+        "command": "python -m eval.accuracy.benchmark set=maps-real-dev system=all",
         "threads": 1,
         "workers": 1,
         "data": {"name": "maps-real-dev", "n_recordings": 19, "seconds": 1660},
@@ -72,7 +81,7 @@ def test_a_record_of_several_systems_becomes_a_table_in_both_pages(monkeypatch, 
         assert "| aligned | ours | another one |" in page
         assert "| note onset, 50 ms | 90.0 [85.0, 95.0] | 95.0 [90.0, 100.0] |" in page
         assert "| real-time factor, 1 thread | 0.020 | 1.250 |" in page
-        assert "python -m eval.benchmark set=maps-real-dev system=all" in page
+        assert "python -m eval.accuracy.benchmark set=maps-real-dev system=all" in page
         assert "0123456789ab" in page
         assert "an abacus" in page
     assert "| note onset, 50 ms | -2.3 [-3.0, -1.0] |" in report()

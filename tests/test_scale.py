@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from eval.recordings import encode
+from eval.data.recordings import encode
 from transcribe.audio.reader import AudioReader, measured_seconds
 from transcribe.audio.scale import Scale
 

@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from eval.clips import make_clip
-from eval.serving import (
+from eval.data.clips import make_clip
+from eval.systems.registry import System
+from eval.systems.serving import (
     Server,
     Setup,
     cores_of,
@@ -20,7 +21,6 @@ from eval.serving import (
     speed_of,
     starts,
 )
-from eval.systems import System
 from transcribe.audio.reader import read_audio, write_wav
 from transcribe.errors import TranscribeError
 from transcribe.midi import read_midi, write_midi

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from eval.sets import SETS, recordings_of
+from eval.data.sets import SETS, recordings_of
 from transcribe.audio.reader import write_wav
 from transcribe.datasets import load_dataset, reference_performance
 from transcribe.datasets.smd import TEST_WORKS

@@ -12,9 +12,9 @@ import pytest
 
 pytest.importorskip("ray")
 
-from eval import soak
-from eval.archives import BROKEN, BROKEN_WAYS, GOOD, POISON, Made, make_archive
-from eval.recordings import KINDS
+from eval.data.archives import BROKEN, BROKEN_WAYS, GOOD, POISON, Made, make_archive
+from eval.data.recordings import KINDS
+from eval.performance import soak
 from transcribe.archive import manifest as m
 from transcribe.archive.manifest import Row
 from transcribe.archive.work import Output

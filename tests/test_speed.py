@@ -11,9 +11,9 @@ import torch
 from conftest import melody_samples
 from torch import nn
 
-from eval import cost, speed
-from eval.cost import OTHER, n_operations, network_cost, peak_gflops
-from eval.speed import FILE_SAMPLE_RATE, run_and_watch, speed_table, write_repeated
+from eval.performance import flops, speed
+from eval.performance.flops import OTHER, n_operations, network_cost, peak_gflops
+from eval.performance.speed import FILE_SAMPLE_RATE, run_and_watch, speed_table, write_repeated
 from transcribe.audio.reader import read_audio, write_wav
 from transcribe.checkpoint import load_checkpoint
 from transcribe.errors import TranscribeError
@@ -82,8 +82,8 @@ def test_precision_is_what_the_network_computes_in():
     device = torch.device("cpu")
     from transcribe.model import onsets_and_frames
 
-    for name in cost.PRECISIONS:
-        with cost.precision(name):
+    for name in flops.PRECISIONS:
+        with flops.precision(name):
             assert onsets_and_frames.fast_bfloat16(device) == (name == "bfloat16")
     assert onsets_and_frames.fast_bfloat16(device) == fast_bfloat16(device)
 

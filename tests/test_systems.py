@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from eval import systems
-from eval.systems import SYSTEMS, environment_commands, find_systems, python_of
+from eval.systems import registry
+from eval.systems.registry import SYSTEMS, environment_commands, find_systems, python_of
 from transcribe.errors import TranscribeError
 
 
@@ -42,7 +42,7 @@ def test_an_environment_is_made_with_uv_or_with_pip(monkeypatch, tmp_path):
     first, second = environment_commands(peer, tmp_path, python, uv="/bin/uv")
     assert first == ["/bin/uv", "venv", "--quiet", "--python", "3.11", str(tmp_path)]
     assert second[-1] == "--no-deps"
-    monkeypatch.setattr(systems.shutil, "which", lambda name: f"/usr/bin/{name}")
+    monkeypatch.setattr(registry.shutil, "which", lambda name: f"/usr/bin/{name}")
     here = "{}.{}".format(*sys.version_info[:2])
     own = dataclasses.replace(peer, python=here)
     assert environment_commands(own, tmp_path, python, uv=None)[0][0] == sys.executable
@@ -50,7 +50,7 @@ def test_an_environment_is_made_with_uv_or_with_pip(monkeypatch, tmp_path):
     commands = environment_commands(other, tmp_path, python, uv=None)
     assert commands[0][:3] == ["/usr/bin/python3.99", "-m", "venv"]
     assert "--no-deps" not in commands[1]
-    monkeypatch.setattr(systems.shutil, "which", lambda _: None)
+    monkeypatch.setattr(registry.shutil, "which", lambda _: None)
     with pytest.raises(TranscribeError, match=r"runs on Python 3\.99; found neither uv nor"):
         environment_commands(other, tmp_path, python, uv=None)
 
@@ -68,8 +68,8 @@ def test_an_environment_is_made_once_and_again_when_its_pins_change(monkeypatch,
             if "environments" in folder:
                 Path(folder).mkdir(parents=True)
 
-    monkeypatch.setattr(systems, "_run", make)
-    monkeypatch.setattr(systems.shutil, "which", lambda name: f"/bin/{name}")
+    monkeypatch.setattr(registry, "_run", make)
+    monkeypatch.setattr(registry.shutil, "which", lambda name: f"/bin/{name}")
     first = python_of(peer, tmp_path / "environments")
     assert python_of(peer, tmp_path / "environments") == first
     assert len(made) == 2
@@ -88,7 +88,7 @@ def test_a_half_made_environment_is_made_anew_and_a_failure_is_told(monkeypatch,
         folder.mkdir(parents=True)
         return [[sys.executable, "-c", "import sys; sys.exit('no such package')"]]
 
-    monkeypatch.setattr(systems, "environment_commands", no_index)
+    monkeypatch.setattr(registry, "environment_commands", no_index)
     for _ in range(2):
         with pytest.raises(TranscribeError, match=r"waltzes can't be made.*no such package"):
             python_of(peer, tmp_path / "environments")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from eval.thresholds import calibrate, choose, middle_of_the_best
+from eval.accuracy.thresholds import calibrate, choose, middle_of_the_best
 from transcribe.decode.decoder import DecodeConfig, Decoder
 from transcribe.features import FeatureConfig
 from transcribe.notes import Note, PedalPress, Performance

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from eval.throughput import tables
+from eval.performance.throughput import tables
 
 RECORD = {
     "workers": 2,

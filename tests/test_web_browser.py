@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from conftest import write_pcm
 
-from eval import browser
+from eval.performance import browser
 from transcribe.audio.reader import read_audio
 from transcribe.cli import main
 from transcribe.midi import read_midi

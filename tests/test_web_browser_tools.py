@@ -6,7 +6,8 @@ from itertools import pairwise
 
 import pytest
 
-from eval import page, screenshots
+from eval.performance import page
+from eval.publish import screenshots
 from transcribe.notes import Note
 
 

@@ -20,7 +20,7 @@ python=${PYTHON:-python} output=${OUTPUT:-outputs/default}
     initial_weights="$output/dampers/last.safetensors" "$@"
 "$python" -m transcribe.train experiment=default_together output="$output" \
     initial_weights="$output/repeats/last.safetensors" "$@"
-"$python" -m eval.thresholds --checkpoint "$output/last.safetensors" \
+"$python" -m eval.accuracy.thresholds --checkpoint "$output/last.safetensors" \
     --out "$output/chosen.safetensors" experiment=default
 "$python" -m recipes.check recipes/default/expected.json "$output/maps-real-dev.json" \
     --data "$PIANO_DATA/audio/maps-real-dev" --checkpoint "$output/chosen.safetensors"

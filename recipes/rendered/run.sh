@@ -16,7 +16,7 @@ done
 output=${OUTPUT:-outputs/$name}
 
 "$python" -m transcribe.train experiment=rendered output="$output" "$@"
-"$python" -m eval.thresholds --checkpoint "$output/last.safetensors" \
+"$python" -m eval.accuracy.thresholds --checkpoint "$output/last.safetensors" \
     --out "$output/chosen.safetensors" experiment=rendered "$@"
 "$python" -m recipes.check recipes/rendered/expected.json "$output/maps-real-dev.json" \
     --data "$PIANO_DATA/audio/maps-real-dev" --checkpoint "$output/chosen.safetensors"

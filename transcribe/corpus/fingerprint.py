@@ -38,9 +38,11 @@ TOGETHER = 0.05
 N_INTERVALS = 4
 MOST = 1024
 SAME_PIECE = 10.0
-"""Landmarks in one order beyond chance that show a piece to be the same (`eval.corpus`)."""
+"""Landmarks in one order beyond chance that show a piece to be the same.
+
+`eval.downstream.corpus` measures it."""
 SAME_PERFORMANCE = 0.7
-"""Steadiness that shows a performance to be the same (`eval.corpus`)."""
+"""Steadiness that shows a performance to be the same (`eval.downstream.corpus`)."""
 FEWEST_COMMON = 19
 """Fewer can't be `SAME_PIECE` beyond chance: 18 in a row are 9.5 more than 2 sqrt(18)."""
 _APART = 8.0

@@ -46,7 +46,7 @@ SECOND = (
     *(0.86, 0.02, 0.37, -0.55, 0.57, -0.52),
     *(-1.25, -3.35, -4.35, 0.92, 0.36),
 )
-"""Printed by ``python -m eval.melodies --fit``."""
+"""Printed by ``python -m eval.downstream.melodies --fit``."""
 
 
 @dataclass(frozen=True, slots=True)

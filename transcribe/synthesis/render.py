@@ -105,10 +105,10 @@ class RenderConfig:
     damper_lead: float = 0.0
     """Seconds by which dampers leave the strings before the pedal counts as down: it counts
     from CC64 = 64 on, which is half its way. MAESTRO's pianists need 20 to 40 ms from CC64 = 30
-    to there (`eval.pedals`)."""
+    to there (`eval.accuracy.pedals`)."""
     damper_early: float = 0.0
     """Seconds by which dampers touch the strings before the pedal counts as up. MAESTRO's
-    pianists need 20 to 50 ms from CC64 = 100 to 64 (`eval.pedals`)."""
+    pianists need 20 to 50 ms from CC64 = 100 to 64 (`eval.accuracy.pedals`)."""
     damper_buzz: float = 0.0
     """How loudly strings answer to the dampers that touch them, relative to how they sound then
     and never louder; some notes and some keys answer louder than others."""

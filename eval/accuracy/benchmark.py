@@ -1,0 +1,373 @@
+"""Systems on a set: accuracy, speed, memory and start-up side by side, in one record.
+
+    python -m eval.accuracy.benchmark set=maps-real-dev system=ours
+    python -m eval.accuracy.benchmark set=maps-real-dev system=all noise=esc10,synthesised-noise
+    python -m eval.accuracy.benchmark set=maestro-v3-test data=FOLDER checkpoint=FILE device=cuda
+
+``set`` is one of `eval.data.sets`, ``system`` one or several of `eval.systems.registry`, comma
+separated. Every system runs in an environment and a process of its own, behind the same
+protocol, on the same audio files, with the threads stated; one scorer reads the MIDI files
+that they wrote. A run that was stopped goes on where it was: what is done is kept in ``work``.
+
+The tables go to stdout, progress to stderr, the record to ``out``: scores of every
+recording, means, intervals, paired differences, conventions, data, weights, versions,
+commit, command and machine, and no path of the machine it ran on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import re
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import reduce
+from operator import add
+from pathlib import Path
+from typing import Any
+
+from eval.common.paired import differences
+from eval.common.record import data_name, provenance, rounded, write_record
+from eval.common.transcribing import as_heard
+from eval.data.clips import Clip, Piece, noise_clips, pieces_of
+from eval.data.sets import NO_PIANO, SETS, find_set
+from eval.publish.tables import (
+    differences_table,
+    metrics_table,
+    mistakes_table,
+    noise_table,
+    systems_table,
+)
+from eval.systems.peers.ours import SUSTAINED_SUFFIX
+from eval.systems.registry import SYSTEMS, System, default_environments, find_systems, python_of
+from eval.systems.serving import Setup, hear_all, speed_of
+from transcribe.checkpoint import PACKAGED, load_checkpoint
+from transcribe.datasets import has_pedal, has_velocity, reference_performance
+from transcribe.errors import TranscribeError
+from transcribe.evaluation import metrics
+from transcribe.evaluation.aggregate import aggregate
+from transcribe.evaluation.error_types import Mistakes, find_mistakes
+from transcribe.evaluation.metrics import Scores, false_notes_per_minute, score
+from transcribe.midi import read_midi, write_midi
+from transcribe.notes import Performance
+
+_WORD = re.compile(r"([a-z][a-z0-9_]*)=(.*)", re.DOTALL)
+_UNRECORDED = ("out", "midi_out", "work", "environments", "again")
+_REFERENCE = "ours"
+"""The system that the others are compared with, if it is in the run."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run what the words say; 0, or 1 with one line if something is not as promised."""
+    parser = _parser()
+    options = parser.parse_args(as_flags(sys.argv[1:] if arguments is None else arguments))
+    if options.set is None and options.data is None and options.noise is None:
+        parser.error(f"give set=NAME, data=FOLDER or noise=NAME; the sets are {', '.join(SETS)}")
+    try:
+        record = benchmark(options)
+        if options.out is not None:
+            write_record(record, options.out)
+    except TranscribeError as error:
+        print(f"eval.accuracy.benchmark: {error}", file=sys.stderr)
+        return 1
+    failed = sum(block["speed"]["n_failed"] for block in blocks(record))
+    if failed:
+        print(
+            f"eval.accuracy.benchmark: {failed} clip(s) failed; scored as unheard", file=sys.stderr
+        )
+    return 1 if failed else 0
+
+
+def as_flags(words: Sequence[str]) -> list[str]:
+    """``max_seconds=20`` as ``--max-seconds 20``; flags pass."""
+    flags: list[str] = []
+    for word in words:
+        found = _WORD.fullmatch(word)
+        flags += [f"--{found[1].replace('_', '-')}", found[2]] if found else [word]
+    return flags
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m eval.accuracy.benchmark",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="Every option may be given as name=value or as --name value.",
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add("--set", help=f"one of {', '.join(SETS)}")
+    add("--system", default="ours", help=f"{', '.join(SYSTEMS)}, or all; default: ours")
+    add("--data", type=Path, help="where the set lies, or a data set that is not declared")
+    add("--split", default="test", help="of a data set that is not declared; default: test")
+    add("--noise", help="sets or folders of recordings without any piano, comma separated")
+    add("--checkpoint", "--weights", type=Path, help="of ours; default: the packaged weights")
+    add("--device", default="cpu", help="of ours; default: cpu")
+    add("--threads", type=int, default=1, help="of each process; default: 1")
+    add("--workers", type=int, default=1, help="processes at a time; default: 1")
+    add("--max-seconds", type=float, help="hear and judge only the beginning of each recording")
+    add("--first", type=int, help="only so many recordings of each set: a rehearsal")
+    add("--starts", type=int, default=3, help="how often start-up is timed; default: 3")
+    add("--again", type=_flag, default=False, help="true: hear again what is done")
+    add("--work", type=Path, default=Path("outputs/benchmark"), help="MIDI, times, clips")
+    add("--environments", type=Path, default=default_environments(), help="of the peers")
+    add("--midi-out", type=Path, help="folder for what was heard, as MIDI")
+    add("--out", type=Path, help="write the record here (.json)")
+    return parser
+
+
+def _flag(word: str) -> bool:
+    if word.lower() not in ("true", "false"):
+        raise argparse.ArgumentTypeError(f"expected true or false; found {word}")
+    return word.lower() == "true"
+
+
+def benchmark(options: argparse.Namespace) -> dict[str, Any]:
+    """Hear, score, print the tables, and return the record."""
+    systems = find_systems(options.system)
+    wanted = None if options.set is None else find_set(options.set)
+    noise = [] if options.noise is None else options.noise.split(",")
+    if wanted is not None and wanted.kind == NO_PIANO:
+        noise, wanted = [wanted.name, *noise], None
+    labelled = wanted is not None or (options.data is not None and options.set is None)
+    pieces, data = pieces_of(wanted, options) if labelled else ([], None)
+    quiet = dict(noise_clips(word, options) for word in noise)
+    record: dict[str, Any] = {
+        **provenance(),
+        "command": command_line(options),
+        "threads": options.threads,
+        "workers": options.workers,
+        "conventions": " ".join((metrics.__doc__ or "").partition("References")[0].split()),
+    }
+    if data is not None:
+        record["data"] = data
+    measured, scores = {}, {}
+    for system in systems:
+        measured[system.name], scores[system.name] = _measure(system, pieces, quiet, options)
+    if len(systems) == 1:
+        record |= measured[systems[0].name]
+    else:
+        record["systems"] = measured
+        if pieces and _REFERENCE in scores:
+            record["differences"] = {
+                name: rounded(
+                    {
+                        metric: each.as_json()
+                        for metric, each in differences(scores[_REFERENCE], other).items()
+                    }
+                )
+                for name, other in scores.items()
+                if name != _REFERENCE
+            }
+    _print(record, scores)
+    return record
+
+
+def blocks(record: dict[str, Any]) -> list[dict[str, Any]]:
+    """What a record says of each system: one of several is under ``systems``."""
+    return list(record["systems"].values()) if "systems" in record else [record]
+
+
+def _setup(system: System, options: argparse.Namespace) -> tuple[Setup, dict[str, Any]]:
+    """How a system is run, and what the record says about it."""
+    said = system.as_json()
+    settings: dict[str, Any] = {}
+    weights = None
+    if system.requirements is None:
+        checkpoint = load_checkpoint(options.checkpoint)
+        # Of the whole file, since thresholds are in its header.
+        weights = hashlib.sha256((options.checkpoint or PACKAGED).read_bytes()).hexdigest()
+        if options.checkpoint is not None:
+            settings["checkpoint"] = str(options.checkpoint.resolve())
+        settings["device"] = options.device
+        version = checkpoint.metadata.get("version", "")
+        said |= {
+            "name": f"{checkpoint.name} {version}".strip(),
+            "weights_sha256": checkpoint.metadata.get("sha256"),
+            "n_parameters": sum(each.numel() for each in checkpoint.model.parameters()),
+            "decode": vars(checkpoint.decode),
+            "windows": vars(checkpoint.windows),
+        }
+    said["device"] = settings.get("device", "cpu")
+    return Setup(
+        system=system,
+        python=python_of(system, options.environments),
+        threads=options.threads,
+        workers=options.workers,
+        options=settings,
+        weights_sha256=weights,
+    ), said
+
+
+def _measure(
+    system: System,
+    pieces: Sequence[Piece],
+    quiet: dict[str, list[Clip]],
+    options: argparse.Namespace,
+) -> tuple[dict[str, Any], list[Scores]]:
+    """One system on everything: its block of the record, and the scores."""
+    setup, said = _setup(system, options)
+    folder = options.work / "heard" / f"{system.name}-{setup.fingerprint}"
+
+    def tell(line: str) -> None:
+        print(line, file=sys.stderr, flush=True)
+
+    def hear(clips: Sequence[Clip], name: str, n_starts: int) -> tuple[list[dict[str, Any]], Path]:
+        place = folder / name
+        states = hear_all(setup, clips, place, n_starts=n_starts, again=options.again, tell=tell)
+        return states, place
+
+    cut = "" if options.max_seconds is None else f"-{options.max_seconds:g}s"
+    block: dict[str, Any] = {"system": said}
+    scores: list[Scores] = []
+    if pieces:
+        name = options.set or data_name(options.data)
+        states, place = hear([piece.clip for piece in pieces], f"{name}{cut}", options.starts)
+        block["speed"] = speed_of(states, place)
+        midi_out = options.midi_out
+        if midi_out is not None:
+            several = len(find_systems(options.system)) > 1
+            midi_out = midi_out / system.name if several else midi_out
+            midi_out.mkdir(parents=True, exist_ok=True)
+        recordings, mistakes = [], []
+        for piece, state in zip(pieces, states, strict=True):
+            found, made = score_piece(piece, place, system, midi_out)
+            scores.append(found)
+            mistakes.append(made)
+            recordings.append(_as_json(piece, state, found))
+        summary = aggregate(scores)
+        block["summary"] = rounded({key: each.as_json() for key, each in summary.items()})
+        block["mistakes"] = rounded(reduce(add, mistakes).as_json())
+        block["recordings"] = recordings
+    if quiet:
+        block["noise"] = []
+    for name, clips in quiet.items():
+        states, place = hear(clips, f"{name}{cut}", 1 if pieces else options.starts)
+        block["noise"].append(noise_block(name, clips, states, place))
+        spent = speed_of(states, place)
+        if "speed" in block:
+            block["speed"]["n_failed"] += spent["n_failed"]
+        else:
+            block["speed"] = spent
+    return block, scores
+
+
+def score_piece(
+    piece: Piece, folder: Path, system: System, midi_out: Path | None
+) -> tuple[Scores, Mistakes]:
+    """What a system wrote against what was played; a clip it failed on is nothing heard.
+
+    Reference and estimate are cut where the clip ends.
+    """
+    est, est_sustained = heard(folder, piece.clip.name)
+    cut = [reference_performance(piece.recording), est]
+    cut += [] if est_sustained is None else [est_sustained]
+    ref, est, *rest = as_heard(cut, piece.clip.seconds, None)
+    if midi_out is not None:
+        write_midi(est, midi_out / f"{piece.clip.name}.mid")
+    known = {
+        "ref_has_pedal": has_pedal(piece.recording),
+        "ref_has_velocity": has_velocity(piece.recording),
+    }
+    scores = score(ref, est, est_sustained=rest[0] if rest else None, **known)
+    mistakes = find_mistakes(ref, est, **known)
+    if system.writes_pedal:
+        return scores, mistakes
+    ratios = {name: each for name, each in scores.ratios.items() if "/pedal/" not in name}
+    return replace(scores, ratios=ratios), mistakes
+
+
+def heard(folder: Path, name: str) -> tuple[Performance, Performance | None]:
+    """What a system wrote of a clip, and its own pedal-extended notes if it has any."""
+    midi = folder / f"{name}.mid"
+    if not midi.is_file():
+        return Performance(), None
+    sustained = midi.with_suffix(SUSTAINED_SUFFIX)
+    return read_midi(midi), read_midi(sustained) if sustained.is_file() else None
+
+
+def noise_block(
+    name: str, clips: Sequence[Clip], states: Sequence[dict[str, Any]], folder: Path
+) -> dict[str, Any]:
+    """False notes a minute in recordings without any piano, all together and each.
+
+    Clips that a system failed on are left out: nothing heard would be right.
+    """
+    recordings = []
+    n_notes, seconds = 0, 0.0
+    for clip, state in zip(clips, states, strict=True):
+        if "error" in state:
+            continue
+        found = heard(folder, clip.name)[0]
+        n_notes += len(found.notes)
+        seconds += clip.seconds
+        recordings.append(
+            {
+                "name": clip.name,
+                "n_notes": len(found.notes),
+                "duration": round(clip.seconds, 3),
+                "per_minute": round(false_notes_per_minute(found, clip.seconds), 2),
+            }
+        )
+    return {
+        "name": name,
+        "n_recordings": len(recordings),
+        "n_failed": len(clips) - len(recordings),
+        "seconds": round(seconds, 1),
+        "false_notes_per_minute": round(60 * n_notes / seconds, 2) if recordings else None,
+        "recordings": recordings,
+    }
+
+
+def command_line(options: argparse.Namespace) -> str:
+    """The command that makes the record again, in words; of paths only the names."""
+    defaults = vars(_parser().parse_args([]))
+    words = ["python -m eval.accuracy.benchmark"]
+    for name, value in vars(options).items():
+        if name in _UNRECORDED or value is None or value == defaults[name]:
+            continue
+        shown = data_name(value) if isinstance(value, Path) else value
+        if name == "noise":
+            shown = ",".join(Path(each).name for each in str(value).split(","))
+        words.append(f"{name}={shown}")
+    return " ".join(words)
+
+
+def _as_json(piece: Piece, state: dict[str, Any], scores: Scores) -> dict[str, Any]:
+    """Everything but paths."""
+    recording = piece.recording
+    said = {
+        "name": recording.name,
+        "composer": recording.composer,
+        "title": recording.title,
+        "duration": round(piece.clip.seconds, 3),
+        "audio_sha256": piece.clip.sha256,
+        "wall_seconds": round(state["wall_seconds"], 3),
+        "warnings": state.get("warnings", []),
+        "scores": rounded(scores.as_json()),
+    }
+    if "error" in state:
+        said["error"] = state["error"].strip().splitlines()[-1].replace(str(piece.clip.path), "")
+    return said
+
+
+def _print(record: dict[str, Any], scores: dict[str, list[Scores]]) -> None:
+    if "systems" in record:
+        for alignment in ("aligned", "as_found"):
+            print(systems_table(record, alignment), end="\n\n")
+        if scores and all(scores.values()):
+            print(mistakes_table(blocks(record)), end="\n\n")
+        if "differences" in record:
+            print(differences_table(record), end="\n\n")
+        return
+    found = next(iter(scores.values()))
+    if found:
+        print(metrics_table(aggregate(found)), end="\n\n")
+        print(mistakes_table([record]), end="\n\n")
+    for noise in record.get("noise", []):
+        print(noise_table(noise), end="\n\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

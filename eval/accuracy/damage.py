@@ -1,0 +1,285 @@
+"""How often a musician would complain about the transcriptions of a data set.
+
+    python -m eval.accuracy.damage --data maps-real-dev --split test --out after.json
+    python -m eval.accuracy.damage --compare before.json after.json
+
+`complaints` says what is counted. Every figure is damage: 0 is none, less is better. To the
+complaints about a recording as it is come two about a piano out of tune:
+
+- ``sharp``, ``flat``: points of onset F1 (in percent) that are lost when the recording is
+  played faster or slower, so that the piano is 30 cents (``--cents``) sharp or flat, and the
+  labels are moved with it. May be below 0.
+
+A figure's mean weighs recordings equally, leaves out those that have no such notes, and has
+the 95 % interval of a bootstrap over recordings; *pooled* weighs notes equally. A comparison
+takes the differences recording by recording, so its interval is of the change.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from eval.accuracy import complaints
+from eval.accuracy.complaints import LABELS, Count, find_damage
+from eval.common.record import rounded, write_record
+from eval.common.transcribing import (
+    Hear,
+    as_heard,
+    audio_path,
+    for_each,
+    hearing_parser,
+    load_ear,
+    opening,
+    recordings_with_audio,
+)
+from transcribe.audio.reader import read_audio, write_wav
+from transcribe.datasets import Recording, has_pedal, has_velocity, reference_performance
+from transcribe.errors import TranscribeError
+from transcribe.evaluation.aggregate import Summary, aggregate
+from transcribe.evaluation.metrics import Scores, onset_f1
+from transcribe.train.augment.window import detune, scale_performance
+
+DETUNED_LABELS = {
+    "sharp": "piano {cents:g} cents sharp, points of onset F1 lost",
+    "flat": "piano {cents:g} cents flat, points of onset F1 lost",
+}
+DETUNED_SAMPLE_RATE = 44100
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """One recording's damage."""
+
+    name: str
+    duration: float
+    counts: dict[str, Count]
+    onset_f1: dict[str, float]
+    """``as_recorded`` and, where asked for, ``sharp`` and ``flat``; 0 to 1."""
+
+    @property
+    def figures(self) -> dict[str, float | None]:
+        """All damage by name; what the labels can't tell is absent."""
+        as_recorded = self.onset_f1["as_recorded"]
+        return {name: count.per_100 for name, count in self.counts.items()} | {
+            name: 100 * (as_recorded - self.onset_f1[name])
+            for name in DETUNED_LABELS
+            if name in self.onset_f1
+        }
+
+    def as_json(self) -> dict[str, Any]:
+        """Figures, and the counts they come from."""
+        counts = {name: [each.n_damaged, each.n_notes] for name, each in self.counts.items()}
+        return {
+            "name": self.name,
+            "duration": round(self.duration, 3),
+            "onset_f1": self.onset_f1,
+            "figures": self.figures,
+            "damaged_of": counts,
+        }
+
+
+def listen(recording: Recording, ear: Hear, *, max_seconds: float | None, cents: float) -> Damage:
+    """Transcribe a recording, as it is and detuned, and count the damage."""
+    path = audio_path(recording)
+    transcription = ear(path)
+    ref = reference_performance(recording)
+    parts = as_heard(
+        (ref, transcription.performance, transcription.sustained),
+        transcription.duration,
+        max_seconds,
+    )
+    counts = find_damage(
+        parts[0],
+        parts[1],
+        est_sustained=parts[2],
+        ref_has_pedal=has_pedal(recording),
+        ref_has_velocity=has_velocity(recording),
+    )
+    figures = {"as_recorded": onset_f1(parts[0], parts[1], aligned=True)}
+    if cents:
+        samples = read_audio(path, DETUNED_SAMPLE_RATE)
+        for name, change in (("sharp", cents), ("flat", -cents)):
+            moved, time_scale = detune(samples, change)
+            moved /= max(1.0, float(np.abs(moved).max(initial=0)))
+            with tempfile.TemporaryDirectory() as folder:
+                detuned = Path(folder) / f"{recording.name}.wav"
+                write_wav(detuned, moved, DETUNED_SAMPLE_RATE)
+                heard = ear(detuned)
+            moved_ref = scale_performance(ref, time_scale)
+            both = as_heard((moved_ref, heard.performance), heard.duration, max_seconds)
+            figures[name] = onset_f1(*both, aligned=True)
+    return Damage(recording.name, transcription.duration, counts, figures)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run what the arguments say; 0, or 1 with one line if a file is not as promised."""
+    parser = hearing_parser("eval.accuracy.damage", __doc__, data_required=False)
+    parser.add_argument(
+        "--cents", type=float, default=30.0, help="of the detuned piano; 0: none; default: 30"
+    )
+    parser.add_argument(
+        "--compare", type=Path, nargs=2, metavar=("BEFORE", "AFTER"), help="two records (.json)"
+    )
+    options = parser.parse_args(arguments)
+    if (options.data is None) == (options.compare is None):
+        parser.error("give either --data or --compare")
+    if options.cents < 0:
+        parser.error(f"--cents is 0 or more; found {options.cents:g}")
+    try:
+        if options.compare is not None:
+            before, after = map(read_record, options.compare)
+            print(comparison_table(before, after))
+            return 0
+        record = damage(options)
+        if options.out is not None:
+            write_record(record, options.out)
+    except TranscribeError as error:
+        print(f"eval.accuracy.damage: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def damage(options: argparse.Namespace) -> dict[str, Any]:
+    """Count the damage of every recording, print the table, and return the record."""
+    recordings = recordings_with_audio(options)
+    ear = load_ear(options)
+    found = for_each(
+        partial(listen, max_seconds=options.max_seconds, cents=options.cents),
+        recordings,
+        ear,
+        options,
+        tell=lambda each: f"{each.name}: aligned onset F1 {100 * each.onset_f1['as_recorded']:.1f}",
+    )
+    record = opening("eval.accuracy.damage", f"{complaints.__doc__} {__doc__}", options, ear, found)
+    record["data"]["cents"] = options.cents
+    pooled: dict[str, Count] = {}
+    for each in found:
+        for name, count in each.counts.items():
+            pooled[name] = pooled.get(name, Count(0, 0)) + count
+    record["summary"] = {
+        name: rounded(summary.as_json() | _pooled_json(pooled.get(name)))
+        for name, summary in _means([each.figures for each in found]).items()
+    }
+    means = _means([each.onset_f1 for each in found])
+    record["onset_f1"] = {name: rounded(summary.as_json()) for name, summary in means.items()}
+    record["recordings"] = rounded([each.as_json() for each in found])
+    print(damage_table(record), end="\n\n")
+    return record
+
+
+def damage_table(record: Mapping[str, Any]) -> str:
+    """A record's figures as Markdown."""
+    lines = [
+        "| damage, less is better | recordings | mean over recordings | pooled | damaged of |",
+        "|---|--:|--:|--:|--:|",
+    ]
+    for name, each in record["summary"].items():
+        pooled, counts = "", ""
+        if each.get("pooled") is not None:
+            pooled, counts = f"{each['pooled']:.2f}", f"{each['n_damaged']} of {each['n_notes']}"
+        cells = [_label(name, record), str(each["n_recordings"]), _cell(each), pooled, counts]
+        lines.append(f"| {' | '.join(cells)} |")
+    f1 = {name: f"{100 * each['mean']:.1f} %" for name, each in record["onset_f1"].items()}
+    told = ", ".join(f"{name.replace('_', ' ')} {mean}" for name, mean in f1.items())
+    return "\n".join([*lines, "", f"Aligned onset F1: {told}."])
+
+
+def comparison_table(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
+    """Two records of the same recordings as Markdown, with the change of every figure.
+
+    Raises
+    ------
+    TranscribeError
+        They are of different recordings, of other parts of them, or detuned otherwise.
+    """
+    for what in ("name", "split", "max_seconds_each", "cents"):
+        found = [record["data"].get(what) for record in (before, after)]
+        if found[0] != found[1]:
+            raise TranscribeError(
+                f"expected two records of the same data; their {what} is {found[0]} and {found[1]}"
+            )
+    figures = [
+        {each["name"]: each["figures"] for each in record["recordings"]}
+        for record in (before, after)
+    ]
+    if figures[0].keys() != figures[1].keys():
+        one_sided = ", ".join(sorted(figures[0].keys() ^ figures[1].keys()))
+        raise TranscribeError(f"expected records of the same recordings; not in both: {one_sided}")
+    changes = [
+        {
+            name: None if value is None or old.get(name) is None else value - old[name]
+            for name, value in figures[1][recording].items()
+        }
+        for recording, old in figures[0].items()
+    ]
+    systems = [record["system"]["name"] for record in (before, after)]
+    lines = [
+        f"| damage, less is better | before: {systems[0]} | after: {systems[1]} | change | |",
+        "|---|--:|--:|--:|---|",
+    ]
+    for name, change in _means(changes).items():
+        cells = [_cell(record["summary"][name], interval=False) for record in (before, after)]
+        summary = change.as_json()
+        line = f"| {_label(name, after)} | {' | '.join(cells)} | {_cell(summary, signed=True)} |"
+        lines.append(f"{line} {_verdict(summary['interval_95'])} |".replace("  |", " |"))
+    return "\n".join(lines)
+
+
+def read_record(path: Path) -> dict[str, Any]:
+    """A record of this command; raises TranscribeError for anything else."""
+    try:
+        record = json.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise TranscribeError(f"{path}: can't be read: {error.strerror}") from error
+    except ValueError as error:
+        raise TranscribeError(f"{path}: expected a record (JSON); {error}") from error
+    recordings = record.get("recordings") if isinstance(record, dict) else None
+    if not recordings or any("figures" not in each for each in recordings):
+        raise TranscribeError(
+            f"{path}: expected a record that eval.accuracy.damage --out has written; found another"
+        )
+    return record
+
+
+def _means(figures: Sequence[Mapping[str, float | None]]) -> dict[str, Summary]:
+    return aggregate([Scores({}, dict(each)) for each in figures])
+
+
+def _pooled_json(count: Count | None) -> dict[str, Any]:
+    if count is None:
+        return {}
+    return {"pooled": count.per_100, "n_damaged": count.n_damaged, "n_notes": count.n_notes}
+
+
+def _label(name: str, record: Mapping[str, Any]) -> str:
+    return LABELS.get(name) or DETUNED_LABELS[name].format(cents=record["data"]["cents"])
+
+
+def _cell(summary: Mapping[str, Any], *, interval: bool = True, signed: bool = False) -> str:
+    sign = "+" if signed else ""
+    cell = f"{summary['mean']:{sign}.2f}"
+    if not interval or summary["interval_95"] is None:
+        return cell
+    low, high = summary["interval_95"]
+    return f"{cell} [{low:{sign}.2f}, {high:{sign}.2f}]"
+
+
+def _verdict(interval: Sequence[float] | None) -> str:
+    """In a word, where the interval of the change leaves no doubt."""
+    if interval is None or interval[0] <= 0 <= interval[1]:
+        return ""
+    return "better" if interval[1] < 0 else "worse"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

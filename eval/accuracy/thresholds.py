@@ -1,0 +1,200 @@
+"""Choose the decoder's thresholds on an experiment's validation passages.
+
+    python -m eval.accuracy.thresholds --checkpoint LAST.safetensors --out CHOSEN.safetensors \\
+        experiment=default
+
+The network hears every passage once; then each threshold in turn takes the value with the
+best mean F1 of what it decides (or the middle of those that are as good), the others staying:
+onsets, key releases, ends of sound, pedal. Confidences are then scaled so that of the notes found
+in these passages that say 0.8, eight in ten are right. No test recording is touched. The weights
+are written again with the thresholds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+
+from eval.common.logistic import fit_logistic
+from transcribe.checkpoint import load_checkpoint, save_checkpoint
+from transcribe.decode.decoder import KEY, SUSTAINED, DecodeConfig, Decoder
+from transcribe.errors import TranscribeError
+from transcribe.evaluation.matching import match_aligned
+from transcribe.evaluation.metrics import Scores, frame_f1, note_f1, onset_f1, score
+from transcribe.features import Features, FrameGrid
+from transcribe.notes import Performance, sustained
+from transcribe.rolls import Rolls
+from transcribe.train.__main__ import CONF
+from transcribe.train.config import TrainConfig
+from transcribe.train.data import ValidationPiece, ValidationPieces
+from transcribe.windows import apply_in_windows
+
+CANDIDATES = tuple(np.round(np.arange(0.15, 0.81, 0.05), 2).tolist())
+_SUREST = 1e-6
+"""Confidences are held so far from 0 and 1 where their odds are taken."""
+AS_GOOD = 0.001
+"""By how much less of F1 a threshold is taken to do as well as another."""
+Judge = Callable[[ValidationPiece, Performance, Performance], float]
+
+
+def _onsets(piece: ValidationPiece, est: Performance, _: Performance) -> float:
+    return onset_f1(piece.performance, est)
+
+
+def _releases(piece: ValidationPiece, est: Performance, _: Performance) -> float:
+    """Of notes and of frames, which the threshold decides alike."""
+    played = piece.performance
+    return (note_f1(played, est) + frame_f1(played, est)) / 2
+
+
+def _sounds(piece: ValidationPiece, _: Performance, est_sustained: Performance) -> float:
+    """Likewise, where sound ends."""
+    played = sustained(piece.performance)
+    return (note_f1(played, est_sustained) + frame_f1(played, est_sustained)) / 2
+
+
+def _pedal(piece: ValidationPiece, est: Performance, _: Performance) -> float:
+    scores: Scores = score(piece.performance, est)
+    return scores.ratios["as_found/pedal/onset_offset"].f1
+
+
+DECIDES: dict[str, Judge] = {
+    "onset_threshold": _onsets,
+    "frame_threshold": _releases,
+    "offset_threshold": _releases,
+    "sounding_threshold": _sounds,
+    "pedal_threshold": _pedal,
+}
+"""Which figure each threshold is chosen by, in the order in which they are chosen."""
+
+
+def middle_of_the_best(figures: Mapping[float, float]) -> float:
+    """Of the candidates that do as well as the best, or less than `AS_GOOD` worse, the one
+    nearest the middle between the lowest and the highest; of two, the one nearest a half."""
+    best = max(figures.values())
+    good = [each for each, f1 in figures.items() if f1 > best - AS_GOOD]
+    middle = (min(good) + max(good)) / 2
+    return min(good, key=lambda each: (round(abs(each - middle), 6), abs(each - 0.5)))
+
+
+def choose(
+    pieces: Sequence[ValidationPiece],
+    heard: Sequence[Rolls],
+    grid: FrameGrid,
+    start: DecodeConfig,
+    candidates: Sequence[float] = CANDIDATES,
+) -> tuple[DecodeConfig, dict[str, dict[float, float]]]:
+    """The best thresholds, and every candidate's mean F1 by threshold.
+
+    Of those that do as well, or less than a tenth of a point worse, the middle one is chosen:
+    a few passages don't tell them apart, and music that is not theirs is likelier to want more
+    or less. Ties go to the candidate nearest one half.
+    """
+    chosen = start
+    table: dict[str, dict[float, float]] = {}
+    for name, judge in DECIDES.items():
+        table[name] = {}
+        for candidate in candidates:
+            config = dataclasses.replace(chosen, **{name: candidate})
+            figures = []
+            for piece, rolls in zip(pieces, heard, strict=True):
+                decoder = Decoder(grid, config)
+                decoder.push(rolls)
+                est, est_sustained = decoder.finish(KEY), decoder.finish(SUSTAINED)
+                figures.append(judge(piece, est, est_sustained))
+            table[name][candidate] = float(np.mean(figures))
+        nearest = middle_of_the_best(table[name])
+        chosen = dataclasses.replace(chosen, **{name: nearest})
+    return chosen, table
+
+
+def calibrate(
+    pieces: Sequence[ValidationPiece],
+    heard: Sequence[Rolls],
+    grid: FrameGrid,
+    config: DecodeConfig,
+) -> DecodeConfig:
+    """Scale confidences so that they say how often notes are right (`decode.calibrated`).
+
+    Slope and shift are those of a logistic regression on the log odds of the notes of all
+    passages together. Where all notes or none are right, nothing can be said and the settings
+    stay as they are.
+    """
+    raw = dataclasses.replace(config, confidence_slope=1.0, confidence_shift=0.0)
+    confidences, rights = [], []
+    for piece, rolls in zip(pieces, heard, strict=True):
+        decoder = Decoder(grid, raw)
+        decoder.push(rolls)
+        est = decoder.finish(KEY)
+        right = np.zeros(len(est.notes), np.bool_)
+        right[match_aligned(piece.performance, est).pairs[:, 1]] = True
+        rights.append(right)
+        confidences.append(np.array([note.confidence for note in est.notes], np.float64))
+    confidence, right = np.concatenate(confidences), np.concatenate(rights)
+    if right.all() or not right.any():
+        return config
+    bounded = np.clip(confidence, _SUREST, 1 - _SUREST)
+    slope, shift = fit_logistic(np.log(bounded / (1 - bounded))[:, None], right, ridge=1e-3)
+    if slope <= 0:
+        return config
+    return dataclasses.replace(
+        config, confidence_slope=round(float(slope), 3), confidence_shift=round(float(shift), 3)
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run what the arguments say."""
+    parser = argparse.ArgumentParser(
+        prog="python -m eval.accuracy.thresholds",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--checkpoint", type=Path, required=True)
+    parser.add_argument("--out", type=Path, help="write the weights with the thresholds here")
+    parser.add_argument("--passages", type=int, default=24, help="default: 24")
+    parser.add_argument("overrides", nargs="*", help="Hydra overrides that name the data")
+    options = parser.parse_args(arguments)
+    torch.set_num_threads(1)
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        settings = compose("train", overrides=options.overrides)
+    config: TrainConfig = OmegaConf.to_object(settings)
+    config.data.validation_windows = options.passages
+    try:
+        checkpoint = load_checkpoint(options.checkpoint)
+        pieces = list(ValidationPieces(config.data, checkpoint.features))
+        features = Features(checkpoint.features)
+        heard = [
+            Rolls.unstack(
+                apply_in_windows(
+                    checkpoint.model.activations,
+                    features.whole(piece.samples),
+                    **dataclasses.asdict(checkpoint.windows),
+                )
+            )
+            for piece in pieces
+        ]
+        chosen, table = choose(pieces, heard, checkpoint.features.grid, checkpoint.decode)
+        chosen = calibrate(pieces, heard, checkpoint.features.grid, chosen)
+        for name, figures in table.items():
+            line = ", ".join(f"{each:.2f}: {100 * f1:.1f}" for each, f1 in figures.items())
+            print(f"{name} {getattr(chosen, name):.2f}  (F1 {line})")
+        print(f"confidence: slope {chosen.confidence_slope}, shift {chosen.confidence_shift}")
+        if options.out is not None:
+            checkpoint.decode = chosen
+            save_checkpoint(checkpoint, options.out)
+    except TranscribeError as error:
+        print(f"eval.accuracy.thresholds: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

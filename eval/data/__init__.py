@@ -1,0 +1,1 @@
+"""The recordings that figures are made on: declared, fetched, rendered, damaged."""

@@ -1,0 +1,124 @@
+"""Sets that are made on first use: MIDI on held-out instruments, and synthesised noise.
+
+Made into a folder with an index, they are data sets like any other, and every system hears
+the same files. The passages are those of `eval.accuracy.validation`.
+"""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import hashlib
+import os
+import shutil
+from pathlib import Path
+
+from eval.data.noises import SAMPLE_RATE as NOISE_SAMPLE_RATE
+from eval.data.noises import noises
+from eval.data.sets import BenchmarkSet, check_count, check_index
+from transcribe.audio.reader import write_wav
+from transcribe.datasets import Recording, load_dataset
+from transcribe.datasets.index import COLUMNS
+from transcribe.errors import DatasetError
+from transcribe.features import FeatureConfig
+from transcribe.midi import write_midi
+from transcribe.train.data import VALIDATION_RENDER, DataConfig, ValidationPieces
+from transcribe.train.sources import SourceConfig
+
+
+def folder_name(wanted: BenchmarkSet) -> str:
+    """Of a rendered set's files: other settings of the renderer make another set."""
+    settings = repr(sorted(dataclasses.asdict(VALIDATION_RENDER).items()))
+    return f"{wanted.name}-{hashlib.sha256(settings.encode()).hexdigest()[:8]}"
+
+
+def rendered_recordings(wanted: BenchmarkSet, data: Path, folder: Path) -> list[Recording]:
+    """The passages of a rendered set, made unless they are there.
+
+    Parameters
+    ----------
+    wanted : BenchmarkSet
+        Of kind `sets.RENDERED`.
+    data : Path
+        The index of its MIDI; instruments are looked for as ``instruments/`` in the folder
+        above the index's.
+    folder : Path
+        For what is made.
+
+    Raises
+    ------
+    DatasetError
+        The index is not the one declared, or an instrument is missing.
+    """
+    if not (folder / "index.csv").is_file():
+        check_index(wanted, data)
+        instruments = data.resolve().parents[1] / "instruments"
+        for name in wanted.instruments:
+            if not (instruments / name / "manifest.json").is_file():
+                raise DatasetError(
+                    f"set {wanted.name}: expected the instrument {instruments / name}; found "
+                    f"none. Where to get it: {wanted.source}"
+                )
+        _render(wanted, data, instruments, folder)
+    recordings = list(load_dataset(folder, require_audio=True))
+    check_count(wanted, len(recordings), folder)
+    return recordings
+
+
+def _render(wanted: BenchmarkSet, index: Path, instruments: Path, folder: Path) -> None:
+    features = FeatureConfig()
+    pieces = ValidationPieces(
+        DataConfig(
+            validation_sources={
+                "midi": SourceConfig(index=str(index), split=wanted.split, audio=False)
+            },
+            instruments=str(instruments),
+            validation_instruments=list(wanted.instruments),
+            validation_windows=wanted.n_recordings,
+            validation_seconds=wanted.passage_seconds or 0.0,
+        ),
+        features,
+    )
+    aside = folder.with_name(f"{folder.name}.{os.getpid()}.part")
+    aside.mkdir(parents=True)
+    rows = []
+    for number in range(len(pieces)):
+        piece = pieces[number]
+        name = f"{wanted.name}-{number:02d}"
+        write_wav(aside / f"{name}.wav", piece.samples, features.sample_rate)
+        write_midi(piece.performance, aside / f"{name}.mid")
+        duration = len(piece.samples) / features.sample_rate
+        instrument = wanted.instruments[number % len(wanted.instruments)]
+        values = (
+            instrument,
+            piece.name,
+            wanted.split,
+            "",
+            f"{name}.mid",
+            f"{name}.wav",
+            f"{duration:.3f}",
+        )
+        rows.append(dict(zip(COLUMNS, values, strict=True)))
+    with (aside / "index.csv").open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, COLUMNS)
+        writer.writeheader()
+        writer.writerows(rows)
+    _replace(aside, folder)
+
+
+def synthesised_noise(folder: Path) -> Path:
+    """The folder of `eval.data.noises`, made unless it is there."""
+    if not folder.is_dir():
+        aside = folder.with_name(f"{folder.name}.{os.getpid()}.part")
+        aside.mkdir(parents=True)
+        for name, sound in noises().items():
+            write_wav(aside / f"{name}.wav", sound, NOISE_SAMPLE_RATE)
+        _replace(aside, folder)
+    return folder
+
+
+def _replace(aside: Path, folder: Path) -> None:
+    """What exists under its name is whole."""
+    if folder.exists():
+        shutil.rmtree(folder)
+    os.replace(aside, folder)

@@ -1,0 +1,1 @@
+"""What generators and corpora make of transcriptions."""

@@ -1,0 +1,267 @@
+"""Do generators read what ``transcribe tokens`` writes? One command, one record.
+
+    python -m eval.downstream.tokens --heard TRANSCRIPTIONS --played maestro-v3.0.0.csv \\
+        --out eval/results/tokens.json
+
+Every target of the registry gets the transcriptions of real recordings in a folder, and the
+beginnings of performances of an index's validation split, all as the command line would
+encode them: tempo and metre estimated. `eval.downstream.readers` shows what is written to the
+target's own reader. The round trip compares the notes that the reader has with those that were
+played: how far onsets move, and how many notes are lost. How well the melody and the beats are
+found that some targets need is measured by `eval.downstream.melodies` and
+`eval.downstream.beats`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from eval.common.record import command, provenance, rounded, write_record
+from eval.downstream.readers import Proof, ReaderMissingError, prove
+from transcribe.datasets.index import read_index
+from transcribe.errors import TranscribeError
+from transcribe.evaluation.evaluate import first_seconds
+from transcribe.evaluation.matching import Events, match
+from transcribe.midi import read_midi
+from transcribe.notes import Performance, sustained
+from transcribe.tokens import TARGETS, Settings, encode
+
+Array = np.ndarray[Any, Any]
+
+ALL_NOTES = (
+    "performance-rnn",
+    "music-transformer",
+    "remi",
+    "tsd",
+    "midi-like",
+    "compound-word",
+    "groovae",
+)
+"""Targets that keep every note, so that what is lost can be counted."""
+_TOLERANCE = 0.1
+"""Seconds that an onset may move and still be the same note's."""
+_ABSENT = "–"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run what the arguments say."""
+    parser = argparse.ArgumentParser(
+        prog="python -m eval.downstream.tokens",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("--heard", type=Path, required=True, help="folder of transcriptions")
+    add("--played", type=Path, required=True, help="index of performances")
+    add("--first", type=int, default=20, help="performances of the index; default: 20")
+    add("--seconds", type=float, default=120.0, help="of each performance; default: 120")
+    add("--targets", nargs="+", choices=list(TARGETS), default=list(TARGETS))
+    add("--out", type=Path, help="write the record here (.json)")
+    options = parser.parse_args(arguments)
+    try:
+        made = {**provenance(), "command": command("eval.downstream.tokens", options)}
+        for found in measure(options):
+            if options.out is not None:
+                write_record(rounded(made | found), options.out)
+    except TranscribeError as error:
+        print(f"eval.downstream.tokens: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def measure(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """All figures, more and more of them."""
+    heard = {path.stem: read_midi(path) for path in sorted(options.heard.glob("*.mid"))}
+    sources = {
+        "heard": heard,
+        "played": {
+            each.name: first_seconds(read_midi(each.midi_path), options.seconds)
+            for each in spread(
+                [r for r in read_index(options.played) if r.split == "validation"], options.first
+            )
+            if each.midi_path is not None
+        },
+    }
+    record: dict[str, Any] = {
+        "sources": {
+            "heard": {"name": options.heard.name, "n": len(sources["heard"])},
+            "played": {
+                "name": options.played.stem,
+                "n": len(sources["played"]),
+                "seconds": options.seconds,
+            },
+        },
+        "targets": {},
+    }
+    for target in options.targets:
+        record["targets"][target] = {
+            name: of_target(target, performances) for name, performances in sources.items()
+        }
+        print(target, record["targets"][target], file=sys.stderr, flush=True)
+        yield record
+
+
+def spread(recordings: Sequence[Any], n: int) -> list[Any]:
+    """So many of them, evenly through the list."""
+    places = np.unique(np.linspace(0, len(recordings) - 1, n).round().astype(int))
+    return [recordings[place] for place in places]
+
+
+def of_target(target: str, performances: dict[str, Performance]) -> dict[str, Any]:
+    """One target, some sources: what its reader says, and the round trip."""
+    started = time.process_time()
+    described: list[tuple[Performance, Path]] = []
+    failed: dict[str, str] = {}
+    without_items = 0
+    with tempfile.TemporaryDirectory() as folder:
+        for index, (name, performance) in enumerate(performances.items()):
+            try:
+                encoded = encode(target, performance, Settings())
+            except ModuleNotFoundError:
+                return {"not_written": "the target has no module yet"}
+            except (ValueError, TranscribeError) as error:
+                failed[name] = str(error)
+                continue
+            without_items += not encoded.items
+            written = encoded.write(folder, f"source{index:03}")
+            if encoded.items:
+                described.append((performance, written[0]))
+        seconds = time.process_time() - started
+        try:
+            proofs = prove(target, [path for _, path in described])
+        except ReaderMissingError as error:
+            return {"not_proved": str(error)}
+    every = [proof for these in proofs for proof in these]
+    n_accepted = sum(proof.accepted for proof in every)
+    complaints = Counter(proof.complaint for proof in every if proof.complaint)
+    found: dict[str, Any] = {
+        "sources": len(performances),
+        "sources_failed": failed,
+        "sources_without_items": without_items,
+        "items": len(every),
+        "accepted": n_accepted,
+        "share_accepted": n_accepted / len(every) if every else None,
+        "complaints": dict(complaints.most_common(5)),
+        "encoding_seconds": round(seconds, 1),
+    }
+    trips = [
+        trip
+        for (performance, _), these in zip(described, proofs, strict=True)
+        if (trip := round_trip(target, performance, these)) is not None
+    ]
+    if trips:
+        errors, offset_errors = (np.concatenate([trip[i] for trip in trips]) for i in (0, 3))
+        n_notes = sum(trip[1] for trip in trips)
+        found["round_trip"] = {
+            "notes": n_notes,
+            "median_onset_error": float(np.median(errors)),
+            "onset_error_95": float(np.percentile(errors, 95)),
+            "largest_onset_error": float(errors.max()),
+        }
+        if target in ALL_NOTES:
+            found["round_trip"]["lost"] = sum(trip[2] for trip in trips)
+            found["round_trip"]["share_lost"] = sum(trip[2] for trip in trips) / n_notes
+            found["round_trip"]["offset_error_95"] = float(np.percentile(offset_errors, 95))
+            found["round_trip"]["largest_offset_error"] = float(offset_errors.max())
+        else:
+            found["round_trip"]["not_played"] = sum(trip[2] for trip in trips)
+    return found
+
+
+def round_trip(
+    target: str, performance: Performance, proofs: Sequence[Proof]
+) -> tuple[Array, int, int, Array] | None:
+    """How far onsets move, of how many notes, how many have no partner; how far offsets move.
+
+    For a target of `ALL_NOTES` these are notes that were played; for others the reader's,
+    which are fewer. Offsets are those that the target keeps: of the key for GrooVAE, of the
+    sound for others.
+    """
+    read = {note for proof in proofs for note in proof.notes or ()}
+    if not any(proof.notes is not None for proof in proofs):
+        return None
+    kept = performance if target == "groovae" else sustained(performance)
+    ref, est = Events.of_notes(kept), Events.of_notes(Performance(tuple(read)))
+    pairs = match(ref, est, onset_tolerance=_TOLERANCE)
+    errors = np.abs(ref.intervals[pairs[:, 0]] - est.intervals[pairs[:, 1]])
+    n_notes = len(ref.pitches) if target in ALL_NOTES else len(est.pitches)
+    return errors[:, 0], n_notes, n_notes - len(pairs), errors[:, 1]
+
+
+def tokens_table(record: Mapping[str, Any]) -> str:
+    """What generators' readers make of every target, as Markdown."""
+    heard, played = (record["sources"][name] for name in ("heard", "played"))
+    lines = [
+        f"| for | {heard['n']} transcriptions: items | accepted, % | {played['n']} performances: "
+        "items | accepted, % | onset error, ms: median | 95 % | largest | notes lost, % |",
+        "|---|" + "--:|" * 8,
+    ]
+    for target, sides in record["targets"].items():
+        cells = []
+        for side in ("heard", "played"):
+            each = sides[side]
+            share = each.get("share_accepted")
+            cells += [
+                str(each.get("items", _ABSENT)),
+                _ABSENT if share is None else f"{100 * share:.1f}",
+            ]
+        trips = [each["round_trip"] for each in sides.values() if "round_trip" in each]
+        if trips:
+            for name in ("median_onset_error", "onset_error_95", "largest_onset_error"):
+                cells.append(f"{1000 * max(trip[name] for trip in trips):.1f}")
+            lost = [trip for trip in trips if "lost" in trip]
+            n_notes = sum(trip["notes"] for trip in lost)
+            n_lost = sum(trip["lost"] for trip in lost)
+            cells.append(f"{100 * n_lost / n_notes:.2f}" if n_notes else _ABSENT)
+        else:
+            cells += [_ABSENT] * 4
+        lines.append(f"| {target} | {' | '.join(cells)} |")
+    absent = [target for target in TARGETS if target not in record["targets"]]
+    if absent:
+        lines += ["", f"Not measured in this record: {', '.join(absent)}."]
+    lines += [
+        "",
+        "Of errors the greater of the two kinds of sources. A dash: the reader makes tensors, not "
+        "notes, or the target keeps a melody and not all notes.",
+    ]
+    return "\n".join(lines)
+
+
+def line_and_grid(melodies: Mapping[str, Any], beats: Mapping[str, Any]) -> str:
+    """How well the melody and the beats are found that targets on a grid rest on, as Markdown.
+
+    Parameters
+    ----------
+    melodies, beats : mapping
+        Records of `eval.downstream.melodies` and `eval.downstream.beats`.
+    """
+    sung, rhythm = melodies["summary"], beats["summary"]
+    lines = [
+        "| what targets on a grid rest on | F1, % | for comparison | F1, % |",
+        "|---|--:|---|--:|",
+        f"| melody, {melodies['n_songs']} songs of POP909 validation, MELODY track "
+        f"| {100 * sung['melody']['f1']:.1f} | skyline | {100 * sung['skyline']['f1']:.1f} |",
+        f"| beats, {rhythm['beats']['n']} pieces of ASAP | {100 * rhythm['beats']['mean']:.1f} "
+        f"| 92 a minute throughout | {100 * rhythm['steady']['mean']:.1f} |",
+        f"| downbeats, the same | {100 * rhythm['downbeats']['mean']:.1f} "
+        f"| {_ABSENT} | {_ABSENT} |",
+        "",
+        "Neither was fitted on these songs and pieces. With `--tempo` and `--metre` nothing is "
+        "estimated.",
+        "",
+        f"```\n{melodies['command']}\n{beats['command']}\n```",
+    ]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

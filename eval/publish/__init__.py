@@ -1,0 +1,1 @@
+"""Figures where people read them: pages, tables, pictures."""

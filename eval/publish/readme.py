@@ -1,0 +1,376 @@
+"""Write the figures of ``results/`` where people read them: ``python -m eval.publish.readme``.
+
+Between the lines ``<!-- results -->`` and ``<!-- end of results -->`` the README says what
+the records say and nothing else, and so does all of ``results/README.md``;
+`tests/test_readme.py` fails where they differ.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from eval.accuracy.ablations import table as ablation_table
+from eval.accuracy.calibration import calibration_table
+from eval.accuracy.damage import comparison_table
+from eval.accuracy.deviations import deviations_table
+from eval.common.paired import recorded_differences
+from eval.downstream.continuations import table as continuations_table
+from eval.downstream.corpus import corpus_table
+from eval.downstream.tokens import line_and_grid, tokens_table
+from eval.performance.speed import speed_table
+from eval.publish.tables import differences_table, mistakes_table, noise_table, systems_table
+
+ROOT = Path(__file__).resolve().parents[2]
+README = ROOT / "README.md"
+RESULTS = ROOT / "eval" / "results"
+REPORT = RESULTS / "README.md"
+PEERS = "peers-maps-real-dev"
+"""The record of ours and others' systems in one run, if there is one."""
+BEGIN, END = "<!-- results -->", "<!-- end of results -->"
+
+ROWS = (
+    ("onset", "note onset, 50 ms"),
+    ("onset_20ms", "note onset, 20 ms"),
+    ("key/onset_offset", "note + offset, key release"),
+    ("sustained/onset_offset", "note + offset, pedal-extended"),
+    ("sustained/onset_offset_velocity", "note + offset + velocity, pedal-extended"),
+    ("sustained/frame", "frame (10 ms grid), pedal-extended"),
+    ("pedal/onset_offset", "pedal onset + offset, 50 ms"),
+)
+
+
+def results(
+    benchmark: Mapping[str, Any],
+    speed: Mapping[str, Any],
+    noises: Mapping[str, Any],
+    peers: Mapping[str, Any] | None = None,
+) -> str:
+    """The section as Markdown; ``peers`` is the record of several systems, if there is one."""
+    data, summary = benchmark["data"], benchmark["summary"]
+    lines = [
+        f"Weights `{benchmark['system']['name']}` on {data['n_recordings']} recordings of "
+        f"{data['name']} ({data['seconds'] / 3600:.2f} h), a real piano that nothing was trained "
+        "on. F1 in %, mean over recordings, in brackets the 95 % interval of a bootstrap "
+        "over recordings. *Aligned* has each recording's median onset deviation taken off, "
+        "*as found* has not; never compare one with the other.",
+        "",
+        *_f1_rows(summary),
+    ]
+    error, correlation = (
+        summary[f"aligned/velocity_{each}"]["mean"] for each in ("error", "correlation")
+    )
+    lines += [
+        "",
+        f"Velocities of matched notes: correlation {correlation:.2f}, mean error {error:.0f} of "
+        "127. ",
+    ]
+    for noise in noise_sets(benchmark)[:1]:
+        lines[-1] += (
+            f"False notes a minute in {noise['n_recordings']} recordings without a piano "
+            f"({noise['seconds'] / 60:.0f} min of rain, dogs, engines and the like; three kinds "
+            f"never heard in training): {noise['false_notes_per_minute']:.1f}; in silence, hiss, "
+            f"voices and applause, synthesised: "
+            f"{noise_sets(noises)[0]['false_notes_per_minute']:.1f}."
+        )
+    lines += [
+        "",
+        f"Speed on {speed['machine']['cpu']}, all in one run: "
+        + "; ".join(
+            f"{each['times_real_time']['whole']:.0f} times real time on {each['threads']} "
+            f"thread{'s' if each['threads'] > 1 else ''}"
+            for each in speed["speed"]
+            if each.get("shipped", True) and each.get("device", "cpu") == "cpu"
+        )
+        + ". Peak memory of the command: "
+        + ", ".join(
+            f"{each['peak_mb']:.0f} MB for {each['minutes']:g} minutes" for each in speed["memory"]
+        )
+        + ".",
+        "",
+        "```",
+        benchmark["command"],
+        speed["command"],
+        "```",
+        "",
+        f"Measured at commit {(benchmark['commit'] or 'unknown')[:12]}, {benchmark['date']}; all "
+        "figures and conventions are in `eval/results/` and `eval/README.md`.",
+    ]
+    if peers is not None:
+        lines += ["", *_peers_section(peers)]
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _our_weights(peers: Mapping[str, Any]) -> str:
+    """Which weights of ours a record of several systems is about."""
+    names = [block["system"]["name"] for block in peers["systems"].values()][:1]
+    return f"weights `{names[0]}`"
+
+
+def _peers_section(peers: Mapping[str, Any]) -> list[str]:
+    """Ours beside what else can be installed, from the record of one run."""
+    data, machine = peers["data"], peers["machine"]
+    return [
+        f"Ours ({_our_weights(peers)}) beside what else can be installed, in one run on "
+        f"{machine['cpu']}: the same {data['n_recordings']} recordings of {data['name']} "
+        f"({data['seconds'] / 60:.0f} min), the same scorer. F1 in %, each recording's median "
+        "onset deviation taken off.",
+        "",
+        systems_table(peers, "aligned"),
+        "",
+        "A dash: the system writes no pedal. What each one's notes mean, the figures as found "
+        "and the paired differences with their intervals are in `eval/results/README.md`.",
+        "",
+        "```",
+        peers["command"],
+        "```",
+        "",
+        f"Measured at commit {(peers['commit'] or 'unknown')[:12]}, {peers['date']}.",
+    ]
+
+
+def _peers_report(peers: Mapping[str, Any]) -> list[str]:
+    """All that the record of several systems says, section by section."""
+    conventions = [
+        f"- **{block['system']['title']}** (`{block['system']['name']}`): "
+        f"{block['system']['conventions']} {block['speed']['n_failed']} clips failed."
+        for block in peers["systems"].values()
+    ]
+    workers = "one process at a time" if peers["workers"] == 1 else f"{peers['workers']} processes"
+    return [
+        f"## Ours and others on {peers['data']['name']}, in one run",
+        f"Ours with {_our_weights(peers)}. {peers['data']['n_recordings']} recordings, "
+        f"{peers['data']['seconds'] / 60:.0f} min; {peers['machine']['cpu']}, {workers}; F1 in %, "
+        "mean over recordings with the 95 % interval of a bootstrap over recordings. Never "
+        "compare an aligned figure with one as found.",
+        systems_table(peers, "aligned"),
+        systems_table(peers, "as_found"),
+        "The difference, recording by recording; where the interval holds 0, neither is better "
+        "for certain:",
+        differences_table(peers),
+        "Mistakes by kind, and what was played; `transcribe/evaluation/error_types.py` defines "
+        "each. Times aligned; notes of all recordings together:",
+        mistakes_table(list(peers["systems"].values())),
+        "\n".join(conventions),
+        f"```\n{peers['command']}\n```",
+        f"Measured at commit {(peers['commit'] or 'unknown')[:12]}, {peers['date']}.",
+    ]
+
+
+def _packaged_against_peers(benchmark: Mapping[str, Any], peers: Mapping[str, Any]) -> list[str]:
+    """The weights of one record beside what an earlier one says of others' systems.
+
+    Nothing if that record is about the same weights, or says nothing of single recordings.
+    """
+    ours, *others = peers["systems"].values()
+    if ours["system"]["name"] == benchmark["system"]["name"] or "recordings" not in ours:
+        return []
+    rows = {
+        "systems": {each["system"]["name"]: each for each in others},
+        "differences": {
+            each["system"]["name"]: {
+                name: summary.as_json()
+                for name, summary in recorded_differences(
+                    benchmark["recordings"], each["recordings"]
+                ).items()
+            }
+            for each in others
+        },
+    }
+    return [
+        f"The packaged weights, `{benchmark['system']['name']}`, minus what that record says of "
+        "the others, recording by recording; accuracy alone, as speeds compare in one run only:",
+        differences_table(rows),
+    ]
+
+
+def noise_sets(record: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """What a record says of recordings without a piano; older ones have one set, not a list."""
+    found = record.get("noise", [])
+    return [found] if isinstance(found, Mapping) else list(found)
+
+
+def with_results(readme: str, section: str) -> str:
+    """The README's text with the section between its marks."""
+    before, found, rest = readme.partition(BEGIN)
+    _, closed, after = rest.partition(END)
+    if not (found and closed):
+        raise ValueError(f"README.md: expected the marks {BEGIN} and {END}; found none")
+    return f"{before}{BEGIN}\n{section}\n{END}{after}"
+
+
+def current() -> str:
+    """The section that the records make."""
+    return results(_record("maps-real-dev"), _record("speed"), _record("noises"), _peers())
+
+
+def report() -> str:
+    """All tables, from the records beside them."""
+    benchmark, calibration = _record("maps-real-dev"), _record("calibration")
+    validation, ablations = _record("validation"), _record("ablations")
+    before, after = _record("damage-before"), _record("damage")
+    speed, peers = _record("speed"), _peers()
+    sections = [
+        "# Results",
+        "Written from the records beside this page by `python -m eval.publish.readme`; "
+        "`eval/README.md` says how each is made and what the words mean.",
+        f"## {benchmark['data']['name']}: a real Disklavier, close microphones",
+        f"Weights `{benchmark['system']['name']}`. F1 in %, mean over recordings with the 95 % "
+        "interval of a bootstrap over recordings.",
+        _both_alignments(benchmark["summary"]),
+        "The best, the median and the worst recording:",
+        "![piano rolls](pianorolls.png)",
+        *([] if peers is None else _peers_report(peers)),
+        *([] if peers is None else _packaged_against_peers(benchmark, peers)),
+        "## Whose are the deviations?",
+        "Onsets that ours and transkun 2.0.1 both found, by the velocity that was played: how "
+        "widely each spreads around the labels (interquartile range), how far the two spread "
+        "around each other, and how many both hear more than 20 ms off the label on the same "
+        "side. The Disklavier plays soft notes when it can, not when its file says: no system "
+        "can be within 20 ms of those labels but by being wrong.",
+        deviations_table(_record("deviations")),
+        "## MAESTRO validation, rendered on instruments that training never heard",
+        f"{len(validation['passages'])} passages of 30 s on "
+        f"{' and '.join(validation['instruments'])}, without room or noise; thresholds were "
+        "chosen on them.",
+        _both_alignments(validation["summary"]),
+        "## Where nobody plays",
+        *(noise_table(each) for each in noise_sets(_record("noises"))),
+        *(noise_table(each) for each in noise_sets(benchmark)),
+        "dog_bark, helicopter and clock_tick were never heard in training.",
+        "## Does a confidence mean something?",
+        f"All notes of {calibration['data']['name']}; of what it calls 0.9, are 90 % right?",
+        calibration_table(calibration),
+        "![reliability](calibration.png)",
+        "## What musicians complain about",
+        f"`{before['system']['name']}` before, `{after['system']['name']}` after, on "
+        f"{after['data']['name']}; 0 is none, `eval/accuracy/complaints.py` says what is counted.",
+        comparison_table(before, after),
+        "## What each choice is worth",
+        ablation_table(ablations),
+        *_speed_report(speed),
+        *_page_report(_record("page")),
+        *_section("tokens", "Do generators read what is written for them?", tokens_table),
+        *_line_and_grid(),
+        *_section("corpus", "Does a corpus keep pieces apart?", corpus_table),
+        *_continue_report(_record("continue")),
+    ]
+    return "\n\n".join(section.strip() for section in sections) + "\n"
+
+
+def _section(name: str, title: str, table: Callable[[Mapping[str, Any]], str]) -> list[str]:
+    """A record's table under its title, if there is such a record."""
+    if not (RESULTS / f"{name}.json").is_file():
+        return []
+    record = _record(name)
+    return [
+        f"## {title}",
+        table(record),
+        f"```\n{record['command']}\n```",
+        f"Measured at commit {(record['commit'] or 'unknown')[:12]}, {record['date']}.",
+    ]
+
+
+def _continue_report(record: Mapping[str, Any]) -> list[str]:
+    """What the generators are worth."""
+    settings, ranges = record["settings"], record["ranges"]
+    lengths = f"{settings['opening']:.0f} s of opening, {settings['following']:.0f} s more"
+    low, high = ([2**value for value in each] for each in (ranges["polyphony"], ranges["density"]))
+    return [
+        "## Music that goes on",
+        f"{record['data']}, validation: bits per note over {record['n_notes']} notes; and of "
+        f"{record['n_openings']} openings ({lengths}, temperature {settings['temperature']:g}, "
+        f"top-p {settings['top_p']:g}) how many continuations stay as near to their opening as "
+        "real ones of the train split do: pitch classes at most "
+        f"{ranges['pitch_classes'][1]:.2f} away, polyphony {low[0]:.2f} to {low[1]:.2f} times, "
+        f"notes a second {high[0]:.2f} to {high[1]:.2f} times the opening's.",
+        continuations_table(record),
+        "The opening's end again scores high and is no music of its own: the shares tell who "
+        "strays, not who composes well.",
+    ]
+
+
+def _line_and_grid() -> list[str]:
+    """What the targets on a grid rest on, if it was measured."""
+    names = ("melodies", "beats")
+    if not all((RESULTS / f"{name}.json").is_file() for name in names):
+        return []
+    return [line_and_grid(*map(_record, names))]
+
+
+def _speed_report(speed: Mapping[str, Any]) -> list[str]:
+    """Where the time goes; records from before that was measured have no such section."""
+    if "startup" not in speed:
+        return []
+    return [
+        "## Where time and memory go",
+        f"{speed['machine']['cpu']}, all in one run; the peak is that of the machine's own matrix "
+        "products, measured beside.",
+        speed_table(speed),
+        f"```\n{speed['command']}\n```",
+    ]
+
+
+def _page_report(page: Mapping[str, Any]) -> list[str]:
+    """How soon and how smoothly the page shows notes."""
+    first = page["first_notes"]
+    rows = [
+        f"| {name} | {each['frames_a_second']:.1f} | {each['longest_frame_ms']:.1f} |"
+        for name, each in page["frames"].items()
+    ]
+    return [
+        "## The page",
+        f"In {page['browser']}: the first notes of a recording of "
+        f"{first['upload_bytes'] / 1e6:.0f} MB stood on the page "
+        f"{first['seconds_after_upload']:.1f} s after its upload ended. With synthetic notes:",
+        "\n".join(["| | frames a second | longest frame, ms |", "|---|--:|--:|", *rows]),
+        f"```\n{page['command']}\n```",
+    ]
+
+
+def _peers() -> dict[str, Any] | None:
+    return _record(PEERS) if (RESULTS / f"{PEERS}.json").is_file() else None
+
+
+def _f1_rows(summary: Mapping[str, Any]) -> list[str]:
+    lines = ["| | as found | aligned |", "|---|--:|--:|"]
+    for name, label in ROWS:
+        cells = [_percent(summary[f"{each}/{name}"]) for each in ("as_found", "aligned")]
+        lines.append(f"| {label} | {cells[0]} | {cells[1]} |")
+    return lines
+
+
+def _both_alignments(summary: Mapping[str, Any]) -> str:
+    lines = _f1_rows(summary)
+    for name, label in (("correlation", "velocity correlation"), ("error", "velocity error")):
+        digits = 2 if name == "correlation" else 1
+        cells = [
+            f"{summary[f'{each}/velocity_{name}']['mean']:.{digits}f}"
+            for each in ("as_found", "aligned")
+        ]
+        lines.append(f"| {label} | {cells[0]} | {cells[1]} |")
+    return "\n".join(lines)
+
+
+def _record(name: str) -> dict[str, Any]:
+    record: dict[str, Any] = json.loads((RESULTS / f"{name}.json").read_text("utf-8"))
+    return record
+
+
+def main() -> int:
+    """Rewrite both pages."""
+    README.write_text(with_results(README.read_text("utf-8"), current()), "utf-8")
+    REPORT.write_text(report(), "utf-8")
+    return 0
+
+
+def _percent(summary: Mapping[str, Any]) -> str:
+    low, high = (100 * edge for edge in summary["interval_95"])
+    return f"{100 * summary['mean']:.1f} [{low:.1f}, {high:.1f}]"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
