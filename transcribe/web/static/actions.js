@@ -14,7 +14,7 @@ const STEP = 0.01;
 const VELOCITY_STEP = 5;
 
 export class Actions {
-  /** @param {import("./studio.js").Studio} studio */
+  /** @param {import("./editor.js").Studio} studio */
   constructor(studio) {
     this.studio = studio;
     this.notes = studio.notes;

@@ -6,9 +6,9 @@ import { Microphone } from "./microphone.js";
 import { ask, tellError } from "./notices.js";
 import { pageOf, Recordings } from "./recordings.js";
 import { connection } from "./server.js";
-import { Studio } from "./studio.js";
-import { bindTakeAway, closeMenu } from "./takeaway.js";
-import { removeTake, takeBlob, unfinishedTakes } from "./takes.js";
+import { Studio } from "./editor.js";
+import { bindTakeAway, closeMenu } from "./download-menu.js";
+import { removeTake, takeBlob, unfinishedTakes } from "./recordings-store.js";
 import { Uploads } from "./uploads.js";
 import { clock } from "./words.js";
 

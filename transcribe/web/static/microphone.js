@@ -2,7 +2,7 @@
 
 import { byId } from "./elements.js";
 import { say, tellError } from "./notices.js";
-import { appendPiece, beginTake, lockOf, removeTake } from "./takes.js";
+import { appendPiece, beginTake, lockOf, removeTake } from "./recordings-store.js";
 import { clock } from "./words.js";
 
 const TYPES = [

@@ -6,7 +6,7 @@
  */
 
 import { readColours, shadeOf } from "./colours.js";
-import { clipTo, drawKeys, drawPedal, drawRows, drawSeconds, EDGES } from "./ground.js";
+import { clipTo, drawKeys, drawPedal, drawRows, drawSeconds, EDGES } from "./roll-background.js";
 import { Raster } from "./raster.js";
 import { View } from "./view.js";
 import { Waveform } from "./waveform.js";

@@ -11,7 +11,7 @@ import { Panel } from "./panel.js";
 import { Player } from "./player.js";
 import { Roll } from "./roll.js";
 import * as server from "./server.js";
-import { offer } from "./takeaway.js";
+import { offer } from "./download-menu.js";
 import { clock, count, stateOf } from "./words.js";
 
 /** Pixels of a second in which notes can be read well. */

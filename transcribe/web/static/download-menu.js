@@ -22,7 +22,7 @@ export function closeMenu() {
   byId("take").setAttribute("aria-expanded", "false");
 }
 
-/** @param {import("./studio.js").Studio} studio the recording that is open */
+/** @param {import("./editor.js").Studio} studio the recording that is open */
 export function bindTakeAway(studio) {
   const [opener, menu] = [byId("take"), byId("take-menu")];
   opener.addEventListener("click", () => {
