@@ -2,7 +2,7 @@
 
 Between the lines ``<!-- results -->`` and ``<!-- end of results -->`` the README says what
 the records say and nothing else, and so does all of ``results/README.md``;
-`tests/test_readme.py` fails where they differ.
+`tests/eval/test_readme.py` fails where they differ.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ from transcribe.errors import CheckpointError
 from transcribe.midi import read_midi
 from transcribe.weights_file import PACKAGED, read_provenance
 
-PRELUDE = Path(__file__).parent / "data" / "prelude.mp3"
+PRELUDE = Path(__file__).parents[1] / "data" / "prelude.mp3"
 
 
 @pytest.fixture

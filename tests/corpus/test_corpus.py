@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.test_corpus_landmarks import piece, played
+from tests.corpus.test_corpus_fingerprint import piece, played
 from transcribe.cli import main
 from transcribe.corpus import CorpusConfig, build_corpus
 from transcribe.corpus.augment import AS_PLAYED, Variant, variants_of, vary
@@ -182,7 +182,7 @@ def test_a_run_that_was_killed_goes_on_to_the_same_bytes(tmp_path):
     whole.mkdir()
     cut.mkdir()
     python = [sys.executable, "-m", "transcribe", *words, "--workers", "1"]
-    env = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
+    env = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
     subprocess.run(python, cwd=whole, env=env, check=True)
     for enough in (".work/readings/*/*.json", "data/*.gz"):
         run = subprocess.Popen(python, cwd=cut, env=env)

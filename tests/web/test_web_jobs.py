@@ -27,7 +27,7 @@ from transcribe.cli import main
 from transcribe.errors import AudioError
 from transcribe.midi import read_midi
 
-PRELUDE = Path(__file__).parent / "data" / "prelude.mp3"
+PRELUDE = Path(__file__).parents[1] / "data" / "prelude.mp3"
 KINDS = {"mid": "prelude.mid", "csv": "prelude.csv", "json": "prelude.json"}
 
 

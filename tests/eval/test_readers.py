@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from eval.downstream.readers import ReaderMissingError, prove
-from tests.test_tokens_grid import a_piece
+from tests.tokens.test_tokens_grid import a_piece
 from transcribe.tokens import Settings, encode
 
 

@@ -39,7 +39,7 @@ def data(tmp_path):
 def stand_in(folder, name, *, writes_pedal=True):
     """A system whose answers lie in a folder, run through the real protocol."""
     adapter = (
-        f"import sys\nsys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+        f"import sys\nsys.path.insert(0, {str(Path(__file__).parents[1])!r})\n"
         "import stand_in\n\n"
         "def load(n_threads, **options):\n"
         f"    return stand_in.load(n_threads, answers={str(folder)!r})\n"

@@ -29,7 +29,7 @@ from transcribe.notes import Note, Performance
 from transcribe.rolls import Rolls, encode
 from transcribe.train.__main__ import CONF
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 RECIPES = ("continue", "default", "maestro", "maps", "rendered", "sweep", "tiny")
 EXPECTED = {"metrics": {"aligned/onset": {"mean": 0.9, "tolerance": 0.01}}}
 SMALL = (

@@ -270,7 +270,7 @@ def test_a_driver_killed_at_any_moment_goes_on_where_it_was(archive, tmp_path):
     names = [f"{n:02}.wav" for n in range(20)]
     archive.add(*names)
     script = tmp_path / "driver.py"
-    script.write_text(DRIVER.format(tests=str(Path(__file__).parent), folder=str(tmp_path)))
+    script.write_text(DRIVER.format(tests=str(Path(__file__).parents[1]), folder=str(tmp_path)))
     for n_done in (3, 9):
         with subprocess.Popen([sys.executable, str(script)]) as driver:
             until = time.monotonic() + 60

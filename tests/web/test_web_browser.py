@@ -26,7 +26,7 @@ if browser.chromium() is None:
     pytest.skip(browser.HOW_TO, allow_module_level=True)
 
 expect = sync_api.expect
-PRELUDE = Path(__file__).parent / "data" / "prelude.mp3"
+PRELUDE = Path(__file__).parents[1] / "data" / "prelude.mp3"
 DONE = 180_000
 """Milliseconds that a recording may take: the machine may be busy."""
 SOON = 20_000

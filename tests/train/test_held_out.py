@@ -9,9 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from test_corpus_landmarks import piece, played
-from test_datasets import write_piece
 
+from tests.corpus.test_corpus_fingerprint import piece, played
+from tests.datasets.test_datasets import write_piece
 from transcribe.datasets import load_dataset
 from transcribe.datasets.index import COLUMNS
 from transcribe.errors import DatasetError, SettingsError
