@@ -23,6 +23,7 @@ from eval.downstream.corpus import corpus_table
 from eval.downstream.tokens import line_and_grid, tokens_table
 from eval.performance.speed import speed_table
 from eval.publish.tables import differences_table, mistakes_table, noise_table, systems_table
+from transcribe.evaluation.tables import NUMBERS, RATIOS
 
 ROOT = Path(__file__).resolve().parents[2]
 README = ROOT / "README.md"
@@ -33,103 +34,80 @@ PEERS = "peers-maps-real-dev"
 BEGIN, END = "<!-- results -->", "<!-- end of results -->"
 
 ROWS = (
-    ("onset", "note onset, 50 ms"),
-    ("onset_20ms", "note onset, 20 ms"),
-    ("key/onset_offset", "note + offset, key release"),
-    ("sustained/onset_offset", "note + offset, pedal-extended"),
-    ("sustained/onset_offset_velocity", "note + offset + velocity, pedal-extended"),
-    ("sustained/frame", "frame (10 ms grid), pedal-extended"),
-    ("pedal/onset_offset", "pedal onset + offset, 50 ms"),
+    "onset",
+    "onset_20ms",
+    "key/onset_offset",
+    "sustained/onset_offset",
+    "sustained/onset_offset_velocity",
+    "sustained/frame",
+    "pedal/onset_offset",
 )
+"""What the short tables show, of `transcribe.evaluation.tables.RATIOS`."""
 
 
 def results(
-    benchmark: Mapping[str, Any],
-    speed: Mapping[str, Any],
-    noises: Mapping[str, Any],
-    peers: Mapping[str, Any] | None = None,
+    benchmark: Mapping[str, Any], speed: Mapping[str, Any], peers: Mapping[str, Any] | None = None
 ) -> str:
-    """The section as Markdown; ``peers`` is the record of several systems, if there is one."""
-    data, summary = benchmark["data"], benchmark["summary"]
-    lines = [
-        f"Weights `{benchmark['system']['name']}` on {data['n_recordings']} recordings of "
-        f"{data['name']} ({data['seconds'] / 3600:.2f} h), a real piano that nothing was trained "
-        "on. F1 in %, mean over recordings, in brackets the 95 % interval of a bootstrap "
-        "over recordings. *Aligned* has each recording's median onset deviation taken off, "
-        "*as found* has not; never compare one with the other.",
-        "",
-        *_f1_rows(summary),
+    """The section as Markdown: ours, and beside it the others of a record of several systems."""
+    data = benchmark["data"]
+    others = [] if peers is None else list(peers["systems"].values())[1:]
+    names = [f"transcribe, `{benchmark['system']['name']}`"]
+    names += [block["system"]["title"] for block in others]
+    summaries = [block["summary"] for block in (benchmark, *others)]
+    rows = [
+        [label, *(_mean(summary.get(f"aligned/{name}"), scale, digits) for summary in summaries)]
+        for name, label, scale, digits in (
+            *((name, RATIOS[name], 100.0, 1) for name in ROWS),
+            ("velocity_error", NUMBERS["velocity_error"], 1.0, 1),
+        )
     ]
-    error, correlation = (
-        summary[f"aligned/velocity_{each}"]["mean"] for each in ("error", "correlation")
+    speeds = [
+        f"{each['times_real_time']['whole']:.0f} times real time on {each['threads']} "
+        f"thread{'s' if each['threads'] > 1 else ''}"
+        for each in speed["speed"]
+        if each.get("shipped", True) and each.get("device", "cpu") == "cpu"
+    ]
+    longest = speed["memory"][-1]
+    return "\n".join(
+        [
+            f"| F1 in % | {' | '.join(names)} |",
+            "|---|" + "--:|" * len(names),
+            *(f"| {' | '.join(row)} |" for row in rows),
+            "",
+            f"Mean over {data['n_recordings']} recordings ({data['seconds'] / 60:.0f} min) of a "
+            "real Disklavier that ours never heard in training, each recording's median onset "
+            "deviation taken off; a dash: it writes no pedal.",
+            f"On {speed['machine']['cpu']}: {', '.join(speeds)}; peak memory "
+            f"{longest['peak_mb']:.0f} MB for {longest['minutes']:g} minutes.",
+            "",
+            "```",
+            benchmark["command"],
+            "```",
+            "",
+            "Intervals, all other figures and what training knew of this music are in "
+            "[eval/results/README.md](eval/results/README.md).",
+        ]
     )
-    lines += [
-        "",
-        f"Velocities of matched notes: correlation {correlation:.2f}, mean error {error:.0f} of "
-        "127. ",
-    ]
-    for noise in noise_sets(benchmark)[:1]:
-        lines[-1] += (
-            f"False notes a minute in {noise['n_recordings']} recordings without a piano "
-            f"({noise['seconds'] / 60:.0f} min of rain, dogs, engines and the like; three kinds "
-            f"never heard in training): {noise['false_notes_per_minute']:.1f}; in silence, hiss, "
-            f"voices and applause, synthesised: "
-            f"{noise_sets(noises)[0]['false_notes_per_minute']:.1f}."
-        )
-    lines += [
-        "",
-        f"Speed on {speed['machine']['cpu']}, all in one run: "
-        + "; ".join(
-            f"{each['times_real_time']['whole']:.0f} times real time on {each['threads']} "
-            f"thread{'s' if each['threads'] > 1 else ''}"
-            for each in speed["speed"]
-            if each.get("shipped", True) and each.get("device", "cpu") == "cpu"
-        )
-        + ". Peak memory of the command: "
-        + ", ".join(
-            f"{each['peak_mb']:.0f} MB for {each['minutes']:g} minutes" for each in speed["memory"]
-        )
-        + ".",
-        "",
-        "```",
-        benchmark["command"],
-        speed["command"],
-        "```",
-        "",
-        f"Measured at commit {(benchmark['commit'] or 'unknown')[:12]}, {benchmark['date']}; all "
-        "figures and conventions are in `eval/results/` and `eval/README.md`.",
-    ]
-    if peers is not None:
-        lines += ["", *_peers_section(peers)]
-    return "\n".join(line.rstrip() for line in lines)
+
+
+def _mean(summary: Mapping[str, Any] | None, scale: float, digits: int) -> str:
+    """A dash where a system has no such figure."""
+    return "–" if summary is None else f"{scale * summary['mean']:.{digits}f}"
+
+
+def _cell(summary: Mapping[str, Any], scale: float, digits: int) -> str:
+    """A mean with its interval, if it has one."""
+    mean = _mean(summary, scale, digits)
+    if summary["interval_95"] is None:
+        return mean
+    low, high = (f"{scale * edge:.{digits}f}" for edge in summary["interval_95"])
+    return f"{mean} [{low}, {high}]"
 
 
 def _our_weights(peers: Mapping[str, Any]) -> str:
     """Which weights of ours a record of several systems is about."""
     names = [block["system"]["name"] for block in peers["systems"].values()][:1]
     return f"weights `{names[0]}`"
-
-
-def _peers_section(peers: Mapping[str, Any]) -> list[str]:
-    """Ours beside what else can be installed, from the record of one run."""
-    data, machine = peers["data"], peers["machine"]
-    return [
-        f"Ours ({_our_weights(peers)}) beside what else can be installed, in one run on "
-        f"{machine['cpu']}: the same {data['n_recordings']} recordings of {data['name']} "
-        f"({data['seconds'] / 60:.0f} min), the same scorer. F1 in %, each recording's median "
-        "onset deviation taken off.",
-        "",
-        systems_table(peers, "aligned"),
-        "",
-        "A dash: the system writes no pedal. What each one's notes mean, the figures as found "
-        "and the paired differences with their intervals are in `eval/results/README.md`.",
-        "",
-        "```",
-        peers["command"],
-        "```",
-        "",
-        f"Measured at commit {(peers['commit'] or 'unknown')[:12]}, {peers['date']}.",
-    ]
 
 
 def _peers_report(peers: Mapping[str, Any]) -> list[str]:
@@ -204,7 +182,7 @@ def with_results(readme: str, section: str) -> str:
 
 def current() -> str:
     """The section that the records make."""
-    return results(_record("maps-real-dev"), _record("speed"), _record("noises"), _peers())
+    return results(_record("maps-real-dev"), _record("speed"), _peers())
 
 
 def report() -> str:
@@ -221,6 +199,8 @@ def report() -> str:
         f"Weights `{benchmark['system']['name']}`. F1 in %, mean over recordings with the 95 % "
         "interval of a bootstrap over recordings.",
         _both_alignments(benchmark["summary"]),
+        f"```\n{benchmark['command']}\n```",
+        f"Measured at commit {(benchmark['commit'] or 'unknown')[:12]}, {benchmark['date']}.",
         "The best, the median and the worst recording:",
         "![piano rolls](pianorolls.png)",
         *([] if peers is None else _peers_report(peers)),
@@ -335,23 +315,16 @@ def _peers() -> dict[str, Any] | None:
     return _record(PEERS) if (RESULTS / f"{PEERS}.json").is_file() else None
 
 
-def _f1_rows(summary: Mapping[str, Any]) -> list[str]:
-    lines = ["| | as found | aligned |", "|---|--:|--:|"]
-    for name, label in ROWS:
-        cells = [_percent(summary[f"{each}/{name}"]) for each in ("as_found", "aligned")]
-        lines.append(f"| {label} | {cells[0]} | {cells[1]} |")
-    return lines
-
-
 def _both_alignments(summary: Mapping[str, Any]) -> str:
-    lines = _f1_rows(summary)
-    for name, label in (("correlation", "velocity correlation"), ("error", "velocity error")):
-        digits = 2 if name == "correlation" else 1
-        cells = [
-            f"{summary[f'{each}/velocity_{name}']['mean']:.{digits}f}"
-            for each in ("as_found", "aligned")
-        ]
-        lines.append(f"| {label} | {cells[0]} | {cells[1]} |")
+    """As found and aligned side by side, for the rows of the short tables."""
+    lines = ["| F1 in % | as found | aligned |", "|---|--:|--:|"]
+    for name, label, scale, digits in (
+        *((name, RATIOS[name], 100.0, 1) for name in ROWS),
+        ("velocity_correlation", NUMBERS["velocity_correlation"], 1.0, 2),
+        ("velocity_error", NUMBERS["velocity_error"], 1.0, 1),
+    ):
+        both = (summary[f"{each}/{name}"] for each in ("as_found", "aligned"))
+        lines.append(f"| {label} | {' | '.join(_cell(each, scale, digits) for each in both)} |")
     return "\n".join(lines)
 
 
@@ -365,11 +338,6 @@ def main() -> int:
     README.write_text(with_results(README.read_text("utf-8"), current()), "utf-8")
     REPORT.write_text(report(), "utf-8")
     return 0
-
-
-def _percent(summary: Mapping[str, Any]) -> str:
-    low, high = (100 * edge for edge in summary["interval_95"])
-    return f"{100 * summary['mean']:.1f} [{low:.1f}, {high:.1f}]"
 
 
 if __name__ == "__main__":
