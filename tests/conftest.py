@@ -109,7 +109,8 @@ def random_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from transcribe.checkpoint import Checkpoint, save_checkpoint
     from transcribe.decode.decoder import DecodeConfig
     from transcribe.features import FeatureConfig
-    from transcribe.model.onsets_and_frames import ModelConfig, OnsetsAndFrames
+    from transcribe.model.config import ModelConfig
+    from transcribe.model.onsets_and_frames import OnsetsAndFrames
     from transcribe.windows import WindowConfig
 
     torch.manual_seed(0)

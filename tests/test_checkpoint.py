@@ -14,7 +14,8 @@ from transcribe.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from transcribe.decode.decoder import DecodeConfig
 from transcribe.errors import CheckpointError
 from transcribe.features import FeatureConfig
-from transcribe.model.onsets_and_frames import ModelConfig, OnsetsAndFrames
+from transcribe.model.config import ModelConfig
+from transcribe.model.onsets_and_frames import OnsetsAndFrames
 from transcribe.windows import WindowConfig
 
 

@@ -24,7 +24,8 @@ from transcribe.decode.decoder import DecodeConfig
 from transcribe.errors import CheckpointError
 from transcribe.features import FeatureConfig
 from transcribe.files.json_text import parse_settings
-from transcribe.model.onsets_and_frames import ModelConfig, OnsetsAndFrames
+from transcribe.model.config import ModelConfig
+from transcribe.model.onsets_and_frames import OnsetsAndFrames
 from transcribe.weights_file import PACKAGED
 from transcribe.windows import WindowConfig
 

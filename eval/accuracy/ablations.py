@@ -37,11 +37,12 @@ from transcribe.errors import TranscribeError
 from transcribe.evaluation.metrics import Scores, score
 from transcribe.features import Features
 from transcribe.model.onsets_and_frames import OnsetsAndFrames
+from transcribe.model.planes import Planes
 from transcribe.rolls import Rolls
 from transcribe.train.__main__ import CONF
 from transcribe.train.config import TrainConfig
 from transcribe.train.data import TrainingWindows, ValidationPieces
-from transcribe.train.lit_transcriber import LitTranscriber, unstack
+from transcribe.train.lit_transcriber import LitTranscriber
 from transcribe.train.losses import total, transcription_loss
 from transcribe.windows import apply_in_windows
 
@@ -192,7 +193,7 @@ def train_for(
             logits = network(batch["frames"])
         terms = transcription_loss(
             logits,
-            unstack(batch["targets"]),
+            Planes.unstack(batch["targets"]),
             config.loss,
             pedal_mask=batch["pedal_known"],
             velocity_mask=batch["velocity_known"],

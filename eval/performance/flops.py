@@ -20,7 +20,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from transcribe.model.networks import BiLstm
+from transcribe.model.layers import BiLstm
 from transcribe.model.onsets_and_frames import OnsetsAndFrames
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}

@@ -8,12 +8,15 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
 
 from transcribe.features import FeatureConfig, mel_features
-from transcribe.model.networks import IntervalNorm
-from transcribe.model.onsets_and_frames import ModelConfig, OnsetsAndFrames, paper_model
+from transcribe.model.config import ModelConfig, paper_model
+from transcribe.model.harmonic import IntervalNorm
+from transcribe.model.onsets_and_frames import OnsetsAndFrames
 from transcribe.notes import N_PITCHES
 from transcribe.rolls import N_ACTIVATIONS, Rolls
+from transcribe.weights_file import PACKAGED
 
 SMALL = ModelConfig(conv_channels=6, width=8, n_blocks=1, lstm_size=8, context_size=4, pedal_size=4)
 
@@ -52,6 +55,28 @@ def test_the_paper_network_has_the_paper_size():
     network = OnsetsAndFrames(paper_model(), mel_features())
     n_parameters = sum(parameter.numel() for parameter in network.parameters())
     assert 22e6 < n_parameters < 32e6
+
+
+def test_parameters_keep_the_names_that_weights_files_have():
+    """Renamed, and files and checkpoints of before would no longer load."""
+    with safe_open(PACKAGED, framework="pt") as file:
+        stored = set(file.keys())
+    harmonic = OnsetsAndFrames(ModelConfig(), FeatureConfig()).state_dict()
+    assert set(harmonic) == stored
+    paper = {name.removeprefix("network.") for name in small_network("paper").state_dict()}
+    assert {name.rsplit(".", 1)[0] for name in paper} == {
+        *(f"{plane}_stack.project" for plane in ("onset", "offset", "frame", "velocity")),
+        *(
+            f"{plane}_stack.layers.{index}.{part}"
+            for plane in ("onset", "offset", "frame", "velocity")
+            for index in (0, 1, 4)
+            for part in ("conv", "norm")
+        ),
+        *(f"{plane}_sequence.lstm" for plane in ("onset", "offset", "frame", "pedal")),
+        *(f"{plane}_head.linear" for plane in ("onset", "offset", "frame", "velocity")),
+        "frame_hint",
+        "pedal_head",
+    }
 
 
 def test_the_packaged_size_is_small():

@@ -13,13 +13,12 @@ from transcribe.errors import DatasetError
 from transcribe.features import FeatureConfig
 from transcribe.frames import FrameGrid
 from transcribe.midi import read_midi, write_midi
-from transcribe.model.onsets_and_frames import Logits
+from transcribe.model.planes import Planes
 from transcribe.notes import Note, PedalPress, Performance, sustained
 from transcribe.rolls import Rolls, encode
 from transcribe.train.augment.window import AugmentConfig
 from transcribe.train.data import DataConfig, TrainingWindows, held_by_pedal
 from transcribe.train.doubts import Doubt, doubts_beside, read_doubts, trusted, write_doubts
-from transcribe.train.lit_transcriber import unstack
 from transcribe.train.losses import LossConfig, transcription_loss
 from transcribe.train.sources import SourceConfig
 
@@ -92,16 +91,16 @@ def test_a_key_that_the_pedal_holds_is_not_known_to_be_down_or_up():
 # What a mask leaves out of the loss
 
 
-def wrong(truth: Logits) -> Logits:
+def wrong(truth: Planes) -> Planes:
     """Says the opposite of everything."""
-    return Logits(*(4 - 8 * plane for plane in truth))
+    return Planes(*(4 - 8 * plane for plane in truth))
 
 
 def losses(**masks) -> dict[str, float]:
     played = Performance(
         [note(0.1, 60, 0.3), note(0.15, 62, 0.3, 120)], [PedalPress(onset=0.2, offset=0.5)]
     )
-    truth = unstack(torch.from_numpy(encode(played, GRID, 100).stack())[None])
+    truth = Planes.unstack(torch.from_numpy(encode(played, GRID, 100).stack())[None])
     terms = transcription_loss(
         wrong(truth), truth, LossConfig(), pedal_mask=KNOWN, velocity_mask=KNOWN, **masks
     )

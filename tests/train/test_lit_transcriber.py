@@ -10,10 +10,11 @@ import torch
 from test_losses import OTHERS, ROLLS, certain
 
 from transcribe.checkpoint import load_checkpoint
-from transcribe.model.onsets_and_frames import Logits, ModelConfig
+from transcribe.model.config import ModelConfig
+from transcribe.model.planes import Planes
 from transcribe.rolls import PLANES, Rolls
 from transcribe.train.config import TrainConfig
-from transcribe.train.lit_transcriber import LitTranscriber, unstack
+from transcribe.train.lit_transcriber import LitTranscriber
 
 TINY = ModelConfig(conv_channels=2, width=4, n_blocks=1, lstm_size=2, context_size=2, pedal_size=2)
 
@@ -39,11 +40,11 @@ def test_what_is_kept_is_the_average_of_the_weights_and_not_the_last_ones(module
 class Says(torch.nn.Module):
     """A network that says the same whatever it hears."""
 
-    def __init__(self, logits: Logits) -> None:
+    def __init__(self, logits: Planes) -> None:
         super().__init__()
         self.logits = logits
 
-    def forward(self, frames: torch.Tensor) -> Logits:
+    def forward(self, frames: torch.Tensor) -> Planes:
         return self.logits
 
 
@@ -78,10 +79,10 @@ def test_a_network_that_says_its_labels_has_nothing_to_learn(module, monkeypatch
 def test_planes_keep_their_places_from_labels_to_heads_and_back():
     """Whatever the network says in one plane is decoded as that plane."""
     stacked = np.zeros((3, Rolls.empty(3).stack().shape[1]), np.float32)
-    planes = unstack(torch.from_numpy(stacked)[None])
+    planes = Planes.unstack(torch.from_numpy(stacked)[None])
     for number, name in enumerate(PLANES, start=1):
         getattr(planes, name).fill_(number)
-    said = unstack(torch.from_numpy(stacked)[None])._asdict()
+    said = Planes.unstack(torch.from_numpy(stacked)[None])._asdict()
     rolls = Rolls.unstack(stacked)
     for number, name in enumerate(PLANES, start=1):
         assert (said[name] == number).all(), name

@@ -10,7 +10,7 @@ import torch
 
 from recipes.studies import study
 from transcribe.features import FeatureConfig
-from transcribe.model.onsets_and_frames import Logits
+from transcribe.model.planes import Planes
 from transcribe.rolls import PITCH_PLANES, PLANES, Rolls, encode
 from transcribe.train.losses import LossConfig, total, transcription_loss
 
@@ -18,35 +18,35 @@ KNOWN = torch.ones(1)
 MASKS = {"pedal_mask": KNOWN, "velocity_mask": KNOWN}
 
 
-def as_logits(rolls: Rolls) -> Logits:
-    return Logits(**{name: torch.from_numpy(getattr(rolls, name))[None].clone() for name in PLANES})
+def as_planes(rolls: Rolls) -> Planes:
+    return Planes(**{name: torch.from_numpy(getattr(rolls, name))[None].clone() for name in PLANES})
 
 
-def certain(rolls: Rolls) -> Logits:
+def certain(rolls: Rolls) -> Planes:
     """Logits that say these rolls with near certainty."""
     planes = {}
-    for name, plane in as_logits(rolls)._asdict().items():
+    for name, plane in as_planes(rolls)._asdict().items():
         if name.endswith("shift"):
             planes[name] = torch.atanh(plane.clamp(-0.999, 0.999))
         else:
             planes[name] = torch.logit(plane.clamp(1e-4, 1 - 1e-4))
-    return Logits(**planes)
+    return Planes(**planes)
 
 
 ROLLS = encode(study(0), FeatureConfig().grid, 300)
 OTHERS = encode(study(3), FeatureConfig().grid, 300)
 
 
-def undecided(n_frames: int) -> Logits:
+def undecided(n_frames: int) -> Planes:
     """Logits of 0: probabilities of a half, shifts of 0."""
-    return as_logits(Rolls.empty(n_frames))
+    return as_planes(Rolls.empty(n_frames))
 
 
 class TestTerms:
     """Ten frames, a few marks, and a network that says a half of everything."""
 
     @staticmethod
-    def targets() -> Logits:
+    def targets() -> Planes:
         rolls = Rolls.empty(10)
         rolls.onset[2, 40] = rolls.onset[3, 40] = rolls.onset[6, 50] = 1
         rolls.onset_shift[2, 40], rolls.onset_shift[3, 40] = 0.25, -0.75
@@ -54,7 +54,7 @@ class TestTerms:
         rolls.offset_shift[5, 40], rolls.offset_shift[8, 50] = 0.4, -0.2
         rolls.velocity[2, 40] = rolls.velocity[3, 40] = 0.8
         rolls.velocity[6, 50] = 0.4
-        return as_logits(rolls)
+        return as_planes(rolls)
 
     def test_a_half_everywhere_costs_a_bit_a_key_in_every_frame(self):
         """log 2 for each of the 88 keys; a mean over frames, not over keys."""
@@ -93,7 +93,7 @@ class TestTerms:
     def test_relative_velocities_are_relative_to_their_own_window(self):
         """Two windows, one heard 0.1 too loud and the other 0.1 too soft."""
         targets = self.targets()
-        both = Logits(*(torch.cat([plane, plane]) for plane in targets))
+        both = Planes(*(torch.cat([plane, plane]) for plane in targets))
         heard = both.velocity + torch.tensor([0.1, -0.1])[:, None, None]
         logits = both._replace(velocity=torch.logit(heard.clamp(0.01, 0.99)))
         known = torch.ones(2)
@@ -113,7 +113,7 @@ class TestTerms:
     @pytest.mark.parametrize("plane", [each for each in PITCH_PLANES if each != "velocity"])
     def test_each_head_is_taught_its_own_plane(self, plane):
         """Another label in one plane changes what that plane's head costs, and no other."""
-        truth = as_logits(ROLLS)
+        truth = as_planes(ROLLS)
         moved = truth._replace(**{plane: getattr(truth, plane).roll(7, dims=1)})
         right = transcription_loss(certain(ROLLS), truth, LossConfig(), **MASKS)
         wrong = transcription_loss(certain(ROLLS), moved, LossConfig(), **MASKS)
@@ -127,7 +127,7 @@ class TestTerms:
 
 class TestLosses:
     def test_truth_costs_nearly_nothing_and_an_error_more(self):
-        truth = as_logits(ROLLS)
+        truth = as_planes(ROLLS)
         right = transcription_loss(certain(ROLLS), truth, LossConfig(), **MASKS)
         assert total(right) < 0.2
         wrong = transcription_loss(certain(OTHERS), truth, LossConfig(), **MASKS)
@@ -137,7 +137,7 @@ class TestLosses:
         assert float(total(wrong)) == pytest.approx(sum(float(term) for term in wrong.values()))
 
     def test_velocity_off_an_onset_means_nothing(self):
-        truth = as_logits(ROLLS)
+        truth = as_planes(ROLLS)
         logits = certain(ROLLS)
         loud = logits._replace(velocity=torch.where(truth.onset > 0, logits.velocity, 9.0))
         before = transcription_loss(logits, truth, LossConfig(), **MASKS)["velocity"]
@@ -146,7 +146,7 @@ class TestLosses:
 
     def test_relative_velocities_do_not_ask_how_loud_the_whole_is(self):
         """All notes heard harder by as much cost nothing; one of them costs."""
-        truth = as_logits(ROLLS)
+        truth = as_planes(ROLLS)
 
         def costs(velocity):
             heard = certain(ROLLS)._replace(velocity=torch.logit(velocity.clamp(0.01, 0.99)))
@@ -165,7 +165,7 @@ class TestLosses:
     def test_unknown_pedal_teaches_nothing(self):
         terms = transcription_loss(
             certain(OTHERS),
-            as_logits(ROLLS),
+            as_planes(ROLLS),
             LossConfig(),
             pedal_mask=torch.zeros(1),
             velocity_mask=KNOWN,
@@ -177,7 +177,7 @@ class TestLosses:
     def test_unknown_velocities_teach_nothing(self):
         terms = transcription_loss(
             certain(OTHERS),
-            as_logits(ROLLS),
+            as_planes(ROLLS),
             LossConfig(),
             pedal_mask=KNOWN,
             velocity_mask=torch.zeros(1),
@@ -188,13 +188,13 @@ class TestLosses:
 
     def test_what_one_window_does_not_know_another_may(self):
         """Masks are of windows: the first knows nothing of pedal and velocities."""
-        both = Logits(*(torch.cat([plane, plane]) for plane in as_logits(ROLLS)))
-        heard = Logits(*(torch.cat([plane, plane]) for plane in certain(OTHERS)))
+        both = Planes(*(torch.cat([plane, plane]) for plane in as_planes(ROLLS)))
+        heard = Planes(*(torch.cat([plane, plane]) for plane in certain(OTHERS)))
         second = torch.tensor([0.0, 1.0])
         half = transcription_loss(
             heard, both, LossConfig(), pedal_mask=second, velocity_mask=second
         )
-        alone = transcription_loss(certain(OTHERS), as_logits(ROLLS), LossConfig(), **MASKS)
+        alone = transcription_loss(certain(OTHERS), as_planes(ROLLS), LossConfig(), **MASKS)
         for name in ("pedal", "sounding"):
             assert float(half[name]) == pytest.approx(float(alone[name]) / 2)
         for name in ("onset", "offset", "velocity", "velocity_relative"):
@@ -203,7 +203,7 @@ class TestLosses:
     def test_a_frame_beside_a_movement_of_the_pedal_counts_more(self):
         pressed = Rolls.empty(40)
         pressed.pedal[10:20] = 1
-        truth = as_logits(pressed)
+        truth = as_planes(pressed)
         costs = []
         for frame in range(6, 24):
             logits = certain(pressed)
@@ -216,6 +216,6 @@ class TestLosses:
         assert np.array(costs)[~near] / costs[0] == pytest.approx(1, rel=0.1)
 
     def test_a_weight_of_nothing_leaves_a_term_out(self):
-        terms = transcription_loss(certain(ROLLS), as_logits(ROLLS), LossConfig(pedal=0), **MASKS)
+        terms = transcription_loss(certain(ROLLS), as_planes(ROLLS), LossConfig(pedal=0), **MASKS)
         assert "pedal" not in terms
         assert {"onset", "offset", "frame", "sounding", "shift"} < set(terms)

@@ -22,7 +22,7 @@ from transcribe.datasets.index import COLUMNS
 from transcribe.errors import CheckpointError
 from transcribe.features import FeatureConfig, Features
 from transcribe.midi import read_midi, write_midi
-from transcribe.model.onsets_and_frames import Logits
+from transcribe.model.planes import Planes
 from transcribe.notes import Note, PedalPress, Performance, sustained
 from transcribe.rolls import N_ACTIVATIONS, Rolls, encode
 from transcribe.synthesis.render import NoteTable, SampleBank, render
@@ -30,7 +30,7 @@ from transcribe.train.__main__ import CONF, train
 from transcribe.train.augment.window import AugmentConfig
 from transcribe.train.config import OptimizerConfig, TrainConfig
 from transcribe.train.data import TrainingWindows, excerpt
-from transcribe.train.lit_transcriber import LitTranscriber, WindowSampler, unstack
+from transcribe.train.lit_transcriber import LitTranscriber, WindowSampler
 from transcribe.train.trainer import make_trainer
 
 SECONDS = 16.0
@@ -92,8 +92,8 @@ def settings(pieces: Path, output: Path, *more: str) -> TrainConfig:
     return OmegaConf.to_object(config)
 
 
-def as_logits(rolls: Rolls) -> Logits:
-    return unstack(torch.from_numpy(rolls.stack())[None])
+def as_planes(rolls: Rolls) -> Planes:
+    return Planes.unstack(torch.from_numpy(rolls.stack())[None])
 
 
 class TestWindows:
@@ -452,4 +452,4 @@ def test_same_seed_same_weights(pieces, tmp_path):
 
 def test_the_network_sees_as_many_activations_as_it_is_taught():
     rolls = encode(random_piece(0), FeatureConfig().grid, 20)
-    assert as_logits(rolls).activations().shape == (1, 20, N_ACTIVATIONS)
+    assert as_planes(rolls).activations().shape == (1, 20, N_ACTIVATIONS)

@@ -1,7 +1,7 @@
 """Onsets and Frames: the call that everything around the network uses.
 
 Feature frames go in, activations come out (`OnsetsAndFrames.activations`); what lies
-between is in `networks`.
+between is in `harmonic` and `paper`.
 """
 
 from __future__ import annotations
@@ -14,29 +14,24 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from transcribe.features import FeatureConfig
-from transcribe.model.networks import (
-    PAPER,
-    ConvNorm,
-    HarmonicNetwork,
-    IntervalNorm,
-    Logits,
-    ModelConfig,
-    PaperNetwork,
-    paper_model,
-)
+from transcribe.model.config import PAPER, ModelConfig
+from transcribe.model.harmonic import HarmonicNetwork, IntervalNorm
+from transcribe.model.layers import ConvNorm
+from transcribe.model.paper import PaperNetwork
+from transcribe.model.planes import Planes
 
-__all__ = ["Logits", "ModelConfig", "OnsetsAndFrames", "fast_bfloat16", "paper_model"]
+__all__ = ["ModelConfig", "OnsetsAndFrames", "fast_bfloat16"]
 
 
 class OnsetsAndFrames(nn.Module):
-    """The network; see the module's docstring.
+    """The network that ``config`` names, and inference with it.
 
     Parameters
     ----------
     config : ModelConfig
-        Sizes.
+        Architecture and sizes.
     features : FeatureConfig
-        What the network will be fed; must have the log-frequency scale for the
+        Settings of its input; must have the log-frequency scale for the
         harmonic architecture.
     """
 
@@ -50,7 +45,7 @@ class OnsetsAndFrames(nn.Module):
         own_stacks = config.architecture == PAPER
         self.network = (PaperNetwork if own_stacks else HarmonicNetwork)(config, features)
 
-    def forward(self, frames: Tensor) -> Logits:
+    def forward(self, frames: Tensor) -> Planes:
         """Logits of a batch of windows.
 
         Parameters
@@ -58,8 +53,8 @@ class OnsetsAndFrames(nn.Module):
         frames : Tensor
             Shape (B, T, n_channels, n_bins), as `Features` makes them.
         """
-        logits: Logits = self.network(frames)
-        return logits
+        planes: Planes = self.network(frames)
+        return planes
 
     def activations(self, frames: NDArray[np.float32]) -> NDArray[np.float32]:
         """Run one window: the narrow call that everything around the network uses.
@@ -99,7 +94,7 @@ class OnsetsAndFrames(nn.Module):
             return logits.activations().cpu().numpy()
 
     def train(self, mode: bool = True) -> OnsetsAndFrames:
-        """Switch to training or evaluation; drops what inference had prepared."""
+        """Switch to training or evaluation; drops the copy made for inference."""
         self._inference.clear()
         return super().train(mode)
 

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from transcribe.decode.decoder import DecodeConfig
 from transcribe.errors import SettingsError
 from transcribe.features import FeatureConfig
-from transcribe.model.onsets_and_frames import ModelConfig
+from transcribe.model.config import ModelConfig
 from transcribe.train.augment.window import AugmentConfig
 from transcribe.train.data import DataConfig
 from transcribe.train.losses import LossConfig

@@ -22,9 +22,10 @@ from transcribe.decode.decoder import KEY, SUSTAINED, Decoder
 from transcribe.errors import CheckpointError, SettingsError
 from transcribe.evaluation.metrics import score
 from transcribe.features import Features
-from transcribe.model.onsets_and_frames import Logits, OnsetsAndFrames
-from transcribe.notes import N_PITCHES, Performance
-from transcribe.rolls import PITCH_PLANES, Rolls
+from transcribe.model.onsets_and_frames import OnsetsAndFrames
+from transcribe.model.planes import Planes
+from transcribe.notes import Performance
+from transcribe.rolls import Rolls
 from transcribe.train.augment.batch import BatchAugmenter
 from transcribe.train.config import TrainConfig
 from transcribe.train.data import (
@@ -132,7 +133,7 @@ class LitTranscriber(pl.LightningModule):
         """One batch of `TrainingWindows`."""
         terms = transcription_loss(
             self.model(batch["frames"]),
-            unstack(batch["targets"]),
+            Planes.unstack(batch["targets"]),
             self.config.loss,
             pedal_mask=batch["pedal_known"],
             velocity_mask=batch["velocity_known"],
@@ -306,15 +307,6 @@ def validation_figures(
 
 def _logged(name: str) -> str:
     return f"val/{name.replace('/', '_')}"
-
-
-def unstack(targets: Tensor) -> Logits:
-    """Stacked rolls of shape (B, T, N_ACTIVATIONS) as planes."""
-    planes = {
-        name: targets[..., index * N_PITCHES : (index + 1) * N_PITCHES]
-        for index, name in enumerate(PITCH_PLANES)
-    }
-    return Logits(**planes, pedal=targets[..., -1])
 
 
 def steps_of_epoch(n_windows: int, batch_size: int, world_size: int) -> int:

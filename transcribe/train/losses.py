@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from transcribe.errors import SettingsError
-from transcribe.model.onsets_and_frames import Logits
+from transcribe.model.planes import Planes
 
 TERMS = (
     "onset",
@@ -64,8 +64,8 @@ class LossConfig:
 
 
 def transcription_loss(
-    logits: Logits,
-    targets: Logits,
+    logits: Planes,
+    targets: Planes,
     config: LossConfig,
     *,
     pedal_mask: Tensor,
@@ -78,9 +78,9 @@ def transcription_loss(
 
     Parameters
     ----------
-    logits : Logits
+    logits : Planes
         The network's output, planes of shape (B, T, 88), pedal (B, T).
-    targets : Logits
+    targets : Planes
         `rolls.encode`d performances of the same shapes, as `rolls.Rolls`.
     config : LossConfig
         Weights.
