@@ -25,7 +25,7 @@ import numpy as np
 import pytest
 from conftest import MELODY, SAMPLE_RATE, melody_samples, write_pcm
 
-from transcribe import cli, commands, terminal
+from transcribe import cli, commands, terminal, wording
 from transcribe.errors import AudioError
 from transcribe.export import pitch_name, write_csv
 from transcribe.midi import read_midi, write_midi
@@ -419,7 +419,7 @@ def test_a_bar_waits_before_it_appears(monkeypatch, capsys):
     ("seconds", "shown"), [(0, "0:00"), (59.6, "1:00"), (245, "4:05"), (3723, "1:02:03")]
 )
 def test_clock(seconds, shown):
-    assert terminal.clock(seconds) == shown
+    assert wording.clock(seconds) == shown
 
 
 def test_help_version_and_wrong_usage_import_nothing_heavy():
@@ -639,7 +639,12 @@ def test_evaluate_refuses_in_one_line(run, tmp_path, played):
 @pytest.mark.parametrize(
     ("command", "package", "modules", "extra"),
     [
-        (["evaluate", "a.mid", "b.mid"], "mir_eval", ("evaluate", "metrics", "matching"), "eval"),
+        (
+            ["evaluate", "a.mid", "b.mid"],
+            "mir_eval",
+            ("evaluation.evaluate", "evaluation.metrics", "evaluation.matching"),
+            "eval",
+        ),
         (["evaluate", "a.mid", "b.mid", "-o", "report"], "matplotlib", (), "eval"),
         (["train"], "hydra", ("train.__main__",), "train"),
     ],

@@ -28,16 +28,8 @@ from transcribe.commands import COMMANDS
 from transcribe.errors import TranscribeError
 from transcribe.options import add_listening, add_outputs, whole_number
 from transcribe.outputs import MIDI_SUFFIXES, Job, checked, plan
-from transcribe.terminal import (
-    clock,
-    count,
-    let_go,
-    one_line,
-    progress_of,
-    reason,
-    say,
-    standard_streams,
-)
+from transcribe.terminal import let_go, progress_of, say, standard_streams
+from transcribe.wording import clock, count, one_line, reason
 
 if TYPE_CHECKING:
     from transcribe.transcriber import Transcriber

@@ -17,7 +17,8 @@ from transcribe.errors import InstrumentError, TranscribeError
 from transcribe.extras import needing
 from transcribe.files.endings import in_words
 from transcribe.files.names import output_stem
-from transcribe.terminal import clock, count, progress_of, say
+from transcribe.terminal import progress_of, say
+from transcribe.wording import clock, count
 
 SOUNDFONT_SUFFIXES = (".sf2", ".sf3")
 

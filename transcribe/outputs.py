@@ -14,7 +14,7 @@ from pathlib import Path
 from transcribe.errors import AudioError, OutputError
 from transcribe.files.endings import MIDI_SUFFIXES
 from transcribe.files.names import output_stem
-from transcribe.terminal import reason
+from transcribe.wording import reason
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,4 @@
-"""How the command line speaks: single printable lines, and how far the work is.
-
-Everything here is about text on a terminal or in a log; nothing knows about music but
-that a recording lasts some seconds.
-"""
+"""The standard streams: lines printed whole, and the progress of work on a recording."""
 
 from __future__ import annotations
 
@@ -14,10 +10,10 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, TextIO, cast
 
 from transcribe.files.address import without_secrets
+from transcribe.wording import clock, one_line
 
 SILENT_SECONDS = 1.0
 """How long work goes on before a progress bar appears."""
@@ -95,41 +91,6 @@ def let_go(stream: TextIO) -> None:
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, stream.fileno())
         os.close(nowhere)
-
-
-def one_line(text: str) -> str:
-    r"""The text with what can't be printed (a newline, a byte that is no letter) escaped.
-
-    >>> one_line("two\nlines")
-    'two\\nlines'
-    """
-    return "".join(
-        letter if letter.isprintable() else letter.encode("unicode_escape").decode("ascii")
-        for letter in text
-    )
-
-
-def reason(error: BaseException, *, about: Path | None = None) -> str:
-    """What went wrong, without the name of the file that the line begins with anyway."""
-    if isinstance(error, MemoryError):
-        return "not enough memory"
-    if isinstance(error, OSError) and error.strerror:
-        where = f" ({error.filename})" if error.filename not in (None, str(about)) else ""
-        return error.strerror[:1].lower() + error.strerror[1:] + where
-    text = str(error) or type(error).__name__
-    return text.removeprefix(f"{about}: ") if about is not None else text
-
-
-def count(number: int, one: str, many: str | None = None) -> str:
-    """``1 note``, ``2 notes``."""
-    return f"{number} {one if number == 1 else many or one + 's'}"
-
-
-def clock(seconds: float) -> str:
-    """Seconds as ``4:05`` or ``1:02:03``."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 @contextmanager

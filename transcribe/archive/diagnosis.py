@@ -10,7 +10,7 @@ from pathlib import Path
 
 from transcribe.audio.quality import KINDS, AudioWarning
 from transcribe.errors import AudioError, AudioProblem
-from transcribe.terminal import reason
+from transcribe.wording import reason
 
 TUNING, KEPT = "tuning", "kept"
 WARNINGS = {

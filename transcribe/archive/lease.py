@@ -23,7 +23,7 @@ from uuid import uuid4
 
 from transcribe.archive.lock import BusyError
 from transcribe.archive.storage.base import StoreError, Version
-from transcribe.terminal import reason
+from transcribe.wording import reason
 
 log = logging.getLogger(__name__)
 

@@ -26,7 +26,7 @@ from transcribe.files.address import Address
 from transcribe.files.endings import is_recording
 from transcribe.files.names import decode_text, find_on_disk
 from transcribe.files.relative import fault_of
-from transcribe.terminal import reason
+from transcribe.wording import reason
 
 _LISTS = (".txt", ".lst", ".list", ".m3u", ".m3u8")
 _COLUMNS = ("recording", "path", "file", "filename", "file_name", "audio", "audio_filename", "name")

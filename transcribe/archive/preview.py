@@ -21,7 +21,7 @@ from transcribe.archive.workers.base import Finished, Limits, PoolError
 from transcribe.archive.workers.hiring import devices_of
 from transcribe.archive.workers.processes import ProcessPool
 from transcribe.files.endings import in_words
-from transcribe.terminal import count
+from transcribe.wording import count
 
 log = logging.getLogger(__name__)
 

@@ -11,7 +11,8 @@ from typing import Any, TextIO
 
 from transcribe.archive.forecast import Forecast
 from transcribe.archive.manifest import DONE, FAILED, QUARANTINED, Row, escaped
-from transcribe.terminal import count, one_line, say, show
+from transcribe.terminal import say, show
+from transcribe.wording import count, one_line
 
 LIVE, PLAIN, JSON, NONE = "live", "plain", "json", "none"
 MODES = ("auto", LIVE, PLAIN, JSON, NONE)

@@ -20,7 +20,7 @@ from transcribe.archive.storage.base import Found, Store, open_store
 from transcribe.errors import TranscribeError
 from transcribe.hardware import peak_memory
 from transcribe.notes import STANDARD_A4
-from transcribe.terminal import reason
+from transcribe.wording import reason
 
 if TYPE_CHECKING:
     from transcribe.archive.hearing import Heard

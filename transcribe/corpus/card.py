@@ -17,7 +17,7 @@ from transcribe.corpus.config import CorpusConfig
 from transcribe.corpus.entries import FILE_NAME, STATUSES, USED
 from transcribe.corpus.fingerprint import SAME_PERFORMANCE, SAME_PIECE
 from transcribe.export import write_aside
-from transcribe.terminal import clock, count
+from transcribe.wording import clock, count
 
 if TYPE_CHECKING:
     from transcribe.corpus.builder import Corpus

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from transcribe.corpus.config import CorpusConfig
-from transcribe.terminal import SECONDS_BETWEEN_LINES, SILENT_SECONDS, clock, count, one_line, say
+from transcribe.terminal import SECONDS_BETWEEN_LINES, SILENT_SECONDS, say
 from transcribe.tokens.targets import TARGETS
+from transcribe.wording import clock, count, one_line
 
 if TYPE_CHECKING:
     from transcribe.corpus.builder import Corpus

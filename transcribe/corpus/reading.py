@@ -17,7 +17,7 @@ from transcribe.errors import MidiError
 from transcribe.export import write_aside
 from transcribe.files.json_text import parse_json
 from transcribe.notes import Performance
-from transcribe.terminal import reason
+from transcribe.wording import reason
 
 _VERSION = 2
 """Of what is kept; another one is not read."""

@@ -27,7 +27,7 @@ from transcribe.evaluation.figures import new_figure
 from transcribe.evaluation.matching import match_aligned
 from transcribe.files.names import aside_of
 from transcribe.notes import HIGHEST_PITCH, LOWEST_PITCH, Note, PedalPress, Performance
-from transcribe.terminal import clock
+from transcribe.wording import clock
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -22,7 +22,7 @@ from transcribe.evaluation.error_types import Mistakes
 from transcribe.evaluation.evaluate import Evaluation, FalseNotes
 from transcribe.evaluation.tables import tables_of
 from transcribe.export import no_formula, write_aside
-from transcribe.terminal import count
+from transcribe.wording import count
 
 CSV_COLUMNS = (
     *("scope", "piece", "metric", "value", "precision", "recall", "f1"),

@@ -9,7 +9,7 @@ from transcribe.evaluation.aggregate import Summary
 from transcribe.evaluation.counts import Scores
 from transcribe.evaluation.error_types import FALSE, MISSED, Mistakes
 from transcribe.evaluation.evaluate import Evaluation, FalseNotes, Piece
-from transcribe.terminal import count
+from transcribe.wording import count
 
 _ENDINGS = {"": "50 ms", "_20ms": "20 ms", "_10ms": "10 ms"}
 _CONVENTIONS = {"key": "key release", "sustained": "pedal-extended"}

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from transcribe import __version__
 from transcribe.errors import MidiError, TranscribeError
 from transcribe.files.names import output_stem
-from transcribe.terminal import clock, count, one_line, progress_of, say
+from transcribe.terminal import progress_of, say
+from transcribe.wording import clock, count, one_line
 
 if TYPE_CHECKING:
     from transcribe.generate import Continued

@@ -13,9 +13,10 @@ from transcribe.errors import TranscribeError
 from transcribe.files.endings import in_words
 from transcribe.music.beat_grid import Metre
 from transcribe.notes import Performance
-from transcribe.terminal import count, one_line, progress_of, reason, say
+from transcribe.terminal import progress_of, say
 from transcribe.tokens.encoded import Settings
 from transcribe.tokens.targets import TARGETS, encode
+from transcribe.wording import count, one_line, reason
 
 if TYPE_CHECKING:
     from transcribe.tokens.sources import Source

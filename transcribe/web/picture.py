@@ -6,7 +6,7 @@ from collections import defaultdict
 from html import escape
 
 from transcribe.notes import HIGHEST_PITCH, LOWEST_PITCH, Performance
-from transcribe.terminal import clock
+from transcribe.wording import clock
 
 _KEY = 6
 """Height of a key."""

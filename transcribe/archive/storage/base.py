@@ -24,7 +24,7 @@ from urllib.parse import unquote
 from transcribe.errors import TranscribeError
 from transcribe.files.address import whole
 from transcribe.files.relative import fault_of
-from transcribe.terminal import reason
+from transcribe.wording import reason
 
 ASIDE, UNFINISHED = ".transcribe-", ".part"
 """How the names of files begin and end that are not finished; what a killed run left is no use."""

@@ -39,7 +39,7 @@ from transcribe.archive.storage.base import (
 )
 from transcribe.files.address import Address, whole
 from transcribe.files.relative import fault_of
-from transcribe.terminal import one_line
+from transcribe.wording import one_line
 
 OBJECT_STORES = frozenset({"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "oss", "oci", "memory"})
 """Protocols whose puts are atomic."""

@@ -14,7 +14,7 @@ from transcribe.archive.workers.base import Limits, Pool
 from transcribe.archive.workers.processes import ProcessPool
 from transcribe.errors import TranscribeError
 from transcribe.hardware import free_memory, n_cores, n_gpus
-from transcribe.terminal import count
+from transcribe.wording import count
 
 WORKER_MEMORY = 1_400_000_000
 """Bytes that a worker takes at most in ordinary use; measured, 0.75 to 0.85 GB, and 1.8 times what

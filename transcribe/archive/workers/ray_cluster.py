@@ -51,7 +51,7 @@ from transcribe.archive.workers.base import (
 from transcribe.archive.workers.hiring import LEAST_LIMIT, Crew
 from transcribe.errors import TranscribeError
 from transcribe.hardware import go_first, n_cores, resident_memory
-from transcribe.terminal import count
+from transcribe.wording import count
 
 log = logging.getLogger(__name__)
 
