@@ -17,8 +17,10 @@ from transcribe.features import (
     Features,
     FrameGrid,
     bin_frequencies,
+    filters,
     mel_features,
 )
+from transcribe.train.features import TorchFeatures
 
 RATE = 16000
 CONFIGS = {"log_frequency": FeatureConfig(), "mel": mel_features()}
@@ -148,16 +150,27 @@ def test_the_long_window_resolves_what_the_short_one_can_not() -> None:
     assert short[between] > min(short[low], short[high]) - 1 / 90
 
 
-def test_the_mel_spectrum_is_torchaudios() -> None:
-    from torchaudio.transforms import MelSpectrogram
+def test_mel_filters_are_triangles_on_the_htk_scale() -> None:
+    """Equally far apart in mels, of which 1000 Hz has 1000; beside each other they make 1."""
+    weights = filters(CONFIGS["mel"], 2048)
+    lowest, highest = np.log10(1 + np.array([30, 8000]) / 700)
+    centres = 700 * (10 ** np.linspace(lowest, highest, 231)[1:-1] - 1)
+    frequencies = np.arange(1025) * RATE / 2048
+    assert_allclose(frequencies[weights.argmax(axis=0)], centres, atol=RATE / 4096)
+    inside = (frequencies >= centres[0]) & (frequencies <= centres[-1])
+    assert_allclose(weights.sum(axis=1)[inside], 1, atol=1e-5)
+    # 1000 Hz, as librosa's filters have it (htk=True, norm=None).
+    assert_allclose(weights[128, 76:80], [0, 0.54076, 0.45924, 0], atol=1e-4)
 
+
+def test_a_frame_is_the_filtered_power_of_its_windowed_samples() -> None:
+    """With the Fourier transform written out."""
     samples = noise(RATE)
-    transform = MelSpectrogram(
-        RATE, n_fft=2048, hop_length=512, f_min=30, n_mels=229, power=2, pad_mode="constant"
-    )
-    power = transform(torch.from_numpy(samples)).T * (2 / torch.hann_window(2048).sum()) ** 2
-    expected = 1 + 10 * np.log10(power.numpy() + 1e-9) / 90
-    assert_allclose(FEATURES["mel"].whole(samples)[:, 0], expected, atol=1e-4)
+    around = samples[16 * 512 - 1024 : 16 * 512 + 1024] * np.hanning(2049)[:-1] / 512
+    waves = np.exp(-2j * np.pi * np.outer(np.arange(1025), np.arange(2048)) / 2048)
+    power = np.abs(waves @ around) ** 2 @ filters(CONFIGS["mel"], 2048)
+    expected = 1 + 10 * np.log10(power + 1e-9) / 90
+    assert_allclose(FEATURES["mel"].whole(samples)[16, 0], expected, atol=1e-4)
 
 
 # --- in a stream ---
@@ -176,6 +189,15 @@ def test_streamed_equals_whole(name: str, n_samples: int, cuts: list[int]) -> No
     parts = list(FEATURES[name].stream(blocks))
     assert sum(len(part) for part in parts) == FeatureConfig().grid.n_frames(n_samples)
     assert_allclose(np.concatenate([whole[:0], *parts]), whole, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_training_and_transcribing_see_the_same(name: str) -> None:
+    """From full scale to the softest, and in silence, where the floor is 0 in both."""
+    loudness = np.logspace(0, -6, 12000, dtype=np.float32)
+    padded = np.concatenate([noise(12000) * loudness, np.zeros(12000, np.float32)])
+    in_torch = TorchFeatures(CONFIGS[name])(torch.from_numpy(padded)).numpy()
+    assert_allclose(FEATURES[name](padded), in_torch, atol=1e-4)
 
 
 def test_more_frames_than_are_taken_at_once_join_without_a_seam() -> None:
@@ -200,11 +222,11 @@ def test_no_samples_make_no_frames_of_the_right_shape() -> None:
     assert FEATURES["mel"].whole(np.zeros(0, np.float32)).shape == (0, 1, 229)
 
 
-def test_a_batch_is_its_rows() -> None:
+def test_a_batch_in_torch_is_its_rows() -> None:
     features = FEATURES["log_frequency"]
     margin = features.config.margin
     rows = [np.pad(noise(3000, seed), margin) for seed in (1, 2)]
-    batch = features(torch.from_numpy(np.stack(rows))).numpy()
+    batch = TorchFeatures(features.config)(torch.from_numpy(np.stack(rows))).numpy()
     assert batch.shape == (2, 6, 3, 297)
     assert_allclose(batch[1], features.whole(noise(3000, 2)), atol=1e-5)
 

@@ -9,6 +9,10 @@ A *spectrum* is taken with one window length. Taken in two *phases* it gives two
 a frame, a quarter of a hop before and after its centre, so that attacks are seen at
 half the hop although the network runs at the whole. Powers are relative to a sine of
 full scale, in decibels, clipped at `FeatureConfig.floor_db` and scaled to [0, 1].
+
+Everything here is numpy, so that transcribing needs no deep-learning framework. Training
+computes the same in torch (`transcribe.train.features`) from the windows and filters that
+are defined here.
 """
 
 from __future__ import annotations
@@ -18,16 +22,17 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
-import torch
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
-from torch import Tensor, nn
 
 from transcribe.frames import FrameGrid
 from transcribe.notes import LOWEST_PITCH, N_PITCHES
 
 MEL = "mel"
 LOG_FREQUENCY = "log_frequency"
-_FRAMES_PER_CHUNK = 512
+_FRAMES_PER_CHUNK = 64
+"""So many frames at once stay in a processor's cache."""
+_BINS_PER_BAND = 33
 
 
 @dataclass
@@ -110,51 +115,75 @@ def mel_features() -> FeatureConfig:
     return FeatureConfig(scale=MEL, windows=[2048], phases=[1], n_bins=229)
 
 
-class Features(nn.Module):
-    """Samples to frames; a module, so that it can run where the network runs."""
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One of a frame's spectra: where its window begins, and which one it is."""
+
+    n_fft: int
+    """Samples of the window."""
+    start: int
+    """Of the window, in samples after the first sample of the margin."""
+
+
+def columns(config: FeatureConfig) -> list[Column]:
+    """The columns of a frame, in the order of the channels."""
+    found = []
+    for n_fft, n_phases in zip(config.windows, config.phases, strict=True):
+        for phase in range(n_phases):
+            shift = (2 * phase + 1 - n_phases) * config.hop_length // (2 * n_phases)
+            found.append(Column(n_fft, config.margin + shift - n_fft // 2))
+    return found
+
+
+class Features:
+    """Samples to frames.
+
+    Parameters
+    ----------
+    config : FeatureConfig
+        What a frame is made of.
+
+    Raises
+    ------
+    ValueError
+        The settings make no features.
+    """
 
     def __init__(self, config: FeatureConfig) -> None:
-        super().__init__()
         config.check()
         self.config = config
-        for index, n_fft in enumerate(config.windows):
-            window = torch.hann_window(n_fft, periodic=True, dtype=torch.float64)
-            window = window * 2 / window.sum()
-            self.register_buffer(f"window_{index}", window.float(), persistent=False)
-            self.register_buffer(f"filters_{index}", _filters(config, n_fft), persistent=False)
+        self._columns = columns(config)
+        self._windows = {n_fft: hann_window(n_fft) for n_fft in config.windows}
+        self._bands = {n_fft: _in_bands(filters(config, n_fft)) for n_fft in config.windows}
 
-    def forward(self, padded: Tensor) -> Tensor:
+    def __call__(self, padded: NDArray[np.float32]) -> NDArray[np.float32]:
         """Frames of samples that carry `FeatureConfig.margin` more on either side.
 
         Parameters
         ----------
-        padded : Tensor
-            Shape (..., margin + n_samples + margin), about [-1, 1].
+        padded : array
+            Shape (margin + n_samples + margin,), float32, about [-1, 1].
 
         Returns
         -------
-        Tensor
-            Shape (..., n_frames, n_channels, n_bins), in [0, 1] up to full scale.
+        array
+            Shape (n_frames, n_channels, n_bins), float32, in [0, 1] up to full scale.
         """
         config = self.config
-        n_samples = padded.shape[-1] - 2 * config.margin
-        n_frames = config.grid.n_frames(n_samples)
-        channels: list[Tensor] = []
-        for index, (n_fft, n_phases) in enumerate(zip(config.windows, config.phases, strict=True)):
-            window = self.get_buffer(f"window_{index}")
-            filters = self.get_buffer(f"filters_{index}")
-            for phase in range(n_phases):
-                shift = (2 * phase + 1 - n_phases) * config.hop_length // (2 * n_phases)
-                start = config.margin + shift - n_fft // 2
-                stop = start + (n_frames - 1) * config.hop_length + n_fft
-                frames = padded[..., start:stop].unfold(-1, n_fft, config.hop_length)
-                spectrum = torch.fft.rfft(frames * window)
-                power = spectrum.real.square() + spectrum.imag.square()
-                with torch.autocast(padded.device.type, enabled=False):
-                    channels.append(power @ filters)
-        power = torch.stack(channels, dim=-2)
-        decibels = 10 * torch.log10(power + 10 ** (config.floor_db / 10))
-        return 1 - decibels / config.floor_db
+        n_frames = config.grid.n_frames(len(padded) - 2 * config.margin)
+        power = np.empty((n_frames, config.n_channels, config.n_bins), np.float32)
+        for channel, column in enumerate(self._columns):
+            stop = column.start + (n_frames - 1) * config.hop_length + column.n_fft
+            frames = sliding_window_view(padded[column.start : stop], column.n_fft)
+            spectrum = np.fft.rfft(frames[:: config.hop_length] * self._windows[column.n_fft])
+            density = (spectrum.real**2 + spectrum.imag**2).astype(np.float32, copy=False)
+            for bins, rows, weights in self._bands[column.n_fft]:
+                np.matmul(density[:, rows], weights, out=power[:, channel, bins])
+        power += np.float32(10 ** (config.floor_db / 10))
+        np.log10(power, out=power)
+        power *= np.float32(-10 / config.floor_db)
+        power += 1
+        return power
 
     def whole(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
         """Frames of one recording held in memory.
@@ -174,14 +203,12 @@ class Features(nn.Module):
             return np.concatenate(parts)
         return np.zeros((0, self.config.n_channels, self.config.n_bins), np.float32)
 
-    @torch.inference_mode()
     def stream(self, blocks: Iterable[NDArray[np.float32]]) -> Iterator[NDArray[np.float32]]:
         """Frames of a recording that comes in blocks of any length, in bounded memory.
 
         Yields arrays of shape (n, n_channels, n_bins) which, joined, equal `whole`.
         """
         config, hop = self.config, self.config.hop_length
-        device = self.get_buffer("window_0").device
         margin = config.margin
         held = np.zeros(margin, np.float32)
         n_samples = frames_done = 0
@@ -191,7 +218,7 @@ class Features(nn.Module):
             while n_frames_ready > 0:
                 n = min(n_frames_ready, _FRAMES_PER_CHUNK)
                 padded = held[: (n - 1) * hop + 1 + 2 * margin]
-                yield self(torch.from_numpy(padded).to(device)).cpu().numpy()
+                yield self(padded)
                 held = held[n * hop :]
                 frames_done += n
                 n_frames_ready -= n
@@ -204,21 +231,45 @@ class Features(nn.Module):
         yield from chunks(config.grid.n_frames(n_samples) - frames_done)
 
 
-def _filters(config: FeatureConfig, n_fft: int) -> Tensor:
+def hann_window(n_fft: int) -> NDArray[np.float32]:
+    """A periodic Hann window, scaled so that a sine of full scale has a power of 1."""
+    window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(n_fft) / n_fft)
+    return (window * 2 / window.sum()).astype(np.float32)
+
+
+def filters(config: FeatureConfig, n_fft: int) -> NDArray[np.float32]:
     """Weights from FFT bins to feature bins, shape (n_fft // 2 + 1, n_bins)."""
     if config.scale == MEL:
-        from torchaudio.functional import melscale_fbanks
+        return _mel_filters(config, n_fft)
+    return _log_frequency_filters(config, n_fft)
 
-        return melscale_fbanks(
-            n_freqs=n_fft // 2 + 1,
-            f_min=config.lowest_frequency,
-            f_max=config.sample_rate / 2,
-            n_mels=config.n_bins,
-            sample_rate=config.sample_rate,
-            norm=None,
-            mel_scale="htk",
-        )
-    return torch.from_numpy(_log_frequency_filters(config, n_fft))
+
+def _in_bands(
+    weights: NDArray[np.float32],
+) -> list[tuple[slice, slice, NDArray[np.float32]]]:
+    """Filters in groups of neighbours, each with the FFT bins that it needs and no others."""
+    bands = []
+    for start in range(0, weights.shape[1], _BINS_PER_BAND):
+        bins = slice(start, min(start + _BINS_PER_BAND, weights.shape[1]))
+        used = np.flatnonzero(weights[:, bins].any(axis=1))
+        rows = slice(used[0], used[-1] + 1) if len(used) else slice(0, 1)
+        bands.append((bins, rows, np.ascontiguousarray(weights[rows, bins])))
+    return bands
+
+
+def _mel_filters(config: FeatureConfig, n_fft: int) -> NDArray[np.float32]:
+    """Triangles of equal height from bin to bin of the HTK mel scale."""
+
+    def mel(frequency: float) -> float:
+        return 2595 * math.log10(1 + frequency / 700)
+
+    highest = config.sample_rate / 2
+    mels = np.linspace(mel(config.lowest_frequency), mel(highest), config.n_bins + 2)
+    edges = 700 * (10 ** (mels / 2595) - 1)
+    frequencies = np.linspace(0, highest, n_fft // 2 + 1)[:, None]
+    rising = (frequencies - edges[:-2]) / (edges[1:-1] - edges[:-2])
+    falling = (edges[2:] - frequencies) / (edges[2:] - edges[1:-1])
+    return np.maximum(0, np.minimum(rising, falling)).astype(np.float32)
 
 
 def bin_frequencies(config: FeatureConfig) -> NDArray[np.float64]:

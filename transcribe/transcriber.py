@@ -109,7 +109,7 @@ class Transcriber:
         self.checkpoint = checkpoint
         self.decode = checkpoint.decode if decode is None else decode
         self.device = next(checkpoint.model.parameters()).device
-        self.features = Features(checkpoint.features).to(self.device)
+        self.features = Features(checkpoint.features)
         self.activations: Callable[[NDArray[np.float32]], NDArray[np.float32]] | None = None
         """In place of the network's own, such as one that gathers windows of several recordings."""
 

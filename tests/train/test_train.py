@@ -20,7 +20,7 @@ from recipes.synthetic_bank import write_synthetic_bank
 from transcribe.checkpoint import load_checkpoint
 from transcribe.datasets.index import COLUMNS
 from transcribe.errors import CheckpointError
-from transcribe.features import FeatureConfig, Features
+from transcribe.features import FeatureConfig
 from transcribe.midi import read_midi, write_midi
 from transcribe.model.planes import Planes
 from transcribe.notes import Note, PedalPress, Performance, sustained
@@ -30,6 +30,7 @@ from transcribe.train.__main__ import CONF, train
 from transcribe.train.augment.window import AugmentConfig
 from transcribe.train.config import OptimizerConfig, TrainConfig
 from transcribe.train.data import TrainingWindows, excerpt
+from transcribe.train.features import TorchFeatures
 from transcribe.train.lit_transcriber import LitTranscriber, WindowSampler
 from transcribe.train.trainer import make_trainer
 
@@ -192,7 +193,7 @@ class TestWindows:
             TrainingWindows(config.data, AugmentConfig.nothing(), config.features, seed=5)[3]
             for config in (plain, moved)
         ]
-        frames = Features(plain.features)(made[1]["samples"])
+        frames = TorchFeatures(plain.features)(made[1]["samples"])
         torch.testing.assert_close(frames, made[0]["frames"], atol=1e-4, rtol=0)
         torch.testing.assert_close(
             made[1]["targets"].float(), made[0]["targets"], atol=1e-3, rtol=0

@@ -32,7 +32,7 @@ from transcribe.datasets import (
 )
 from transcribe.datasets.cache import FULL_SCALE, cached_samples
 from transcribe.errors import SettingsError
-from transcribe.features import FeatureConfig, Features
+from transcribe.features import FeatureConfig
 from transcribe.notes import Note, PedalPress, Performance, sustained, without_overlaps
 from transcribe.rolls import Rolls, encode
 from transcribe.synthesis.mechanical_noise import load_releases
@@ -48,6 +48,7 @@ from transcribe.train.augment.window import (
     load_noises,
 )
 from transcribe.train.doubts import Doubt, trusted
+from transcribe.train.features import TorchFeatures
 from transcribe.train.held_out import HeldOutConfig, LeftOut
 from transcribe.train.sources import Instruments, Library, SourceConfig, load_libraries
 
@@ -205,7 +206,7 @@ class TrainingWindows(Dataset[dict[str, Tensor]]):
     ) -> None:
         config.check()
         self.config = config
-        self.features = Features(features)
+        self.features = TorchFeatures(features)
         self.seed = seed
         sources = list(config.sources.values())
         self.libraries = libraries or config.load_libraries()[0]

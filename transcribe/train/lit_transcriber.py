@@ -35,6 +35,7 @@ from transcribe.train.data import (
     rooms_and_noises,
 )
 from transcribe.train.ema import MovingAverage
+from transcribe.train.features import TorchFeatures
 from transcribe.train.held_out import LeftOut, write_left_out
 from transcribe.train.losses import total, transcription_loss
 from transcribe.train.muon import MuonAdamW
@@ -81,7 +82,7 @@ class LitTranscriber(pl.LightningModule):
         for part in self.frozen:
             part.requires_grad_(False)
         self.average = MovingAverage(self.model, config.optimizer.ema_decay)
-        self.features = Features(config.features)
+        self.features = TorchFeatures(config.features)
         self.augmenter: BatchAugmenter | None = None
         self.pool = WindowPool(config.data.pool_windows, config.seed)
         self.n_windows_seen = 0
@@ -201,7 +202,7 @@ class LitTranscriber(pl.LightningModule):
             return None
         config = self.config
         network = self.averaged()
-        frames = self.features.whole(piece.samples)
+        frames = Features(config.features).whole(piece.samples)
         activations = apply_in_windows(
             network.activations, frames, **dataclasses.asdict(config.windows)
         )
