@@ -22,7 +22,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from transcribe.decode.events import Evidence, Reader, Thresholds
-from transcribe.decode.peaks import AGREEMENT, KEY_END, ONSET, Floats, crossing
+from transcribe.decode.peaks import AGREEMENT, KEY_END, KEY_FALL, ONSET, Floats, crossing
+from transcribe.decode.releases import LEVELS, likeliest_release
 from transcribe.frames import FrameGrid
 from transcribe.notes import LOWEST_PITCH, N_PITCHES, Note, PedalPress, Performance
 from transcribe.rolls import Rolls
@@ -30,6 +31,11 @@ from transcribe.rolls import Rolls
 KEY = "key"
 SUSTAINED = "sustained"
 
+_CLEAR = 2.0
+"""Frames; where the frame plane falls from its first level to its last within this, the key's
+release is heard, and the votes of the offset plane are finer than what lies between."""
+_RELEASE_TOLERANCE = 0.05
+"""Seconds that a release may be early or late at least."""
 _RELEASE_DELAY = 0.5
 """Frames after an onset before which nothing is that note's own release."""
 _SHORTEST = 0.001
@@ -59,6 +65,9 @@ class DecodeConfig:
     """Probability from which the pedal is down."""
     pedal_hysteresis: float = 0.1
     """How far below its threshold the pedal's probability falls before it is up."""
+    release_tolerance: float = 0.0
+    """Key releases are placed where they are most probably right, if they may be early or late by
+    this part of a note's length (and by 50 ms); 0: where the frame plane crosses its threshold."""
     offsets: str = KEY
     """``"key"``: notes end with the key; ``"sustained"``: where they cease to sound."""
     minimum_repeat: float = 0.045
@@ -94,6 +103,11 @@ class DecodeConfig:
                 "decode.pedal_hysteresis is at least 0 and less than pedal_threshold "
                 f"({self.pedal_threshold}); found {self.pedal_hysteresis}"
             )
+        if not 0 <= self.release_tolerance < 1:
+            raise ValueError(
+                "decode.release_tolerance is a part of a note's length, 0 to below 1; found "
+                f"{self.release_tolerance}"
+            )
         if self.offsets not in (KEY, SUSTAINED):
             raise ValueError(f"decode.offsets is 'key' or 'sustained'; found {self.offsets!r}")
         for name in (
@@ -122,6 +136,7 @@ class DecodeConfig:
             frame=self.frame_threshold,
             sounding=self.sounding_threshold,
             bridge_frames=self.bridge_frames,
+            falls=self.release_tolerance > 0,
         )
 
 
@@ -197,6 +212,8 @@ class _Strike:
     """Vote for a key release just before this strike, hence of the note before; or NaN."""
     ends: list[float | None]
     """Of the key and of the sound, as far as known."""
+    falls: list[float]
+    """Where the frame plane first falls below each of `LEVELS`; infinity: not yet, or never."""
 
 
 class Decoder:
@@ -299,6 +316,8 @@ class Decoder:
             for frame, kind, column, values in zip(*rows, strict=True):
                 if kind == ONSET:
                     self._strike(column, frame, *values)
+                elif kind == KEY_FALL:
+                    self._fall(column, frame, values)
                 else:
                     self._end(column, frame, kind - KEY_END, *values[:3])
 
@@ -322,6 +341,7 @@ class Decoder:
             velocity=velocity,
             earlier_release=frame + earlier_release,
             ends=[None if key_shows else position, None if sounding_shows else position],
+            falls=[math.inf] * len(LEVELS),
         )
         latest, previous = self._latest[column], self._previous[column]
         if latest is not None and position - latest.position < self._apart:
@@ -345,6 +365,33 @@ class Decoder:
             elif not brief:
                 strike.ends[plane] = frame + crossing
 
+    def _fall(self, column: int, frame: int, crossings: list[float]) -> None:
+        """The frame plane falls below some levels: for strikes of which it had not yet."""
+        for strike in (self._previous[column], self._latest[column]):
+            if strike is None or frame <= strike.frame:
+                continue
+            for index, place in enumerate(crossings):
+                if not math.isnan(place):
+                    strike.falls[index] = min(strike.falls[index], frame + place)
+
+    def _likeliest(self, strike: _Strike, end: float, last: float) -> float:
+        """Where the key came up: ``end``, where that is clear, or else where it most probably did.
+
+        Positions in frames; ``last`` is the next onset of the pitch, or infinity.
+        """
+        known = [place for place in strike.falls if place < last]
+        all_known = strike.falls[-1] < last
+        if not known or (all_known and known[-1] - known[0] < _CLEAR):
+            return end
+        seconds = [self._grid.seconds(place - strike.position) for place in strike.falls]
+        found = likeliest_release(
+            seconds,
+            self._grid.seconds(last - strike.position),
+            self._config.release_tolerance,
+            _RELEASE_TOLERANCE,
+        )
+        return end if found is None else strike.position + self._grid.position(found)
+
     def _open(self) -> Iterator[list[float]]:
         """Rows of the strikes that may still change."""
         for column in range(N_PITCHES):
@@ -366,6 +413,8 @@ class Decoder:
             and strike.position + _RELEASE_DELAY < following.earlier_release < last
         ):
             key = following.earlier_release
+        elif self._config.release_tolerance:
+            key = min(self._likeliest(strike, key, last), latest_end)
         told = sounding if self._config.offsets == SUSTAINED else key
         if self._grid.seconds(told - strike.position) < self._config.minimum_duration:
             return []

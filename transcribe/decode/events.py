@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from transcribe.decode.peaks import ONSET, REACH, Event, ends, onsets
+from transcribe.decode.peaks import ONSET, REACH, Event, ends, falls, onsets
 from transcribe.rolls import PLANES, Rolls
 
 N_VALUES = 6
@@ -62,6 +62,8 @@ class Thresholds:
     frame: float
     sounding: float
     bridge_frames: int
+    falls: bool = False
+    """Whether it is told how the frame plane falls (`peaks.falls`)."""
 
 
 class Reader:
@@ -82,7 +84,10 @@ class Reader:
         stop = len(held) - self._ahead
         evidence = Evidence.none()
         if stop > REACH:
-            events = sorted([*self._onsets(held, stop), *self._ends(held, stop)])
+            told = [*self._onsets(held, stop), *self._ends(held, stop)]
+            if self._thresholds.falls:
+                told += falls(held, REACH, stop)
+            events = sorted(told)
             evidence = Evidence(
                 _as_array(events, self._held_start), held.pedal[REACH:stop].astype(np.float32)
             )

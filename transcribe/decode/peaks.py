@@ -15,6 +15,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from transcribe.decode.releases import LEVELS
 from transcribe.rolls import Rolls
 
 AGREEMENT = 0.75
@@ -32,7 +33,7 @@ Integers = NDArray[np.intp]
 Floats = NDArray[np.float64]
 Event = tuple[int, int, int, tuple[float, ...]]
 """Row, kind, column, and the values that belong to the kind."""
-ONSET, KEY_END, SOUNDING_END = 0, 1, 2
+ONSET, KEY_END, SOUNDING_END, KEY_FALL = 0, 1, 2, 3
 
 
 def onsets(
@@ -125,6 +126,28 @@ def ends(
     return _events(rows, kind, columns, crossing(before, after, threshold), vote, brief)
 
 
+def falls(rolls: Rolls, start: int, stop: int) -> Iterator[Event]:
+    """Where the frame plane falls below some of `LEVELS` in rows ``start`` to ``stop``.
+
+    The values of an event are where it crosses each level, relative to the row; NaN for those
+    that it does not cross there.
+    """
+    levels = np.array(LEVELS, np.float32)
+    before, after = rolls.frame[start - 1 : stop - 1], rolls.frame[start:stop]
+    n_reached, n_left = (
+        np.searchsorted(levels[::-1], plane, side="right") for plane in (before, after)
+    )
+    rows, columns = np.nonzero(n_left < n_reached)
+    old, new = before[rows, columns][:, None], after[rows, columns][:, None]
+    places = np.where(
+        (old >= levels) & (new < levels),
+        crossing(old.astype(np.float64), new.astype(np.float64), np.array(LEVELS)),
+        np.nan,
+    )
+    rows += start
+    return _events(rows, KEY_FALL, columns, *places.T)
+
+
 def _events(rows: Integers, kind: int, columns: Integers, *values: NDArray) -> Iterator[Event]:
     per_event = zip(*(value.tolist() for value in values), strict=True)
     kinds = [kind] * len(rows)
@@ -158,6 +181,6 @@ def _release(
     return np.divide((weights * votes).sum(axis=1), total, out=result, where=total > 0)
 
 
-def crossing(before: Floats, after: Floats, threshold: float) -> Floats:
+def crossing(before: Floats, after: Floats, threshold: float | Floats) -> Floats:
     """Where an event lies, relative to the first frame on its other side; in (-1/2, 1/2]."""
     return (threshold - before) / (after - before) - 0.5
