@@ -20,8 +20,10 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from eval.data import synthetic_bank
+from eval.data.synthetic_bank import PLAIN, Timbre, write_synthetic_bank
+from recipes import studies
 from recipes.studies import study
-from recipes.synthetic_bank import PLAIN, Timbre, write_synthetic_bank
 from transcribe.audio.reader import write_wav
 from transcribe.datasets.index import COLUMNS
 from transcribe.midi import write_midi
@@ -146,8 +148,8 @@ def main(arguments: Sequence[str]) -> int:
 def _version() -> str:
     """Changes with anything that says how the music or the instruments sound."""
     digest = hashlib.sha256()
-    for name in ("miniature.py", "studies.py", "synthetic_bank.py"):
-        digest.update(Path(__file__).with_name(name).read_bytes())
+    for module in (__file__, studies.__file__, synthetic_bank.__file__):
+        digest.update(Path(module).read_bytes())
     return digest.hexdigest()
 
 

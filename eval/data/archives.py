@@ -1,6 +1,6 @@
 """An archive as one finds it: short recordings of known music in all formats, some broken.
 
-Nothing is needed but this checkout: the piano is `recipes.synthetic_bank`. What is made
+Nothing is needed but this checkout: the piano is `eval.data.synthetic_bank`. What is made
 follows from the seed alone, but for what an encoder of another version does otherwise.
 """
 
@@ -20,7 +20,7 @@ import soxr
 from numpy.typing import NDArray
 
 from eval.data.recordings import KINDS, encode, write_kind
-from recipes.synthetic_bank import write_synthetic_bank
+from eval.data.synthetic_bank import write_synthetic_bank
 from transcribe.notes import Note, PedalPress, Performance
 from transcribe.synthesis.render import render
 from transcribe.synthesis.sample_bank import SampleBank

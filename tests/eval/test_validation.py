@@ -8,7 +8,7 @@ import json
 import pytest
 
 from eval.accuracy import validation
-from recipes.synthetic_bank import write_synthetic_bank
+from eval.data.synthetic_bank import write_synthetic_bank
 from transcribe.midi import write_midi
 from transcribe.notes import Note, PedalPress, Performance
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from recipes.synthetic_bank import write_synthetic_bank
+from eval.data.synthetic_bank import write_synthetic_bank
 from transcribe.audio.reader import write_wav
 from transcribe.errors import InstrumentError, MidiError
 from transcribe.features import FeatureConfig

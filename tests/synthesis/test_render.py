@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from recipes.synthetic_bank import SOFT_DB, frequency, string, write_synthetic_bank, write_wav
+from eval.data.synthetic_bank import SOFT_DB, frequency, string, write_synthetic_bank, write_wav
 from transcribe.errors import InstrumentError, MidiError
 from transcribe.midi import write_midi
 from transcribe.notes import Note, PedalPress, Performance

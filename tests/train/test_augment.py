@@ -3,7 +3,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sounds import RATE, SETTINGS, hiss, mains_of, only, room
 
-from recipes.synthetic_bank import string, write_wav
+from eval.data.synthetic_bank import string, write_wav
 from transcribe.errors import DatasetError
 from transcribe.notes import Note, PedalPress, Performance
 from transcribe.train.augment.window import (

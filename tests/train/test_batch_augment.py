@@ -5,7 +5,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sounds import RATE, SETTINGS, hiss, mains_of, only, room
 from torch.autograd.profiler import profile
 
-from recipes.synthetic_bank import string
+from eval.data.synthetic_bank import string
 from transcribe.train.augment.batch import BatchAugmenter, _compress, _fast_length, _responses
 from transcribe.train.augment.window import AugmentConfig, Augmenter, _from_direct_sound
 

@@ -10,8 +10,8 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
+from eval.data.synthetic_bank import write_synthetic_bank
 from recipes.miniature import write_maestro, write_maps
-from recipes.synthetic_bank import write_synthetic_bank
 from transcribe.audio.reader import write_wav
 from transcribe.checkpoint import load_checkpoint
 from transcribe.datasets.index import COLUMNS

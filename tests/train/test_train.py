@@ -16,7 +16,7 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError
 
-from recipes.synthetic_bank import write_synthetic_bank
+from eval.data.synthetic_bank import write_synthetic_bank
 from transcribe.checkpoint import load_checkpoint
 from transcribe.datasets.index import COLUMNS
 from transcribe.errors import CheckpointError

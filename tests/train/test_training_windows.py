@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from recipes.synthetic_bank import write_synthetic_bank
+from eval.data.synthetic_bank import write_synthetic_bank
 from transcribe.audio.reader import write_wav
 from transcribe.datasets.index import COLUMNS
 from transcribe.features import FeatureConfig

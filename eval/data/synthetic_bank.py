@@ -1,7 +1,7 @@
 """Tiny sampled instruments, synthesised: additive strings, seven roots, two layers.
 
-They stand in for pianos where none may be asked for: in the recipe `tiny`, in miniatures of
-data sets and in tests. A `Timbre` makes one unlike another, so that one can be held out.
+They stand in for sampled pianos where none can be expected: in the recipe `tiny`, in miniatures
+of data sets and in tests. A `Timbre` makes one differ from another, so that one can be held out.
 """
 
 from __future__ import annotations
