@@ -20,6 +20,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from transcribe.files.atomic import write_atomically
+
 
 def misses(expected: Mapping[str, Any], record: Mapping[str, Any]) -> list[str]:
     """One line for every metric below its expected mean by more than its tolerance."""
@@ -76,7 +78,7 @@ def verdict(expected_path: Path, record_path: Path) -> int:
     table = verdict_table(expected, record)
     source = f"Expected: {expected['source']}\n\n" if "source" in expected else ""
     page = f"# {outcome}\n\n{source}F1 in %, mean over recordings.\n\n{table}\n"
-    record_path.with_suffix(".md").write_text(page, encoding="utf-8")
+    write_atomically(record_path.with_suffix(".md"), page)
     print(table, *found, outcome, sep="\n")
     return 1 if found else 0
 

@@ -33,6 +33,7 @@ from eval.common.record import provenance, rounded, write_record
 from recipes.check import benchmark
 from transcribe.errors import DatasetError, TranscribeError
 from transcribe.evaluation.figures import new_figure
+from transcribe.files.atomic import atomic_path, write_atomically
 
 METRICS = {
     "as_found/onset": "onset, 50 ms",
@@ -128,13 +129,19 @@ def read_runs(folder: Path, data: Path) -> list[Run]:
 def write_tables(runs: Sequence[Run], points: Mapping[str, Mapping[str, Point]], out: Path) -> str:
     """``runs.csv``, ``table.csv`` and ``table.md``; returns the last, in percent."""
     settings = list(dict.fromkeys(name for run in runs for name in run.varied))
-    with (out / "runs.csv").open("w", encoding="utf-8", newline="") as file:
+    with (
+        atomic_path(out / "runs.csv") as temporary,
+        temporary.open("w", encoding="utf-8", newline="") as file,
+    ):
         table = csv.writer(file)
         table.writerow([*settings, *METRICS])
         for run in sorted(runs, key=lambda run: [_place(each) for each in run.varied.values()]):
             figures = [f"{run.figures[name]:.6f}" for name in METRICS]
             table.writerow([*(run.varied.get(name, "") for name in settings), *figures])
-    with (out / "table.csv").open("w", encoding="utf-8", newline="") as file:
+    with (
+        atomic_path(out / "table.csv") as temporary,
+        temporary.open("w", encoding="utf-8", newline="") as file,
+    ):
         table = csv.writer(file)
         table.writerow(["value", "metric", "n_seeds", "mean", "low_95", "high_95"])
         for value, by_metric in points.items():
@@ -152,7 +159,7 @@ def write_tables(runs: Sequence[Run], points: Mapping[str, Mapping[str, Point]],
         cells = " | ".join(_cell(each) for each in by_metric.values())
         lines.append(f"| {value} | {n_seeds} | {cells} |")
     text = "\n".join(lines) + "\n"
-    (out / "table.md").write_text(text, encoding="utf-8")
+    write_atomically(out / "table.md", text)
     return text
 
 
@@ -180,9 +187,8 @@ def draw(runs: Sequence[Run], points: Mapping[str, Mapping[str, Point]], path: P
     n_seeds = sorted({each.n_seeds for by_metric in points.values() for each in by_metric.values()})
     counts = " or ".join(str(count) for count in n_seeds)
     figure.suptitle(f"mean and 95 % interval over {counts} seeds, each a dot")
-    aside = path.with_name(path.name + ".part")
-    figure.savefig(aside, dpi=100, format="png")
-    aside.replace(path)
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, dpi=100, format="png")
 
 
 def _cell(each: Point) -> str:

@@ -26,6 +26,7 @@ from recipes import studies
 from recipes.studies import study
 from transcribe.audio.reader import write_wav
 from transcribe.datasets.index import COLUMNS
+from transcribe.files.atomic import atomic_path, write_atomically
 from transcribe.midi import write_midi
 from transcribe.notes import Performance, sustained
 from transcribe.synthesis.render import RenderConfig, SampleBank, render
@@ -122,7 +123,7 @@ def _record(played: Performance, bank: SampleBank, path: Path) -> None:
 
 
 def _write_index(path: Path, rows: Sequence[Sequence[object]]) -> None:
-    with path.open("w", encoding="utf-8", newline="") as file:
+    with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
         table = csv.writer(file)
         table.writerow(COLUMNS)
         for title, split, midi, audio, duration in rows:
@@ -141,7 +142,7 @@ def main(arguments: Sequence[str]) -> int:
         return 0
     folder.mkdir(parents=True, exist_ok=True)
     MINIATURES[kind](folder)
-    done.write_text(version, encoding="utf-8")
+    write_atomically(done, version)
     return 0
 
 

@@ -31,6 +31,7 @@ from transcribe.audio.reader import read_audio
 from transcribe.datasets.index import COLUMNS
 from transcribe.errors import DatasetError, TranscribeError
 from transcribe.evaluation.matching import match_aligned
+from transcribe.files.atomic import atomic_path
 from transcribe.files.endings import is_recording
 from transcribe.midi import read_midi, write_midi
 from transcribe.notes import PedalPress, Performance, sustained
@@ -135,7 +136,10 @@ def _write(options: argparse.Namespace) -> None:
         shutil.copyfile(audio, options.out / audio.name)
         rows.append(("", name, split, "", midi.name, audio.name, duration))
         print(f"{name}: {len(labels.notes)} notes, {len(doubts)} doubts")
-    with (options.out / "index.csv").open("w", encoding="utf-8", newline="") as file:
+    with (
+        atomic_path(options.out / "index.csv") as temporary,
+        temporary.open("w", encoding="utf-8", newline="") as file,
+    ):
         writer = csv.writer(file)
         writer.writerow(COLUMNS)
         writer.writerows(rows)

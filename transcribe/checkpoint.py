@@ -10,7 +10,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -23,6 +22,7 @@ from torch import Tensor
 from transcribe.decode.decoder import DecodeConfig
 from transcribe.errors import CheckpointError
 from transcribe.features import FeatureConfig
+from transcribe.files.atomic import atomic_path
 from transcribe.files.json_text import parse_settings
 from transcribe.model.config import ModelConfig
 from transcribe.model.onsets_and_frames import OnsetsAndFrames
@@ -51,7 +51,7 @@ class Checkpoint:
 
 
 def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
-    """Write weights in half precision with their settings; aside, then renamed.
+    """Write weights in half precision with their settings.
 
     Raises
     ------
@@ -71,11 +71,10 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
         "windows": json.dumps(dataclasses.asdict(checkpoint.windows)),
         "decode": json.dumps(dataclasses.asdict(checkpoint.decode)),
     }
-    aside = path.with_name(path.name + ".part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        save_file(tensors, aside, metadata=header)
-        os.replace(aside, path)
+        with atomic_path(path) as temporary:
+            save_file(tensors, temporary, metadata=header)
     except OSError as error:
         raise CheckpointError(f"{path}: the weights could not be written: {error}") from error
 

@@ -208,7 +208,8 @@ def _load(options: argparse.Namespace, parser: argparse.ArgumentParser) -> Trans
 
 def _transcribe_one(job: Job, transcriber: Transcriber, options: argparse.Namespace) -> None:
     """Hear one recording, write its files, say so."""
-    from transcribe.export import CSV, JSON, MIDI, write_aside
+    from transcribe.export import CSV, JSON, MIDI
+    from transcribe.files.atomic import write_atomically
     from transcribe.formats import content
 
     started = time.monotonic()
@@ -225,7 +226,7 @@ def _transcribe_one(job: Job, transcriber: Transcriber, options: argparse.Namesp
                 offsets=options.offsets,
                 warnings=heard.warnings,
             )
-            write_aside(path, data)
+            write_atomically(path, data)
     for warning in heard.warnings:
         say(f"transcribe: {_shown(job.recording)}: warning: {warning}", sys.stderr)
     if not options.quiet:

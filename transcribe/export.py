@@ -12,10 +12,9 @@ import io
 import json
 import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-from transcribe.files.names import aside_of
+from transcribe.files.atomic import write_atomically
 from transcribe.notes import Performance
 
 MIDI, CSV, JSON = "mid", "csv", "json"
@@ -46,7 +45,7 @@ def write_csv(performance: Performance, path: str | os.PathLike[str]) -> None:
 
     Raises OSError where the file can't be written; then none is left.
     """
-    write_aside(path, csv_bytes(performance))
+    write_atomically(path, csv_bytes(performance))
 
 
 def csv_bytes(performance: Performance) -> bytes:
@@ -110,7 +109,7 @@ def write_json(
         offsets=offsets,
         warnings=warnings,
     )
-    write_aside(path, content)
+    write_atomically(path, content)
 
 
 def json_bytes(
@@ -147,14 +146,3 @@ def json_bytes(
     text = json.dumps(content, ensure_ascii=False, indent=1) + "\n"
     # A file name that is no Unicode holds lone surrogates; as "\udcff" JSON can say them.
     return text.encode("utf-8", "backslashreplace")
-
-
-def write_aside(path: str | os.PathLike[str], content: bytes) -> None:
-    """Write a neighbour, then rename it: a file that exists is finished."""
-    path = Path(path)
-    aside = aside_of(path)
-    try:
-        aside.write_bytes(content)
-        aside.replace(path)
-    finally:
-        aside.unlink(missing_ok=True)

@@ -32,7 +32,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from transcribe.errors import MidiError
-from transcribe.export import write_aside
+from transcribe.files.atomic import write_atomically
 from transcribe.midi_file import (
     CONTROL,
     DRUM_CHANNEL,
@@ -109,7 +109,7 @@ def write_midi(performance: Performance, path: str | os.PathLike[str], *, text: 
         For a place that can't be written to.
     """
     try:
-        write_aside(path, midi_bytes(performance, text=text))
+        write_atomically(path, midi_bytes(performance, text=text))
     except OSError as error:
         raise MidiError(f"{path}: can't be written: {error.strerror}") from error
 

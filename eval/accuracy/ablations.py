@@ -36,6 +36,7 @@ from transcribe.decode.decoder import KEY, SUSTAINED, DecodeConfig, Decoder
 from transcribe.errors import TranscribeError
 from transcribe.evaluation.metrics import Scores, score
 from transcribe.features import Features
+from transcribe.files.atomic import atomic_path
 from transcribe.model.onsets_and_frames import OnsetsAndFrames
 from transcribe.model.planes import Planes
 from transcribe.rolls import Rolls
@@ -167,9 +168,8 @@ def _render(config: TrainConfig, folder: Path, indexes: range) -> None:
     windows = TrainingWindows(config.data, config.augment, config.features, seed=SEED)
     for index in missing:
         window = {key: value.half() for key, value in windows[index].items()}
-        aside = folder / f"{index:05d}.part"
-        torch.save(window, aside)
-        aside.rename(folder / f"{index:05d}.pt")
+        with atomic_path(folder / f"{index:05d}.pt") as temporary:
+            torch.save(window, temporary)
 
 
 def train_for(

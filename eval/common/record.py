@@ -15,6 +15,8 @@ from typing import Any
 
 import torch
 
+from transcribe.files.atomic import write_atomically
+
 RECORDED_PACKAGES = ("torch", "numpy", "mir_eval", "transcribe")
 
 
@@ -70,12 +72,10 @@ def rounded(value: Any) -> Any:
 
 
 def write_record(record: Mapping[str, Any], path: Path) -> None:
-    """Write JSON aside, then rename."""
+    """Write JSON, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(path.name + ".part")
     text = json.dumps(record, indent=1, allow_nan=False, ensure_ascii=False)
-    aside.write_text(text + "\n", encoding="utf-8")
-    os.replace(aside, path)
+    write_atomically(path, text + "\n")
 
 
 def _commit() -> str | None:

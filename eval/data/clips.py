@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import os
 import wave
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +25,7 @@ from eval.data.sets import (
 from transcribe.audio.reader import AudioReader, probe
 from transcribe.datasets import Recording, has_pedal, has_velocity, load_dataset
 from transcribe.errors import DatasetError
+from transcribe.files.atomic import atomic_path
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,9 +78,12 @@ def _is_pcm16(path: Path) -> bool:
 def _write_clip(source: Path, path: Path, max_seconds: float | None) -> None:
     sample_rate = probe(source).sample_rate
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.{os.getpid()}.part")
     n_left = None if max_seconds is None else round(max_seconds * sample_rate)
-    with aside.open("wb") as opened, wave.open(opened) as file:
+    with (
+        atomic_path(path) as temporary,
+        temporary.open("wb") as opened,
+        wave.open(opened) as file,
+    ):
         file.setnchannels(1)
         file.setsampwidth(2)
         file.setframerate(sample_rate)
@@ -91,7 +94,6 @@ def _write_clip(source: Path, path: Path, max_seconds: float | None) -> None:
                 n_left -= len(samples)
                 if n_left <= 0:
                     break
-    os.replace(aside, path)
 
 
 def pieces_of(

@@ -9,7 +9,6 @@ from __future__ import annotations
 import csv
 import dataclasses
 import hashlib
-import os
 import shutil
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from transcribe.datasets import Recording, load_dataset
 from transcribe.datasets.index import COLUMNS
 from transcribe.errors import DatasetError
 from transcribe.features import FeatureConfig
+from transcribe.files.atomic import atomic_path
 from transcribe.midi import write_midi
 from transcribe.train.data import VALIDATION_RENDER, DataConfig, ValidationPieces
 from transcribe.train.sources import SourceConfig
@@ -79,14 +79,23 @@ def _render(wanted: BenchmarkSet, index: Path, instruments: Path, folder: Path) 
         ),
         features,
     )
-    aside = folder.with_name(f"{folder.name}.{os.getpid()}.part")
-    aside.mkdir(parents=True)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_path(folder) as temporary:
+        temporary.mkdir()
+        _write_pieces(temporary, pieces, wanted, features)
+        if folder.exists():
+            shutil.rmtree(folder)
+
+
+def _write_pieces(
+    folder: Path, pieces: ValidationPieces, wanted: BenchmarkSet, features: FeatureConfig
+) -> None:
     rows = []
     for number in range(len(pieces)):
         piece = pieces[number]
         name = f"{wanted.name}-{number:02d}"
-        write_wav(aside / f"{name}.wav", piece.samples, features.sample_rate)
-        write_midi(piece.performance, aside / f"{name}.mid")
+        write_wav(folder / f"{name}.wav", piece.samples, features.sample_rate)
+        write_midi(piece.performance, folder / f"{name}.mid")
         duration = len(piece.samples) / features.sample_rate
         instrument = wanted.instruments[number % len(wanted.instruments)]
         values = (
@@ -99,26 +108,18 @@ def _render(wanted: BenchmarkSet, index: Path, instruments: Path, folder: Path) 
             f"{duration:.3f}",
         )
         rows.append(dict(zip(COLUMNS, values, strict=True)))
-    with (aside / "index.csv").open("w", encoding="utf-8", newline="") as file:
+    with (folder / "index.csv").open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, COLUMNS)
         writer.writeheader()
         writer.writerows(rows)
-    _replace(aside, folder)
 
 
 def synthesised_noise(folder: Path) -> Path:
     """The folder of `eval.data.noises`, made unless it is there."""
     if not folder.is_dir():
-        aside = folder.with_name(f"{folder.name}.{os.getpid()}.part")
-        aside.mkdir(parents=True)
-        for name, sound in noises().items():
-            write_wav(aside / f"{name}.wav", sound, NOISE_SAMPLE_RATE)
-        _replace(aside, folder)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with atomic_path(folder) as temporary:
+            temporary.mkdir()
+            for name, sound in noises().items():
+                write_wav(temporary / f"{name}.wav", sound, NOISE_SAMPLE_RATE)
     return folder
-
-
-def _replace(aside: Path, folder: Path) -> None:
-    """What exists under its name is whole."""
-    if folder.exists():
-        shutil.rmtree(folder)
-    os.replace(aside, folder)

@@ -10,7 +10,6 @@ below is the sustain pedal.
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,6 +18,7 @@ from eval.common.record import command, provenance
 from transcribe.errors import TranscribeError
 from transcribe.evaluation.figures import new_figure
 from transcribe.evaluation.pianoroll import BLACK_KEYS
+from transcribe.files.atomic import atomic_path
 from transcribe.files.endings import MIDI_SUFFIXES
 from transcribe.generate import Continued, Continuer, Sampling
 from transcribe.midi import read_midi
@@ -57,9 +57,8 @@ def draw(continued: Continued, path: Path, *, begin: float, title: str, about: s
     pedal_axes.set_yticks([0.5], ["pedal"])
     end = continued.whole.notes[-1].onset + 1
     pedal_axes.set(xlim=(begin, end), ylim=(0, 1), xlabel="seconds")
-    aside = path.with_name(f".{path.name}.part")
-    figure.savefig(aside, format="png", dpi=DOTS_PER_INCH, metadata={"Description": about})
-    os.replace(aside, path)
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=DOTS_PER_INCH, metadata={"Description": about})
 
 
 def _bars(axes: object, performance: Performance, colour: str, label: str) -> None:

@@ -190,7 +190,7 @@ def test_a_report_that_could_not_be_written_is_not_named(archive, monkeypatch):
     (archive.source / "bad.wav").write_text("no sound")
     monkeypatch.setattr("transcribe.archive.command.probe_some", lambda *_: 0)
     monkeypatch.setattr("transcribe.archive.command.hire", lambda *_: hiring.Crew(Pool(), "one"))
-    monkeypatch.setattr("transcribe.archive.command.write_aside", full)
+    monkeypatch.setattr("transcribe.archive.command.write_atomically", full)
     code, told, complaint = archive()
     assert code == 1
     assert "1 failed: empty (1)" in told

@@ -22,10 +22,11 @@ from transcribe.archive.forecast import Forecast
 from transcribe.archive.listing import Patterns, list_source
 from transcribe.archive.manifest import Manifest
 from transcribe.archive.plan import Wanted, apply, make_plan
-from transcribe.archive.storage.base import ASIDE, LocalStore
+from transcribe.archive.storage.base import LocalStore
 from transcribe.archive.work import FAILED, Job, Outcome
 from transcribe.archive.workers.base import HUNG, Died, Finished, Limits, PoolError
 from transcribe.archive.workers.processes import ProcessPool
+from transcribe.files.names import UNFINISHED_START
 
 WANTED = Wanted(kinds=("mid",), model="tone 1", model_sha256="aa", settings="{}")
 
@@ -281,7 +282,7 @@ def test_a_driver_killed_at_any_moment_goes_on_where_it_was(archive, tmp_path):
     workers = {int(line.split()[-1]) for line in archive.log.read_text().splitlines()}
     time.sleep(1)
     assert not any(alive(worker) for worker in workers), "a worker outlives its driver"
-    (archive.out / f"{ASIDE}left.part").write_bytes(b"half")
+    (archive.out / f"{UNFINISHED_START}left.part").write_bytes(b"half")
     LocalStore(archive.out).clear_leftovers()
     archive.run()
     assert set(archive.states().values()) == {m.DONE}

@@ -24,8 +24,9 @@ from transcribe.archive.lock import BusyError, locked
 from transcribe.archive.manifest import Manifest, ManifestError, Row, escaped, export_csv, unescaped
 from transcribe.archive.naming import stems_of
 from transcribe.archive.plan import Wanted, apply, make_plan
-from transcribe.archive.storage.base import ASIDE, Found, LocalStore, StoreError, open_store
+from transcribe.archive.storage.base import Found, LocalStore, StoreError, open_store
 from transcribe.archive.work import Output
+from transcribe.files.names import UNFINISHED_START
 
 linux_only = pytest.mark.skipif(sys.platform != "linux", reason="names of any bytes")
 
@@ -211,7 +212,7 @@ def test_what_is_no_recording_is_counted_and_patterns_choose(tree):
 def test_what_is_no_file_and_what_is_called_like_ours_is_told_or_counted(tree):
     tree.add("a.wav")
     tree.add(".transcribe-tape.wav")
-    tree.add(f"{ASIDE}1a2b.77.part")
+    tree.add(f"{UNFINISHED_START}1a2b.77.part")
     tree.add("_transcribe/b.wav")
     tree.add("x/_transcribe/c.wav")
     os.mkfifo(tree.source.root / "pipe.wav")
@@ -635,7 +636,7 @@ def test_what_is_put_is_whole_or_not_there(tmp_path, monkeypatch):
         store.put("deep/a.mid", b"second")
     assert (tmp_path / "deep" / "a.mid").read_bytes() == b"first"
     assert [path.name for path in (tmp_path / "deep").iterdir()] == ["a.mid"]
-    (tmp_path / "deep" / f"{ASIDE}x.part").write_bytes(b"half")
+    (tmp_path / "deep" / f"{UNFINISHED_START}x.part").write_bytes(b"half")
     assert [each.name for each in store.walk() if isinstance(each, Found)] == ["deep/a.mid"]
     assert store.clear_leftovers() == 1
     assert open_store(str(tmp_path)).look("deep/a.mid").size == 5

@@ -11,7 +11,6 @@ import pytest
 from moto_server import s3_server
 
 from transcribe.archive.storage.base import (
-    ASIDE,
     Found,
     LocalStore,
     Store,
@@ -19,6 +18,7 @@ from transcribe.archive.storage.base import (
     Trouble,
     open_store,
 )
+from transcribe.files.names import UNFINISHED_START
 
 pytest.importorskip("s3fs")
 pytest.importorskip("moto")
@@ -194,7 +194,7 @@ def test_odd_names_come_back_as_they_were(store: Store, name: str) -> None:
 def test_what_a_killed_run_left_is_no_file_and_is_cleared(tmp_path: Path) -> None:
     store = FsspecStore(f"file://{tmp_path.as_posix()}")
     store.put("a.mid", b"1")
-    (tmp_path / f"{ASIDE}abc.part").write_bytes(b"half")
+    (tmp_path / f"{UNFINISHED_START}abc.part").write_bytes(b"half")
     assert names(store) == ["a.mid"]
     assert store.clear_leftovers() == 1
     assert os.listdir(tmp_path) == ["a.mid"]

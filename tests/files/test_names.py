@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import os
 import unicodedata
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transcribe.export import write_aside
+from transcribe.files.atomic import write_atomically
 from transcribe.files.endings import beside
 from transcribe.files.names import (
-    aside_of,
     decode_text,
     find_on_disk,
     match_names,
     output_stem,
     shortened,
     stem_of,
+    unfinished_name,
 )
 from transcribe.outputs import plan
 
@@ -118,7 +117,7 @@ def test_names_as_long_as_a_disk_allows_can_be_written(tmp_path, n_bytes, json):
     assert len(os.fsencode(name)) == n_bytes
     (job,) = plan([name], f"{tmp_path}/", json=json)
     for output in job.outputs:
-        write_aside(output, b"whole")
+        write_atomically(output, b"whole")
         assert output.read_bytes() == b"whole"
     assert {path.stem for path in job.outputs} == {output_stem(name, room=5 if json else 4)}
     assert (job.midi.name == f"{name}.mid") == (n_bytes <= (250 if json else 251))
@@ -128,7 +127,7 @@ def test_long_names_that_differ_at_their_end_stay_apart():
     first, second = (shortened("x" * 300 + end, 255) for end in "ab")
     assert first != second
     assert len(first) == len(second) == 255
-    assert len(os.fsencode(aside_of(Path("x" * 255)).name)) < 60
+    assert len(os.fsencode(unfinished_name("x" * 255))) < 60
 
 
 @pytest.mark.parametrize(

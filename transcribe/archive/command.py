@@ -30,9 +30,10 @@ from transcribe.archive.work import Settings
 from transcribe.archive.workers.base import PoolError
 from transcribe.archive.workers.hiring import hire
 from transcribe.errors import TranscribeError
-from transcribe.export import CSV, MIDI, write_aside
+from transcribe.export import CSV, MIDI
 from transcribe.export import JSON as JSON_FILE
 from transcribe.files.address import Address
+from transcribe.files.atomic import write_atomically
 from transcribe.notes import STANDARD_A4
 from transcribe.options import add_listening, add_outputs, seconds, whole_number
 from transcribe.terminal import SECONDS_BETWEEN_LINES, say, show
@@ -135,8 +136,8 @@ def _report(tally: report.Tally, destination: Store, folder: Path) -> None:
         return as_page(tally, destination.address, outputs).encode("utf-8")
 
     for name, content in files.items():
-        write_aside(folder / name, content)
-    write_aside(folder / run_folder.REPORT, page(run_folder.outputs_from(folder, destination)))
+        write_atomically(folder / name, content)
+    write_atomically(folder / run_folder.REPORT, page(run_folder.outputs_from(folder, destination)))
     if run_folder.is_elsewhere(destination, folder):
         run_folder.publish(destination, folder, instead={run_folder.REPORT: page("..")})
 

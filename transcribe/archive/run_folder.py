@@ -20,7 +20,8 @@ from transcribe.archive.driver import Observer
 from transcribe.archive.lease import leased
 from transcribe.archive.lock import NoLockError, locked
 from transcribe.archive.manifest import Manifest, ManifestError, Row, copy
-from transcribe.archive.storage.base import ASIDE, OWN_FOLDER, Store
+from transcribe.archive.storage.base import OWN_FOLDER, Store
+from transcribe.files.names import UNFINISHED_START
 
 log = logging.getLogger(__name__)
 
@@ -75,7 +76,7 @@ def held(destination: Store, folder: Path) -> Iterator[Callable[[], None]]:
 
 def _bring(destination: Store, folder: Path) -> None:
     """Take the manifest of a bucket, where another machine has gone on with it."""
-    with TemporaryDirectory(prefix=ASIDE, dir=folder) as temporary:
+    with TemporaryDirectory(prefix=UNFINISHED_START, dir=folder) as temporary:
         copied = Path(temporary) / MANIFEST
         if not fetch_newer(destination, folder, copied):
             return

@@ -46,7 +46,7 @@ from transcribe.audio.joined import Part, parts_of
 from transcribe.audio.quality import AudioWarning
 from transcribe.audio.scale import Scale, sanitised
 from transcribe.errors import AudioError
-from transcribe.files.names import aside_of
+from transcribe.files.atomic import atomic_path
 
 FloatArray = NDArray[np.float32]
 
@@ -529,17 +529,13 @@ def write_wav(
     if not np.isfinite(samples).all():
         raise ValueError("expected finite samples, found NaN or infinity")
     path = Path(path)
-    aside = aside_of(path)
     try:
-        with aside.open("wb") as file, wave.open(file) as out:
+        with atomic_path(path) as temporary, temporary.open("wb") as file, wave.open(file) as out:
             out.setnchannels(1 if samples.ndim == 1 else samples.shape[1])
             out.setsampwidth(2)
             out.setframerate(sample_rate)
             for start in range(0, len(samples), sample_rate):
                 clipped = np.clip(samples[start : start + sample_rate], -1, 1)
                 out.writeframesraw(np.round(clipped * 32767).astype("<i2").tobytes())
-        os.replace(aside, path)
     except OSError as error:
         raise AudioError(f"{path}: can't be written: {error.strerror}") from error
-    finally:
-        aside.unlink(missing_ok=True)

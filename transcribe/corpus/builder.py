@@ -2,7 +2,7 @@
 
     sources -> readings -> pairs of one piece -> splits -> shards -> report and card
 
-Readings and shards are done one by one, each written aside and renamed, so that a run that
+Readings and shards are done one by one, each written atomically, so that a run that
 was killed goes on where it was and comes to the same bytes as one that was not. Memory
 grows by some 20 kB for each recording, not with its length.
 """
@@ -35,8 +35,9 @@ from transcribe.corpus.shards import (
 from transcribe.corpus.sources import Source, find_sources
 from transcribe.corpus.splits import Assigned, assign
 from transcribe.errors import DatasetError
-from transcribe.export import write_aside
+from transcribe.files.atomic import write_atomically
 from transcribe.files.json_text import parse_json
+from transcribe.files.names import UNFINISHED_END, UNFINISHED_START
 
 WORK = ".work"
 """Folder of what is kept between runs; it may be deleted, then a run reads all again."""
@@ -189,9 +190,9 @@ def _prepare(dest: Path, settings: Mapping[str, Any], *, overwrite: bool) -> Non
         shutil.rmtree(dest / WORK / "shards", ignore_errors=True)
         (dest / FILE_NAME).unlink(missing_ok=True)
     place.parent.mkdir(parents=True, exist_ok=True)
-    for left in dest.rglob(".*.part"):
+    for left in dest.rglob(f"{UNFINISHED_START}*{UNFINISHED_END}"):
         left.unlink(missing_ok=True)
-    write_aside(place, json.dumps(settings).encode())
+    write_atomically(place, json.dumps(settings))
 
 
 def _read_all(

@@ -16,7 +16,7 @@ from transcribe import __version__
 from transcribe.corpus.config import CorpusConfig
 from transcribe.corpus.entries import FILE_NAME, STATUSES, USED
 from transcribe.corpus.fingerprint import SAME_PERFORMANCE, SAME_PIECE
-from transcribe.export import write_aside
+from transcribe.files.atomic import write_atomically
 from transcribe.wording import clock, count
 
 if TYPE_CHECKING:
@@ -43,12 +43,12 @@ def write_card(corpus: Corpus, config: CorpusConfig, *, command: str = "") -> No
     """Write ``statistics.json`` and ``README.md`` into the corpus's folder."""
     said = statistics(corpus, config, command=command)
     text = json.dumps(said, ensure_ascii=False, indent=1) + "\n"
-    write_aside(corpus.folder / "statistics.json", text.encode("utf-8", "backslashreplace"))
+    write_atomically(corpus.folder / "statistics.json", text)
     path = corpus.folder / "README.md"
     earlier = path.read_text("utf-8") if path.is_file() else ""
     section = f"{BEGIN}\n{_section(corpus, config, said)}\n{END}\n"
     card = _merged(earlier, section, _front_matter(corpus), corpus.folder.resolve().name)
-    write_aside(path, card.encode("utf-8", "backslashreplace"))
+    write_atomically(path, card)
 
 
 def statistics(corpus: Corpus, config: CorpusConfig, *, command: str = "") -> dict[str, Any]:

@@ -13,7 +13,7 @@ from transcribe.corpus.grouping import Groups, Pair, find_duplicates
 from transcribe.corpus.reading import Reading
 from transcribe.corpus.splits import decide
 from transcribe.errors import DatasetError
-from transcribe.export import write_aside
+from transcribe.files.atomic import write_atomically
 from transcribe.files.json_text import parse_json
 
 USED = "used"
@@ -161,7 +161,7 @@ def _passable(reading: Reading) -> str:
 def write_entries(entries: Iterable[Entry], path: Path) -> None:
     """Write one JSON object a line."""
     lines = [json.dumps(entry.as_json(), ensure_ascii=False) + "\n" for entry in entries]
-    write_aside(path, "".join(lines).encode("utf-8", "backslashreplace"))
+    write_atomically(path, "".join(lines))
 
 
 def read_promises(path: Path) -> dict[str, str]:

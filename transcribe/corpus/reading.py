@@ -14,7 +14,7 @@ from transcribe.corpus.fingerprint import Landmarks, find_landmarks
 from transcribe.corpus.passages import Cut, Passage, find_passages
 from transcribe.corpus.sources import Source, digests, read_source
 from transcribe.errors import MidiError
-from transcribe.export import write_aside
+from transcribe.files.atomic import write_atomically
 from transcribe.files.json_text import parse_json
 from transcribe.notes import Performance
 from transcribe.wording import reason
@@ -94,7 +94,7 @@ def read(job: ReadingJob) -> Reading:
         pass
     reading = _read(source, midi, json_, job.config)
     place.parent.mkdir(parents=True, exist_ok=True)
-    write_aside(place, json.dumps(reading.as_json()).encode())
+    write_atomically(place, json.dumps(reading.as_json()))
     return reading
 
 

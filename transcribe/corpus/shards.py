@@ -17,7 +17,6 @@ import gzip
 import hashlib
 import io
 import json
-import os
 import tarfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -30,9 +29,8 @@ from transcribe.corpus.config import CorpusConfig
 from transcribe.corpus.passages import Passage, take
 from transcribe.corpus.sources import Source, digests, read_source
 from transcribe.errors import TranscribeError
-from transcribe.export import write_aside
+from transcribe.files.atomic import atomic_path, write_atomically
 from transcribe.files.json_text import parse_json
-from transcribe.files.names import aside_of
 from transcribe.notes import Performance
 
 _VERSION = 1
@@ -163,21 +161,17 @@ def write_shard(job: ShardJob) -> Shard:
         return remembered
     counts = Counts()
     job.path.parent.mkdir(parents=True, exist_ok=True)
-    aside = aside_of(job.path)
-    try:
-        with aside.open("wb") as file:
+    digest = hashlib.sha256()
+    with atomic_path(job.path) as temporary:
+        with temporary.open("wb") as file:
             if job.config.target is None:
                 _write_lines(file, job, counts)
             else:
                 _write_tar(file, job, counts)
-        digest = hashlib.sha256()
-        with aside.open("rb") as file:
+        with temporary.open("rb") as file:
             while block := file.read(1 << 20):
                 digest.update(block)
-        n_bytes = aside.stat().st_size
-        os.replace(aside, job.path)
-    finally:
-        aside.unlink(missing_ok=True)
+        n_bytes = temporary.stat().st_size
     shard = Shard(job.path, job.split, digest.hexdigest(), n_bytes, counts)
     said = {
         "key": job.key,
@@ -186,7 +180,7 @@ def write_shard(job: ShardJob) -> Shard:
         "counts": counts.as_json(),
     }
     job.memory.parent.mkdir(parents=True, exist_ok=True)
-    write_aside(job.memory, json.dumps(said).encode())
+    write_atomically(job.memory, json.dumps(said))
     return shard
 
 

@@ -8,8 +8,6 @@ memory.
 from __future__ import annotations
 
 import hashlib
-import os
-import uuid
 from pathlib import Path
 from typing import BinaryIO
 
@@ -17,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from transcribe.audio.reader import AudioReader
+from transcribe.files.atomic import atomic_path
 
 FULL_SCALE = 32767
 """The sample that stands for 1.0."""
@@ -28,7 +27,7 @@ def cached_samples(
 ) -> NDArray[np.int16]:
     """Samples of a recording, decoded on the first call and mapped from disk after it.
 
-    The file is written aside and renamed, so several processes may ask at once. It is made
+    The file appears when it is whole, so several processes may ask at once. It is made
     anew when the recording's path, size or time of change, or the sample rate, differs.
 
     Parameters
@@ -69,13 +68,8 @@ def cache_name(audio_path: Path, sample_rate: int) -> str:
 
 
 def _decode(audio_path: Path, sample_rate: int, path: Path) -> None:
-    aside = path.with_suffix(f".{uuid.uuid4().hex}.part")
-    try:
-        with aside.open("wb") as file:
-            _write(file, audio_path, sample_rate)
-        os.replace(aside, path)
-    finally:
-        aside.unlink(missing_ok=True)
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
+        _write(file, audio_path, sample_rate)
 
 
 def _write(file: BinaryIO, audio_path: Path, sample_rate: int) -> None:

@@ -25,7 +25,7 @@ import numpy as np
 
 from transcribe.evaluation.figures import new_figure
 from transcribe.evaluation.matching import match_aligned
-from transcribe.files.names import aside_of
+from transcribe.files.atomic import atomic_path
 from transcribe.notes import HIGHEST_PITCH, LOWEST_PITCH, Note, PedalPress, Performance
 from transcribe.wording import clock
 
@@ -174,14 +174,10 @@ def draw(
     figure.suptitle(title, fontsize=14)
     figure.legend(handles=_legend(), loc="outside lower center", ncols=6, frameon=False)
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = aside_of(path)
     kind = path.suffix.lower().removeprefix(".")
     compact: dict[str, Any] = {"pil_kwargs": {"optimize": True}} if kind == "png" else {}
-    try:
-        figure.savefig(aside, dpi=DOTS_PER_INCH, format=kind, metadata=metadata, **compact)
-        aside.replace(path)
-    finally:
-        aside.unlink(missing_ok=True)
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, dpi=DOTS_PER_INCH, format=kind, metadata=metadata, **compact)
 
 
 def _draw_notes(axes: Axes, panel: Panel) -> None:

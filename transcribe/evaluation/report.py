@@ -21,7 +21,8 @@ from transcribe.evaluation.counts import Scores
 from transcribe.evaluation.error_types import Mistakes
 from transcribe.evaluation.evaluate import Evaluation, FalseNotes
 from transcribe.evaluation.tables import tables_of
-from transcribe.export import no_formula, write_aside
+from transcribe.export import no_formula
+from transcribe.files.atomic import write_atomically
 from transcribe.wording import count
 
 CSV_COLUMNS = (
@@ -126,7 +127,7 @@ def write_report(
         "evaluation.md": as_markdown(evaluation, title, pictures=pictures),
     }
     for name, text in contents.items():
-        write_aside(folder / name, text.encode("utf-8", "backslashreplace"))
+        write_atomically(folder / name, text)
     return [folder / name for name in contents]
 
 

@@ -24,9 +24,12 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from uuid import uuid4
 
 from transcribe.files.endings import LABEL_SUFFIXES, MIDI_SUFFIXES, RECORDING_SUFFIXES
 
+UNFINISHED_START, UNFINISHED_END = ".transcribe-", ".part"
+"""How names of files begin and end that are not finished; what a killed run left is no use."""
 LONGEST_NAME = 255
 """Bytes that a name may have on most disks."""
 _KNOWN = frozenset((*RECORDING_SUFFIXES, *MIDI_SUFFIXES, *LABEL_SUFFIXES, ".json", ".csv"))
@@ -67,10 +70,19 @@ def shortened(name: str, longest: int) -> str:
     return raw[: longest - len(mark)].decode("utf-8", "ignore") + mark
 
 
-def aside_of(path: Path) -> Path:
-    """A hidden neighbour to write to before it is renamed, however long the name is."""
-    digest = hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]
-    return path.with_name(f".{digest}.{os.getpid()}.part")
+def unfinished_name(name: str) -> str:
+    """A hidden name for a file while it is written, short however long its own name is.
+
+    No two calls give the same, so that several processes and machines may write one file.
+    """
+    digest = hashlib.sha256(os.fsencode(name)).hexdigest()[:16]
+    return f"{UNFINISHED_START}{digest}.{uuid4().hex[:8]}{UNFINISHED_END}"
+
+
+def is_unfinished(name: str) -> bool:
+    """Whether a name, with folders or without, is one that `unfinished_name` gave."""
+    file = name.rpartition("/")[2]
+    return file.startswith(UNFINISHED_START) and file.endswith(UNFINISHED_END)
 
 
 def decode_text(content: bytes, *, keep_bytes: bool = False) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from safetensors.torch import save_file
 
 from transcribe.checkpoint import checksum
 from transcribe.errors import CheckpointError
+from transcribe.files.atomic import atomic_path
 from transcribe.files.json_text import parse_settings
 from transcribe.generate.model import EventModel, GeneratorConfig
 
@@ -40,7 +40,7 @@ class GeneratorWeights:
 
 
 def save_generator(weights: GeneratorWeights, path: Path) -> None:
-    """Write weights in half precision with their sizes; aside, then renamed.
+    """Write weights in half precision with their sizes.
 
     Raises
     ------
@@ -57,11 +57,10 @@ def save_generator(weights: GeneratorWeights, path: Path) -> None:
         "sha256": checksum(tensors),
         "model": json.dumps(dataclasses.asdict(weights.model.config)),
     }
-    aside = path.with_name(path.name + ".part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        save_file(tensors, aside, metadata=header)
-        os.replace(aside, path)
+        with atomic_path(path) as temporary:
+            save_file(tensors, temporary, metadata=header)
     except OSError as error:
         raise CheckpointError(f"{path}: the weights could not be written: {error}") from error
 

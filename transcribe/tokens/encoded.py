@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from transcribe.export import write_aside
+from transcribe.files.atomic import write_atomically
 from transcribe.files.json_text import parse_json
 from transcribe.files.relative import inside
 from transcribe.music.beat_grid import BeatGrid, Metre, find_beats
@@ -109,11 +109,11 @@ class Encoded:
         stale = _listed(description, stem)
         description.unlink(missing_ok=True)
         for path, item in zip(paths, self.items, strict=True):
-            write_aside(path, item.content)
+            write_atomically(path, item.content)
         for name in stale - {path.name for path in paths}:
             (folder / name).unlink(missing_ok=True)
         text = json.dumps(self.describe(stem, source=source), ensure_ascii=False, indent=1)
-        write_aside(description, (text + "\n").encode("utf-8", "backslashreplace"))
+        write_atomically(description, text + "\n")
         return (description, *paths)
 
     def describe(self, stem: str, *, source: Mapping[str, Any] | None = None) -> dict[str, Any]:

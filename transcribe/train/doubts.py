@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from transcribe.errors import DatasetError
-from transcribe.export import write_aside
+from transcribe.files.atomic import write_atomically
 from transcribe.frames import FrameGrid
 from transcribe.notes import HIGHEST_PITCH, LOWEST_PITCH, N_PITCHES
 
@@ -79,7 +79,7 @@ def write_doubts(doubts: Iterable[Doubt], path: Path) -> None:
     """Write a file that `read_doubts` reads; it appears under its name only when it is whole."""
     lines = ["\t".join(_HEADING)]
     lines += [f"{each.onset:.3f}\t{each.offset:.3f}\t{each.pitch}" for each in doubts]
-    write_aside(path, ("\n".join(lines) + "\n").encode())
+    write_atomically(path, "\n".join(lines) + "\n")
 
 
 def trusted(

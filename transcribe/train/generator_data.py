@@ -20,6 +20,7 @@ from torch.utils.data import Dataset
 
 from transcribe.datasets import Recording, load_dataset, reference_performance
 from transcribe.errors import SettingsError
+from transcribe.files.atomic import atomic_path
 from transcribe.generate.events import PEDAL, Events, Table, events_of, table_of
 from transcribe.notes import N_PITCHES
 from transcribe.train.held_out import HeldOutConfig, LeftOut, held_out, without
@@ -85,9 +86,8 @@ class EventLibrary:
         if not path.is_file():
             tables = [table_of(reference_performance(recording)) for recording in recordings]
             path.parent.mkdir(parents=True, exist_ok=True)
-            aside = path.with_name(path.name + ".part.npz")
-            np.savez(aside, table=np.concatenate(tables), sizes=[len(t) for t in tables])
-            aside.replace(path)
+            with atomic_path(path) as temporary, temporary.open("wb") as file:
+                np.savez(file, table=np.concatenate(tables), sizes=[len(t) for t in tables])
         with np.load(path) as stored:
             self.table: Table = stored["table"]
             sizes: NDArray[np.int64] = stored["sizes"]

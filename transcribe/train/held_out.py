@@ -36,7 +36,7 @@ from transcribe.corpus.fingerprint import (
 )
 from transcribe.datasets import Recording, load_dataset, reference_performance
 from transcribe.errors import DatasetError
-from transcribe.export import write_aside
+from transcribe.files.atomic import atomic_path, write_atomically
 
 _VERSION = 1
 """Of the landmarks that are kept."""
@@ -180,7 +180,10 @@ def without(
 def write_left_out(found: Sequence[LeftOut], path: Path) -> None:
     """A table of what was left out and why, one row a recording."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", encoding="utf-8", newline="") as file:
+    with (
+        atomic_path(path) as temporary,
+        temporary.open("w", encoding="utf-8", newline="") as file,
+    ):
         table = csv.writer(file)
         table.writerow(["source", "title", "file", "tested", "semitones", "landmarks_in_order"])
         for each in found:
@@ -216,7 +219,7 @@ def _find(job: tuple[Recording, Path]) -> None:
     recording, place = job
     landmarks = find_landmarks(reference_performance(recording).notes, most=None)
     place.parent.mkdir(parents=True, exist_ok=True)
-    write_aside(place, landmarks.packed)
+    write_atomically(place, landmarks.packed)
 
 
 def _cache_name(recording: Recording) -> str:

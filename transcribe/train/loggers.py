@@ -11,6 +11,7 @@ from pathlib import Path
 from pytorch_lightning.loggers import CSVLogger, Logger
 
 from transcribe.errors import TranscribeError
+from transcribe.files.atomic import write_atomically
 from transcribe.train.config import Run
 
 LOG = "log"
@@ -68,5 +69,5 @@ def _run_id(output: Path) -> str:
     path = output / "wandb-id.txt"
     if not path.is_file():
         output.mkdir(parents=True, exist_ok=True)
-        path.write_text(uuid.uuid4().hex[:12] + "\n", encoding="utf-8")
+        write_atomically(path, uuid.uuid4().hex[:12] + "\n")
     return path.read_text(encoding="utf-8").strip()

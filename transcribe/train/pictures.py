@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
 from transcribe.features import FrameGrid
+from transcribe.files.atomic import atomic_path
 from transcribe.notes import HIGHEST_PITCH, LOWEST_PITCH, Performance
 from transcribe.rolls import Rolls
 
@@ -37,7 +38,7 @@ def draw_curves(curves: Mapping[str, Curve], path: Path, *, title: str) -> None:
         logarithmic scale, ``val/...`` (fractions) to the second, in percent, and ``lr...``
         to the third. A panel without curves is left out.
     path : Path
-        Written aside, then renamed.
+        Written whole or not at all.
     title : str
     """
     panels = [
@@ -93,7 +94,7 @@ def draw_roll(
     ref, est : Performance
         Played and heard, in seconds from the passage's start.
     path : Path
-        PNG; written aside, then renamed.
+        PNG; written whole or not at all.
     title : str
     """
     pitches = [note.pitch for note in (*ref.notes, *est.notes)] or [60]
@@ -147,6 +148,5 @@ def _smoothed(values: Sequence[float]) -> list[float]:
 
 def _save(figure: Figure, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(path.name + ".part")
-    figure.savefig(aside, dpi=_DOTS_PER_INCH, format="png")
-    aside.replace(path)
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, dpi=_DOTS_PER_INCH, format="png")

@@ -19,6 +19,7 @@ import numpy as np
 import pytorch_lightning as pl
 from torch import distributed
 
+from transcribe.files.atomic import write_atomically
 from transcribe.train.lit_transcriber import LitTranscriber
 from transcribe.train.loggers import LOG
 from transcribe.train.pictures import Curve, draw_curves, draw_roll
@@ -75,9 +76,7 @@ class Report(pl.Callback):
         if trainer.is_global_zero and passages:
             curves = self._curves(trainer)
             table = markdown(sorted(passages), curves, trainer.global_step)
-            aside = self.output / "table.md.part"
-            aside.write_text(table, encoding="utf-8")
-            aside.replace(self.output / "table.md")
+            write_atomically(self.output / "table.md", table)
             self._draw(curves, pl_module)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -25,6 +24,7 @@ from pytorch_lightning.callbacks import Callback, LearningRateMonitor, ModelChec
 from safetensors import SafetensorError, safe_open
 
 from transcribe.errors import SettingsError, TranscribeError
+from transcribe.files.atomic import write_atomically
 from transcribe.model.onsets_and_frames import fast_bfloat16
 from transcribe.train.config import Run
 from transcribe.train.loggers import make_loggers
@@ -224,9 +224,8 @@ class _KeepSettings(Callback):
         checkpoint[_CHECKPOINT_KEY] = as_plain(self.config)
         if trainer.is_global_zero:
             path = Path(self.config.output) / "settings.yaml"
-            aside = path.with_name(path.name + ".part")
-            OmegaConf.save(OmegaConf.create(dataclasses.asdict(cast(Any, self.config))), aside)
-            os.replace(aside, path)
+            settings = OmegaConf.create(dataclasses.asdict(cast(Any, self.config)))
+            write_atomically(path, OmegaConf.to_yaml(settings))
 
 
 def _read(checkpoint: Path) -> dict[str, Any]:

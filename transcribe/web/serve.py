@@ -18,6 +18,7 @@ from typing import IO, Any
 import uvicorn
 
 from transcribe.errors import TranscribeError
+from transcribe.files.atomic import write_atomically
 from transcribe.files.json_text import parse_json
 from transcribe.terminal import say
 from transcribe.web.access import Doorman, Guard
@@ -183,7 +184,7 @@ def _run(
 ) -> None:
     note = folder / "server.json"
     noted = {"url": address.url, "needs_token": not address.local}
-    note.write_text(json.dumps(noted), encoding="utf-8")
+    write_atomically(note, json.dumps(noted))
     say(f"transcribe: open {url} (Ctrl-C ends it)", sys.stdout)
     if not address.local:
         say(

@@ -3,7 +3,7 @@
 A *name* is a path inside a store, with ``/`` between its parts on every system. Bytes that
 are no UTF-8 are lone surrogates in it, as Python has it in file names.
 
-What exists under its name is finished: content is put aside first, then renamed.
+What exists under its name is finished: files are written atomically.
 """
 
 from __future__ import annotations
@@ -16,18 +16,17 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import lru_cache
-from hashlib import sha256
 from pathlib import Path
 from typing import Protocol, TypeAlias
 from urllib.parse import unquote
 
 from transcribe.errors import TranscribeError
 from transcribe.files.address import whole
+from transcribe.files.atomic import write_atomically
+from transcribe.files.names import is_unfinished
 from transcribe.files.relative import fault_of
 from transcribe.wording import reason
 
-ASIDE, UNFINISHED = ".transcribe-", ".part"
-"""How the names of files begin and end that are not finished; what a killed run left is no use."""
 OWN_FOLDER = "_transcribe"
 """Folder of a destination that holds the manifest and the reports."""
 
@@ -71,14 +70,8 @@ class Trouble:
     tells whether anybody would miss it."""
 
 
-def is_aside(name: str) -> bool:
-    """Whether a file is one that was not finished."""
-    file = name.rpartition("/")[2]
-    return file.startswith(ASIDE) and file.endswith(UNFINISHED)
-
-
 def left(name: str) -> Trouble:
-    """What is said of a file that is aside."""
+    """What is said of a file that was not finished."""
     return Trouble(name, "left by a run that was killed", is_loss=False, is_entry=True)
 
 
@@ -119,7 +112,7 @@ class Store(Protocol):
     ) -> Iterator[Found | Trouble]:
         """All files, in order of their names, each once; ``skip`` says of a folder not to enter.
 
-        What is no file, or is not finished (`is_aside`), is a trouble.
+        What is no file, or is not finished (`is_unfinished`), is a trouble.
         """
         ...
 
@@ -136,7 +129,7 @@ class Store(Protocol):
         ...
 
     def put(self, name: str, content: bytes) -> Found:
-        """Write a file, replacing one that is there; aside, then renamed. Raises OSError."""
+        """Write a file, replacing one that is there; whole or not at all. Raises OSError."""
         ...
 
     def rename(self, name: str, to: str) -> None:
@@ -148,7 +141,7 @@ class Store(Protocol):
         ...
 
     def clear_leftovers(self) -> int:
-        """Remove what killed runs left aside; how many that were."""
+        """Remove what killed runs left unfinished; how many that were."""
         ...
 
 
@@ -261,7 +254,7 @@ class LocalStore:
                         (links if entry.is_symlink() else folders).append(name)
                 elif not stat.S_ISREG(status.st_mode):
                     yield Trouble(name, f"{_kind(status.st_mode)}, not a file", is_entry=True)
-                elif is_aside(name):
+                elif is_unfinished(name):
                     yield left(name)
                 else:
                     yield Found(name, status.st_size, status.st_mtime)
@@ -283,17 +276,7 @@ class LocalStore:
     def put(self, name: str, content: bytes) -> Found:
         path = self.root / checked(name)
         path.parent.mkdir(parents=True, exist_ok=True)
-        # Not the file's own name and more, which could be longer than a name may be.
-        digest = sha256(os.fsencode(path.name)).hexdigest()[:16]
-        aside = path.with_name(f"{ASIDE}{digest}.{os.getpid()}{UNFINISHED}")
-        try:
-            with aside.open("wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            aside.replace(path)
-        finally:
-            aside.unlink(missing_ok=True)
+        write_atomically(path, content)
         status = path.stat()
         return Found(name, status.st_size, status.st_mtime)
 
@@ -311,7 +294,7 @@ class LocalStore:
         n_removed = 0
         for folder, _, files in os.walk(self.root):
             for file in files:
-                if is_aside(file):
+                if is_unfinished(file):
                     with contextlib.suppress(OSError):
                         os.unlink(os.path.join(folder, file))
                         n_removed += 1

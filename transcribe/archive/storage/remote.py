@@ -1,6 +1,6 @@
 """A tree of files at any address that fsspec knows: ``s3://``, ``gs://``, ``sftp://`` ...
 
-An object store shows an object when all of it is there, so nothing is put aside there; other
+An object store shows an object when all of it is there, so nothing is renamed there; other
 places rename. Who may read and write is for the environment to say (``AWS_PROFILE``,
 ``AWS_ENDPOINT_URL`` ...), in each worker's too. What is no text in a name, a line's end or a
 byte that is no UTF-8, is written ``%u000a`` and ``%udc..``, since such places know only text.
@@ -20,24 +20,21 @@ from email.utils import parsedate_to_datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import fsspec
 
 from transcribe.archive.storage.base import (
-    ASIDE,
-    UNFINISHED,
     Found,
     Skip,
     StoreError,
     Trouble,
     Version,
     checked,
-    is_aside,
     left,
     nothing,
 )
 from transcribe.files.address import Address, whole
+from transcribe.files.names import is_unfinished, unfinished_name
 from transcribe.files.relative import fault_of
 from transcribe.wording import one_line
 
@@ -142,7 +139,7 @@ class FsspecStore:
 
         for each in sorted(listed, key=lambda each: each.name):
             if not is_skipped(each.name.rpartition("/")[0]):
-                yield left(each.name) if is_aside(each.name) else each
+                yield left(each.name) if is_unfinished(each.name) else each
 
     def _listed(self) -> list[Found | Trouble]:
         """All files; none where there is no such folder yet."""
@@ -181,14 +178,13 @@ class FsspecStore:
                 self.look(name)  # a folder in its place would swallow the file
                 folder = posixpath.dirname(path)
                 self._fs.makedirs(folder, exist_ok=True)
-                digest = sha256(path.encode("utf-8")).hexdigest()[:16]
-                aside = f"{folder}/{ASIDE}{digest}.{uuid4().hex[:8]}{UNFINISHED}"
+                temporary = f"{folder}/{unfinished_name(posixpath.basename(path))}"
                 try:
-                    self._fs.pipe_file(aside, content)
-                    self._fs.mv(aside, path)
+                    self._fs.pipe_file(temporary, content)
+                    self._fs.mv(temporary, path)
                 finally:
-                    if self._fs.exists(aside):
-                        self._fs.rm_file(aside)
+                    if self._fs.exists(temporary):
+                        self._fs.rm_file(temporary)
             else:
                 self._fs.pipe_file(path, content)
         found = self.look(name)
@@ -264,7 +260,7 @@ class FsspecStore:
     def clear_leftovers(self) -> int:
         if not self._renames:
             return 0
-        leftovers = [each.name for each in self._listed() if is_aside(each.name)]
+        leftovers = [each.name for each in self._listed() if is_unfinished(each.name)]
         for name in leftovers:
             self.remove(name)
         return len(leftovers)

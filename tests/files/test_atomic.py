@@ -1,0 +1,108 @@
+"""A file that exists under its name is whole, and a failure leaves what was there."""
+
+import errno
+import os
+
+import pytest
+
+from transcribe.files.atomic import atomic_path, write_atomically
+from transcribe.files.names import is_unfinished
+
+
+def test_a_file_appears_under_its_name_only_when_the_block_ends(tmp_path):
+    path = tmp_path / "a.mid"
+    path.write_bytes(b"before")
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(b"after")
+        assert path.read_bytes() == b"before"
+        assert temporary.parent == tmp_path
+        assert is_unfinished(str(temporary))
+    assert path.read_bytes() == b"after"
+    assert os.listdir(tmp_path) == ["a.mid"]
+
+
+def test_a_failure_leaves_the_file_that_was_there_and_nothing_else(tmp_path):
+    path = tmp_path / "a.mid"
+    path.write_bytes(b"before")
+
+    def fail():
+        with atomic_path(path) as temporary:
+            temporary.write_bytes(b"aft")
+            raise RuntimeError("half way")
+
+    with pytest.raises(RuntimeError, match="half way"):
+        fail()
+    assert path.read_bytes() == b"before"
+    assert os.listdir(tmp_path) == ["a.mid"]
+
+
+def test_a_file_that_can_not_be_synced_is_not_renamed(tmp_path, monkeypatch):
+    def full(file):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        write_atomically(tmp_path / "a.mid", b"whole")
+    assert os.listdir(tmp_path) == []
+
+
+def test_file_systems_that_can_not_sync_are_written_to_all_the_same(tmp_path, monkeypatch):
+    def unable(file):
+        raise OSError(errno.EINVAL, "Invalid argument")
+
+    monkeypatch.setattr(os, "fsync", unable)
+    write_atomically(tmp_path / "a.mid", b"whole")
+    assert (tmp_path / "a.mid").read_bytes() == b"whole"
+
+
+def test_the_file_is_synced_before_the_renaming_and_its_folder_after(tmp_path, monkeypatch):
+    seen = []
+
+    def watch(file):
+        kind = "file" if os.path.isfile(f"/proc/self/fd/{file}") else "folder"
+        seen.append((kind, (tmp_path / "a.mid").exists()))
+
+    monkeypatch.setattr(os, "fsync", watch)
+    write_atomically(tmp_path / "a.mid", b"whole")
+    if os.path.isdir("/proc/self/fd"):
+        assert seen == [("file", False), ("folder", True)]
+
+
+def test_two_writers_of_one_file_do_not_meet(tmp_path):
+    path = tmp_path / "a.mid"
+    with atomic_path(path) as first, atomic_path(path) as second:
+        assert first != second
+        first.write_bytes(b"first")
+        second.write_bytes(b"second")
+    assert path.read_bytes() == b"first"
+    assert os.listdir(tmp_path) == ["a.mid"]
+
+
+def test_a_folder_appears_whole_too_and_is_removed_on_failure(tmp_path):
+    for name in ("one", "two"):
+        with atomic_path(tmp_path / "set") as temporary:
+            temporary.mkdir()
+            (temporary / name).write_text(name)
+            if name == "two":
+                (tmp_path / "set" / "one").unlink()
+    assert os.listdir(tmp_path / "set") == ["two"]
+
+    def fail():
+        with atomic_path(tmp_path / "other") as temporary:
+            temporary.mkdir()
+            (temporary / "half").write_text("half")
+            raise RuntimeError("half way")
+
+    with pytest.raises(RuntimeError, match="half way"):
+        fail()
+    assert os.listdir(tmp_path) == ["set"]
+
+
+def test_text_is_written_as_utf_8_and_bytes_of_old_names_as_escapes(tmp_path):
+    write_atomically(tmp_path / "a.json", "Étude \udce9")
+    assert (tmp_path / "a.json").read_bytes() == "Étude \\udce9".encode()
+
+
+def test_a_name_as_long_as_a_disk_allows_can_be_written(tmp_path):
+    write_atomically(tmp_path / ("x" * 255), b"whole")
+    assert os.listdir(tmp_path) == ["x" * 255]
