@@ -29,7 +29,9 @@ from transcribe.datasets.index import COLUMNS
 from transcribe.files.atomic import atomic_path, write_atomically
 from transcribe.midi import write_midi
 from transcribe.notes import Performance, sustained
-from transcribe.synthesis.render import RenderConfig, SampleBank, render
+from transcribe.synthesis.render import render
+from transcribe.synthesis.render_config import RenderConfig
+from transcribe.synthesis.sample_bank import SampleBank
 
 INSTRUMENTS = {
     "grand": PLAIN,

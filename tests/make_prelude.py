@@ -18,7 +18,8 @@ import av
 import numpy as np
 
 from transcribe.notes import Note, PedalPress, Performance
-from transcribe.synthesis.render import SampleBank, render
+from transcribe.synthesis.render import render
+from transcribe.synthesis.sample_bank import SampleBank
 from transcribe.train.augment.window import detune
 
 CHORDS = (

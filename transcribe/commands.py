@@ -217,8 +217,9 @@ def render(words: Sequence[str]) -> int:
 
     from transcribe.audio.reader import write_wav
     from transcribe.midi import load_midi
-    from transcribe.synthesis.render import SampleBank, render_soundfont
+    from transcribe.synthesis.fluidsynth import render_soundfont
     from transcribe.synthesis.render import render as play
+    from transcribe.synthesis.sample_bank import SampleBank
 
     if options.instrument.suffix.lower() in SOUNDFONT_SUFFIXES:
         sample_rate = 44100

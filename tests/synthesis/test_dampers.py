@@ -14,7 +14,9 @@ from transcribe.midi_file import midi_file_bytes
 from transcribe.notes import Note, PedalPress, Performance
 from transcribe.synthesis.dampers import Dampers, PedalTravel, read_pedal_travel
 from transcribe.synthesis.mechanical_noise import load_releases
-from transcribe.synthesis.render import NoteTable, RenderConfig, render, render_blocks
+from transcribe.synthesis.performance_arrays import PerformanceArrays
+from transcribe.synthesis.render import render, render_blocks
+from transcribe.synthesis.render_config import RenderConfig
 from transcribe.synthesis.sample_bank import SampleBank
 from transcribe.train import data
 from transcribe.train.augment.window import AugmentConfig
@@ -120,7 +122,7 @@ CONFIG = RenderConfig(dampers_touch=80, dampers_rest=40, pedal_travel=0.01)
 
 def ringing(bank, moves, config=CONFIG, notes=((0.0, 45, 0.5),), **part):
     played = Performance([note(*each) for each in notes])
-    return render(NoteTable.of(played, travel(*moves, (3.0, 0))), bank, config, **part)
+    return render(PerformanceArrays.of(played, travel(*moves, (3.0, 0))), bank, config, **part)
 
 
 def test_a_pedal_too_shallow_to_lift_the_dampers_holds_nothing(bank):
@@ -160,7 +162,7 @@ def test_blocks_make_up_half_pedal(bank):
         key_noise=0.1,
         pedal_noise=0.1,
     )
-    table = NoteTable.of(Performance([note(*each) for each in notes]), travel(*moves))
+    table = PerformanceArrays.of(Performance([note(*each) for each in notes]), travel(*moves))
     whole = render(table, bank, config)
     parts = np.concatenate(list(render_blocks(table, bank, config, block_duration=0.37)))
     assert_allclose(parts, whole, atol=1e-5)
@@ -206,7 +208,7 @@ def test_each_key_comes_up_with_its_own_sound(bank, tmp_path):
     assert list(releases) == [45]
     assert np.max(np.abs(releases[45])) == pytest.approx(0.3, abs=1e-3)
     config = RenderConfig(key_noise=1.0)
-    played = NoteTable.of(Performance([note(0, 45, 0.5)]))
+    played = PerformanceArrays.of(Performance([note(0, 45, 0.5)]))
     heard = render(played, bank, config, releases=releases, duration=1.0)
     plain = render(played, bank, RenderConfig(), duration=1.0)
     noise = np.abs(heard - plain)

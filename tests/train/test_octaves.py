@@ -4,7 +4,7 @@ from hypothesis.strategies import floats, integers
 from numpy.testing import assert_array_equal
 
 from transcribe.notes import Note, PedalPress, Performance
-from transcribe.synthesis.render import NoteTable
+from transcribe.synthesis.performance_arrays import PerformanceArrays
 from transcribe.train.augment.octaves import with_octaves
 from transcribe.train.data import excerpt
 
@@ -23,7 +23,7 @@ def played(seed, n_notes=60):
         )
         for i in range(n_notes)
     ]
-    return NoteTable.of(Performance(notes, [PedalPress(onset=2.0, offset=3.0)]))
+    return PerformanceArrays.of(Performance(notes, [PedalPress(onset=2.0, offset=3.0)]))
 
 
 @settings(deadline=None, max_examples=25)
@@ -60,7 +60,7 @@ def notes_in_turn(n_notes, *pitches, apart=0.5):
 
 
 def test_a_share_of_the_notes_is_doubled_where_there_is_room():
-    table = NoteTable.of(Performance(notes_in_turn(1000, *range(40, 80))))
+    table = PerformanceArrays.of(Performance(notes_in_turn(1000, *range(40, 80))))
     added = []
     for seed in range(20):
         doubled = with_octaves(table, 0, 500, 0.3, np.random.default_rng(seed))
@@ -72,7 +72,7 @@ def test_a_share_of_the_notes_is_doubled_where_there_is_room():
 
 def test_repeated_notes_are_doubled_note_by_note_or_all_at_one_interval():
     pressed = PedalPress(onset=0.0, offset=50.0)
-    table = NoteTable.of(Performance(notes_in_turn(100, 60), [pressed]))
+    table = PerformanceArrays.of(Performance(notes_in_turn(100, 60), [pressed]))
     shares = {None: 0, 0: 0, 100: 0}
     for seed in range(60):
         doubled = with_octaves(table, 0, 50, 0.5, np.random.default_rng(seed))

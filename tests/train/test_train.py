@@ -25,7 +25,9 @@ from transcribe.midi import read_midi, write_midi
 from transcribe.model.planes import Planes
 from transcribe.notes import Note, PedalPress, Performance, sustained
 from transcribe.rolls import N_ACTIVATIONS, Rolls, encode
-from transcribe.synthesis.render import NoteTable, SampleBank, render
+from transcribe.synthesis.performance_arrays import PerformanceArrays
+from transcribe.synthesis.render import render
+from transcribe.synthesis.sample_bank import SampleBank
 from transcribe.train.__main__ import CONF, train
 from transcribe.train.augment.window import AugmentConfig
 from transcribe.train.config import OptimizerConfig, TrainConfig
@@ -230,7 +232,7 @@ class TestWindows:
 
     def test_an_excerpt_holds_what_sounds_in_it(self):
         piece = random_piece(4)
-        part = excerpt(NoteTable.of(piece), 5.0, 8.0)
+        part = excerpt(PerformanceArrays.of(piece), 5.0, 8.0)
         expected = {
             (note.onset, note.pitch)
             for note, long_note in zip(piece.notes, sustained(piece).notes, strict=True)

@@ -13,7 +13,8 @@ from test_train import SECONDS, pieces, random_piece, settings  # noqa: F401
 from transcribe.audio.reader import write_wav
 from transcribe.datasets.index import COLUMNS
 from transcribe.errors import SettingsError
-from transcribe.synthesis.render import SampleBank, render
+from transcribe.synthesis.render import render
+from transcribe.synthesis.sample_bank import SampleBank
 from transcribe.train.__main__ import train
 from transcribe.train.lit_transcriber import NoPiece, Share, steps_of_epoch
 from transcribe.train.sources import SourceConfig

@@ -17,7 +17,8 @@ from transcribe.features import FeatureConfig
 from transcribe.midi import write_midi
 from transcribe.notes import Note, Performance
 from transcribe.rolls import Rolls
-from transcribe.synthesis.render import SampleBank, render
+from transcribe.synthesis.render import render
+from transcribe.synthesis.sample_bank import SampleBank
 from transcribe.train.augment.window import AugmentConfig
 from transcribe.train.data import DataConfig, TrainingWindows, ValidationPieces
 from transcribe.train.sources import Library, SourceConfig

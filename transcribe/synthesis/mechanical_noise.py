@@ -1,4 +1,4 @@
-"""What a piano's mechanism sounds like: wood, felt, and the strings that the pedal frees.
+"""Noises of a piano's mechanism: wood, felt, and the resonance of undamped strings.
 
 All of it but `load_releases` is synthesised, the same in every run, at any sample rate.
 """
@@ -17,31 +17,31 @@ from transcribe.errors import InstrumentError
 from transcribe.notes import HIGHEST_PITCH, LOWEST_PITCH
 from transcribe.synthesis.sample_bank import Samples
 
-_KNOCK_PEAK = 0.3
-"""Peak of a knock before its level is applied."""
+_THUMP_PEAK = 0.3
+"""Peak of a thump before its level is applied."""
 _RESONANCE_DURATION = 2.0
-"""Seconds after which an answer of the strings is left to end."""
+"""Seconds after which the impulse response of the strings is cut off."""
 
 
 @lru_cache(maxsize=4)
 def thumps(sample_rate: int) -> tuple[Samples, ...]:
-    """Eight knocks of wood and felt: noise below a few hundred Hz, dying in 0.2 s."""
+    """Eight thumps of wood and felt: noise below a few hundred Hz that decays within 0.2 s."""
     rng = np.random.default_rng(0)
     n_samples = round(0.2 * sample_rate)
     time = np.arange(n_samples) / sample_rate
     frequency = np.fft.rfftfreq(n_samples, 1 / sample_rate)
-    knocks = []
+    made = []
     for _ in range(8):
         corner = rng.uniform(80, 400)
         spectrum = np.fft.rfft(rng.standard_normal(n_samples)) / (1 + (frequency / corner) ** 2)
-        knock = np.fft.irfft(spectrum, n_samples) * np.exp(-time / 0.03)
-        knock *= np.minimum(1, time / 0.003)
-        knocks.append((knock * (_KNOCK_PEAK / np.max(np.abs(knock)))).astype(np.float32))
-    return tuple(knocks)
+        thump = np.fft.irfft(spectrum, n_samples) * np.exp(-time / 0.03)
+        thump *= np.minimum(1, time / 0.003)
+        made.append((thump * (_THUMP_PEAK / np.max(np.abs(thump)))).astype(np.float32))
+    return tuple(made)
 
 
 def load_releases(folder: Path, sample_rate: int) -> dict[int, Samples]:
-    """What keys sound like as they come up, by pitch: recordings of the 88 keys of a piano.
+    """The noise of each key's release by pitch: recordings of the 88 keys of a piano.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ def load_releases(folder: Path, sample_rate: int) -> dict[int, Samples]:
         peak = float(np.max(np.abs(samples), initial=0.0))
         if not peak:
             raise InstrumentError(f"{path}: expected the sound of a key's release; found silence")
-        releases[LOWEST_PITCH - 1 + int(number[1])] = samples * np.float32(_KNOCK_PEAK / peak)
+        releases[LOWEST_PITCH - 1 + int(number[1])] = samples * np.float32(_THUMP_PEAK / peak)
     if not releases:
         raise InstrumentError(f"{folder}: expected recordings of key releases; found none")
     return releases
@@ -89,10 +89,10 @@ def brushed_felt(sample_rate: int, n_samples: int) -> Samples:
 
 
 @lru_cache(maxsize=4)
-def answering_strings(sample_rate: int) -> Samples:
-    """What all undamped strings answer to a click: their partials, dying away.
+def string_resonance(sample_rate: int) -> Samples:
+    """Impulse response of the undamped strings: all their partials, decaying.
 
-    Scaled to a gain of 1 at the frequency of the loudest answer.
+    Scaled to a gain of 1 at the frequency of its largest gain.
     """
     rng = np.random.default_rng(0)
     n_samples = round(_RESONANCE_DURATION * sample_rate)

@@ -58,7 +58,7 @@ _DECAY_BLOCK = 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Recording:
+class RecordedNote:
     """One recorded note of a bank, as its manifest describes it."""
 
     path: Path
@@ -81,7 +81,7 @@ class Layer:
     lovel: int
     hivel: int
     level_db: float
-    recordings: tuple[Recording, ...]
+    recordings: tuple[RecordedNote, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +124,7 @@ class SampleBank:
     """Sorted by the velocities they serve."""
     _voices: dict[tuple[int, int], Voice] = field(default_factory=dict, repr=False)
     _layer_of: tuple[int, ...] = field(init=False, repr=False)
-    _decoded: tuple[Recording, Samples, int] | None = field(default=None, repr=False)
+    _decoded: tuple[RecordedNote, Samples, int] | None = field(default=None, repr=False)
     """The recording decoded last; its neighbours in pitch often need it again."""
 
     def __post_init__(self) -> None:
@@ -200,11 +200,11 @@ class SampleBank:
             raise InstrumentError(f"{self.folder}: the recordings of the top layer are silent")
         return _REFERENCE_LEVEL / rms
 
-    def read(self, recording: Recording) -> Samples:
+    def read(self, recording: RecordedNote) -> Samples:
         """The sound of a recording, whole, at the bank's sample rate."""
         return read_audio(recording.path, self.sample_rate)
 
-    def _decode(self, recording: Recording) -> tuple[Samples, int]:
+    def _decode(self, recording: RecordedNote) -> tuple[Samples, int]:
         """Samples of a recording and the index of its attack.
 
         An onset that the manifest places well before anything is heard would make labels
@@ -262,13 +262,13 @@ class SampleBank:
 
 
 def _bank_from_manifest(folder: Path, manifest: dict[str, Any]) -> SampleBank:
-    recordings: dict[Any, list[Recording]] = {}
+    recordings: dict[Any, list[RecordedNote]] = {}
     for entry in manifest["samples"]:
         path = inside(folder, entry["file"])
         if not path.is_file():
             raise InstrumentError(f"{folder}: the manifest names {entry['file']}; no such file")
         root = int(entry["root"])
-        recording = Recording(
+        recording = RecordedNote(
             path=path,
             root=root,
             lokey=int(entry.get("lokey", root)),

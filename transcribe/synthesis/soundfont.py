@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 
 from transcribe.errors import InstrumentError
 from transcribe.notes import HIGHEST_PITCH, LOWEST_PITCH
-from transcribe.synthesis.sample_bank import Layer, Recording, SampleBank, Samples
+from transcribe.synthesis.sample_bank import Layer, RecordedNote, SampleBank, Samples
 
 PACKAGED = "TimGM6mb.sf2"
 SAMPLE_RATE = 22050
@@ -96,7 +96,7 @@ class Zone:
 
 
 @dataclass(frozen=True, slots=True)
-class _Played(Recording):
+class _Played(RecordedNote):
     """A zone at the velocity of a layer; in place of a file of its own."""
 
     font: SoundFont
@@ -246,7 +246,7 @@ class SoundFontBank(SampleBank):
             raise InstrumentError(f"{font.path}: program {program} has no key of the piano")
         return cls(font.path.parent, font.path.stem, SAMPLE_RATE, layers)
 
-    def read(self, recording: Recording) -> Samples:
+    def read(self, recording: RecordedNote) -> Samples:
         """The sound of a zone, in place of a file's."""
         if not isinstance(recording, _Played):
             return super().read(recording)
@@ -270,7 +270,7 @@ def packaged_piano() -> SoundFontBank:
     return SoundFontBank.of(SoundFont(path))
 
 
-def _recordings(font: SoundFont, zones: tuple[Zone, ...], velocity: int) -> Iterator[Recording]:
+def _recordings(font: SoundFont, zones: tuple[Zone, ...], velocity: int) -> Iterator[RecordedNote]:
     """A recording for every zone on the keyboard, at its middle key."""
     quietest = max(zone.generators[_ATTENUATION] for zone in zones)
     for zone in zones:

@@ -36,7 +36,10 @@ from transcribe.features import FeatureConfig
 from transcribe.notes import Note, PedalPress, Performance, sustained, without_overlaps
 from transcribe.rolls import Rolls, encode
 from transcribe.synthesis.mechanical_noise import load_releases
-from transcribe.synthesis.render import NoteTable, RenderConfig, SampleBank, render
+from transcribe.synthesis.performance_arrays import PerformanceArrays
+from transcribe.synthesis.render import render
+from transcribe.synthesis.render_config import RenderConfig
+from transcribe.synthesis.sample_bank import SampleBank
 from transcribe.train.augment.noises import applause_like, speech_like
 from transcribe.train.augment.octaves import with_octaves
 from transcribe.train.augment.rooms import room_like
@@ -300,7 +303,7 @@ class TrainingWindows(Dataset[dict[str, Tensor]]):
         return np.asarray(heard, np.float32) / np.float32(FULL_SCALE)
 
     def _rendered(
-        self, table: NoteTable, start: float, duration: float, rng: np.random.Generator
+        self, table: PerformanceArrays, start: float, duration: float, rng: np.random.Generator
     ) -> NDArray[np.float32]:
         variety, defaults = self.config.variety, RenderConfig()
         if self.instruments is None:
@@ -433,7 +436,9 @@ class _Window:
     """By which the times of the doubts are multiplied."""
 
 
-def excerpt(table: NoteTable, start: float, stop: float, stretch: float = 1.0) -> Performance:
+def excerpt(
+    table: PerformanceArrays, start: float, stop: float, stretch: float = 1.0
+) -> Performance:
     """The notes and presses that touch [start, stop), their times multiplied by stretch."""
     until = np.maximum(table.released, table.damped)
     chosen = np.flatnonzero((table.onset < stop) & (until > start))

@@ -13,7 +13,8 @@ from transcribe.datasets import Recording, load_dataset, reference_performance
 from transcribe.errors import DatasetError, SettingsError
 from transcribe.midi import read_midi
 from transcribe.synthesis.dampers import read_pedal_travel
-from transcribe.synthesis.render import NoteTable, SampleBank
+from transcribe.synthesis.performance_arrays import PerformanceArrays
+from transcribe.synthesis.sample_bank import SampleBank
 from transcribe.train.doubts import Doubt, doubts_beside, read_doubts
 from transcribe.train.held_out import HeldOutConfig, LeftOut, held_out, without
 
@@ -63,7 +64,7 @@ class Library:
         self.releases = config.releases
         durations = np.array([recording.duration for recording in self.recordings])
         self.share = durations / durations.sum()
-        self._tables: dict[int, NoteTable] = {}
+        self._tables: dict[int, PerformanceArrays] = {}
         self._doubts: dict[int, tuple[Doubt, ...]] = {}
 
     def doubts(self, index: int) -> tuple[Doubt, ...]:
@@ -75,7 +76,7 @@ class Library:
             self._doubts[index] = read_doubts(path) if known and path is not None else ()
         return self._doubts[index]
 
-    def table(self, index: int) -> NoteTable:
+    def table(self, index: int) -> PerformanceArrays:
         """The notes of a recording."""
         if index not in self._tables:
             self._tables[index] = _table(self.recordings[index])
@@ -127,12 +128,12 @@ def _refuse_absent_audio(config: SourceConfig, recordings: Sequence[Recording]) 
         )
 
 
-def _table(recording: Recording) -> NoteTable:
+def _table(recording: Recording) -> PerformanceArrays:
     """What was played; for a row that is to be rendered, its MIDI says it all."""
     if recording.audio_path is None and recording.midi_path is not None:
         midi = recording.midi_path
-        return NoteTable.of(read_midi(midi), read_pedal_travel(midi))
-    return NoteTable.of(reference_performance(recording))
+        return PerformanceArrays.of(read_midi(midi), read_pedal_travel(midi))
+    return PerformanceArrays.of(reference_performance(recording))
 
 
 class Instruments:

@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 
 from transcribe.notes import HIGHEST_PITCH, LOWEST_PITCH
-from transcribe.synthesis.render import NoteTable
+from transcribe.synthesis.performance_arrays import PerformanceArrays
 
 _INTERVALS = np.array([12, -12, 19, 24])
 _INTERVAL_SHARE = np.array([0.45, 0.25, 0.15, 0.15])
@@ -24,8 +24,8 @@ _CLEARANCE = 0.1
 
 
 def with_octaves(
-    table: NoteTable, start: float, stop: float, share: float, rng: np.random.Generator
-) -> NoteTable:
+    table: PerformanceArrays, start: float, stop: float, share: float, rng: np.random.Generator
+) -> PerformanceArrays:
     """A performance in which some of the notes struck in [start, stop) are doubled.
 
     What is added is an octave above or below, a twelfth or two octaves above; struck within
@@ -37,7 +37,7 @@ def with_octaves(
 
     Parameters
     ----------
-    table : NoteTable
+    table : PerformanceArrays
     start, stop : float
         In seconds.
     share : float
@@ -46,7 +46,7 @@ def with_octaves(
 
     Returns
     -------
-    NoteTable
+    PerformanceArrays
         Sorted by onset; the same table where nothing is added.
     """
     first, last = np.searchsorted(table.onset, (start, stop))
@@ -80,7 +80,7 @@ def with_octaves(
     velocities = np.concatenate([table.velocity, velocity[free].astype(table.velocity.dtype)])
     source = np.concatenate([np.arange(len(table.onset)), added])
     order = np.lexsort((pitches, onsets))
-    doubled = NoteTable.of_columns(
+    doubled = PerformanceArrays.of_columns(
         onset=onsets[order],
         pitch=pitches[order],
         velocity=velocities[order],

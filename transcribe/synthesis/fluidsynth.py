@@ -1,0 +1,62 @@
+"""A MIDI file played on a SoundFont by the program FluidSynth."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+from transcribe.audio.reader import read_audio
+from transcribe.errors import InstrumentError, MidiError, TranscribeError
+from transcribe.synthesis.sample_bank import Samples
+
+
+def render_soundfont(midi_path: Path, soundfont_path: Path, *, sample_rate: int = 16000) -> Samples:
+    """Play a MIDI file on a SoundFont with the ``fluidsynth`` program.
+
+    Returns
+    -------
+    np.ndarray
+        Mono float32 at ``sample_rate``, shape (n_samples,).
+
+    Raises
+    ------
+    InstrumentError
+        If FluidSynth is not installed or fails, or the file is no SoundFont.
+    MidiError
+        If the file is no MIDI file.
+    """
+    program = shutil.which("fluidsynth")
+    if program is None:
+        raise InstrumentError(
+            "SoundFonts need the program fluidsynth, which was not found; install it "
+            "(on Debian: apt install fluidsynth) or render with a sample bank"
+        )
+    _check_header(soundfont_path, b"RIFF....sfbk", "a SoundFont", InstrumentError)
+    _check_header(midi_path, b"MThd", "a MIDI file", MidiError)
+    with tempfile.TemporaryDirectory() as folder:
+        wav_path = Path(folder) / "render.wav"
+        command = [program, "-n", "-i", "-q", "-g", "0.8", "-r", "44100", "-F", str(wav_path)]
+        done = subprocess.run(
+            [*command, str(soundfont_path), str(midi_path)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode != 0 or not wav_path.is_file():
+            reason = (done.stderr or done.stdout).strip().splitlines()[-1:] or ["no message"]
+            raise InstrumentError(f"{soundfont_path}: fluidsynth failed: {reason[0]}")
+        return read_audio(wav_path, sample_rate)
+
+
+def _check_header(path: Path, pattern: bytes, what: str, error: type[TranscribeError]) -> None:
+    """FluidSynth renders silence from a file that it can't read; refuse it instead."""
+    try:
+        with path.open("rb") as file:
+            header = file.read(len(pattern))
+    except OSError as cause:
+        raise error(f"{path}: expected {what}; {cause.strerror}") from cause
+    if not re.fullmatch(pattern, header, re.DOTALL):
+        raise error(f"{path}: expected {what}; found another kind of file")
