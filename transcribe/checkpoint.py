@@ -1,36 +1,21 @@
-"""Weights and every setting that inference needs, in one versioned file.
-
-The file is safetensors: half-precision weights, and in its header the settings as
-JSON, a licence, and a SHA-256 of the weights, so that a damaged or truncated file is
-refused instead of transcribing nonsense. Loading one runs no code from it.
-"""
+"""A network that transcribes and every setting that inference needs, in one weights file."""
 
 from __future__ import annotations
 
-import dataclasses
-import hashlib
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
-from torch import Tensor
 
 from transcribe.decode.decoder import DecodeConfig
-from transcribe.errors import CheckpointError
 from transcribe.features import FeatureConfig
-from transcribe.files.atomic import atomic_path
-from transcribe.files.json_text import parse_settings
 from transcribe.model.config import ModelConfig
 from transcribe.model.onsets_and_frames import OnsetsAndFrames
-from transcribe.weights_file import PACKAGED
+from transcribe.model.parameters import network_with, parameters_of
+from transcribe.weights_file import PACKAGED, read_weights, write_weights
 from transcribe.windows import WindowConfig
 
 FORMAT = "transcribe-1"
-_Settings = TypeVar("_Settings", FeatureConfig, ModelConfig, WindowConfig, DecodeConfig)
 
 
 @dataclass
@@ -56,27 +41,15 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
     Raises
     ------
     CheckpointError
-        If the folder can't be written.
+        The file can't be written.
     """
-    tensors = {
-        name: tensor.half().contiguous() if tensor.is_floating_point() else tensor.contiguous()
-        for name, tensor in checkpoint.model.cpu().state_dict().items()
+    settings = {
+        "features": checkpoint.features,
+        "model": checkpoint.model.config,
+        "windows": checkpoint.windows,
+        "decode": checkpoint.decode,
     }
-    header = {
-        **checkpoint.metadata,
-        "format": FORMAT,
-        "sha256": checksum(tensors),
-        "features": json.dumps(dataclasses.asdict(checkpoint.features)),
-        "model": json.dumps(dataclasses.asdict(checkpoint.model.config)),
-        "windows": json.dumps(dataclasses.asdict(checkpoint.windows)),
-        "decode": json.dumps(dataclasses.asdict(checkpoint.decode)),
-    }
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with atomic_path(path) as temporary:
-            save_file(tensors, temporary, metadata=header)
-    except OSError as error:
-        raise CheckpointError(f"{path}: the weights could not be written: {error}") from error
+    write_weights(path, FORMAT, parameters_of(checkpoint.model), settings, checkpoint.metadata)
 
 
 def load_checkpoint(path: Path | None = None, *, device: str = "cpu") -> Checkpoint:
@@ -92,77 +65,16 @@ def load_checkpoint(path: Path | None = None, *, device: str = "cpu") -> Checkpo
     Raises
     ------
     CheckpointError
-        If the file is missing, damaged, or of another format or network.
+        The file is missing, damaged, or of another format or network.
     """
-    path = PACKAGED if path is None else Path(path)
-    if not path.is_file():
-        advice = "reinstall transcribe" if path == PACKAGED else "check the path"
-        raise CheckpointError(f"{path}: no such weights file; {advice}")
-    try:
-        with safe_open(path, framework="pt") as file:
-            header: dict[str, str] = dict(file.metadata() or {})
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError) as error:
-        raise CheckpointError(
-            f"{path}: not a readable weights file (safetensors): {error}; get it again"
-        ) from error
-    if header.get("format") != FORMAT:
-        raise CheckpointError(
-            f"{path}: expected weights of format {FORMAT!r}, found "
-            f"{header.get('format', 'none')!r}; this file was made for another program"
-        )
-    if header.get("sha256") != checksum(tensors):
-        raise CheckpointError(
-            f"{path}: the weights do not match their checksum; the file is damaged, get it again"
-        )
-    features = _settings(FeatureConfig, header, "features", path)
-    config = _settings(ModelConfig, header, "model", path)
-    model = _built(config, features, tensors, path)
-    windows = _settings(WindowConfig, header, "windows", path)
-    decode = _settings(DecodeConfig, header, "decode", path)
-    settings = ("format", "features", "model", "windows", "decode")
-    metadata = {key: value for key, value in header.items() if key not in settings}
-    return Checkpoint(model.eval().to(torch.device(device)), features, windows, decode, metadata)
-
-
-def _built(
-    config: ModelConfig, features: FeatureConfig, tensors: dict[str, Tensor], path: Path
-) -> OnsetsAndFrames:
-    """The network with its weights; its sizes take no memory before they are known to fit."""
-    try:
-        with torch.device("meta"):
-            OnsetsAndFrames(config, features).load_state_dict(tensors, assign=True)
-        model = OnsetsAndFrames(config, features)
-        model.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
-    except (RuntimeError, ValueError, TypeError, ArithmeticError, LookupError) as error:
-        raise CheckpointError(
-            f"{path}: the weights do not fit their settings: {error}; get the file again, or write "
-            "it with this version of transcribe"
-        ) from error
-    return model
-
-
-def _settings(kind: type[_Settings], header: dict[str, str], key: str, path: Path) -> _Settings:
-    try:
-        settings = parse_settings(kind, header[key])
-        settings.check()
-    except KeyError as error:
-        raise CheckpointError(
-            f"{path}: expected {key} settings in the file's header, found none; the file was "
-            "written by another version of transcribe"
-        ) from error
-    except ValueError as error:
-        raise CheckpointError(
-            f"{path}: its {key} settings can't be used ({error}); the file is damaged or was "
-            "written by another version of transcribe"
-        ) from error
-    return settings
-
-
-def checksum(tensors: dict[str, Tensor]) -> str:
-    """SHA-256 of names and bytes, by which a damaged file is told."""
-    digest = hashlib.sha256()
-    for name in sorted(tensors):
-        digest.update(name.encode())
-        digest.update(tensors[name].contiguous().view(-1).view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()
+    weights = read_weights(PACKAGED if path is None else path, FORMAT)
+    features = weights.settings(FeatureConfig, "features")
+    config = weights.settings(ModelConfig, "model")
+    model = network_with(weights, lambda: OnsetsAndFrames(config, features))
+    return Checkpoint(
+        model.to(torch.device(device)),
+        features,
+        weights.settings(WindowConfig, "windows"),
+        weights.settings(DecodeConfig, "decode"),
+        weights.metadata("features", "model", "windows", "decode"),
+    )

@@ -1,21 +1,86 @@
-"""Which weights a file holds, read from its header without loading them, and without torch."""
+"""Files of network weights: what is in one, how it is written, read and checked.
+
+A file is safetensors. It holds half-precision arrays, and in its header strings by name:
+the ``format``, which says what the weights are for; the settings that belong to them, as
+JSON objects; a SHA-256 of the arrays, so that a damaged file is refused instead of
+transcribing nonsense; and what people want to know (name, version, licence, training).
+Reading one runs no code from it and needs no torch.
+"""
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
+import json
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from transcribe.errors import CheckpointError
-from transcribe.files.json_text import parse_json
+from transcribe.files.atomic import atomic_path
+from transcribe.files.json_text import parse_json, parse_settings
 
-PACKAGED = Path(__file__).parent / "weights" / "default.safetensors"
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+FOLDER = Path(__file__).parent / "weights"
+"""Weights that are part of the package."""
+PACKAGED = FOLDER / "default.safetensors"
+"""The weights that transcribe."""
 _LONGEST_HEADER = 1 << 24
+"""Bytes; what claims to be longer is no weights file."""
+
+
+class _Checked(Protocol):
+    def check(self) -> None: ...
+
+
+_Settings = TypeVar("_Settings", bound=_Checked)
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """What a weights file holds, checked against its format and checksum."""
+
+    path: Path
+    header: Mapping[str, str]
+    arrays: Mapping[str, NDArray[Any]]
+
+    def settings(self, kind: type[_Settings], name: str) -> _Settings:
+        """The settings of a name in the header, as a dataclass with a ``check`` method.
+
+        Raises
+        ------
+        CheckpointError
+            There are none, or they can't be used.
+        """
+        try:
+            settings = parse_settings(kind, self.header[name])
+            settings.check()
+        except KeyError as error:
+            raise CheckpointError(
+                f"{self.path}: expected {name} settings in the file's header, found none; the file "
+                "was written by another version of transcribe"
+            ) from error
+        except ValueError as error:
+            raise CheckpointError(
+                f"{self.path}: its {name} settings can't be used ({error}); the file is damaged or "
+                "was written by another version of transcribe"
+            ) from error
+        return settings
+
+    def metadata(self, *settings: str) -> dict[str, str]:
+        """The header without its format and its settings of these names."""
+        return {
+            key: value for key, value in self.header.items() if key not in ("format", *settings)
+        }
 
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """What a weights file says of itself; unchecked, as `checkpoint.load_checkpoint` checks."""
+    """What a weights file says of itself; `read_weights` checks that it is so."""
 
     name: str
     """With the version, as `Transcriber.name`."""
@@ -23,8 +88,86 @@ class Provenance:
     """Of the weights."""
 
 
+def write_weights(
+    path: str | os.PathLike[str],
+    format_name: str,
+    arrays: Mapping[str, NDArray[Any]],
+    settings: Mapping[str, Any],
+    metadata: Mapping[str, str],
+) -> None:
+    """Write a weights file; its folder is made if it is missing.
+
+    Parameters
+    ----------
+    path : path
+    format_name : str
+        What the weights are for, and in which version.
+    arrays : mapping
+        By the names of the network's parameters.
+    settings : mapping
+        Dataclasses, by the names to give to `Weights.settings`.
+    metadata : mapping
+        For people: name, version, licence, provenance.
+
+    Raises
+    ------
+    CheckpointError
+        The file can't be written.
+    """
+    import numpy as np
+    from safetensors.numpy import save_file
+
+    path = Path(path)
+    # As save_file takes the bytes of an array for those of its transpose, where they lie so.
+    arrays = {name: np.asarray(array, order="C") for name, array in arrays.items()}
+    header = {
+        **metadata,
+        "format": format_name,
+        "sha256": checksum(arrays),
+        **{name: json.dumps(dataclasses.asdict(each)) for name, each in settings.items()},
+    }
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with atomic_path(path) as temporary:
+            save_file(arrays, temporary, metadata=header)
+    except OSError as error:
+        raise CheckpointError(f"{path}: the weights could not be written: {error}") from error
+
+
+def read_weights(path: str | os.PathLike[str], format_name: str) -> Weights:
+    """Read a weights file of a format.
+
+    Raises
+    ------
+    CheckpointError
+        The file is missing, damaged, or of another format.
+    """
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    path = Path(path)
+    header = _read_header(path)
+    if header.get("format") != format_name:
+        raise CheckpointError(
+            f"{path}: expected weights of format {format_name!r}, found "
+            f"{header.get('format', 'none')!r}; the file was made for another task or another "
+            "program"
+        )
+    try:
+        arrays = load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise _unreadable(path, error) from error
+    if header.get("sha256") != checksum(arrays):
+        raise CheckpointError(
+            f"{path}: the weights do not match their checksum; the file is damaged, get it again"
+        )
+    return Weights(path, header, arrays)
+
+
 def read_provenance(path: str | os.PathLike[str] | None = None) -> Provenance:
-    """Read who a weights file says it is; the packaged weights if left out.
+    """Read from the header alone which weights a file holds; the packaged ones if left out.
+
+    This takes no time, as not even NumPy is loaded for it.
 
     Raises
     ------
@@ -32,14 +175,39 @@ def read_provenance(path: str | os.PathLike[str] | None = None) -> Provenance:
         The file is missing or is no weights file.
     """
     path = PACKAGED if path is None else Path(path)
+    header = _read_header(path)
+    if "sha256" not in header:
+        raise CheckpointError(f"{path}: not a weights file of transcribe: it has no checksum")
+    name = f"{header.get('name', 'unnamed')} {header.get('version', '')}".strip()
+    return Provenance(name, header["sha256"])
+
+
+def _read_header(path: Path) -> dict[str, str]:
+    """The strings in a safetensors file's header."""
+    if not path.is_file():
+        advice = "reinstall transcribe" if path.parent == FOLDER else "check the path"
+        raise CheckpointError(f"{path}: no such weights file; {advice}")
     try:
         with path.open("rb") as file:
             size = int.from_bytes(file.read(8), "little")
-            header = parse_json(file.read(size)) if size < _LONGEST_HEADER else {}
-        about = header["__metadata__"]
-        name = f"{about.get('name', 'unnamed')} {about.get('version', '')}".strip()
-        return Provenance(name, str(about["sha256"]))
-    except OSError as error:
-        raise CheckpointError(f"{path}: no such weights file ({error.strerror})") from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise CheckpointError(f"{path}: not a weights file of transcribe (safetensors)") from error
+            if size > _LONGEST_HEADER:
+                raise ValueError("its header is too long")
+            header = parse_json(file.read(size))
+        return {str(key): str(value) for key, value in header.get("__metadata__", {}).items()}
+    except (OSError, ValueError, AttributeError) as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: Exception) -> CheckpointError:
+    return CheckpointError(
+        f"{path}: not a readable weights file (safetensors): {error}; get it again"
+    )
+
+
+def checksum(arrays: Mapping[str, NDArray[Any]]) -> str:
+    """SHA-256 of the names and bytes of arrays, in the order of their names."""
+    digest = hashlib.sha256()
+    for name in sorted(arrays):
+        digest.update(name.encode())
+        digest.update(arrays[name].tobytes())
+    return digest.hexdigest()

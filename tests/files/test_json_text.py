@@ -34,7 +34,7 @@ def test_every_door_refuses_it(tmp_path):
         read_items(tmp_path / "manifest.json")
     weights = tmp_path / "weights.safetensors"
     weights.write_bytes(len(DEEP).to_bytes(8, "little") + DEEP.encode())
-    with pytest.raises(CheckpointError, match="not a weights file"):
+    with pytest.raises(CheckpointError, match="not a readable weights file"):
         read_provenance(weights)
 
 
