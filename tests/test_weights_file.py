@@ -53,14 +53,14 @@ def test_arrays_settings_and_metadata_come_back(tmp_path):
 def test_settings_that_are_not_there_or_can_not_be_used_are_refused_in_words(tmp_path):
     write(tmp_path / "w", size=_Size(0))
     weights = read_weights(tmp_path / "w", "test-1")
-    with pytest.raises(CheckpointError, match="its size settings can't be used .width is 1 or"):
+    with pytest.raises(CheckpointError, match=r"its size settings can't be used .width is 1 or"):
         weights.settings(_Size, "size")
     with pytest.raises(CheckpointError, match="expected decode settings"):
         weights.settings(_Size, "decode")
 
 
 def test_weights_for_another_task_are_refused():
-    with pytest.raises(CheckpointError, match="expected .*'transcribe-1', found 'transcribe-gen"):
+    with pytest.raises(CheckpointError, match=r"expected .*'transcribe-1', found 'transcribe-gen"):
         load_checkpoint(GENERATOR)
 
 
