@@ -186,7 +186,7 @@ def load_midi(path: str | os.PathLike[str]) -> MidiReading:
     try:
         data = path.read_bytes()
     except FileNotFoundError as error:
-        raise MidiError(f"{path}: there is no such file") from error
+        raise MidiError(f"{path}: no such file") from error
     except IsADirectoryError as error:
         raise MidiError(f"{path}: expected a MIDI file, found a folder") from error
     except OSError as error:

@@ -115,7 +115,7 @@ def test_a_list_of_addresses_accounts_for_every_line(bucket: str, tmp_path: Path
     assert {each.name: each.reason for each in listing.troubles} == {
         lines[1]: "the name begins with a slash; rename it",
         lines[2]: "the name has the part '..'; rename it",
-        "c.wv": "there is no such file",
+        "c.wv": "no such file",
         "": "lines that name a recording again: 1",
     }
 

@@ -15,7 +15,7 @@ from web_server import PATIENCE, Client, serving
 
 from transcribe.cli import main
 from transcribe.errors import AudioError
-from transcribe.web import serve
+from transcribe.web import command, serve
 from transcribe.web.errors import RefusedError
 from transcribe.web.library import Library
 from transcribe.web.messages import said_of
@@ -110,7 +110,7 @@ def test_each_platform_keeps_it_in_its_place(monkeypatch, platform, environment,
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(sys, "platform", platform)
-    assert serve.default_folder() == Path(expected.replace("HOME", str(Path.home())))
+    assert command.default_folder() == Path(expected.replace("HOME", str(Path.home())))
 
 
 def test_the_house_gets_an_address_with_a_token(tmp_path):

@@ -298,7 +298,7 @@ def _path_of(address: str) -> str:
 def _look(store: Store, name: str, place: str, listing: Listing) -> None:
     try:
         found: Found | None = store.look(place)
-        why = "there is no such file"
+        why = "no such file"
     except OSError as error:
         found, why = None, reason(error)
     if found is None:

@@ -180,7 +180,7 @@ class Worker:
             source = open_store(job.source)
             found = source.look(job.place)
             if found is None:
-                raise FileNotFoundError(errno.ENOENT, "there is no such file")
+                raise FileNotFoundError(errno.ENOENT, "no such file")
             with source.fetch(job.place) as path:
                 digest = _digest(path, beat)
                 heard = self._hearer.hear(path, beat)
