@@ -40,7 +40,7 @@ from transcribe.files.atomic import atomic_path
 from transcribe.model.onsets_and_frames import OnsetsAndFrames
 from transcribe.model.planes import Planes
 from transcribe.rolls import Rolls
-from transcribe.train.__main__ import CONF
+from transcribe.train.conf import CONF
 from transcribe.train.config import TrainConfig
 from transcribe.train.data import TrainingWindows, ValidationPieces
 from transcribe.train.lit_transcriber import LitTranscriber

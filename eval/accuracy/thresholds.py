@@ -32,7 +32,7 @@ from transcribe.evaluation.metrics import Scores, frame_f1, note_f1, onset_f1, s
 from transcribe.features import Features, FrameGrid
 from transcribe.notes import Performance, sustained
 from transcribe.rolls import Rolls
-from transcribe.train.__main__ import CONF
+from transcribe.train.conf import CONF
 from transcribe.train.config import TrainConfig
 from transcribe.train.data import ValidationPiece, ValidationPieces
 from transcribe.windows import apply_in_windows

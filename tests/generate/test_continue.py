@@ -19,7 +19,8 @@ from transcribe.generate.model import EventModel, GeneratorConfig
 from transcribe.generate.weights import GeneratorWeights, load_generator, save_generator
 from transcribe.midi import read_midi, write_midi
 from transcribe.notes import Note, Performance
-from transcribe.train.generator import CONF, GeneratorTrainConfig, LitGenerator, train
+from transcribe.train.conf import CONF
+from transcribe.train.generator import GeneratorTrainConfig, LitGenerator, train
 
 TUNE = Performance(
     tuple(

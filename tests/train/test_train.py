@@ -28,8 +28,9 @@ from transcribe.rolls import N_ACTIVATIONS, Rolls, encode
 from transcribe.synthesis.performance_arrays import PerformanceArrays
 from transcribe.synthesis.render import render
 from transcribe.synthesis.sample_bank import SampleBank
-from transcribe.train.__main__ import CONF, train
+from transcribe.train.__main__ import train
 from transcribe.train.augment.window import AugmentConfig
+from transcribe.train.conf import CONF
 from transcribe.train.config import OptimizerConfig, TrainConfig
 from transcribe.train.data import TrainingWindows, excerpt
 from transcribe.train.features import TorchFeatures
