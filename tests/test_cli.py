@@ -28,7 +28,6 @@ from conftest import MELODY, SAMPLE_RATE, melody_samples, write_pcm
 
 from transcribe import cli, terminal, wording
 from transcribe.errors import AudioError
-from transcribe.export import pitch_name, write_csv
 from transcribe.midi import read_midi, write_midi
 from transcribe.notes import Note, PedalPress, Performance
 from transcribe.transcriber import Transcriber
@@ -500,16 +499,6 @@ def test_a_real_interrupt(melody_wav, random_checkpoint):
     assert files(song.parent) == {"song.wav"}
 
 
-def test_a_table_that_can_not_be_finished_leaves_nothing(tmp_path, monkeypatch):
-    def refuse(self: Path, target: Path) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(Path, "replace", refuse)
-    with pytest.raises(KeyboardInterrupt):
-        write_csv(Performance(), tmp_path / "song.csv")
-    assert files(tmp_path) == set()
-
-
 def test_the_whole_command_with_a_real_network(melody_wav, random_checkpoint):
     song = melody_wav()
     ran = subprocess.run(
@@ -772,10 +761,6 @@ def test_render_refuses_in_words(run, tmp_path, monkeypatch, bank, played, words
     assert message in ran.err
     assert "Traceback" not in ran.err
     assert files(tmp_path) == {"bank", "song.mid"}
-
-
-def test_pitch_names():
-    assert [pitch_name(pitch) for pitch in (21, 60, 69, 70, 108)] == ["A0", "C4", "A4", "A#4", "C8"]
 
 
 # Streams that are closed, as under cron, or that nobody reads

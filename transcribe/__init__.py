@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING
 from transcribe.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from transcribe.midi import write_midi
+    from transcribe.midi import to_pretty_midi, write_midi
     from transcribe.notes import Note, PedalPress, Performance
     from transcribe.transcriber import Transcriber
 
 __version__ = "0.1.0"
 
-__all__ = ["Note", "PedalPress", "Performance", "Transcriber", "write_midi"]
+__all__ = ["Note", "PedalPress", "Performance", "Transcriber", "to_pretty_midi", "write_midi"]
 
 __getattr__ = lazy_names(
     __name__,
@@ -30,6 +30,7 @@ __getattr__ = lazy_names(
         "PedalPress": "transcribe.notes",
         "Performance": "transcribe.notes",
         "Transcriber": "transcribe.transcriber",
+        "to_pretty_midi": "transcribe.midi",
         "write_midi": "transcribe.midi",
     },
 )

@@ -188,18 +188,17 @@ def _load(options: argparse.Namespace) -> Transcriber:
 
 def _transcribe_one(job: Job, transcriber: Transcriber, options: argparse.Namespace) -> None:
     """Transcribe one recording, write its files and print a line."""
-    from transcribe.export import CSV, JSON, MIDI
+    from transcribe.export import CSV, JSON, MIDI, export_bytes
     from transcribe.files.atomic import write_atomically
-    from transcribe.formats import content
 
     started = time.monotonic()
     with progress_of(job.recording.name, job.duration, quiet=options.quiet) as progress:
         heard = transcriber.transcribe(job.recording, progress=progress)
     for kind, path in ((MIDI, job.midi), (CSV, job.csv), (JSON, job.json)):
         if path is not None:
-            data = content(
-                kind,
+            data = export_bytes(
                 heard.performance,
+                kind,
                 recording=job.recording.name,
                 model=transcriber.name,
                 duration=heard.duration,

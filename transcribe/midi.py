@@ -24,14 +24,17 @@ speaks for that track, in a track without them for all.
 from __future__ import annotations
 
 import bisect
+import io
 import logging
 import os
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from transcribe.errors import MidiError
+from transcribe.extras import needing
 from transcribe.files.atomic import write_atomically
 from transcribe.midi_file import (
     CONTROL,
@@ -59,6 +62,9 @@ from transcribe.notes import (
     Performance,
     without_overlaps,
 )
+
+if TYPE_CHECKING:
+    import pretty_midi
 
 SUSTAIN_CONTROLLER = 64
 _DOWN = 64
@@ -134,6 +140,31 @@ def midi_bytes(performance: Performance, *, text: str = "") -> bytes:
     piano = [(0, text_event(TRACK_NAME, "Piano")), (0, bytes((PROGRAM, 0)))]
     piano += [(tick, bytes(event)) for tick, *event in events]
     return midi_file_bytes(resolution, (head, piano))
+
+
+def to_pretty_midi(performance: Performance) -> pretty_midi.PrettyMIDI:
+    """The performance as an object of pretty_midi, with the notes and pedal of `write_midi`.
+
+    For piano rolls, chroma, synthesis and whatever else that library is used for.
+
+    Parameters
+    ----------
+    performance : Performance
+        Offsets are key releases, as for `write_midi`.
+
+    Returns
+    -------
+    pretty_midi.PrettyMIDI
+        One piano; the sustain pedal is its controller 64.
+
+    Raises
+    ------
+    TranscribeError
+        pretty_midi is not installed.
+    """
+    with needing("eval", "pretty_midi"):
+        import pretty_midi
+    return pretty_midi.PrettyMIDI(io.BytesIO(midi_bytes(performance)))
 
 
 def _resolution(duration: float) -> int:

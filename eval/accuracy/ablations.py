@@ -32,13 +32,14 @@ from omegaconf import OmegaConf
 from torch import Tensor
 
 from eval.common.record import command, provenance, rounded, write_record
-from transcribe.decode.decoder import KEY, SUSTAINED, DecodeConfig, Decoder
+from transcribe.decode.decoder import DecodeConfig, Decoder
 from transcribe.errors import TranscribeError
 from transcribe.evaluation.metrics import Scores, score
 from transcribe.features import Features
 from transcribe.files.atomic import atomic_path
 from transcribe.model.onsets_and_frames import OnsetsAndFrames
 from transcribe.model.planes import Planes
+from transcribe.notes import KEY, SUSTAINED
 from transcribe.rolls import Rolls
 from transcribe.train.conf import CONF
 from transcribe.train.config import TrainConfig

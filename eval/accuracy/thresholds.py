@@ -25,12 +25,12 @@ from omegaconf import OmegaConf
 
 from eval.common.logistic import fit_logistic
 from transcribe.checkpoint import load_checkpoint, save_checkpoint
-from transcribe.decode.decoder import KEY, SUSTAINED, DecodeConfig, Decoder
+from transcribe.decode.decoder import DecodeConfig, Decoder
 from transcribe.errors import TranscribeError
 from transcribe.evaluation.matching import match_aligned
 from transcribe.evaluation.metrics import Scores, frame_f1, note_f1, onset_f1, score
 from transcribe.features import Features, FrameGrid
-from transcribe.notes import Performance, sustained
+from transcribe.notes import KEY, SUSTAINED, Performance, sustained
 from transcribe.rolls import Rolls
 from transcribe.train.conf import CONF
 from transcribe.train.config import TrainConfig

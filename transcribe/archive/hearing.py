@@ -18,7 +18,7 @@ from transcribe.archive.prefetch import ahead
 from transcribe.archive.work import DONE, Beat, Outcome, Settings
 from transcribe.audio.quality import AudioWarning
 from transcribe.audio.reader import AudioReader
-from transcribe.formats import content
+from transcribe.export import export_bytes
 from transcribe.transcriber import Transcriber, Transcription
 
 
@@ -82,9 +82,9 @@ class Hearer:
 
     def content(self, kind: str, recording: str, heard: Heard) -> bytes:
         """What an output of a kind holds."""
-        return content(
-            kind,
+        return export_bytes(
             heard.transcription.performance,
+            kind,
             recording=recording,
             model=self.model,
             duration=heard.transcription.duration,

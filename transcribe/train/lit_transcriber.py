@@ -18,13 +18,13 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from transcribe import __version__
 from transcribe.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from transcribe.decode.decoder import KEY, SUSTAINED, Decoder
+from transcribe.decode.decoder import Decoder
 from transcribe.errors import CheckpointError, SettingsError
 from transcribe.evaluation.metrics import score
 from transcribe.features import Features
 from transcribe.model.onsets_and_frames import OnsetsAndFrames
 from transcribe.model.planes import Planes
-from transcribe.notes import Performance
+from transcribe.notes import KEY, SUSTAINED, Performance
 from transcribe.rolls import Rolls
 from transcribe.train.augment.batch import BatchAugmenter
 from transcribe.train.config import TrainConfig
