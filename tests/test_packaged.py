@@ -16,7 +16,7 @@ from transcribe.evaluation.metrics import note_f1, onset_f1, score
 from transcribe.midi import read_midi
 from transcribe.notes import SUSTAINED, sustained
 from transcribe.rolls import Rolls
-from transcribe.train.augment.window import scale_performance
+from transcribe.train.augment.detuning import scale_performance
 from transcribe.transcriber import Transcriber
 from transcribe.windows import apply_in_windows
 

@@ -43,9 +43,10 @@ from transcribe.notes import KEY, SUSTAINED
 from transcribe.rolls import Rolls
 from transcribe.train.conf import CONF
 from transcribe.train.config import TrainConfig
-from transcribe.train.data import TrainingWindows, ValidationPieces
 from transcribe.train.lit_transcriber import LitTranscriber
 from transcribe.train.losses import total, transcription_loss
+from transcribe.train.training_windows import TrainingWindows
+from transcribe.train.validation_pieces import ValidationPieces
 from transcribe.windows import apply_in_windows
 
 ROWS_PATH = CONF / "ablations.yaml"

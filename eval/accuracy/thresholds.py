@@ -34,7 +34,7 @@ from transcribe.notes import KEY, SUSTAINED, Performance, sustained
 from transcribe.rolls import Rolls
 from transcribe.train.conf import CONF
 from transcribe.train.config import TrainConfig
-from transcribe.train.data import ValidationPiece, ValidationPieces
+from transcribe.train.validation_pieces import ValidationPiece, ValidationPieces
 from transcribe.windows import apply_in_windows
 
 CANDIDATES = tuple(np.round(np.arange(0.15, 0.81, 0.05), 2).tolist())

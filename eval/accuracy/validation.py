@@ -28,7 +28,7 @@ from transcribe.evaluation.aggregate import aggregate
 from transcribe.evaluation.metrics import score
 from transcribe.train.conf import CONF
 from transcribe.train.config import TrainConfig
-from transcribe.train.data import ValidationPieces
+from transcribe.train.validation_pieces import ValidationPieces
 from transcribe.transcriber import Transcriber
 
 
