@@ -12,7 +12,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from transcribe.archive.storage.base import open_store
+from transcribe.archive.storage.opening import open_store
 from transcribe.archive.work import DONE, FAILED, Outcome, Output
 
 

@@ -41,7 +41,8 @@ from eval.data.archives import BROKEN, GOOD, POISON, Made, make_archive
 from transcribe.archive import manifest as m
 from transcribe.archive.manifest import Manifest, Row
 from transcribe.archive.run_folder import MANIFEST
-from transcribe.archive.storage.base import OWN_FOLDER, Found, LocalStore
+from transcribe.archive.storage.base import OWN_FOLDER, Found
+from transcribe.archive.storage.local import LocalStore
 from transcribe.archive.work import Job, Output, Settings, Worker
 from transcribe.export import MIDI
 from transcribe.midi import read_midi

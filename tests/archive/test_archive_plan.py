@@ -24,7 +24,9 @@ from transcribe.archive.lock import BusyError, locked
 from transcribe.archive.manifest import Manifest, ManifestError, Row, escaped, export_csv, unescaped
 from transcribe.archive.naming import stems_of
 from transcribe.archive.plan import Wanted, apply, make_plan
-from transcribe.archive.storage.base import Found, LocalStore, StoreError, open_store
+from transcribe.archive.storage.base import Found, StoreError
+from transcribe.archive.storage.local import LocalStore
+from transcribe.archive.storage.opening import open_store
 from transcribe.archive.work import Output
 from transcribe.files.names import UNFINISHED_START
 

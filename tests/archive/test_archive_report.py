@@ -22,7 +22,9 @@ from transcribe.archive.listing import Listing
 from transcribe.archive.manifest import Row
 from transcribe.archive.progress import JSON, LIVE, PLAIN, Progress, hours, span
 from transcribe.archive.report import Tally, as_csv, in_words
-from transcribe.archive.storage.base import LocalStore, Trouble, open_store
+from transcribe.archive.storage.base import Trouble
+from transcribe.archive.storage.local import LocalStore
+from transcribe.archive.storage.opening import open_store
 from transcribe.audio.quality import AudioWarning
 from transcribe.errors import AudioError, AudioProblem
 

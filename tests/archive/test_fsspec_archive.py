@@ -22,7 +22,8 @@ from transcribe.archive.lease import Lease
 from transcribe.archive.listing import Patterns, list_source
 from transcribe.archive.lock import BusyError
 from transcribe.archive.manifest import Manifest, Row
-from transcribe.archive.storage.base import Found, Store, StoreError, open_store
+from transcribe.archive.storage.base import Found, Store, StoreError
+from transcribe.archive.storage.opening import open_store
 from transcribe.archive.storage.remote import FsspecStore
 from transcribe.cli import main
 from transcribe.files.address import Address

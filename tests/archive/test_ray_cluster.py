@@ -26,7 +26,7 @@ from ray.cluster_utils import Cluster  # noqa: E402
 from test_archive_driver import Archive  # noqa: E402
 
 from transcribe.archive import manifest as m  # noqa: E402
-from transcribe.archive.storage.base import LocalStore  # noqa: E402
+from transcribe.archive.storage.local import LocalStore  # noqa: E402
 from transcribe.archive.workers.base import Limits, PoolError  # noqa: E402
 from transcribe.archive.workers.ray_cluster import RayPool, connect, room_for  # noqa: E402
 from transcribe.errors import TranscribeError  # noqa: E402

@@ -25,7 +25,8 @@ from transcribe.archive.plan import Plan, Wanted, apply, make_plan
 from transcribe.archive.preview import preview, probe_some, told_ignored
 from transcribe.archive.progress import JSON, MODES, Progress, count_of
 from transcribe.archive.scratch import scratch
-from transcribe.archive.storage.base import Store, StoreError, open_store
+from transcribe.archive.storage.base import Store, StoreError
+from transcribe.archive.storage.opening import open_store
 from transcribe.archive.work import Settings
 from transcribe.archive.workers.base import PoolError
 from transcribe.archive.workers.hiring import hire

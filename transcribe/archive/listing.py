@@ -12,16 +12,9 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePath, PurePosixPath
 
-from transcribe.archive.storage.base import (
-    OWN_FOLDER,
-    Found,
-    LocalStore,
-    Store,
-    StoreError,
-    Trouble,
-    local_path,
-    open_store,
-)
+from transcribe.archive.storage.base import OWN_FOLDER, Found, Store, StoreError, Trouble
+from transcribe.archive.storage.local import LocalStore
+from transcribe.archive.storage.opening import local_path, open_store
 from transcribe.files.address import Address
 from transcribe.files.endings import is_recording
 from transcribe.files.names import decode_text, find_on_disk

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from transcribe.archive.diagnosis import DISK_FULL, KEPT, UNWRITABLE, judged
-from transcribe.archive.storage.base import Found, Store, open_store
+from transcribe.archive.storage.base import Found, Store
+from transcribe.archive.storage.opening import open_store
 from transcribe.errors import TranscribeError
 from transcribe.hardware import peak_memory
 from transcribe.notes import STANDARD_A4
