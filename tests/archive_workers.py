@@ -12,8 +12,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from transcribe.archive.jobs import DONE, FAILED, Outcome, Output
 from transcribe.archive.storage.opening import open_store
-from transcribe.archive.work import DONE, FAILED, Outcome, Output
 
 
 @dataclass

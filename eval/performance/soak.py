@@ -39,11 +39,12 @@ from typing import Any
 from eval.common.record import command, provenance, rounded, write_record
 from eval.data.archives import BROKEN, GOOD, POISON, Made, make_archive
 from transcribe.archive import manifest as m
+from transcribe.archive.jobs import Job, JobSettings, Output
 from transcribe.archive.manifest import Manifest, Row
 from transcribe.archive.run_folder import MANIFEST
 from transcribe.archive.storage.base import OWN_FOLDER, Found
 from transcribe.archive.storage.local import LocalStore
-from transcribe.archive.work import Job, Output, Settings, Worker
+from transcribe.archive.work import Worker
 from transcribe.export import MIDI
 from transcribe.midi import read_midi
 from transcribe.notes import Performance
@@ -384,7 +385,7 @@ def _wrong_repeats(
 ) -> Iterator[str]:
     """Some recordings, heard once more in this process, give the same bytes."""
     done = [row for row in rows.values() if row.state == m.DONE]
-    worker = Worker(Settings())
+    worker = Worker(JobSettings())
     again = str(folder / "again")
     for row in rng.sample(done, min(n_compared, len(done))):
         job = Job(

@@ -22,10 +22,11 @@ from conftest import SAMPLE_RATE, melody_samples, write_pcm
 
 from transcribe import cli
 from transcribe.archive.command import _told_to_end
+from transcribe.archive.jobs import DONE, FAILED, Job, JobSettings, Outcome
 from transcribe.archive.lock import locked
 from transcribe.archive.manifest import Manifest
 from transcribe.archive.prefetch import ahead
-from transcribe.archive.work import DONE, FAILED, Job, Outcome, Settings, Worker
+from transcribe.archive.work import Worker
 from transcribe.archive.workers import hiring
 from transcribe.archive.workers.base import Finished
 from transcribe.errors import CheckpointError
@@ -259,7 +260,7 @@ def test_a_closed_terminal_ends_a_run_as_ctrl_c_does_but_not_under_nohup():
 
 @pytest.fixture(scope="module")
 def worker(random_checkpoint):
-    return Worker(Settings(checkpoint=str(random_checkpoint), longest=60.0))
+    return Worker(JobSettings(checkpoint=str(random_checkpoint), longest=60.0))
 
 
 def test_a_worker_never_raises_whatever_a_file_is(worker, tmp_path):

@@ -12,7 +12,8 @@ from archive_workers import ByName
 from conftest import melody_samples, write_pcm
 
 from transcribe.archive.batching import Batcher
-from transcribe.archive.work import DONE, Job, Settings, Worker
+from transcribe.archive.jobs import DONE, Job, JobSettings
+from transcribe.archive.work import Worker
 from transcribe.archive.workers.base import Died, Finished, Limits
 from transcribe.archive.workers.processes import ProcessPool
 from transcribe.checkpoint import load_checkpoint
@@ -80,8 +81,8 @@ def test_recordings_heard_side_by_side_are_what_they_are_alone(random_checkpoint
         ]
 
     settings = {"checkpoint": str(random_checkpoint), "onset_threshold": 0.3}
-    alone = [Worker(Settings(**settings))(job) for job in jobs(tmp_path / "alone")]
-    together = Worker(Settings(**settings, side_by_side=4))
+    alone = [Worker(JobSettings(**settings))(job) for job in jobs(tmp_path / "alone")]
+    together = Worker(JobSettings(**settings, side_by_side=4))
     with ThreadPoolExecutor(4) as threads:
         outcomes = list(threads.map(together, jobs(tmp_path / "together")))
     assert [each.state for each in [*alone, *outcomes]] == [DONE] * 8

@@ -19,11 +19,11 @@ from transcribe.archive import preview, scratch
 from transcribe.archive.diagnosis import GONE
 from transcribe.archive.driver import Driver, Places, StoppedError
 from transcribe.archive.forecast import Forecast
+from transcribe.archive.jobs import FAILED, Job, Outcome
 from transcribe.archive.listing import Patterns, list_source
 from transcribe.archive.manifest import Manifest
 from transcribe.archive.plan import Wanted, apply, make_plan
 from transcribe.archive.storage.local import LocalStore
-from transcribe.archive.work import FAILED, Job, Outcome
 from transcribe.archive.workers.base import HUNG, Died, Finished, Limits, PoolError
 from transcribe.archive.workers.processes import ProcessPool
 from transcribe.files.names import UNFINISHED_START

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from transcribe.archive import manifest as m
 from transcribe.archive import plan as p
 from transcribe.archive.forecast import REAL_TIME_FACTOR, Forecast
+from transcribe.archive.jobs import Output
 from transcribe.archive.listing import Patterns, list_source
 from transcribe.archive.lock import BusyError, locked
 from transcribe.archive.manifest import Manifest, ManifestError, Row, escaped, export_csv, unescaped
@@ -27,7 +28,6 @@ from transcribe.archive.plan import Wanted, apply, make_plan
 from transcribe.archive.storage.base import Found, StoreError
 from transcribe.archive.storage.local import LocalStore
 from transcribe.archive.storage.opening import open_store
-from transcribe.archive.work import Output
 from transcribe.files.names import UNFINISHED_START
 
 linux_only = pytest.mark.skipif(sys.platform != "linux", reason="names of any bytes")

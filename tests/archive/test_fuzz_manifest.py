@@ -13,8 +13,8 @@ import numpy as np
 from fuzzing import Child, mutated
 
 from transcribe.archive import manifest as m
+from transcribe.archive.jobs import Output
 from transcribe.archive.manifest import Manifest, Row
-from transcribe.archive.work import Output
 
 N_CASES = int(os.environ.get("FUZZ_CASES", "300"))
 SEED = int(os.environ.get("FUZZ_SEED", "0"))

@@ -16,8 +16,8 @@ from eval.data.archives import BROKEN, BROKEN_WAYS, GOOD, POISON, Made, make_arc
 from eval.data.recordings import KINDS
 from eval.performance import soak
 from transcribe.archive import manifest as m
+from transcribe.archive.jobs import Output
 from transcribe.archive.manifest import Row
-from transcribe.archive.work import Output
 from transcribe.audio.reader import read_audio
 from transcribe.errors import AudioError
 from transcribe.midi import write_midi

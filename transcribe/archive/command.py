@@ -19,6 +19,7 @@ from transcribe.archive import report, run_folder
 from transcribe.archive.driver import Driver, Places, StoppedError
 from transcribe.archive.forecast import Forecast
 from transcribe.archive.html_report import as_page
+from transcribe.archive.jobs import JobSettings
 from transcribe.archive.listing import Listing, Patterns, list_source
 from transcribe.archive.manifest import Manifest, copy, escaped, export_csv
 from transcribe.archive.plan import Plan, Wanted, apply, make_plan
@@ -27,7 +28,6 @@ from transcribe.archive.progress import JSON, MODES, Progress, count_of
 from transcribe.archive.scratch import scratch
 from transcribe.archive.storage.base import Store, StoreError
 from transcribe.archive.storage.opening import open_store
-from transcribe.archive.work import Settings
 from transcribe.archive.workers.base import PoolError
 from transcribe.archive.workers.hiring import hire
 from transcribe.errors import TranscribeError
@@ -300,8 +300,8 @@ def _wanted(options: argparse.Namespace) -> Wanted:
     )
 
 
-def _settings(options: argparse.Namespace) -> Settings:
-    return Settings(
+def _settings(options: argparse.Namespace) -> JobSettings:
+    return JobSettings(
         offsets=options.offsets,
         onset_threshold=options.onset_threshold,
         frame_threshold=options.frame_threshold,

@@ -17,10 +17,10 @@ from typing import Protocol
 
 from transcribe.archive import manifest as m
 from transcribe.archive.diagnosis import DISK_FULL, GONE, NO_MEMORY, UNEXPECTED
+from transcribe.archive.jobs import DONE, Job, Outcome
 from transcribe.archive.manifest import Manifest, Row
 from transcribe.archive.plan import Wanted
 from transcribe.archive.storage.base import Store
-from transcribe.archive.work import DONE, Job, Outcome
 from transcribe.archive.workers.base import CRASHED, HUNG, LOST, MEMORY, Died, Finished, Pool
 from transcribe.errors import TranscribeError
 

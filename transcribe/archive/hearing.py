@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from transcribe.archive.batching import Batcher
 from transcribe.archive.diagnosis import line
+from transcribe.archive.jobs import DONE, Beat, JobSettings, Outcome
 from transcribe.archive.prefetch import ahead
-from transcribe.archive.work import DONE, Beat, Outcome, Settings
 from transcribe.audio.quality import AudioWarning
 from transcribe.audio.reader import AudioReader
 from transcribe.export import export_bytes
@@ -33,7 +33,7 @@ class Heard:
 class Hearer:
     """Loads the weights once; then hears as the settings say."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: JobSettings) -> None:
         torch.set_num_threads(settings.threads)
         self.settings = settings
         self.transcriber = Transcriber.load(

@@ -19,7 +19,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from transcribe.archive.work import Output
+from transcribe.archive.jobs import Output
 from transcribe.errors import TranscribeError
 from transcribe.export import no_formula
 from transcribe.files.relative import fault_of

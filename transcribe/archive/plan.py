@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from transcribe.archive import manifest as m
+from transcribe.archive.jobs import Output
 from transcribe.archive.listing import Entry, Listing
 from transcribe.archive.manifest import Manifest, Row
 from transcribe.archive.naming import folders, stems_of
 from transcribe.archive.storage.base import OWN_FOLDER, Found, Store, StoreError
-from transcribe.archive.work import Output
 
 NEW, CHANGED, LOST, INTERRUPTED = "new", "changed", "output lost or changed", "interrupted"
 AGAIN, REDO, LEFT = "failed before", "done again", "left from before"

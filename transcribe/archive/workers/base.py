@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar, Generic, Protocol, TypeAlias, TypeVar
 
-from transcribe.archive.work import Beat, Job, Outcome
+from transcribe.archive.jobs import Beat, Job, Outcome
 
 Hear: TypeAlias = Callable[[Job, Beat], Outcome]
 Make: TypeAlias = Callable[[], Hear]

@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from transcribe.archive.work import Settings, Worker
+from transcribe.archive.jobs import JobSettings
+from transcribe.archive.work import Worker
 from transcribe.archive.workers.base import Limits, Pool
 from transcribe.archive.workers.processes import ProcessPool
 from transcribe.errors import TranscribeError
@@ -34,14 +35,14 @@ class Crew:
     told: str
 
 
-def hire(options: argparse.Namespace, settings: Settings, log: Path) -> Crew:
+def hire(options: argparse.Namespace, settings: JobSettings, log: Path) -> Crew:
     """The pool that the command line asks for.
 
     Parameters
     ----------
     options : Namespace
         Of `transcribe.archive.command`.
-    settings : Settings
+    settings : JobSettings
         For all workers; the device is chosen here.
     log : Path
         For what workers print.

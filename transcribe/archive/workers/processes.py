@@ -25,7 +25,7 @@ from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from typing import Any
 
-from transcribe.archive.work import Job
+from transcribe.archive.jobs import Job
 from transcribe.archive.workers.base import CRASHED, Limits, Make, Member, PoolError, SupervisedPool
 from transcribe.hardware import go_first, resident_memory
 

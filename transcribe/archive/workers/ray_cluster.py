@@ -36,8 +36,9 @@ os.environ.setdefault("RAY_agent_register_timeout_ms", "120000")
 import ray
 from ray.exceptions import ActorDiedError, ActorUnavailableError, RayError, RayTaskError
 
+from transcribe.archive.jobs import Job, JobSettings, Outcome
 from transcribe.archive.scratch import Scratch, clear_abandoned
-from transcribe.archive.work import Job, Outcome, Settings, Worker
+from transcribe.archive.work import Worker
 from transcribe.archive.workers.base import (
     CRASHED,
     LOST,
@@ -369,7 +370,7 @@ def _last_line(error: BaseException) -> str:
     return lines[-1] if lines else type(error).__name__
 
 
-def hire_on_ray(options: argparse.Namespace, settings: Settings, log: Path) -> Crew:
+def hire_on_ray(options: argparse.Namespace, settings: JobSettings, log: Path) -> Crew:
     """The pool that ``--ray`` or ``--ray-address`` asks for; as `crew.hire`.
 
     What workers print goes to Ray's own logs.
