@@ -284,7 +284,7 @@ def _workers(cluster: Any) -> list[int]:
     said = subprocess.run(["ps", "-eo", "pid=,ppid=,args="], capture_output=True, text=True)
     words = (line.split(maxsplit=2) for line in said.stdout.splitlines())
     return [
-        int(pid) for pid, parent, name in words if int(parent) in raylets and "_Hearing" in name
+        int(pid) for pid, parent, name in words if int(parent) in raylets and "RayWorker" in name
     ]
 
 

@@ -27,7 +27,7 @@ from transcribe.archive.lock import locked
 from transcribe.archive.manifest import Manifest
 from transcribe.archive.prefetch import ahead
 from transcribe.archive.work import Worker
-from transcribe.archive.workers import hiring
+from transcribe.archive.workers import factory
 from transcribe.archive.workers.base import Finished
 from transcribe.errors import CheckpointError
 from transcribe.midi import read_midi
@@ -171,7 +171,7 @@ def test_a_second_run_over_one_destination_is_refused(archive, random_checkpoint
 
 def test_a_report_that_could_not_be_written_is_not_named(archive, monkeypatch):
     class Pool:
-        size, heard = 1, 0.0
+        size, heard, description = 1, 0.0, "1 worker"
 
         def __init__(self):
             self.jobs = []
@@ -190,7 +190,7 @@ def test_a_report_that_could_not_be_written_is_not_named(archive, monkeypatch):
 
     (archive.source / "bad.wav").write_text("no sound")
     monkeypatch.setattr("transcribe.archive.command.probe_some", lambda *_: 0)
-    monkeypatch.setattr("transcribe.archive.command.hire", lambda *_: hiring.Crew(Pool(), "one"))
+    monkeypatch.setattr("transcribe.archive.command.make_pool", lambda *_: Pool())
     monkeypatch.setattr("transcribe.archive.command.write_atomically", full)
     code, told, complaint = archive()
     assert code == 1
@@ -389,21 +389,21 @@ def test_a_consumer_that_stops_stops_what_is_made_ahead():
 
 def test_workers_are_as_many_as_cores_and_memory_allow():
     gigabytes = 10**9
-    assert hiring.cpu_workers(8, 64 * gigabytes) == 8
-    assert hiring.cpu_workers(8, 4 * gigabytes) == 2  # 1.4 GB each, a tenth left free
-    assert hiring.cpu_workers(8, gigabytes // 2) == 1
-    assert hiring.cpu_workers(8, None) == 8
+    assert factory.cpu_workers(8, 64 * gigabytes) == 8
+    assert factory.cpu_workers(8, 4 * gigabytes) == 2  # 1.4 GB each, a tenth left free
+    assert factory.cpu_workers(8, gigabytes // 2) == 1
+    assert factory.cpu_workers(8, None) == 8
 
 
 def test_each_gpu_has_a_worker(monkeypatch):
-    monkeypatch.setattr(hiring, "n_gpus", lambda: 2)
-    assert hiring.devices_of("cuda", None) == ["cuda:0", "cuda:1"]
-    assert hiring.devices_of("cuda", 3) == ["cuda:0", "cuda:1", "cuda:0"]
-    assert hiring.devices_of("cpu", 3) == ["cpu"] * 3
-    monkeypatch.setattr(hiring, "n_gpus", lambda: 0)
-    monkeypatch.setattr(hiring, "n_cores", lambda: 2)
-    monkeypatch.setattr(hiring, "free_memory", lambda: None)
-    assert hiring.devices_of("auto", None) == ["cpu", "cpu"]
+    monkeypatch.setattr(factory, "n_gpus", lambda: 2)
+    assert factory.devices_of("cuda", None) == ["cuda:0", "cuda:1"]
+    assert factory.devices_of("cuda", 3) == ["cuda:0", "cuda:1", "cuda:0"]
+    assert factory.devices_of("cpu", 3) == ["cpu"] * 3
+    monkeypatch.setattr(factory, "n_gpus", lambda: 0)
+    monkeypatch.setattr(factory, "n_cores", lambda: 2)
+    monkeypatch.setattr(factory, "free_memory", lambda: None)
+    assert factory.devices_of("auto", None) == ["cpu", "cpu"]
 
 
 def test_weights_say_who_they_are_without_being_loaded(random_checkpoint, tmp_path):

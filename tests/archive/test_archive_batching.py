@@ -14,7 +14,7 @@ from conftest import melody_samples, write_pcm
 from transcribe.archive.batching import Batcher
 from transcribe.archive.jobs import DONE, Job, JobSettings
 from transcribe.archive.work import Worker
-from transcribe.archive.workers.base import Died, Finished, Limits
+from transcribe.archive.workers.base import Died, Finished, WorkerLimits
 from transcribe.archive.workers.processes import ProcessPool
 from transcribe.checkpoint import load_checkpoint
 from transcribe.midi import read_midi
@@ -99,7 +99,7 @@ def test_a_process_does_several_jobs_at_once_and_dies_with_all_of_them(tmp_path)
     for name in ("slow a.wav", "slow b.wav"):
         (tmp_path / name).write_text(name)
     log = tmp_path / "log"
-    pool = ProcessPool([partial(ByName, str(log), 0.5)], Limits(), side_by_side=3)
+    pool = ProcessPool([partial(ByName, str(log), 0.5)], WorkerLimits(), side_by_side=3)
     assert pool.size == 3
 
     def job(number, name, **more):

@@ -24,7 +24,7 @@ from transcribe.archive.listing import Patterns, list_source
 from transcribe.archive.manifest import Manifest
 from transcribe.archive.plan import Wanted, apply, make_plan
 from transcribe.archive.storage.local import LocalStore
-from transcribe.archive.workers.base import HUNG, Died, Finished, Limits, PoolError
+from transcribe.archive.workers.base import HUNG, Died, Finished, PoolError, WorkerLimits
 from transcribe.archive.workers.processes import ProcessPool
 from transcribe.files.names import UNFINISHED_START
 
@@ -75,7 +75,7 @@ class Archive:
             plan, chosen = self.plan(manifest, **wanted)
             apply(plan, manifest, out)
             pool = pool or ProcessPool(
-                [partial(ByName, str(self.log))] * n_workers, limits or Limits()
+                [partial(ByName, str(self.log))] * n_workers, limits or WorkerLimits()
             )
             observer = Silent()
             places = Places(source, out)
@@ -191,7 +191,7 @@ def test_what_does_not_answer_is_tried_again_and_may_pass(archive):
 
 def test_a_hang_is_stopped(archive):
     archive.add("hang.wav", "a.wav")
-    archive.run(limits=Limits(stall=2.0), retries=0)
+    archive.run(limits=WorkerLimits(stall=2.0), retries=0)
     rows = archive.rows()
     assert (rows["hang.wav"].state, rows["hang.wav"].cause) == (m.QUARANTINED, "hung")
     assert rows["a.wav"].state == m.DONE
@@ -200,7 +200,7 @@ def test_a_hang_is_stopped(archive):
 @pytest.mark.skipif(sys.platform == "win32", reason="memory of others is not seen there")
 def test_a_worker_that_swells_is_stopped(archive):
     archive.add("swell.wav", "a.wav")
-    archive.run(limits=Limits(memory=200_000_000), retries=0)
+    archive.run(limits=WorkerLimits(memory=200_000_000), retries=0)
     rows = archive.rows()
     assert rows["swell.wav"].state == m.QUARANTINED
     assert rows["swell.wav"].cause == "took too much memory"
@@ -257,11 +257,11 @@ from pathlib import Path
 from functools import partial
 from archive_workers import ByName
 from test_archive_driver import Archive
-from transcribe.archive.workers.base import Limits
+from transcribe.archive.workers.base import WorkerLimits
 from transcribe.archive.workers.processes import ProcessPool
 if __name__ == "__main__":
     archive = Archive(Path({folder!r}))
-    pool = ProcessPool([partial(ByName, str(archive.log), 0.1)] * 2, Limits())
+    pool = ProcessPool([partial(ByName, str(archive.log), 0.1)] * 2, WorkerLimits())
     archive.run(pool=pool)
 """
 
@@ -308,7 +308,7 @@ def job(name: str, number: int = 1, **more) -> Job:
 
 
 def test_weights_that_can_not_be_loaded_stop_the_pool():
-    pool = ProcessPool([unfit], Limits())
+    pool = ProcessPool([unfit], WorkerLimits())
     pool.submit(job("a.wav"))
     with pytest.raises(PoolError, match="no such weights"):
         pool.next(60)
@@ -322,7 +322,7 @@ def test_headers_that_no_worker_can_read_are_done_without(tmp_path, monkeypatch)
 
 
 def test_workers_that_never_start_stop_the_pool():
-    pool = ProcessPool([stillborn], Limits())
+    pool = ProcessPool([stillborn], WorkerLimits())
     pool.submit(job("a.wav"))
     with pytest.raises(PoolError, match="exit code 3"):
         pool.next(60)
@@ -330,7 +330,7 @@ def test_workers_that_never_start_stop_the_pool():
 
 
 def test_a_time_limit_holds_even_with_signs_of_life(tmp_path):
-    pool = ProcessPool([partial(ByName, str(tmp_path / "log"), 0.0)], Limits(seconds=1.0))
+    pool = ProcessPool([partial(ByName, str(tmp_path / "log"), 0.0)], WorkerLimits(seconds=1.0))
     pool.submit(job("hang.wav"))
     news = pool.next(60)
     assert isinstance(news, Died)
@@ -356,7 +356,7 @@ def temporary(tmp_path, monkeypatch):
 
 def test_what_was_fetched_goes_with_the_worker_at_limits_and_interruptions(tmp_path, temporary):
     """A worker that is killed removes nothing itself; recordings may be gigabytes each."""
-    pool = ProcessPool([partial(ByName, str(tmp_path / "log"))], Limits(seconds=0.5))
+    pool = ProcessPool([partial(ByName, str(tmp_path / "log"))], WorkerLimits(seconds=0.5))
     pool.submit(job("hang fetched.wav"))
     seen = []
     while not isinstance(news := pool.next(0.2), Died):
@@ -395,7 +395,7 @@ def test_what_a_killed_run_fetched_is_removed_by_the_next(temporary, monkeypatch
 
 
 def test_waiting_for_nothing_ends_in_time(tmp_path):
-    pool = ProcessPool([partial(ByName, str(tmp_path / "log"))], Limits())
+    pool = ProcessPool([partial(ByName, str(tmp_path / "log"))], WorkerLimits())
     started = time.monotonic()
     assert pool.next(0.2) is None
     assert time.monotonic() - started < 5
@@ -404,7 +404,7 @@ def test_waiting_for_nothing_ends_in_time(tmp_path):
 
 def test_a_worker_that_has_grown_fat_is_renewed(tmp_path):
     log = tmp_path / "log"
-    pool = ProcessPool([partial(ByName, str(log))], Limits())
+    pool = ProcessPool([partial(ByName, str(log))], WorkerLimits())
     for number, mega in enumerate((500, 890, 910, 500, 500)):
         pool.submit(job(f"weighs {mega}.wav", number))
         assert isinstance(pool.next(60), Finished)

@@ -29,7 +29,7 @@ from transcribe.archive.scratch import scratch
 from transcribe.archive.storage.base import Store, StoreError
 from transcribe.archive.storage.opening import open_store
 from transcribe.archive.workers.base import PoolError
-from transcribe.archive.workers.hiring import hire
+from transcribe.archive.workers.factory import make_pool
 from transcribe.errors import TranscribeError
 from transcribe.export import CSV, MIDI
 from transcribe.export import JSON as JSON_FILE
@@ -214,11 +214,11 @@ def _run(
             forecast = Forecast(manifest.rows())
             probe_some(plan.todo, listing.source, forecast)
             progress = Progress(plan.todo, forecast, options.progress)
-            crew = hire(options, _settings(options), folder / run_folder.LOG)
-            _say(options, crew.told)
+            pool = make_pool(options, _settings(options), folder / run_folder.LOG)
+            _say(options, pool.description)
             places = Places(source, destination)
             observer = run_folder.Publisher(progress, destination, folder, check=check)
-            driver = Driver(manifest, crew.pool, places, wanted, observer, retries=options.retries)
+            driver = Driver(manifest, pool, places, wanted, observer, retries=options.retries)
             try:
                 driver.run(plan.todo)
             except (StoppedError, PoolError, OSError, KeyboardInterrupt) as error:

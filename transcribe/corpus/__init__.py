@@ -15,15 +15,16 @@ from typing import TYPE_CHECKING
 from transcribe.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from transcribe.corpus.builder import Corpus, build_corpus
+    from transcribe.corpus.builder import build_corpus
     from transcribe.corpus.config import CorpusConfig
+    from transcribe.corpus.corpus import Corpus
 
 __all__ = ["Corpus", "CorpusConfig", "build_corpus"]
 
 __getattr__ = lazy_names(
     __name__,
     {
-        "Corpus": "transcribe.corpus.builder",
+        "Corpus": "transcribe.corpus.corpus",
         "CorpusConfig": "transcribe.corpus.config",
         "build_corpus": "transcribe.corpus.builder",
     },

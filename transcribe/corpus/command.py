@@ -30,7 +30,7 @@ from transcribe.tokens.targets import TARGETS
 from transcribe.wording import clock, count, one_line
 
 if TYPE_CHECKING:
-    from transcribe.corpus.builder import Corpus
+    from transcribe.corpus.corpus import Corpus
 
 PROG = "transcribe corpus"
 _MOST_TOLD = 10
