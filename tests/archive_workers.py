@@ -63,8 +63,7 @@ class ByName:
         return Outcome(
             state=DONE,
             sha256=hashlib.sha256(content).hexdigest(),
-            size=found.size,
-            modified=found.modified,
+            recording=found,
             duration=60.0,
             confidence=0.97,
             outputs=tuple(outputs),

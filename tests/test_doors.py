@@ -98,4 +98,4 @@ def test_the_same_warnings_at_every_door(name, stand_in, tmp_path):
     assert by_archive == by_command
     assert [kind_of(line) for line in outcome.warnings] == expected
     assert told[-1]["warnings"] == by_command["warnings"]
-    assert told[-1]["n_notes"] == outcome.n_notes == len(by_command["notes"])
+    assert told[-1]["n_notes"] == outcome.notes == len(by_command["notes"])

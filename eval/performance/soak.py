@@ -38,9 +38,9 @@ from typing import Any
 
 from eval.common.record import command, provenance, rounded, write_record
 from eval.data.archives import BROKEN, GOOD, POISON, Made, make_archive
-from transcribe.archive import manifest as m
 from transcribe.archive.jobs import Job, JobSettings, Output
-from transcribe.archive.manifest import Manifest, Row
+from transcribe.archive.manifest import Manifest
+from transcribe.archive.rows import DONE, FAILED, QUARANTINED, Row
 from transcribe.archive.run_folder import MANIFEST
 from transcribe.archive.storage.base import OWN_FOLDER, Found
 from transcribe.archive.storage.local import LocalStore
@@ -125,7 +125,7 @@ def soak(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
         wrong.append(f"the second run did not come to its end: {second.end}")
     if before != after or second.n_settled:
         wrong.append(f"the second run settled {second.n_settled} and changed the outputs")
-    heard = sum(row.duration or 0 for row in rows.values() if row.state == m.DONE)
+    heard = sum(row.duration or 0 for row in rows.values() if row.state == DONE)
     return rounded(
         {
             **provenance(),
@@ -141,7 +141,7 @@ def soak(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
             },
             "disturbances": vars(disturbances),
             "states": dict(Counter(row.state for row in rows.values())),
-            "causes": dict(Counter(row.cause for row in rows.values() if row.state != m.DONE)),
+            "causes": dict(Counter(row.cause for row in rows.values() if row.state != DONE)),
             "attempts": dict(sorted(Counter(row.attempts for row in rows.values()).items())),
             "deaths": dict(sorted(Counter(row.deaths for row in rows.values()).items())),
             "seconds": seconds,
@@ -213,7 +213,7 @@ class _Runs:
         assert driver.stdout is not None
         for line in driver.stdout:
             event = json.loads(line) if line.startswith("{") else {"event": ""}
-            if event["event"] in (m.DONE, m.FAILED, m.QUARANTINED):
+            if event["event"] in (DONE, FAILED, QUARANTINED):
                 self.n_settled += 1
                 self.moved = time.monotonic()
             elif event["event"] == "end":
@@ -314,7 +314,7 @@ def _wrong_states(made: Sequence[Made], rows: Mapping[str, Row]) -> Iterator[str
     """Good ones are done, broken ones failed, poison is quarantined, all with their reasons."""
     if set(rows) != {each.name for each in made}:
         yield f"the manifest has {len(rows)} names for {len(made)} recordings"
-    wanted = {GOOD: m.DONE, BROKEN: m.FAILED, POISON: m.QUARANTINED}
+    wanted = {GOOD: DONE, BROKEN: FAILED, POISON: QUARANTINED}
     for each in made:
         row = rows.get(each.name)
         if row is None:
@@ -333,7 +333,7 @@ def _wrong_disk(
     files = {path for path in files if OWN_FOLDER not in path.relative_to(out).parts}
     for row in rows.values():
         own = outputs.get(row.number, [])
-        if len(own) != (row.state == m.DONE):
+        if len(own) != (row.state == DONE):
             yield f"{row.name!r} is {row.state} and has {len(own)} outputs"
         for output in own:
             path = out / output.name
@@ -384,7 +384,7 @@ def _wrong_repeats(
     rng: random.Random,
 ) -> Iterator[str]:
     """Some recordings, heard once more in this process, give the same bytes."""
-    done = [row for row in rows.values() if row.state == m.DONE]
+    done = [row for row in rows.values() if row.state == DONE]
     worker = Worker(JobSettings())
     again = str(folder / "again")
     for row in rng.sample(done, min(n_compared, len(done))):

@@ -87,7 +87,7 @@ def test_recordings_heard_side_by_side_are_what_they_are_alone(random_checkpoint
         outcomes = list(threads.map(together, jobs(tmp_path / "together")))
     assert [each.state for each in [*alone, *outcomes]] == [DONE] * 8
     for n, (first, second) in enumerate(zip(alone, outcomes, strict=True)):
-        assert second.n_notes == pytest.approx(first.n_notes, rel=0.02, abs=1)
+        assert second.notes == pytest.approx(first.notes, rel=0.02, abs=1)
         paths = (tmp_path / folder / f"{n}.mid" for folder in ("alone", "together"))
         ours, theirs = (
             {(note.pitch, round(note.onset, 1)) for note in read_midi(p).notes} for p in paths

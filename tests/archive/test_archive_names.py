@@ -12,8 +12,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from transcribe.archive.jobs import Output
-from transcribe.archive.manifest import Manifest, ManifestError, Row
+from transcribe.archive.manifest import Manifest, ManifestError
 from transcribe.archive.naming import folders, stems_of
+from transcribe.archive.rows import Row
 from transcribe.archive.storage.base import Found
 from transcribe.archive.storage.local import LocalStore
 from transcribe.errors import InstrumentError

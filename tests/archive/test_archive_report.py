@@ -12,16 +12,15 @@ from typing import get_args
 
 import pytest
 
-from transcribe.archive import manifest as m
 from transcribe.archive import progress as progress_module
 from transcribe.archive import run_folder
 from transcribe.archive.diagnosis import CAUSES, judged, kind_of, line
 from transcribe.archive.forecast import Forecast
 from transcribe.archive.html_report import as_page
 from transcribe.archive.listing import Listing
-from transcribe.archive.manifest import Row
 from transcribe.archive.progress import JSON, LIVE, PLAIN, Progress, hours, span
 from transcribe.archive.report import Tally, as_csv, in_words
+from transcribe.archive.rows import DONE, FAILED, WAITING, Row
 from transcribe.archive.storage.base import Trouble
 from transcribe.archive.storage.local import LocalStore
 from transcribe.archive.storage.opening import open_store
@@ -31,29 +30,29 @@ from transcribe.errors import AudioError, AudioProblem
 
 def row(name: str, **changes) -> Row:
     stem = name.rpartition(".")[0]
-    values = {"state": m.DONE, "duration": 3600.0, "seconds": 60.0, "confidence": 0.97}
+    values = {"state": DONE, "duration": 3600.0, "seconds": 60.0, "confidence": 0.97}
     return Row(name=name, place=name, stem=stem, **{**values, **changes})
 
 
-POISON = m.QUARANTINED
-FAILED = {"state": m.FAILED, "duration": None, "seconds": 0.1, "confidence": None}
+GUESSES = "low_confidence: the notes are guesses"
+UNKNOWN = {"state": FAILED, "duration": None, "seconds": 0.1, "confidence": None}
 
 
 @pytest.fixture
 def tally():
     rows = [
         row("fine.wav", notes=1000, seconds=90.0, model="harmonic 3"),
-        row("doubtful <b>.wav", confidence=0.6, warnings="low_confidence: the notes are guesses"),
-        row("flat.wav", tuning=-31.0, warnings="tuning: 31 cents below A = 440 Hz"),
-        row("=empty.wav", cause="empty", error="found an empty file", **FAILED),
-        row("junk.wav", cause="empty", error="found an empty file", **FAILED),
+        row("doubtful <b>.wav", confidence=0.6, warnings=(GUESSES,)),
+        row("flat.wav", tuning=-31.0, warnings=("tuning: 31 cents below A = 440 Hz",)),
+        row("=empty.wav", cause="empty", error="found an empty file", **UNKNOWN),
+        row("junk.wav", cause="empty", error="found an empty file", **UNKNOWN),
         row(
             "poison.wav",
             cause="hung",
             error="no sign of life",
-            **{**FAILED, "state": "quarantined"},
+            **{**UNKNOWN, "state": "quarantined"},
         ),
-        row("gone.wav", present=0),
+        row("gone.wav", present=False),
     ]
     listing = Listing("/tapes", ignored=Counter({".jpg": 3}))
     listing.troubles = [
@@ -122,7 +121,7 @@ def test_links_lead_to_the_outputs_wherever_the_page_is(tally, tmp_path):
 
 
 def test_an_archive_is_complete_only_without_failures_and_hidden_places(tally):
-    done = [each for each in tally.rows if each.state == m.DONE]
+    done = [each for each in tally.rows if each.state == DONE]
     assert not tally.is_complete
     assert not Tally(done, tally.listing).is_complete
     assert Tally(done, Listing("/tapes")).is_complete
@@ -194,13 +193,13 @@ def clock(monkeypatch):
 
 def todo(n: int) -> list[Row]:
     return [
-        Row(number=i + 1, name=f"{i}.mp3", place="", size=1000, state=m.WAITING) for i in range(n)
+        Row(number=i + 1, name=f"{i}.mp3", place="", size=1000, state=WAITING) for i in range(n)
     ]
 
 
-def settle(progress: Progress, row: Row, state: str = m.DONE) -> None:
+def settle(progress: Progress, row: Row, state: str = DONE) -> None:
     row.state = state
-    if state == m.DONE:
+    if state == DONE:
         row.duration, row.seconds = 600.0, 10.0
     progress.settled(row)
 
@@ -210,7 +209,7 @@ def test_json_lines_tell_files_hours_rate_and_time_left(clock, capsys):
     progress = Progress(rows, Forecast(), JSON)
     clock.now += 20
     settle(progress, rows[0])
-    settle(progress, rows[1], m.FAILED)
+    settle(progress, rows[1], FAILED)
     progress.again(rows[2], "its worker ended")
     progress.tick(0.0)
     done, failed, again, told = map(json.loads, capsys.readouterr().out.splitlines())
@@ -232,7 +231,7 @@ def test_a_plain_log_has_a_line_now_and_then_and_every_failure(clock, capsys):
         progress.tick(0.0)
     assert len(capsys.readouterr().err.splitlines()) == 1
     rows[0].error = "found an empty file"
-    settle(progress, rows[0], m.FAILED)
+    settle(progress, rows[0], FAILED)
     assert capsys.readouterr().err == "transcribe archive: 0.mp3: failed: found an empty file\n"
 
 

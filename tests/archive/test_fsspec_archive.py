@@ -21,7 +21,8 @@ from transcribe.archive import run_folder
 from transcribe.archive.lease import Lease
 from transcribe.archive.listing import Patterns, list_source
 from transcribe.archive.lock import BusyError
-from transcribe.archive.manifest import Manifest, Row
+from transcribe.archive.manifest import Manifest
+from transcribe.archive.rows import Row
 from transcribe.archive.storage.base import Found, Store, StoreError
 from transcribe.archive.storage.opening import open_store
 from transcribe.archive.storage.remote import FsspecStore

@@ -25,7 +25,7 @@ from archive_workers import ByName, unfit  # noqa: E402
 from ray.cluster_utils import Cluster  # noqa: E402
 from test_archive_driver import Archive  # noqa: E402
 
-from transcribe.archive import manifest as m  # noqa: E402
+from transcribe.archive.rows import DONE, WAITING  # noqa: E402
 from transcribe.archive.storage.local import LocalStore  # noqa: E402
 from transcribe.archive.workers.base import PoolError, WorkerLimits  # noqa: E402
 from transcribe.archive.workers.ray_cluster import connect  # noqa: E402
@@ -112,7 +112,7 @@ def test_poison_is_tried_alone_and_quarantined_and_ray_repeats_nothing(
     limits = WorkerLimits(stall=8.0)
     archive.run(pool=ray_pool(cluster, archive, limits=limits), retries=2)
     rows = archive.rows()
-    assert {name for name, row in rows.items() if row.state == m.DONE} == {*good, "flaky.wav"}
+    assert {name for name, row in rows.items() if row.state == DONE} == {*good, "flaky.wav"}
     assert {name: rows[name].cause for name in ("crash.wav", "hang.wav", "bad.wav")} == {
         "crash.wav": "crashed its worker",
         "hang.wav": "hung",
@@ -143,7 +143,7 @@ def test_a_swelling_worker_is_stopped(cluster: Cluster, archive: Archive) -> Non
     limits = WorkerLimits(memory=250_000_000)
     archive.run(pool=ray_pool(cluster, archive, limits=limits), retries=0)
     rows = archive.rows()
-    assert rows["a.wav"].state == m.DONE
+    assert rows["a.wav"].state == DONE
     assert rows["swell fetched.wav"].cause == "took too much memory"
     assert "250 MB" in rows["swell fetched.wav"].error
     # What it had fetched is gone with it.
@@ -170,7 +170,7 @@ def test_workers_killed_at_random_cost_an_attempt_and_nothing_else(
     archive.run(pool=ray_pool(cluster, archive, seconds=0.2))
     killer.join()
     LocalStore(archive.out).clear_leftovers()  # as the next run does
-    assert set(archive.states().values()) == {m.DONE}
+    assert set(archive.states().values()) == {DONE}
     assert archive.outputs() == {name.replace(".wav", ".mid") for name in names}
     n_attempts = sum(archive.attempts().values())
     assert len(names) <= n_attempts <= len(names) + len(killed)
@@ -189,7 +189,7 @@ def test_what_a_lost_machine_was_at_is_done_on_another_and_nobody_s_fault(
     archive.run(pool=pool)
     killer.join()
     rows = archive.rows()
-    assert {row.state for row in rows.values()} == {m.DONE}
+    assert {row.state for row in rows.values()} == {DONE}
     assert sum(archive.attempts().values()) > len(rows)
     assert {row.deaths for row in rows.values()} == {0}
 
@@ -230,7 +230,7 @@ def test_a_killed_driver_takes_its_workers_along_and_the_next_goes_on(
     LocalStore(archive.out).clear_leftovers()
     n_done = len(archive.outputs())
     archive.run(pool=ray_pool(cluster, archive))
-    assert set(archive.states().values()) == {m.DONE}
+    assert set(archive.states().values()) == {DONE}
     assert archive.outputs() == {name.replace(".wav", ".mid") for name in names}
     repeated = [name for name, n in archive.attempts().items() if n > 1]
     assert len(repeated) <= 4
@@ -245,7 +245,7 @@ def test_weights_that_are_missing_end_the_run(cluster: Cluster, archive: Archive
     connect(cluster.address)
     with pytest.raises(PoolError, match="no such weights"):
         archive.run(pool=RayPool(unfit, WorkerLimits()))
-    assert archive.states() == {"a.wav": m.WAITING}
+    assert archive.states() == {"a.wav": WAITING}
 
 
 def test_a_cluster_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -339,4 +339,4 @@ def test_when_all_of_ray_is_killed_the_run_ends_in_words(archive: Archive, tmp_p
     assert "Ray is gone: nothing answers at" in said
     assert "what is done is kept" in said
     states = set(archive.states().values())
-    assert states == {m.DONE, m.WAITING}
+    assert states == {DONE, WAITING}

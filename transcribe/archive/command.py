@@ -17,14 +17,16 @@ from typing import Any
 
 from transcribe.archive import report, run_folder
 from transcribe.archive.driver import Driver, Places, StoppedError
+from transcribe.archive.escaping import escaped
 from transcribe.archive.forecast import Forecast
 from transcribe.archive.html_report import as_page
 from transcribe.archive.jobs import JobSettings
 from transcribe.archive.listing import Listing, Patterns, list_source
-from transcribe.archive.manifest import Manifest, copy, escaped, export_csv
+from transcribe.archive.manifest import Manifest, copy
 from transcribe.archive.plan import Plan, Wanted, apply, make_plan
 from transcribe.archive.preview import preview, probe_some, told_ignored
 from transcribe.archive.progress import JSON, MODES, Progress, count_of
+from transcribe.archive.rows import export_csv
 from transcribe.archive.scratch import scratch
 from transcribe.archive.storage.base import Store, StoreError
 from transcribe.archive.storage.opening import open_store

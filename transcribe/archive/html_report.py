@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timezone
 from urllib.parse import quote
 
-from transcribe.archive import manifest as m
 from transcribe.archive.diagnosis import TUNING, WARNINGS, kind_of
-from transcribe.archive.manifest import Row, escaped
+from transcribe.archive.escaping import escaped
 from transcribe.archive.progress import count_of, hours, span
 from transcribe.archive.report import Tally
+from transcribe.archive.rows import DONE, FAILED, Row
 
 _MOST_LISTED = 500
 """Lines of a list; the tables beside the page have them all."""
@@ -101,7 +101,7 @@ def as_page(tally: Tally, destination: str, outputs: str | None = "..") -> str:
 
 
 def _headline(tally: Tally) -> str:
-    n_here, n_done = len(tally.here), len(tally.of(m.DONE))
+    n_here, n_done = len(tally.here), len(tally.of(DONE))
     if tally.is_complete:
         return f"All {count_of(n_here, 'recording')} transcribed"
     return f"{n_done:,} of {count_of(n_here, 'recording')} transcribed"
@@ -110,7 +110,7 @@ def _headline(tally: Tally) -> str:
 def _shares(tally: Tally) -> list[tuple[str, str, int]]:
     """What the recordings are, as class, words and number."""
     n_doubtful, n_failed = len(tally.doubtful), len(tally.failures)
-    n_done = len(tally.of(m.DONE))
+    n_done = len(tally.of(DONE))
     shares = [
         ("done", "transcribed, nothing remarkable", n_done - n_doubtful),
         ("doubt", "transcribed, worth a human ear", n_doubtful),
@@ -130,7 +130,7 @@ def _bar(tally: Tally) -> Iterator[str]:
 
 
 def _figures(tally: Tally) -> Iterator[str]:
-    done = tally.of(m.DONE)
+    done = tally.of(DONE)
     figures = [(hours(tally.seconds_heard), "of music transcribed")]
     if done:
         figures.append((f"{sum(row.notes or 0 for row in done):,}", "notes"))
@@ -180,7 +180,7 @@ def _state(row: Row) -> str:
 
 
 def _reason(row: Row) -> str:
-    passing = "; the next run tries again" if row.may_pass and row.state == m.FAILED else ""
+    passing = "; the next run tries again" if row.may_pass and row.state == FAILED else ""
     return _text(row.error + passing)
 
 
@@ -206,7 +206,7 @@ def _doubtful(tally: Tally, outputs: str | None) -> Iterator[str]:
             ("Remark", "Meaning", "n:Recordings"),
             ((_text(kind), _text(WARNINGS.get(kind, "")), f"{n:,}") for kind, n in tally.warnings),
         )
-    detuned = [row for row in tally.of(m.DONE) if TUNING in map(kind_of, row.warnings.split("\n"))]
+    detuned = [row for row in tally.of(DONE) if TUNING in map(kind_of, row.warnings)]
     if detuned:
         tunings = sorted(row.tuning or 0.0 for row in detuned)
         yield (
@@ -216,7 +216,7 @@ def _doubtful(tally: Tally, outputs: str | None) -> Iterator[str]:
 
 
 def _doubts(row: Row) -> Sequence[str]:
-    return row.warnings.splitlines() or ["low confidence: some notes may be wrong or missing"]
+    return row.warnings or ["low confidence: some notes may be wrong or missing"]
 
 
 def _lost(tally: Tally) -> Iterator[str]:
@@ -260,7 +260,7 @@ def _ignored(tally: Tally) -> Iterator[str]:
 
 
 def _foot(tally: Tally) -> str:
-    models = sorted({row.model for row in tally.of(m.DONE) if row.model})
+    models = sorted({row.model for row in tally.of(DONE) if row.model})
     by = f"Transcribed by {', '.join(models)}. " if models else ""
     now = datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
     return (

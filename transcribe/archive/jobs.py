@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from transcribe.archive.storage.base import Found
 from transcribe.notes import STANDARD_A4
 
 DONE, FAILED = "done", "failed"
@@ -72,12 +73,12 @@ class Output:
     modified: float | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """What came of a job; what is not known of a failed one is None."""
+@dataclass(slots=True, kw_only=True)
+class Result:
+    """What an attempt found out about a recording; what is not known is None."""
 
     state: str
-    """`DONE` or `FAILED`."""
+    """`DONE` or `FAILED`; a row of the manifest knows others."""
     cause: str = ""
     """Of a failure, in a few words that many share, such as "not a recording"."""
     error: str = ""
@@ -86,14 +87,11 @@ class Outcome:
     """Whether a failure is not the recording's own, so that it may be tried again."""
     sha256: str | None = None
     """Of the recording's bytes."""
-    size: int | None = None
-    modified: float | None = None
-    """Of the recording as it was read."""
     duration: float | None = None
     sample_rate: int | None = None
     codec: str | None = None
-    n_notes: int | None = None
-    n_presses: int | None = None
+    notes: int | None = None
+    pedal_presses: int | None = None
     confidence: float | None = None
     """Mean over the notes, 0 to 1; None without notes."""
     tuning: float | None = None
@@ -103,10 +101,18 @@ class Outcome:
     model: str = ""
     """Name and version of the weights."""
     model_sha256: str = ""
-    seconds: float = 0.0
+    seconds: float | None = None
     """Spent on it."""
     peak_memory: int | None = None
     """Most bytes that the worker has held so far."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Outcome(Result):
+    """What came of a job: its result, and the files that it read and wrote."""
+
+    recording: Found | None = None
+    """As it was read; None if it wasn't there."""
     outputs: tuple[Output, ...] = ()
 
 

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from transcribe.archive.escaping import escaped
 from transcribe.archive.forecast import Forecast
 from transcribe.archive.jobs import Job
 from transcribe.archive.listing import Listing
-from transcribe.archive.manifest import Row, escaped
 from transcribe.archive.plan import Plan, Wanted
 from transcribe.archive.progress import count_of, hours, span
+from transcribe.archive.rows import Row
 from transcribe.archive.storage.opening import open_store
 from transcribe.archive.work import Prober
 from transcribe.archive.workers.base import Finished, PoolError, WorkerLimits

@@ -19,7 +19,8 @@ from platformdirs import user_state_path
 from transcribe.archive.driver import Observer
 from transcribe.archive.lease import leased
 from transcribe.archive.lock import NoLockError, locked
-from transcribe.archive.manifest import Manifest, ManifestError, Row, copy
+from transcribe.archive.manifest import Manifest, ManifestError, copy
+from transcribe.archive.rows import Row
 from transcribe.archive.storage.base import OWN_FOLDER, Store
 from transcribe.files.names import UNFINISHED_START
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from transcribe.archive.diagnosis import DISK_FULL, KEPT, UNWRITABLE, judged
+from transcribe.archive.escaping import escaped
 from transcribe.archive.jobs import DONE, FAILED, Beat, Job, JobSettings, Outcome, Output
 from transcribe.archive.storage.base import Found, Store
 from transcribe.archive.storage.opening import open_store
@@ -98,11 +99,9 @@ class Worker:
         else:
             outcome = replace(heard.outcome, outputs=outputs)
             if kept:
-                warning = f"{KEPT}: {', '.join(kept)}"
+                warning = f"{KEPT}: {', '.join(map(escaped, kept))}"
                 outcome = replace(outcome, warnings=(*outcome.warnings, warning))
-        if found is not None:
-            outcome = replace(outcome, size=found.size, modified=found.modified)
-        return replace(outcome, sha256=digest)
+        return replace(outcome, recording=found, sha256=digest)
 
     def _write(self, job: Job, heard: Heard) -> tuple[tuple[Output, ...], list[str]]:
         """Write what the job asks for; what had to be moved out of the way."""
