@@ -23,13 +23,13 @@ from conftest import SAMPLE_RATE, melody_samples, write_pcm
 from transcribe import cli
 from transcribe.archive.command import _told_to_end
 from transcribe.archive.jobs import DONE, FAILED, Job, JobSettings, Outcome
-from transcribe.archive.lock import locked
 from transcribe.archive.manifest import Manifest
 from transcribe.archive.prefetch import ahead
 from transcribe.archive.work import Worker
 from transcribe.archive.workers import factory
 from transcribe.archive.workers.base import Finished
 from transcribe.errors import CheckpointError
+from transcribe.files.lock import locked
 from transcribe.midi import read_midi
 from transcribe.weights_file import PACKAGED, read_provenance
 

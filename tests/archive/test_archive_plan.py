@@ -22,7 +22,6 @@ from transcribe.archive.escaping import cell, escaped, unescaped
 from transcribe.archive.forecast import REAL_TIME_FACTOR, Forecast
 from transcribe.archive.jobs import Output
 from transcribe.archive.listing import Patterns, list_source
-from transcribe.archive.lock import BusyError, locked
 from transcribe.archive.manifest import Manifest, ManifestError
 from transcribe.archive.naming import stems_of
 from transcribe.archive.plan import Wanted, apply, make_plan
@@ -714,18 +713,6 @@ def test_a_table_has_no_formulas(name):
     assert line["name"].startswith("'")
     assert line["stem"].startswith("'")
     assert cell("a=1") == "a=1"
-
-
-def test_a_lock_is_held_by_one_and_left_by_the_dead(tmp_path):
-    path = tmp_path / "out" / "_transcribe" / "lock"
-    with (
-        locked(path),
-        pytest.raises(BusyError, match=rf"process {os.getpid()} on .* is at work"),
-        locked(path),
-    ):
-        pass
-    with locked(path):
-        pass
 
 
 def test_what_is_put_is_whole_or_not_there(tmp_path, monkeypatch):

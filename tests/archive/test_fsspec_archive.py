@@ -20,7 +20,6 @@ pytest.importorskip("moto")
 from transcribe.archive import run_folder
 from transcribe.archive.lease import Lease
 from transcribe.archive.listing import Patterns, list_source
-from transcribe.archive.lock import BusyError
 from transcribe.archive.manifest import Manifest
 from transcribe.archive.rows import Row
 from transcribe.archive.storage.base import Found, Store, StoreError
@@ -28,6 +27,7 @@ from transcribe.archive.storage.opening import open_store
 from transcribe.archive.storage.remote import FsspecStore
 from transcribe.cli import main
 from transcribe.files.address import Address
+from transcribe.files.lock import BusyError
 from transcribe.midi import read_midi
 
 

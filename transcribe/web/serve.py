@@ -9,17 +9,16 @@ import os
 import socket
 import sys
 import webbrowser
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
 
 import uvicorn
 
 from transcribe.errors import TranscribeError
 from transcribe.files.atomic import write_atomically
 from transcribe.files.json_text import parse_json
+from transcribe.files.lock import BusyError, locked
 from transcribe.terminal import say
 from transcribe.web.access import Doorman, Guard
 from transcribe.web.app import Server
@@ -42,8 +41,10 @@ def serve(folder: Path, options: argparse.Namespace) -> int:
     """
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with _locked(folder) as lock:
-            if lock is None:
+        with ExitStack() as held:
+            try:
+                held.enter_context(locked(folder / "server.lock"))
+            except BusyError:
                 return _already_running(folder, options)
             return _serve(folder, options)
     except OSError as error:
@@ -238,25 +239,3 @@ def _shown(address: str) -> str:
 def _names() -> tuple[str, ...]:
     name = socket.gethostname().lower()
     return (name, f"{name.partition('.')[0]}.local")
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[IO[Any] | None]:
-    """Hold the folder for this process; None if another has it. Ends with the process."""
-    with (folder / "server.lock").open("a+b") as file:
-        yield file if _lock(file) else None
-
-
-def _lock(file: IO[Any]) -> bool:
-    try:
-        if sys.platform == "win32":
-            import msvcrt
-
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
