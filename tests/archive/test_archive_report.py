@@ -95,6 +95,36 @@ def test_the_page_says_what_is_done_what_failed_and_what_is_doubtful(tally):
     assert "a link to the source itself" not in text
 
 
+def test_what_a_file_says_of_itself_is_text_on_the_page_and_no_markup():
+    evil = "<script>alert('x')</script>&\"\udcff"
+    rows = [
+        row(f"{evil}a.wav", confidence=0.5, warnings=(f"clipped: {evil}", evil), model=evil),
+        row(f"{evil}b.wav", cause=evil, error=evil, **UNKNOWN),
+    ]
+    listing = Listing(evil, ignored=Counter({f".{evil}": 1}))
+    listing.troubles = [Trouble(evil, evil)]
+    content = as_page(Tally(rows, listing), evil, "../a b&c")
+    page = Text()
+    page.feed(content)
+    assert "script" not in {tag for tag, _ in page.tags}
+    text = "".join(page.text)
+    assert text.count("<script>alert('x')</script>&\"") == 14
+    assert "\udcff" not in content
+    links = [given["href"] for tag, given in page.tags if tag == "a"]
+    assert sum(href.startswith("../a b&c/%3Cscript%3E") for href in links) == 2
+
+
+def test_a_long_list_is_folded_and_a_very_long_one_is_cut():
+    rows = [row(f"{n}.wav", cause="empty", error="empty", **UNKNOWN) for n in range(520)]
+    page = Text()
+    page.feed(as_page(Tally(rows, Listing("/tapes")), "/midi"))
+    text = " ".join(" ".join(page.text).split())
+    assert "492 more" in text  # of 500, the first 8 are open
+    assert "and 20 more, in report.csv" in text
+    assert [tag for tag, _ in page.tags].count("details") == 1
+    assert "510.wav" not in text
+
+
 def test_the_page_needs_nothing_from_anywhere(tally):
     page = Text()
     content = as_page(tally, "/midi")
@@ -135,7 +165,7 @@ def test_the_table_has_a_line_for_each_that_needs_attention(tally):
         ("junk.wav", "failed", "empty"),
         ("poison.wav", "quarantined", "hung"),
         ("doubtful <b>.wav", "done", "low_confidence"),
-        ("locked", "not looked into", ""),
+        ("locked", "not read", ""),
     ]
 
 
@@ -143,8 +173,8 @@ def test_the_last_lines_count(tally):
     assert in_words(tally) == [
         "3 of 6 recordings done, 3.0 h of music",
         "3 failed: empty (2), hung (1)",
-        "1 place could not be looked into",
-        "1 worth a human ear",
+        "1 place could not be read",
+        "1 worth checking by ear",
     ]
 
 

@@ -1,4 +1,4 @@
-"""What an archivist wants to know of a run: as a page, as a table, in a few lines."""
+"""What an archivist wants to know of a run: in figures, as a table, in a few lines."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from transcribe.archive.progress import count_of, hours
 from transcribe.archive.rows import DONE, FAILED, QUARANTINED, Row
 
 DOUBTFUL_CONFIDENCE = 0.9
-"""Mean confidence below which a transcription is worth a human ear; most have 0.95 or more."""
+"""Mean confidence below which a transcription is worth checking by ear; most have 0.95 or more."""
 PROBLEM_COLUMNS = ("recording", "state", "what", "remark", "confidence", "outputs")
 
 
@@ -47,7 +47,7 @@ class Tally:
 
     @property
     def doubtful(self) -> list[Row]:
-        """Transcriptions worth a human ear, most doubtful first; tuning alone is no doubt."""
+        """Transcriptions worth checking by ear, most doubtful first; tuning alone is no doubt."""
         doubts = [row for row in self.of(DONE) if _doubt(row)]
         return sorted(doubts, key=lambda row: (row.confidence or 0.0, row.name))
 
@@ -64,7 +64,7 @@ class Tally:
 
     @property
     def lost(self) -> list[tuple[str, str]]:
-        """Parts of the source that could not be looked into, with the reason."""
+        """Parts of the source that could not be read, with the reason."""
         return [(each.name, each.reason) for each in self.listing.troubles if each.is_loss]
 
     @property
@@ -101,9 +101,9 @@ def in_words(tally: Tally) -> list[str]:
         causes = ", ".join(f"{cause} ({n})" for cause, n in tally.causes)
         lines.append(f"{len(tally.failures):,} failed: {causes}")
     if tally.lost:
-        lines.append(f"{count_of(len(tally.lost), 'place')} could not be looked into")
+        lines.append(f"{count_of(len(tally.lost), 'place')} could not be read")
     if tally.doubtful:
-        lines.append(f"{len(tally.doubtful):,} worth a human ear")
+        lines.append(f"{len(tally.doubtful):,} worth checking by ear")
     return lines
 
 
@@ -119,7 +119,7 @@ def as_csv(tally: Tally) -> bytes:
         kinds = ", ".join(map(kind_of, warnings))
         writer.writerow(_line(row, kinds, "; ".join(warnings)))
     for name, reason in tally.lost:
-        writer.writerow([cell(escaped(name)), "not looked into", "", cell(reason), "", ""])
+        writer.writerow([cell(escaped(name)), "not read", "", cell(reason), "", ""])
     return table.getvalue().encode("utf-8")
 
 
