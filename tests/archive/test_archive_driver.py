@@ -252,7 +252,7 @@ def test_a_source_that_goes_away_stops_the_run(archive, tmp_path):
 
 DRIVER = """
 import sys
-sys.path.insert(0, {tests!r})
+sys.path[:0] = {folders!r}
 from pathlib import Path
 from functools import partial
 from archive_workers import ByName
@@ -271,7 +271,8 @@ def test_a_driver_killed_at_any_moment_goes_on_where_it_was(archive, tmp_path):
     names = [f"{n:02}.wav" for n in range(20)]
     archive.add(*names)
     script = tmp_path / "driver.py"
-    script.write_text(DRIVER.format(tests=str(Path(__file__).parents[1]), folder=str(tmp_path)))
+    folders = [str(folder) for folder in Path(__file__).parents[:2]]
+    script.write_text(DRIVER.format(folders=folders, folder=str(tmp_path)))
     for n_done in (3, 9):
         with subprocess.Popen([sys.executable, str(script)]) as driver:
             until = time.monotonic() + 60
@@ -342,7 +343,7 @@ def test_a_time_limit_holds_even_with_signs_of_life(tmp_path):
 
 def temporaries(folder: Path) -> list[str]:
     """Files in the temporary folder, but for locks."""
-    return [path.name for path in folder.rglob("*") if path.is_file() and path.name != "lock"]
+    return [path.name for path in folder.rglob("*") if path.is_file() and "lock" not in path.name]
 
 
 @pytest.fixture
