@@ -19,7 +19,7 @@ import hashlib
 import json
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -27,26 +27,26 @@ from typing import Any
 import numpy as np
 import torch
 import yaml
-from hydra import compose, initialize_config_dir
-from omegaconf import OmegaConf
 from torch import Tensor
 
-from eval.common.record import command, provenance, rounded, write_record
-from transcribe.decode.decoder import DecodeConfig, Decoder
+from eval.accuracy.validation import train_config
+from eval.common.command import new_parser, run
+from eval.common.record import command, provenance
+from eval.publish.tables import SHORT_ROWS, markdown
+from transcribe.decode.decoder import KEY, SUSTAINED, DecodeConfig, Decoder
 from transcribe.errors import TranscribeError
 from transcribe.evaluation.metrics import Scores, score
+from transcribe.evaluation.tables import NUMBERS, RATIOS
 from transcribe.features import Features
 from transcribe.files.atomic import atomic_path
 from transcribe.model.onsets_and_frames import OnsetsAndFrames
 from transcribe.model.planes import Planes
-from transcribe.notes import KEY, SUSTAINED
 from transcribe.rolls import Rolls
-from transcribe.train.conf import CONF
+from transcribe.train.__main__ import CONF
 from transcribe.train.config import TrainConfig
+from transcribe.train.data import TrainingWindows, ValidationPieces
 from transcribe.train.lit_transcriber import LitTranscriber
 from transcribe.train.losses import total, transcription_loss
-from transcribe.train.training_windows import TrainingWindows
-from transcribe.train.validation_pieces import ValidationPieces
 from transcribe.windows import apply_in_windows
 
 ROWS_PATH = CONF / "ablations.yaml"
@@ -60,71 +60,41 @@ _DECODE = DecodeConfig(
     pedal_threshold=0.45,
 )
 """For every row alike: networks that have seen little music are unsure."""
-FIGURES = {
-    "onset": "onset",
-    "onset_20ms": "onset, 20 ms",
-    "key/onset_offset": "on+off, key",
-    "sustained/onset_offset": "on+off, pedal-ext.",
-    "sustained/onset_offset_velocity": "+velocity",
-    "sustained/frame": "frame, pedal-ext.",
-    "pedal/onset_offset": "pedal",
-}
+FIGURES = SHORT_ROWS
+"""Of the record."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run what the arguments say."""
-    parser = argparse.ArgumentParser(
-        prog="python -m eval.accuracy.ablations",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = new_parser("eval.accuracy.ablations", __doc__)
     parser.add_argument("--rows", help="names, separated by commas; default: all")
     parser.add_argument("--minutes", type=float, default=6.0, help="of processor time a row")
     parser.add_argument("--windows", type=int, default=3200, help="rendered; default: 3200")
     parser.add_argument("--passages", type=int, default=10, help="of validation; default: 10")
     parser.add_argument("--workers", type=int, default=2, help="that render")
     parser.add_argument("--pool", type=Path, required=True, help="folder for rendered windows")
-    parser.add_argument("--out", type=Path, required=True, help="record, JSON")
-    options = parser.parse_args(arguments)
+    return run(parser, ablations, arguments, show=table)
+
+
+def ablations(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """The rows so far, those of an earlier record too."""
     torch.set_num_threads(1)
     plan = yaml.safe_load(ROWS_PATH.read_text(encoding="utf-8"))
     names = options.rows.split(",") if options.rows else list(plan["rows"])
     unknown = [name for name in names if name not in plan["rows"]]
     if unknown:
-        print(f"eval.accuracy.ablations: no row {unknown} in {ROWS_PATH.name}", file=sys.stderr)
-        return 1
-    record: dict[str, Any] = {"rows": {}}
-    if options.out.is_file():
-        record = json.loads(options.out.read_text(encoding="utf-8"))
-    try:
-        for name in names:
-            print(f"{name} ...", file=sys.stderr, flush=True)
-            overrides = [*plan["base"], *plan["rows"][name]["overrides"]]
-            figures = run_row(row_config(overrides), options)
-            record["rows"][name] = rounded(
-                {
-                    "overrides": overrides,
-                    "learned": plan["rows"][name]["learned"],
-                    **figures,
-                    "command": command("eval.accuracy.ablations", options),
-                    **provenance(),
-                }
-            )
-            write_record(record, options.out)
-    except TranscribeError as error:
-        print(f"eval.accuracy.ablations: {error}", file=sys.stderr)
-        return 1
-    print(table(record))
-    return 0
-
-
-def row_config(overrides: Sequence[str]) -> TrainConfig:
-    """Settings of a row."""
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        settings = compose("train", overrides=["experiment=rendered", *overrides])
-    config = OmegaConf.to_object(settings)
-    assert isinstance(config, TrainConfig)
-    return config
+        raise TranscribeError(f"no row {unknown} in {ROWS_PATH.name}")
+    rows: dict[str, Any] = {}
+    if options.out is not None and options.out.is_file():
+        rows = json.loads(options.out.read_text(encoding="utf-8"))["rows"]
+    made = {"command": command("eval.accuracy.ablations", options), **provenance()}
+    for name in names:
+        print(f"{name} ...", file=sys.stderr, flush=True)
+        overrides = [*plan["base"], *plan["rows"][name]["overrides"]]
+        figures = run_row(train_config(["experiment=rendered", *overrides]), options)
+        learned = plan["rows"][name]["learned"]
+        rows[name] = {"overrides": overrides, "learned": learned, **figures, **made}
+        yield {"rows": rows}
 
 
 def run_row(config: TrainConfig, options: argparse.Namespace) -> dict[str, Any]:
@@ -236,19 +206,22 @@ def validate(network: OnsetsAndFrames, config: TrainConfig, n_passages: int) -> 
 
 def table(record: dict[str, Any]) -> str:
     """The record as Markdown: mean F1 in percent over the validation passages."""
-    lines = [
-        f"| row | parameters | hours | {' | '.join(FIGURES.values())} | velocity corr. |",
-        f"|---|--:|--:|{'--:|' * (len(FIGURES) + 1)}",
-    ]
+    head = ["row", "parameters", "hours", *(RATIOS[name] for name in FIGURES)]
+    rows = []
     for name, row in record["rows"].items():
-        figures = [f"{100 * np.mean(row['f1'][figure]):.1f}" for figure in FIGURES]
         known = [each for each in row["velocity_correlation"] if each is not None]
-        lines.append(
-            f"| {name} | {row['n_parameters'] / 1e3:,.0f} k | {row['hours_of_music']:.1f} | "
-            f"{' | '.join(figures)} | {np.mean(known) if known else float('nan'):.2f} |"
+        rows.append(
+            [
+                name,
+                f"{row['n_parameters'] / 1e3:,.0f} k",
+                f"{row['hours_of_music']:.1f}",
+                *(f"{100 * np.mean(row['f1'][figure]):.1f}" for figure in FIGURES),
+                f"{np.mean(known) if known else float('nan'):.2f}",
+            ]
         )
-    lines += ["", *(f"- **{name}**: {row['learned']}" for name, row in record["rows"].items())]
-    return "\n".join(lines)
+    learned = [f"- **{name}**: {row['learned']}" for name, row in record["rows"].items()]
+    table = markdown([*head, NUMBERS["velocity_correlation"]], rows)
+    return "\n".join([table, "", *learned])
 
 
 if __name__ == "__main__":

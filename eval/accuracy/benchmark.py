@@ -9,9 +9,10 @@ separated. Every system runs in an environment and a process of its own, behind 
 protocol, on the same audio files, with the threads stated; one scorer reads the MIDI files
 that they wrote. A run that was stopped goes on where it was: what is done is kept in ``work``.
 
-The tables go to stdout, progress to stderr, the record to ``out``: scores of every
-recording, means, intervals, paired differences, conventions, data, weights, versions,
-commit, command and machine, and no path of the machine it ran on.
+The tables go to stdout (with ``latex=FILE`` also there), progress to stderr, the record to
+``out``: scores of every recording, means, intervals, paired differences and tests, conventions,
+data, weights, device and precision, versions, commit, command and machine, and no path of the
+machine it ran on. ``csv=FILE`` has every figure of every recording.
 """
 
 from __future__ import annotations
@@ -27,24 +28,19 @@ from operator import add
 from pathlib import Path
 from typing import Any
 
+from eval.accuracy.musical import musical_measures
+from eval.common.command import new_parser, run
 from eval.common.paired import differences
-from eval.common.record import data_name, provenance, rounded, write_record
-from eval.common.transcribing import as_heard
-from eval.data.clips import Clip, Piece, noise_clips, pieces_of
+from eval.common.record import data_name, precision_on
+from eval.common.transcribing import cut_at_end
+from eval.data.clips import Clip, Labelled, noise_clips, pieces_of
 from eval.data.sets import NO_PIANO, SETS, find_set
-from eval.publish.tables import (
-    differences_table,
-    metrics_table,
-    mistakes_table,
-    noise_table,
-    systems_table,
-)
+from eval.publish.tables import benchmark_tables, latex, of_systems, recordings_csv
 from eval.systems.peers.ours import SUSTAINED_SUFFIX
 from eval.systems.registry import SYSTEMS, System, default_environments, find_systems, python_of
-from eval.systems.serving import Setup, hear_all, speed_of
+from eval.systems.serving import Setup, speed_of, transcribe_all
 from transcribe.checkpoint import PACKAGED, load_checkpoint
 from transcribe.datasets import has_pedal, has_velocity, reference_performance
-from transcribe.errors import TranscribeError
 from transcribe.evaluation import metrics
 from transcribe.evaluation.aggregate import aggregate
 from transcribe.evaluation.error_types import Mistakes, find_mistakes
@@ -53,30 +49,26 @@ from transcribe.midi import read_midi, write_midi
 from transcribe.notes import Performance
 
 _WORD = re.compile(r"([a-z][a-z0-9_]*)=(.*)", re.DOTALL)
-_UNRECORDED = ("out", "midi_out", "work", "environments", "again")
+_UNRECORDED = (*("out", "midi_out", "csv", "latex", "work", "environments", "again", "draft"),)
 _REFERENCE = "ours"
 """The system that the others are compared with, if it is in the run."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run what the words say; 0, or 1 with one line if something is not as promised."""
-    parser = _parser()
-    options = parser.parse_args(as_flags(sys.argv[1:] if arguments is None else arguments))
-    if options.set is None and options.data is None and options.noise is None:
-        parser.error(f"give set=NAME, data=FOLDER or noise=NAME; the sets are {', '.join(SETS)}")
-    try:
-        record = benchmark(options)
-        if options.out is not None:
-            write_record(record, options.out)
-    except TranscribeError as error:
-        print(f"eval.accuracy.benchmark: {error}", file=sys.stderr)
-        return 1
-    failed = sum(block["speed"]["n_failed"] for block in blocks(record))
-    if failed:
-        print(
-            f"eval.accuracy.benchmark: {failed} clip(s) failed; scored as unheard", file=sys.stderr
-        )
-    return 1 if failed else 0
+    return run(
+        _parser(),
+        benchmark,
+        as_flags(sys.argv[1:] if arguments is None else arguments),
+        show=benchmark_tables,
+        failure=_failure,
+        words=command_line,
+    )
+
+
+def _failure(record: dict[str, Any]) -> str | None:
+    failed = sum(each["speed"]["n_failed"] for each in of_systems(record))
+    return f"{failed} clip(s) failed; scored as without notes" if failed else None
 
 
 def as_flags(words: Sequence[str]) -> list[str]:
@@ -89,13 +81,8 @@ def as_flags(words: Sequence[str]) -> list[str]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m eval.accuracy.benchmark",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="Every option may be given as name=value or as --name value.",
-        allow_abbrev=False,
-    )
+    parser = new_parser("eval.accuracy.benchmark", __doc__)
+    parser.epilog = "Every option may be given as name=value or as --name value."
     add = parser.add_argument
     add("--set", help=f"one of {', '.join(SETS)}")
     add("--system", default="ours", help=f"{', '.join(SYSTEMS)}, or all; default: ours")
@@ -106,14 +93,16 @@ def _parser() -> argparse.ArgumentParser:
     add("--device", default="cpu", help="of ours; default: cpu")
     add("--threads", type=int, default=1, help="of each process; default: 1")
     add("--workers", type=int, default=1, help="processes at a time; default: 1")
-    add("--max-seconds", type=float, help="hear and judge only the beginning of each recording")
+    add("--max-seconds", type=float, help="use only the beginning of each recording")
     add("--first", type=int, help="only so many recordings of each set: a rehearsal")
     add("--starts", type=int, default=3, help="how often start-up is timed; default: 3")
-    add("--again", type=_flag, default=False, help="true: hear again what is done")
+    add("--again", type=_flag, default=False, help="true: transcribe again what is done")
     add("--work", type=Path, default=Path("outputs/benchmark"), help="MIDI, times, clips")
     add("--environments", type=Path, default=default_environments(), help="of the peers")
-    add("--midi-out", type=Path, help="folder for what was heard, as MIDI")
-    add("--out", type=Path, help="write the record here (.json)")
+    add("--midi-out", type=Path, help="folder for the transcriptions, as MIDI")
+    add("--csv", type=Path, help="write every figure of every recording here (.csv)")
+    add("--latex", type=Path, help="write the tables here (.tex, for booktabs)")
+    add("--musical", type=_flag, default=False, help="true: mpteval's measures too (extra mpteval)")
     return parser
 
 
@@ -124,7 +113,12 @@ def _flag(word: str) -> bool:
 
 
 def benchmark(options: argparse.Namespace) -> dict[str, Any]:
-    """Hear, score, print the tables, and return the record."""
+    """Transcribe and score everything, and write the tables that were asked for."""
+    if options.set is None and options.data is None and options.noise is None:
+        sets = ", ".join(SETS)
+        raise argparse.ArgumentError(
+            None, f"give set=NAME, data=FOLDER or noise=NAME; the sets are {sets}"
+        )
     systems = find_systems(options.system)
     wanted = None if options.set is None else find_set(options.set)
     noise = [] if options.noise is None else options.noise.split(",")
@@ -134,39 +128,31 @@ def benchmark(options: argparse.Namespace) -> dict[str, Any]:
     pieces, data = pieces_of(wanted, options) if labelled else ([], None)
     quiet = dict(noise_clips(word, options) for word in noise)
     record: dict[str, Any] = {
-        **provenance(),
-        "command": command_line(options),
         "threads": options.threads,
         "workers": options.workers,
         "conventions": " ".join((metrics.__doc__ or "").partition("References")[0].split()),
     }
     if data is not None:
         record["data"] = data
-    measured, scores = {}, {}
-    for system in systems:
-        measured[system.name], scores[system.name] = _measure(system, pieces, quiet, options)
+    measured = {each.name: _measure(each, pieces, quiet, options) for each in systems}
     if len(systems) == 1:
         record |= measured[systems[0].name]
     else:
         record["systems"] = measured
-        if pieces and _REFERENCE in scores:
+        if pieces and _REFERENCE in measured:
+            ours = measured[_REFERENCE]["recordings"]
             record["differences"] = {
-                name: rounded(
-                    {
-                        metric: each.as_json()
-                        for metric, each in differences(scores[_REFERENCE], other).items()
-                    }
-                )
-                for name, other in scores.items()
+                name: differences(ours, each["recordings"])
+                for name, each in measured.items()
                 if name != _REFERENCE
             }
-    _print(record, scores)
+    for path, text in (
+        (options.csv, recordings_csv),
+        (options.latex, lambda record: latex(benchmark_tables(record))),
+    ):
+        if path is not None:
+            path.write_text(text(record), encoding="utf-8")
     return record
-
-
-def blocks(record: dict[str, Any]) -> list[dict[str, Any]]:
-    """What a record says of each system: one of several is under ``systems``."""
-    return list(record["systems"].values()) if "systems" in record else [record]
 
 
 def _setup(system: System, options: argparse.Namespace) -> tuple[Setup, dict[str, Any]]:
@@ -189,6 +175,7 @@ def _setup(system: System, options: argparse.Namespace) -> tuple[Setup, dict[str
             "decode": vars(checkpoint.decode),
             "windows": vars(checkpoint.windows),
         }
+        said["precision"] = precision_on(options.device)
     said["device"] = settings.get("device", "cpu")
     return Setup(
         system=system,
@@ -202,68 +189,70 @@ def _setup(system: System, options: argparse.Namespace) -> tuple[Setup, dict[str
 
 def _measure(
     system: System,
-    pieces: Sequence[Piece],
+    pieces: Sequence[Labelled],
     quiet: dict[str, list[Clip]],
     options: argparse.Namespace,
-) -> tuple[dict[str, Any], list[Scores]]:
-    """One system on everything: its block of the record, and the scores."""
+) -> dict[str, Any]:
+    """One system on everything: what the record says of it."""
     setup, said = _setup(system, options)
-    folder = options.work / "heard" / f"{system.name}-{setup.fingerprint}"
+    folder = options.work / "transcribed" / f"{system.name}-{setup.fingerprint}"
 
     def tell(line: str) -> None:
         print(line, file=sys.stderr, flush=True)
 
-    def hear(clips: Sequence[Clip], name: str, n_starts: int) -> tuple[list[dict[str, Any]], Path]:
+    def transcribe(
+        clips: Sequence[Clip], name: str, n_starts: int
+    ) -> tuple[list[dict[str, Any]], Path]:
         place = folder / name
-        states = hear_all(setup, clips, place, n_starts=n_starts, again=options.again, tell=tell)
+        states = transcribe_all(
+            setup, clips, place, n_starts=n_starts, again=options.again, tell=tell
+        )
         return states, place
 
     cut = "" if options.max_seconds is None else f"-{options.max_seconds:g}s"
     block: dict[str, Any] = {"system": said}
-    scores: list[Scores] = []
     if pieces:
         name = options.set or data_name(options.data)
-        states, place = hear([piece.clip for piece in pieces], f"{name}{cut}", options.starts)
+        states, place = transcribe([piece.clip for piece in pieces], f"{name}{cut}", options.starts)
         block["speed"] = speed_of(states, place)
         midi_out = options.midi_out
         if midi_out is not None:
             several = len(find_systems(options.system)) > 1
             midi_out = midi_out / system.name if several else midi_out
             midi_out.mkdir(parents=True, exist_ok=True)
-        recordings, mistakes = [], []
+        scores, mistakes, recordings = [], [], []
         for piece, state in zip(pieces, states, strict=True):
-            found, made = score_piece(piece, place, system, midi_out)
+            found, made = score_piece(piece, place, system, midi_out, musical=options.musical)
             scores.append(found)
             mistakes.append(made)
             recordings.append(_as_json(piece, state, found))
-        summary = aggregate(scores)
-        block["summary"] = rounded({key: each.as_json() for key, each in summary.items()})
-        block["mistakes"] = rounded(reduce(add, mistakes).as_json())
+        block["summary"] = {key: each.as_json() for key, each in aggregate(scores).items()}
+        block["mistakes"] = reduce(add, mistakes).as_json()
         block["recordings"] = recordings
     if quiet:
         block["noise"] = []
     for name, clips in quiet.items():
-        states, place = hear(clips, f"{name}{cut}", 1 if pieces else options.starts)
+        states, place = transcribe(clips, f"{name}{cut}", 1 if pieces else options.starts)
         block["noise"].append(noise_block(name, clips, states, place))
         spent = speed_of(states, place)
         if "speed" in block:
             block["speed"]["n_failed"] += spent["n_failed"]
         else:
             block["speed"] = spent
-    return block, scores
+    return block
 
 
 def score_piece(
-    piece: Piece, folder: Path, system: System, midi_out: Path | None
+    piece: Labelled, folder: Path, system: System, midi_out: Path | None, *, musical: bool = False
 ) -> tuple[Scores, Mistakes]:
-    """What a system wrote against what was played; a clip it failed on is nothing heard.
+    """What a system wrote against what was played; a clip it failed on has no notes.
 
     Reference and estimate are cut where the clip ends.
     """
-    est, est_sustained = heard(folder, piece.clip.name)
+    est, est_sustained = read_estimate(folder, piece.clip.name)
     cut = [reference_performance(piece.recording), est]
     cut += [] if est_sustained is None else [est_sustained]
-    ref, est, *rest = as_heard(cut, piece.clip.seconds, None)
+    ref, est, *rest = cut_at_end(cut, piece.clip.seconds, None)
     if midi_out is not None:
         write_midi(est, midi_out / f"{piece.clip.name}.mid")
     known = {
@@ -271,6 +260,8 @@ def score_piece(
         "ref_has_velocity": has_velocity(piece.recording),
     }
     scores = score(ref, est, est_sustained=rest[0] if rest else None, **known)
+    if musical:
+        scores = replace(scores, numbers=scores.numbers | musical_measures(ref, est, **known))
     mistakes = find_mistakes(ref, est, **known)
     if system.writes_pedal:
         return scores, mistakes
@@ -278,7 +269,7 @@ def score_piece(
     return replace(scores, ratios=ratios), mistakes
 
 
-def heard(folder: Path, name: str) -> tuple[Performance, Performance | None]:
+def read_estimate(folder: Path, name: str) -> tuple[Performance, Performance | None]:
     """What a system wrote of a clip, and its own pedal-extended notes if it has any."""
     midi = folder / f"{name}.mid"
     if not midi.is_file():
@@ -299,7 +290,7 @@ def noise_block(
     for clip, state in zip(clips, states, strict=True):
         if "error" in state:
             continue
-        found = heard(folder, clip.name)[0]
+        found = read_estimate(folder, clip.name)[0]
         n_notes += len(found.notes)
         seconds += clip.seconds
         recordings.append(
@@ -334,7 +325,7 @@ def command_line(options: argparse.Namespace) -> str:
     return " ".join(words)
 
 
-def _as_json(piece: Piece, state: dict[str, Any], scores: Scores) -> dict[str, Any]:
+def _as_json(piece: Labelled, state: dict[str, Any], scores: Scores) -> dict[str, Any]:
     """Everything but paths."""
     recording = piece.recording
     said = {
@@ -345,28 +336,11 @@ def _as_json(piece: Piece, state: dict[str, Any], scores: Scores) -> dict[str, A
         "audio_sha256": piece.clip.sha256,
         "wall_seconds": round(state["wall_seconds"], 3),
         "warnings": state.get("warnings", []),
-        "scores": rounded(scores.as_json()),
+        "scores": scores.as_json(),
     }
     if "error" in state:
         said["error"] = state["error"].strip().splitlines()[-1].replace(str(piece.clip.path), "")
     return said
-
-
-def _print(record: dict[str, Any], scores: dict[str, list[Scores]]) -> None:
-    if "systems" in record:
-        for alignment in ("aligned", "as_found"):
-            print(systems_table(record, alignment), end="\n\n")
-        if scores and all(scores.values()):
-            print(mistakes_table(blocks(record)), end="\n\n")
-        if "differences" in record:
-            print(differences_table(record), end="\n\n")
-        return
-    found = next(iter(scores.values()))
-    if found:
-        print(metrics_table(aggregate(found)), end="\n\n")
-        print(mistakes_table([record]), end="\n\n")
-    for noise in record.get("noise", []):
-        print(noise_table(noise), end="\n\n")
 
 
 if __name__ == "__main__":

@@ -26,30 +26,31 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from eval.common.record import data_name, rounded, write_record
+from eval.common.command import run
+from eval.common.record import data_name
 from eval.common.transcribing import (
-    Hear,
-    as_heard,
+    Transcribe,
+    about,
     audio_path,
+    cut_at_end,
+    dataset_parser,
     for_each,
-    hearing_parser,
-    load_ear,
-    opening,
+    load_transcriber,
     recordings_with_audio,
 )
 from transcribe.datasets import Recording, reference_performance
-from transcribe.errors import DatasetError, TranscribeError
+from transcribe.errors import DatasetError
+from transcribe.evaluation.aggregate import LEAST_RECORDINGS
 from transcribe.evaluation.figures import new_figure
 from transcribe.evaluation.matching import match_aligned
 
 N_BINS = 10
 N_RESAMPLES = 10_000
-Outcome = TypeVar("Outcome")
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,12 +154,12 @@ def error_interval(
 ) -> tuple[float, float] | None:
     """Where 95 % of the bootstrap resamples of the recordings have their calibration error.
 
-    None for fewer than two recordings with notes.
+    None for fewer than six recordings with notes.
     """
     totals = np.array([_totals(each.confidence, each.right, N_BINS) for each in judged])
     totals = totals.reshape(-1, N_BINS, 3)
     totals = totals[totals[:, :, 0].sum(1) > 0]
-    if len(totals) < 2:
+    if len(totals) < LEAST_RECORDINGS:
         return None
     rng = np.random.default_rng(seed)
     times = rng.multinomial(len(totals), np.full(len(totals), 1 / len(totals)), size=n_resamples)
@@ -168,11 +169,11 @@ def error_interval(
     return float(low), float(high)
 
 
-def judge(recording: Recording, ear: Hear, max_seconds: float | None) -> Judged:
+def judge(recording: Recording, transcribe: Transcribe, max_seconds: float | None) -> Judged:
     """Transcribe a recording and tell its right notes from the wrong."""
-    transcription = ear(audio_path(recording))
+    transcription = transcribe(audio_path(recording))
     ref, est = reference_performance(recording), transcription.performance
-    ref, est = as_heard((ref, est), transcription.duration, max_seconds)
+    ref, est = cut_at_end((ref, est), transcription.duration, max_seconds)
     right = np.zeros(len(est.notes), bool)
     right[match_aligned(ref, est).pairs[:, 1]] = True
     confidence = np.array([note.confidence for note in est.notes], float)
@@ -181,31 +182,21 @@ def judge(recording: Recording, ear: Hear, max_seconds: float | None) -> Judged:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run what the arguments say; 0, or 1 with one line if a file is not as promised."""
-    parser = hearing_parser("eval.accuracy.calibration", __doc__)
+    parser = dataset_parser("eval.accuracy.calibration", __doc__)
     parser.add_argument("--plot", type=Path, help="draw the reliability curve here (.png)")
-    options = parser.parse_args(arguments)
-    try:
-        record = calibration(options)
-        if options.out is not None:
-            write_record(record, options.out)
-        if options.plot is not None:
-            plot(record, options.plot)
-    except TranscribeError as error:
-        print(f"eval.accuracy.calibration: {error}", file=sys.stderr)
-        return 1
-    return 0
+    return run(parser, calibration, arguments, show=calibration_table)
 
 
 def calibration(options: argparse.Namespace) -> dict[str, Any]:
-    """Judge every recording, print the table, and return the record."""
+    """Compare every recording, and draw the curve where asked to."""
     recordings = recordings_with_audio(options)
-    ear = load_ear(options)
+    transcribe = load_transcriber(options)
     judged = for_each(
         partial(judge, max_seconds=options.max_seconds),
         recordings,
-        ear,
+        transcribe,
         options,
-        tell=lambda each: f"{each.name}: {each.right.sum()} of {len(each.right)} notes right",
+        line=lambda each: f"{each.name}: {each.right.sum()} of {len(each.right)} notes right",
     )
     confidence = np.concatenate([each.confidence for each in judged])
     right = np.concatenate([each.right for each in judged])
@@ -216,20 +207,19 @@ def calibration(options: argparse.Namespace) -> dict[str, Any]:
         )
     bins = reliability(confidence, right)
     interval = error_interval(judged)
-    record = opening("eval.accuracy.calibration", __doc__, options, ear, judged)
-    record["summary"] = rounded(
-        {
-            "n_notes": len(right),
-            "n_right": int(right.sum()),
-            "mean_confidence": float(confidence.mean()),
-            "expected_calibration_error": expected_calibration_error(bins),
-            "expected_calibration_error_interval_95": list(interval) if interval else None,
-            "brier_score": brier_score(confidence, right),
-        }
-    )
-    record["bins"] = rounded([asdict(each) for each in bins])
-    record["recordings"] = rounded([each.as_json() for each in judged])
-    print(calibration_table(record), end="\n\n")
+    record = about(__doc__, options, transcribe, judged)
+    record["summary"] = {
+        "n_notes": len(right),
+        "n_right": int(right.sum()),
+        "mean_confidence": float(confidence.mean()),
+        "expected_calibration_error": expected_calibration_error(bins),
+        "expected_calibration_error_interval_95": list(interval) if interval else None,
+        "brier_score": brier_score(confidence, right),
+    }
+    record["bins"] = [asdict(each) for each in bins]
+    record["recordings"] = [each.as_json() for each in judged]
+    if options.plot is not None:
+        plot(record, options.plot)
     return record
 
 

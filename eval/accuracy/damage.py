@@ -31,15 +31,15 @@ import numpy as np
 
 from eval.accuracy import complaints
 from eval.accuracy.complaints import LABELS, Count, find_damage
-from eval.common.record import rounded, write_record
+from eval.common.command import run
 from eval.common.transcribing import (
-    Hear,
-    as_heard,
+    Transcribe,
+    about,
     audio_path,
+    cut_at_end,
+    dataset_parser,
     for_each,
-    hearing_parser,
-    load_ear,
-    opening,
+    load_transcriber,
     recordings_with_audio,
 )
 from transcribe.audio.reader import read_audio, write_wav
@@ -47,7 +47,7 @@ from transcribe.datasets import Recording, has_pedal, has_velocity, reference_pe
 from transcribe.errors import TranscribeError
 from transcribe.evaluation.aggregate import Summary, aggregate
 from transcribe.evaluation.metrics import Scores, onset_f1
-from transcribe.train.augment.detuning import detune, scale_performance
+from transcribe.train.augment.window import detune, scale_performance
 
 DETUNED_LABELS = {
     "sharp": "piano {cents:g} cents sharp, points of onset F1 lost",
@@ -88,12 +88,14 @@ class Damage:
         }
 
 
-def listen(recording: Recording, ear: Hear, *, max_seconds: float | None, cents: float) -> Damage:
+def damage_of(
+    recording: Recording, transcribe: Transcribe, *, max_seconds: float | None, cents: float
+) -> Damage:
     """Transcribe a recording, as it is and detuned, and count the damage."""
     path = audio_path(recording)
-    transcription = ear(path)
+    transcription = transcribe(path)
     ref = reference_performance(recording)
-    parts = as_heard(
+    parts = cut_at_end(
         (ref, transcription.performance, transcription.sustained),
         transcription.duration,
         max_seconds,
@@ -114,66 +116,57 @@ def listen(recording: Recording, ear: Hear, *, max_seconds: float | None, cents:
             with tempfile.TemporaryDirectory() as folder:
                 detuned = Path(folder) / f"{recording.name}.wav"
                 write_wav(detuned, moved, DETUNED_SAMPLE_RATE)
-                heard = ear(detuned)
+                heard = transcribe(detuned)
             moved_ref = scale_performance(ref, time_scale)
-            both = as_heard((moved_ref, heard.performance), heard.duration, max_seconds)
+            both = cut_at_end((moved_ref, heard.performance), heard.duration, max_seconds)
             figures[name] = onset_f1(*both, aligned=True)
     return Damage(recording.name, transcription.duration, counts, figures)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run what the arguments say; 0, or 1 with one line if a file is not as promised."""
-    parser = hearing_parser("eval.accuracy.damage", __doc__, data_required=False)
+    parser = dataset_parser("eval.accuracy.damage", __doc__, data_required=False)
     parser.add_argument(
         "--cents", type=float, default=30.0, help="of the detuned piano; 0: none; default: 30"
     )
     parser.add_argument(
         "--compare", type=Path, nargs=2, metavar=("BEFORE", "AFTER"), help="two records (.json)"
     )
-    options = parser.parse_args(arguments)
+    return run(parser, damage, arguments, show=damage_table)
+
+
+def damage(options: argparse.Namespace) -> dict[str, Any] | None:
+    """Count the damage of every recording; or compare two records, and record nothing."""
     if (options.data is None) == (options.compare is None):
-        parser.error("give either --data or --compare")
+        raise argparse.ArgumentError(None, "give either --data or --compare")
     if options.cents < 0:
-        parser.error(f"--cents is 0 or more; found {options.cents:g}")
-    try:
-        if options.compare is not None:
-            before, after = map(read_record, options.compare)
-            print(comparison_table(before, after))
-            return 0
-        record = damage(options)
-        if options.out is not None:
-            write_record(record, options.out)
-    except TranscribeError as error:
-        print(f"eval.accuracy.damage: {error}", file=sys.stderr)
-        return 1
-    return 0
-
-
-def damage(options: argparse.Namespace) -> dict[str, Any]:
-    """Count the damage of every recording, print the table, and return the record."""
+        raise argparse.ArgumentError(None, f"--cents is 0 or more; found {options.cents:g}")
+    if options.compare is not None:
+        before, after = map(read_record, options.compare)
+        print(comparison_table(before, after))
+        return None
     recordings = recordings_with_audio(options)
-    ear = load_ear(options)
+    transcribe = load_transcriber(options)
     found = for_each(
-        partial(listen, max_seconds=options.max_seconds, cents=options.cents),
+        partial(damage_of, max_seconds=options.max_seconds, cents=options.cents),
         recordings,
-        ear,
+        transcribe,
         options,
-        tell=lambda each: f"{each.name}: aligned onset F1 {100 * each.onset_f1['as_recorded']:.1f}",
+        line=lambda each: f"{each.name}: aligned onset F1 {100 * each.onset_f1['as_recorded']:.1f}",
     )
-    record = opening("eval.accuracy.damage", f"{complaints.__doc__} {__doc__}", options, ear, found)
+    record = about(f"{complaints.__doc__} {__doc__}", options, transcribe, found)
     record["data"]["cents"] = options.cents
     pooled: dict[str, Count] = {}
     for each in found:
         for name, count in each.counts.items():
             pooled[name] = pooled.get(name, Count(0, 0)) + count
     record["summary"] = {
-        name: rounded(summary.as_json() | _pooled_json(pooled.get(name)))
+        name: summary.as_json() | _pooled_json(pooled.get(name))
         for name, summary in _means([each.figures for each in found]).items()
     }
     means = _means([each.onset_f1 for each in found])
-    record["onset_f1"] = {name: rounded(summary.as_json()) for name, summary in means.items()}
-    record["recordings"] = rounded([each.as_json() for each in found])
-    print(damage_table(record), end="\n\n")
+    record["onset_f1"] = {name: summary.as_json() for name, summary in means.items()}
+    record["recordings"] = [each.as_json() for each in found]
     return record
 
 

@@ -26,9 +26,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from eval.common.record import command, data_name, provenance, rounded, write_record
+from eval.common.command import new_parser, run
+from eval.common.record import data_name
 from transcribe.datasets import Recording, has_velocity, load_dataset, reference_performance
-from transcribe.errors import DatasetError, TranscribeError
+from transcribe.errors import DatasetError
 from transcribe.evaluation.error_types import BREAKDOWNS, NEARLY
 from transcribe.evaluation.matching import Events, match, onset_deviation
 from transcribe.midi import read_midi
@@ -102,28 +103,13 @@ def deviations_table(record: Mapping[str, Any]) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Compare, print the table, write the record; 0, or 1 with one line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m eval.accuracy.deviations",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    """Run what the arguments say; 0, or 1 with one line."""
+    parser = new_parser("eval.accuracy.deviations", __doc__)
     parser.add_argument("--data", type=Path, required=True, help="data set with velocities")
     parser.add_argument("--split", default="test", help="default: test")
     parser.add_argument("--ours", type=Path, required=True, help="folder of MIDI")
     parser.add_argument("--theirs", type=Path, required=True, help="folder of MIDI")
-    parser.add_argument("--out", type=Path, help="write the record here (.json)")
-    options = parser.parse_args(arguments)
-    try:
-        record = compare(options)
-        print(deviations_table(record))
-        if options.out is not None:
-            write_record(record, options.out)
-    except TranscribeError as error:
-        print(f"eval.accuracy.deviations: {error}", file=sys.stderr)
-        return 1
-    return 0
+    return run(parser, compare, arguments, show=deviations_table)
 
 
 def compare(options: argparse.Namespace) -> dict[str, Any]:
@@ -143,10 +129,8 @@ def compare(options: argparse.Namespace) -> dict[str, Any]:
     classes = loudness.of(rows[:, 2])
     by_velocity = {name: describe(rows[classes == i]) for i, name in enumerate(loudness.names)}
     return {
-        **provenance(),
-        "command": command("eval.accuracy.deviations", options),
         "data": {"name": data_name(options.data), "n_recordings": len(recordings)},
-        "by_velocity": rounded({**by_velocity, "all": describe(rows)}),
+        "by_velocity": {**by_velocity, "all": describe(rows)},
     }
 
 

@@ -13,16 +13,17 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import mido
 import numpy as np
 from numpy.typing import NDArray
 
-from eval.common.record import command, data_name, provenance, rounded, write_record
+from eval.common.command import new_parser, run
+from eval.common.record import data_name
 from transcribe.datasets import load_dataset
-from transcribe.errors import TranscribeError
 
 SUSTAIN, DOWN = 64, 64
 """The controller, and the value from which it counts as down."""
@@ -76,47 +77,44 @@ def _travel_times(pedal: Movements, value: int) -> Iterator[float]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run what the arguments say; 0, or 1 with one line if the data is not as promised."""
-    parser = argparse.ArgumentParser(
-        prog="python -m eval.accuracy.pedals",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = new_parser("eval.accuracy.pedals", __doc__)
     parser.add_argument("--data", type=Path, required=True, help="index of MAESTRO's columns")
-    parser.add_argument("--split", default="train")
+    parser.add_argument("--split", default="train", help="default: train")
     parser.add_argument("--recordings", type=int, default=60, help="default: 60")
-    parser.add_argument("--out", type=Path, help="write the record here (.json)")
-    options = parser.parse_args(arguments)
-    try:
-        recordings = [r for r in load_dataset(options.data, split=options.split) if r.midi_path]
-    except TranscribeError as error:
-        print(f"eval.accuracy.pedals: {error}", file=sys.stderr)
-        return 1
-    rng = np.random.default_rng(0)
+    return run(parser, measure, arguments, show=pedals_table)
+
+
+def measure(options: argparse.Namespace) -> dict[str, Any]:
+    """Travel times of as many recordings as asked for."""
+    recordings = [r for r in load_dataset(options.data, split=options.split) if r.midi_path]
     n_drawn = min(options.recordings, len(recordings))
-    chosen = rng.choice(len(recordings), n_drawn, replace=False)
+    chosen = np.random.default_rng(0).choice(len(recordings), n_drawn, replace=False)
     pedals = [movements(recordings[i].midi_path) for i in chosen.tolist()]
-    record = {
-        **provenance(),
-        "command": command("eval.accuracy.pedals", options),
-        "data": data_name(options.data),
-        "n_recordings": n_drawn,
-    }
+    record: dict[str, Any] = {"data": data_name(options.data), "n_recordings": n_drawn}
     for name, starts in (("press", PRESSED_FROM), ("lift", LIFTED_FROM)):
-        print(f"| {name} from | movements | " + " | ".join(f"{p} %" for p in PERCENTILES) + " |")
-        print("|--:|--:|" + "--:|" * len(PERCENTILES))
         record[name] = {}
         for value in starts:
             times = np.array([each for pedal in pedals for each in travel_times(pedal, value)])
-            figures = np.percentile(times, PERCENTILES).tolist() if len(times) else []
+            found = np.percentile(times, PERCENTILES).tolist() if len(times) else []
             record[name][str(value)] = {
                 "n": len(times),
-                "percentiles": dict(zip(map(str, PERCENTILES), figures, strict=False)),
+                "percentiles": dict(zip(map(str, PERCENTILES), found, strict=False)),
             }
-            cells = " | ".join(f"{1000 * each:.0f} ms" for each in figures)
-            print(f"| {value} | {len(times)} | {cells} |")
-    if options.out is not None:
-        write_record(rounded(record), options.out)
-    return 0
+    return record
+
+
+def pedals_table(record: Mapping[str, Any]) -> str:
+    """Presses and lifts, as Markdown."""
+    lines = []
+    for name in ("press", "lift"):
+        lines.append(f"| {name} from | movements | {' | '.join(f'{p} %' for p in PERCENTILES)} |")
+        lines.append("|--:|--:|" + "--:|" * len(PERCENTILES))
+        for value, each in record[name].items():
+            cells = " | ".join(
+                f"{1000 * seconds:.0f} ms" for seconds in each["percentiles"].values()
+            )
+            lines.append(f"| {value} | {each['n']} | {cells} |")
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":

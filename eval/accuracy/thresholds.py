@@ -20,21 +20,18 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from hydra import compose, initialize_config_dir
-from omegaconf import OmegaConf
 
+from eval.accuracy.validation import train_config
+from eval.common.command import new_parser, run
 from eval.common.logistic import fit_logistic
 from transcribe.checkpoint import load_checkpoint, save_checkpoint
-from transcribe.decode.decoder import DecodeConfig, Decoder
-from transcribe.errors import TranscribeError
+from transcribe.decode.decoder import KEY, SUSTAINED, DecodeConfig, Decoder
 from transcribe.evaluation.matching import match_aligned
 from transcribe.evaluation.metrics import Scores, frame_f1, note_f1, onset_f1, score
 from transcribe.features import Features, FrameGrid
-from transcribe.notes import KEY, SUSTAINED, Performance, sustained
+from transcribe.notes import Performance, sustained
 from transcribe.rolls import Rolls
-from transcribe.train.conf import CONF
-from transcribe.train.config import TrainConfig
-from transcribe.train.validation_pieces import ValidationPiece, ValidationPieces
+from transcribe.train.data import ValidationPiece, ValidationPieces
 from transcribe.windows import apply_in_windows
 
 CANDIDATES = tuple(np.round(np.arange(0.15, 0.81, 0.05), 2).tolist())
@@ -87,7 +84,7 @@ def middle_of_the_best(figures: Mapping[float, float]) -> float:
 
 def choose(
     pieces: Sequence[ValidationPiece],
-    heard: Sequence[Rolls],
+    rolls: Sequence[Rolls],
     grid: FrameGrid,
     start: DecodeConfig,
     candidates: Sequence[float] = CANDIDATES,
@@ -105,9 +102,9 @@ def choose(
         for candidate in candidates:
             config = dataclasses.replace(chosen, **{name: candidate})
             figures = []
-            for piece, rolls in zip(pieces, heard, strict=True):
+            for piece, of_piece in zip(pieces, rolls, strict=True):
                 decoder = Decoder(grid, config)
-                decoder.push(rolls)
+                decoder.push(of_piece)
                 est, est_sustained = decoder.finish(KEY), decoder.finish(SUSTAINED)
                 figures.append(judge(piece, est, est_sustained))
             table[name][candidate] = float(np.mean(figures))
@@ -118,7 +115,7 @@ def choose(
 
 def calibrate(
     pieces: Sequence[ValidationPiece],
-    heard: Sequence[Rolls],
+    rolls: Sequence[Rolls],
     grid: FrameGrid,
     config: DecodeConfig,
 ) -> DecodeConfig:
@@ -130,9 +127,9 @@ def calibrate(
     """
     raw = dataclasses.replace(config, confidence_slope=1.0, confidence_shift=0.0)
     confidences, rights = [], []
-    for piece, rolls in zip(pieces, heard, strict=True):
+    for piece, of_piece in zip(pieces, rolls, strict=True):
         decoder = Decoder(grid, raw)
-        decoder.push(rolls)
+        decoder.push(of_piece)
         est = decoder.finish(KEY)
         right = np.zeros(len(est.notes), np.bool_)
         right[match_aligned(piece.performance, est).pairs[:, 1]] = True
@@ -152,48 +149,41 @@ def calibrate(
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run what the arguments say."""
-    parser = argparse.ArgumentParser(
-        prog="python -m eval.accuracy.thresholds",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    out = "write the weights with the thresholds here"
+    parser = new_parser("eval.accuracy.thresholds", __doc__, out=out)
     parser.add_argument("--checkpoint", type=Path, required=True)
-    parser.add_argument("--out", type=Path, help="write the weights with the thresholds here")
     parser.add_argument("--passages", type=int, default=24, help="default: 24")
     parser.add_argument("overrides", nargs="*", help="Hydra overrides that name the data")
-    options = parser.parse_args(arguments)
+    return run(parser, thresholds, arguments)
+
+
+def thresholds(options: argparse.Namespace) -> None:
+    """Choose, print, and write the weights."""
     torch.set_num_threads(1)
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        settings = compose("train", overrides=options.overrides)
-    config: TrainConfig = OmegaConf.to_object(settings)
+    config = train_config(options.overrides)
     config.data.validation_windows = options.passages
-    try:
-        checkpoint = load_checkpoint(options.checkpoint)
-        pieces = list(ValidationPieces(config.data, checkpoint.features))
-        features = Features(checkpoint.features)
-        heard = [
-            Rolls.unstack(
-                apply_in_windows(
-                    checkpoint.model.activations,
-                    features.whole(piece.samples),
-                    **dataclasses.asdict(checkpoint.windows),
-                )
+    checkpoint = load_checkpoint(options.checkpoint)
+    pieces = list(ValidationPieces(config.data, checkpoint.features))
+    features = Features(checkpoint.features)
+    rolls = [
+        Rolls.unstack(
+            apply_in_windows(
+                checkpoint.model.activations,
+                features.whole(piece.samples),
+                **dataclasses.asdict(checkpoint.windows),
             )
-            for piece in pieces
-        ]
-        chosen, table = choose(pieces, heard, checkpoint.features.grid, checkpoint.decode)
-        chosen = calibrate(pieces, heard, checkpoint.features.grid, chosen)
-        for name, figures in table.items():
-            line = ", ".join(f"{each:.2f}: {100 * f1:.1f}" for each, f1 in figures.items())
-            print(f"{name} {getattr(chosen, name):.2f}  (F1 {line})")
-        print(f"confidence: slope {chosen.confidence_slope}, shift {chosen.confidence_shift}")
-        if options.out is not None:
-            checkpoint.decode = chosen
-            save_checkpoint(checkpoint, options.out)
-    except TranscribeError as error:
-        print(f"eval.accuracy.thresholds: {error}", file=sys.stderr)
-        return 1
-    return 0
+        )
+        for piece in pieces
+    ]
+    chosen, table = choose(pieces, rolls, checkpoint.features.grid, checkpoint.decode)
+    chosen = calibrate(pieces, rolls, checkpoint.features.grid, chosen)
+    for name, figures in table.items():
+        line = ", ".join(f"{each:.2f}: {100 * f1:.1f}" for each, f1 in figures.items())
+        print(f"{name} {getattr(chosen, name):.2f}  (F1 {line})")
+    print(f"confidence: slope {chosen.confidence_slope}, shift {chosen.confidence_shift}")
+    if options.out is not None:
+        checkpoint.decode = chosen
+        save_checkpoint(checkpoint, options.out)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from typing import Any
 import torch
 
 from transcribe.files.atomic import write_atomically
+from transcribe.model.onsets_and_frames import fast_bfloat16
 
 RECORDED_PACKAGES = ("torch", "numpy", "mir_eval", "transcribe")
 
@@ -38,11 +39,19 @@ def provenance() -> dict[str, Any]:
     }
 
 
+def precision_on(device: torch.device | str) -> str:
+    """In which precision our networks compute there; figures differ a little between the two."""
+    return "bfloat16" if fast_bfloat16(torch.device(device)) else "float32"
+
+
 def command(module: str, options: argparse.Namespace, *, positional: Sequence[str] = ()) -> str:
     """The command line that makes a record again; of paths only the names."""
     words = [f"python -m {module}"]
     for name, value in vars(options).items():
-        if value is None or name in ("out", "midi_out"):
+        if value is None or value is False or name in ("out", "midi_out", "draft"):
+            continue
+        if value is True:
+            words.append(f"--{name.replace('_', '-')}")
             continue
         values = value if isinstance(value, list) else [value]
         shown = [data_name(each) if isinstance(each, Path) else _bare(each) for each in values]

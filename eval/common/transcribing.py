@@ -1,4 +1,4 @@
-"""What every command shares that hears a data set: its options, the ear, its workers."""
+"""What every command shares that transcribes a data set: options, the transcriber, workers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from typing import Any, TypeAlias, TypeVar
 
 import torch
 
-from eval.common.record import command, data_name, provenance
+from eval.common.command import new_parser
+from eval.common.record import data_name, precision_on
 from transcribe.audio.reader import AudioReader
 from transcribe.datasets import Recording, load_dataset
 from transcribe.errors import DatasetError
@@ -22,13 +23,13 @@ from transcribe.evaluation.evaluate import first_seconds
 from transcribe.notes import Performance
 from transcribe.transcriber import Transcriber, Transcription
 
-Hear: TypeAlias = Callable[[Path], Transcription]
+Transcribe: TypeAlias = Callable[[Path], Transcription]
 Outcome = TypeVar("Outcome")
 
 
 @dataclass(frozen=True)
-class Ear:
-    """A `Transcriber` that hears at most the first so many seconds."""
+class FileTranscriber:
+    """A `Transcriber` of files, or of at most the first so many seconds of each."""
 
     transcriber: Transcriber
     max_seconds: float | None = None
@@ -36,13 +37,13 @@ class Ear:
     @classmethod
     def load(
         cls, checkpoint: Path | None, device: str, threads: int, max_seconds: float | None
-    ) -> Ear:
+    ) -> FileTranscriber:
         """Load the weights in this process, with this number of threads."""
         torch.set_num_threads(threads)
         return cls(Transcriber.load(checkpoint, device=device), max_seconds)
 
     def __call__(self, path: Path) -> Transcription:
-        """What is heard of a recording."""
+        """The notes of a recording."""
         if self.max_seconds is None:
             return self.transcriber.transcribe(path)
         sample_rate = self.transcriber.checkpoint.features.sample_rate
@@ -52,53 +53,49 @@ class Ear:
 
     def describe(self) -> dict[str, Any]:
         """Weights and settings, for the record."""
-        checkpoint = self.transcriber.checkpoint
-        return {
-            "name": self.transcriber.name,
-            "weights_sha256": checkpoint.metadata.get("sha256"),
-            "n_parameters": sum(each.numel() for each in checkpoint.model.parameters()),
-            "device": str(self.transcriber.device),
-            "decode": dataclasses.asdict(self.transcriber.decode),
-            "windows": dataclasses.asdict(checkpoint.windows),
-        }
+        return describe(self.transcriber)
 
 
-def hearing_parser(
+def describe(transcriber: Transcriber) -> dict[str, Any]:
+    """Which weights, on which device, in which precision, with which settings."""
+    checkpoint = transcriber.checkpoint
+    return {
+        "name": transcriber.name,
+        "weights_sha256": checkpoint.metadata.get("sha256"),
+        "n_parameters": sum(each.numel() for each in checkpoint.model.parameters()),
+        "device": str(transcriber.device),
+        "precision": precision_on(transcriber.device),
+        "decode": dataclasses.asdict(transcriber.decode),
+        "windows": dataclasses.asdict(checkpoint.windows),
+    }
+
+
+def dataset_parser(
     module: str,
     description: str | None,
     *,
     data_required: bool = True,
     out: str = "write the record here (.json)",
 ) -> argparse.ArgumentParser:
-    """The options of `eval.accuracy.benchmark` that say what is heard, with what."""
-    parser = argparse.ArgumentParser(
-        prog=f"python -m {module}",
-        description=description,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument(
-        "--data",
-        type=Path,
-        required=data_required,
-        help="folder of a data set, or an index (.csv), with audio",
-    )
-    parser.add_argument("--split", default="test", help="default: test")
-    parser.add_argument(
-        "--checkpoint", "--weights", type=Path, help="default: the packaged weights"
-    )
-    parser.add_argument("--device", default="cpu", help="default: cpu")
-    parser.add_argument("--threads", type=int, default=1, help="of each worker; default: 1")
-    parser.add_argument("--workers", type=int, default=1, help="processes; default: 1")
-    parser.add_argument(
-        "--max-seconds", type=float, help="hear and judge only the beginning of each recording"
-    )
-    parser.add_argument("--out", type=Path, help=out)
+    """The options that say which recordings are transcribed, and how."""
+    parser = new_parser(module, description, out=out)
+    add = parser.add_argument
+    data_help = "folder of a data set, or an index (.csv), with audio"
+    add("--data", type=Path, required=data_required, help=data_help)
+    add("--split", default="test", help="default: test")
+    add("--checkpoint", "--weights", type=Path, help="default: the packaged weights")
+    add("--device", default="cpu", help="default: cpu")
+    add("--threads", type=int, default=1, help="of each worker; default: 1")
+    add("--workers", type=int, default=1, help="processes; default: 1")
+    add("--max-seconds", type=float, help="use only the beginning of each recording")
     return parser
 
 
-def load_ear(options: argparse.Namespace) -> Ear:
+def load_transcriber(options: argparse.Namespace) -> FileTranscriber:
     """The weights that the options name, in this process."""
-    return Ear.load(options.checkpoint, options.device, options.threads, options.max_seconds)
+    return FileTranscriber.load(
+        options.checkpoint, options.device, options.threads, options.max_seconds
+    )
 
 
 def recordings_with_audio(options: argparse.Namespace) -> list[Recording]:
@@ -120,28 +117,28 @@ def audio_path(recording: Recording) -> Path:
     return recording.audio_path
 
 
-def as_heard(
+def cut_at_end(
     performances: Sequence[Performance], duration: float, max_seconds: float | None
 ) -> list[Performance]:
-    """Cut at a limit, and where the audio ends: of labels that go on, nothing can be heard."""
+    """Cut at a limit, and where the audio ends: what labels say of later can't be transcribed."""
     last = duration if max_seconds is None else min(duration, max_seconds)
     return [first_seconds(each, last) for each in performances]
 
 
 def for_each(
-    job: Callable[[Recording, Hear], Outcome],
+    job: Callable[[Recording, Transcribe], Outcome],
     recordings: Sequence[Recording],
-    ear: Ear,
+    transcribe: FileTranscriber,
     options: argparse.Namespace,
     *,
-    tell: Callable[[Outcome], str],
+    line: Callable[[Outcome], str],
 ) -> list[Outcome]:
     """Do a job for every recording, in ``options.workers`` processes, in order.
 
-    ``job`` is picklable; ``tell`` makes of each outcome the line that goes to stderr.
+    ``job`` is picklable; ``line`` makes of each outcome what is printed to stderr.
     """
     if options.workers == 1:
-        return _told((job(each, ear) for each in recordings), tell)
+        return _printed((job(each, transcribe) for each in recordings), line)
     with ProcessPoolExecutor(
         options.workers,
         mp_context=multiprocessing.get_context("spawn"),
@@ -149,21 +146,18 @@ def for_each(
         initargs=(options.checkpoint, options.device, options.threads, options.max_seconds),
     ) as pool:
         jobs = [pool.submit(_in_worker, job, each) for each in recordings]
-        return _told((each.result() for each in jobs), tell)
+        return _printed((each.result() for each in jobs), line)
 
 
-def opening(
-    module: str,
+def about(
     conventions: str | None,
     options: argparse.Namespace,
-    ear: Ear,
+    transcribe: FileTranscriber,
     outcomes: Sequence[Any],
 ) -> dict[str, Any]:
-    """What a record says before its figures; outcomes have a ``duration``."""
+    """What a record says of its data and the system; outcomes have a ``duration``."""
     return {
-        "system": ear.describe(),
-        **provenance(),
-        "command": command(module, options),
+        "system": transcribe.describe(),
         "threads": options.threads,
         "workers": options.workers,
         "conventions": " ".join((conventions or "").split()),
@@ -177,12 +171,12 @@ def opening(
     }
 
 
-def _told(outcomes: Iterable[Outcome], tell: Callable[[Outcome], str]) -> list[Outcome]:
-    told = []
+def _printed(outcomes: Iterable[Outcome], line: Callable[[Outcome], str]) -> list[Outcome]:
+    done = []
     for each in outcomes:
-        print(tell(each), file=sys.stderr)
-        told.append(each)
-    return told
+        print(line(each), file=sys.stderr)
+        done.append(each)
+    return done
 
 
 def _first_samples(blocks: Iterable[Any], n_samples: int) -> Iterator[Any]:
@@ -193,17 +187,17 @@ def _first_samples(blocks: Iterable[Any], n_samples: int) -> Iterator[Any]:
             return
 
 
-_worker_ear: Ear | None = None
+_of_worker: FileTranscriber | None = None
 
 
 def _start_worker(
     checkpoint: Path | None, device: str, threads: int, max_seconds: float | None
 ) -> None:
-    global _worker_ear
-    _worker_ear = Ear.load(checkpoint, device, threads, max_seconds)
+    global _of_worker
+    _of_worker = FileTranscriber.load(checkpoint, device, threads, max_seconds)
 
 
-def _in_worker(job: Callable[[Recording, Hear], Outcome], recording: Recording) -> Outcome:
-    if _worker_ear is None:
+def _in_worker(job: Callable[[Recording, Transcribe], Outcome], recording: Recording) -> Outcome:
+    if _of_worker is None:
         raise RuntimeError("the worker has no weights; it must be started by _start_worker")
-    return job(recording, _worker_ear)
+    return job(recording, _of_worker)

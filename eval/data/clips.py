@@ -39,7 +39,7 @@ class Clip:
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class Labelled:
     """A labelled recording and what every system hears of it."""
 
     recording: Recording
@@ -98,7 +98,7 @@ def _write_clip(source: Path, path: Path, max_seconds: float | None) -> None:
 
 def pieces_of(
     wanted: BenchmarkSet | None, options: argparse.Namespace
-) -> tuple[list[Piece], dict[str, Any]]:
+) -> tuple[list[Labelled], dict[str, Any]]:
     """What is to be heard, and what the record says about it."""
     n_without_audio = 0
     if wanted is None:
@@ -131,7 +131,7 @@ def pieces_of(
     for each in recordings[: options.first]:
         assert each.audio_path is not None
         clip = make_clip(each.name, each.audio_path, folder, options.max_seconds)
-        pieces.append(Piece(each, clip))
+        pieces.append(Labelled(each, clip))
     chosen = [piece.recording for piece in pieces]
     return pieces, {
         **said,

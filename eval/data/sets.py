@@ -60,6 +60,19 @@ _MAESTRO_LEAKAGE = (
 
 
 @dataclass(frozen=True, kw_only=True)
+class KnownMusic:
+    """Music of a set that weights met in training, in whatever performance."""
+
+    weights: tuple[str, ...]
+    """Names of those weights; later ones were trained without."""
+    same_music: tuple[str, ...]
+    """Recordings whose very music was heard, from the same source."""
+    works: tuple[str, ...]
+    """Recordings of works that were heard, these included."""
+    about: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class BenchmarkSet:
     """What a set is, and what it must have."""
 
@@ -84,6 +97,7 @@ class BenchmarkSet:
     """Of rendered sets: how long each passage is."""
     instruments: tuple[str, ...] = ()
     """Of rendered sets: the sampled pianos, in turn."""
+    known_music: KnownMusic | None = None
     conventions: str
     leakage: str
     licence: str
@@ -152,6 +166,19 @@ SETS = {
             conventions=_MAPS_CONVENTIONS
             + " 16 kHz mono: nothing above 8 kHz is in it. One recording "
             "has no pedal labels and is left out of pedal and pedal-extended figures.",
+            known_music=KnownMusic(
+                weights=tuple(f"harmonic {number}" for number in range(1, 7)),
+                same_music=("chpn-e01",),
+                works=(
+                    *("chpn-e01", "chpn-p19", "liz_et_trans5", "mz_311_1", "mz_332_2"),
+                    *("scn16_3", "scn16_4", "mz_331_3", "scn15_11", "scn15_12"),
+                ),
+                about="`harmonic 6` and all weights before it were trained with music left out by "
+                "titles alone. So the music of `chpn-e01` was in training, on the software pianos "
+                "of MAPS, and nine more of these works were played there by others: six in "
+                "MAESTRO's train split, which transkun was trained on too, and three on piano "
+                "rolls.",
+            ),
             leakage=_MAPS_LEAKAGE,
             licence=_MAPS_LICENCE,
             source="a cut of MAPS: the first 90 s of ENSTDkCl pieces as 16 kHz mono FLAC, with an "

@@ -23,7 +23,7 @@ import csv
 import json
 import sys
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,9 +32,8 @@ import mir_eval
 import numpy as np
 from numpy.typing import NDArray
 
+from eval.common.command import new_parser, run
 from eval.common.logistic import fit_logistic
-from eval.common.record import command, provenance, rounded, write_record
-from transcribe.errors import TranscribeError
 from transcribe.midi import read_midi
 from transcribe.music.beat_grid import Metre, find_beats
 from transcribe.music.beat_tracking import beat_features, find_onsets
@@ -174,45 +173,36 @@ def measured(each: Annotated, seconds: float) -> dict[str, float]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure and print, or fit and write; 0, or 1 with one line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m eval.downstream.beats",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = new_parser("eval.downstream.beats", __doc__)
     parser.add_argument("--data", type=Path, required=True, help="ASAP's index, asap.csv")
     parser.add_argument("--seconds", type=float, default=75.0, help="default: 75")
     parser.add_argument("--fit", type=Path, help="count the model on the first part, write it")
-    parser.add_argument("--out", type=Path, help="write the record here (.json)")
-    options = parser.parse_args(arguments)
-    try:
-        if options.fit is not None:
-            pieces = list(annotated(options.data, part=0, most=PERFORMANCES_TO_FIT))
-            text = json.dumps(fitted(pieces), separators=(",", ":"))
-            options.fit.write_text(text + "\n", "utf-8")
-            return 0
-        rows = {}
-        for each in annotated(options.data, part=1, most=1):
-            rows[each.piece] = measured(each, options.seconds)
-    except (TranscribeError, OSError) as error:
-        print(f"eval.downstream.beats: {error}", file=sys.stderr)
-        return 1
+    return run(parser, measure, arguments, show=_shown)
+
+
+def measure(options: argparse.Namespace) -> dict[str, Any] | None:
+    """The figures of every piece and their means; None where the model was fitted."""
+    if options.fit is not None:
+        pieces = list(annotated(options.data, part=0, most=PERFORMANCES_TO_FIT))
+        text = json.dumps(fitted(pieces), separators=(",", ":"))
+        options.fit.write_text(text + "\n", "utf-8")
+        return None
+    rows = {
+        each.piece: measured(each, options.seconds)
+        for each in annotated(options.data, part=1, most=1)
+    }
     names = ("beats", "any_level", "downbeats", "steady", "metre", "division")
     columns = {name: [row[name] for row in rows.values() if name in row] for name in names}
     summary = {
         name: {"mean": float(np.mean(column)), "n": len(column)} for name, column in columns.items()
     }
-    for name, each in summary.items():
-        print(f"{name:10} {each['mean']:.3f} (n {each['n']})")
-    if options.out is not None:
-        record = {
-            **provenance(),
-            "command": command("eval.downstream.beats", options),
-            "summary": summary,
-            "pieces": rows,
-        }
-        write_record(rounded(record), options.out)
-    return 0
+    return {"summary": summary, "pieces": rows}
+
+
+def _shown(record: Mapping[str, Any]) -> str:
+    return "\n".join(
+        f"{name:10} {each['mean']:.3f} (n {each['n']})" for name, each in record["summary"].items()
+    )
 
 
 if __name__ == "__main__":

@@ -38,7 +38,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from eval.common.record import command, data_name, provenance, rounded, write_record
+from eval.common.command import new_parser, run
+from eval.common.record import data_name
 from eval.downstream.markov import LONGEST, MarkovChain
 from transcribe.datasets import load_dataset, reference_performance
 from transcribe.errors import TranscribeError
@@ -187,19 +188,25 @@ def bits_per_note(
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run what the arguments say; 0, or 1 with one line if a file is not as promised."""
-    parser = _parser()
-    options = parser.parse_args(arguments)
-    if options.add and (options.out is None or not options.out.is_file()):
-        parser.error("--add needs --out with a record that is there")
-    torch.set_num_threads(1)
-    try:
-        record = evaluated(options)
-    except TranscribeError as error:
-        print(f"eval.downstream.continuations: {error}", file=sys.stderr)
-        return 1
-    if options.out is not None:
-        write_record(rounded(record), options.out)
-    return 0
+    parser = new_parser("eval.downstream.continuations", __doc__)
+    add = parser.add_argument
+    add("--data", type=Path, required=True, help="MAESTRO's index")
+    add(
+        "--generator",
+        action="append",
+        default=[],
+        metavar="NAME=WEIGHTS",
+        help="a network, under a name; without WEIGHTS the packaged one",
+    )
+    add("--orders", type=int, nargs="+", default=list(range(2, LONGEST + 2)))
+    add("--events", type=int, default=2000, help="of each performance, told; default: 2000")
+    add("--passages", type=int, default=None, help="use so many at most; default: all")
+    add("--opening", type=float, default=30.0, help="seconds; default: 30")
+    add("--following", type=float, default=20.0, help="seconds; default: 20")
+    add("--temperature", type=float, default=1.0)
+    add("--top-p", type=float, default=1.0)
+    add("--add", action="store_true", help="keep the rows of the record that is there")
+    return run(parser, evaluated, arguments)
 
 
 SETTINGS = ("events", "passages", "opening", "following", "temperature", "top_p")
@@ -208,6 +215,9 @@ SETTINGS = ("events", "passages", "opening", "following", "temperature", "top_p"
 
 def evaluated(options: argparse.Namespace) -> dict[str, Any]:
     """Everything the record says."""
+    if options.add and (options.out is None or not options.out.is_file()):
+        raise argparse.ArgumentError(None, "--add needs --out with a record that is there")
+    torch.set_num_threads(1)
     settings = {name: getattr(options, name) for name in SETTINGS}
     earlier = _earlier(options, settings)
     validation = _performances(options, "validation")
@@ -261,8 +271,6 @@ def evaluated(options: argparse.Namespace) -> dict[str, Any]:
         }
         add(name or weights.name, generated(Continuer.of(weights), options), about)
     return {
-        **provenance(),
-        "command": command("eval.downstream.continuations", options),
         "earlier_commands": [*earlier.get("earlier_commands", []), earlier["command"]]
         if earlier
         else [],
@@ -312,34 +320,6 @@ def _earlier(options: argparse.Namespace, settings: Mapping[str, Any]) -> dict[s
             f"{record['settings']}"
         )
     return record
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m eval.downstream.continuations",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    add = parser.add_argument
-    add("--data", type=Path, required=True, help="MAESTRO's index")
-    add(
-        "--generator",
-        action="append",
-        default=[],
-        metavar="NAME=WEIGHTS",
-        help="a network, under a name; without WEIGHTS the packaged one",
-    )
-    add("--orders", type=int, nargs="+", default=list(range(2, LONGEST + 2)))
-    add("--events", type=int, default=2000, help="of each performance, told; default: 2000")
-    add("--passages", type=int, default=None, help="use so many at most; default: all")
-    add("--opening", type=float, default=30.0, help="seconds; default: 30")
-    add("--following", type=float, default=20.0, help="seconds; default: 20")
-    add("--temperature", type=float, default=1.0)
-    add("--top-p", type=float, default=1.0)
-    add("--add", action="store_true", help="keep the rows of the record that is there")
-    add("--out", type=Path, help="write the record here (JSON)")
-    return parser
 
 
 if __name__ == "__main__":

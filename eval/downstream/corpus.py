@@ -29,7 +29,7 @@ from typing import Any
 
 import numpy as np
 
-from eval.common.record import command, provenance, rounded, write_record
+from eval.common.command import new_parser, run
 from eval.data.maestro_works import MISTITLED, work_of
 from transcribe.corpus.config import CorpusConfig
 from transcribe.corpus.fingerprint import (
@@ -45,7 +45,6 @@ from transcribe.corpus.passages import around
 from transcribe.corpus.sources import Source, read_source
 from transcribe.corpus.splits import decide
 from transcribe.datasets.index import Recording, read_index
-from transcribe.errors import TranscribeError
 from transcribe.evaluation.matching import Events, match
 from transcribe.midi import read_midi
 from transcribe.notes import HIGHEST_PITCH, LOWEST_PITCH, Note, Performance
@@ -57,30 +56,13 @@ Pairs = dict[tuple[int, int], Likeness]
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run what the arguments say."""
-    parser = argparse.ArgumentParser(
-        prog="python -m eval.downstream.corpus",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = new_parser("eval.downstream.corpus", __doc__)
     add = parser.add_argument
     add("--choose", type=Path, required=True, help="index whose titles are exact")
     add("--report", type=Path, required=True, help="index of MAESTRO")
     add("--heard", type=Path, help="folder of transcriptions with confidences")
     add("--played", type=Path, help="folder of what was played there, under the same names")
-    add("--out", type=Path, help="write the record here (.json)")
-    options = parser.parse_args(arguments)
-    try:
-        record = {
-            **provenance(),
-            "command": command("eval.downstream.corpus", options),
-            **measure(options),
-        }
-    except TranscribeError as error:
-        print(f"eval.downstream.corpus: {error}", file=sys.stderr)
-        return 1
-    if options.out is not None:
-        write_record(rounded(record), options.out)
-    return 0
+    return run(parser, measure, arguments)
 
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import argparse
 import csv
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,9 +23,8 @@ import numpy as np
 import pretty_midi
 from numpy.typing import NDArray
 
+from eval.common.command import new_parser, run
 from eval.common.logistic import fit_logistic
-from eval.common.record import command, provenance, rounded, write_record
-from transcribe.errors import TranscribeError
 from transcribe.music.melody import (
     MelodyWeights,
     best_path,
@@ -127,32 +126,23 @@ def _part(song: Song) -> Song:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure and print, or fit and print; 0, or 1 with one line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m eval.downstream.melodies",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = new_parser("eval.downstream.melodies", __doc__)
     parser.add_argument("--data", type=Path, required=True, help="POP909's index, pop909.csv")
-    parser.add_argument("--fit", action="store_true", default=None, help="print weights")
-    parser.add_argument("--out", type=Path, help="write the record here (.json)")
-    options = parser.parse_args(arguments)
-    try:
-        if options.fit:
-            parts = [_part(song) for song in songs(options.data, "train", every=20)]
-            for name, weights in fitted(parts[:SONGS_TO_FIT]).items():
-                print(f"{name} = {tuple(weights)}")
-            return 0
-        rows: dict[str, Any] = {}
-        for song in songs(options.data, "validation"):
-            lines = {
-                "melody": find_melody(song.performance),
-                "skyline": skyline(song.performance),
-            }
-            rows[song.name] = {name: compared(each, song.melody) for name, each in lines.items()}
-    except (TranscribeError, OSError) as error:
-        print(f"eval.downstream.melodies: {error}", file=sys.stderr)
-        return 1
+    parser.add_argument("--fit", action="store_true", help="print weights")
+    return run(parser, measure, arguments, show=_shown)
+
+
+def measure(options: argparse.Namespace) -> dict[str, Any] | None:
+    """The figures of every song and their means; None where weights were fitted."""
+    if options.fit:
+        parts = [_part(song) for song in songs(options.data, "train", every=20)]
+        for name, weights in fitted(parts[:SONGS_TO_FIT]).items():
+            print(f"{name} = {tuple(weights)}")
+        return None
+    rows: dict[str, Any] = {}
+    for song in songs(options.data, "validation"):
+        lines = {"melody": find_melody(song.performance), "skyline": skyline(song.performance)}
+        rows[song.name] = {name: compared(each, song.melody) for name, each in lines.items()}
     summary = {
         kind: {
             figure: float(np.mean([row[kind][figure] for row in rows.values()]))
@@ -160,18 +150,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         }
         for kind in ("melody", "skyline")
     }
-    for kind, figures in summary.items():
-        print(kind, *(f"{name} {value:.3f}" for name, value in figures.items()))
-    if options.out is not None:
-        record = {
-            **provenance(),
-            "command": command("eval.downstream.melodies", options),
-            "n_songs": len(rows),
-            "summary": summary,
-            "songs": rows,
-        }
-        write_record(rounded(record), options.out)
-    return 0
+    return {"n_songs": len(rows), "summary": summary, "songs": rows}
+
+
+def _shown(record: Mapping[str, Any]) -> str:
+    return "\n".join(
+        " ".join([kind, *(f"{name} {value:.3f}" for name, value in figures.items())])
+        for kind, figures in record["summary"].items()
+    )
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ from typing import Any
 
 import numpy as np
 
-from eval.common.record import command, provenance, rounded, write_record
+from eval.common.command import new_parser, run
 from eval.downstream.readers import Proof, ReaderMissingError, prove
 from transcribe.datasets.index import read_index
 from transcribe.errors import TranscribeError
@@ -54,28 +54,14 @@ _ABSENT = "–"
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run what the arguments say."""
-    parser = argparse.ArgumentParser(
-        prog="python -m eval.downstream.tokens",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = new_parser("eval.downstream.tokens", __doc__)
     add = parser.add_argument
     add("--heard", type=Path, required=True, help="folder of transcriptions")
     add("--played", type=Path, required=True, help="index of performances")
     add("--first", type=int, default=20, help="performances of the index; default: 20")
     add("--seconds", type=float, default=120.0, help="of each performance; default: 120")
     add("--targets", nargs="+", choices=list(TARGETS), default=list(TARGETS))
-    add("--out", type=Path, help="write the record here (.json)")
-    options = parser.parse_args(arguments)
-    try:
-        made = {**provenance(), "command": command("eval.downstream.tokens", options)}
-        for found in measure(options):
-            if options.out is not None:
-                write_record(rounded(made | found), options.out)
-    except TranscribeError as error:
-        print(f"eval.downstream.tokens: {error}", file=sys.stderr)
-        return 1
-    return 0
+    return run(parser, measure, arguments)
 
 
 def measure(options: argparse.Namespace) -> Iterator[dict[str, Any]]:

@@ -29,7 +29,7 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -38,7 +38,7 @@ from typing import Any
 
 from scipy.stats import binomtest
 
-from eval.common.record import command, provenance, rounded, write_record
+from eval.common.command import new_parser, run
 from transcribe.errors import TranscribeError
 
 if sys.version_info >= (3, 11):
@@ -172,43 +172,29 @@ def table(found: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Do what the arguments say; 0, or 1 with one line."""
-    known = parts()
-    parser = argparse.ArgumentParser(
-        prog="python -m eval.performance.mutation",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    names = [part.name for part in known]
+    """Run what the arguments say; 0, or 1 with one line."""
+    parser = new_parser("eval.performance.mutation", __doc__)
+    names = [part.name for part in parts()]
     parser.add_argument("--only", nargs="+", choices=names, help="default: every part")
     parser.add_argument("--sample", type=int, default=40, help="mutants a part; 0 is all of them")
     parser.add_argument("--seed", type=int, default=0, help="of the sample")
-    parser.add_argument("--out", type=Path, help="write the record here (.json)")
-    options = parser.parse_args(arguments)
+    return run(parser, measure, arguments, show=lambda record: table(record["parts"]))
+
+
+def measure(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """The parts so far; all of them take hours."""
     if find_spec("mutmut") is None:
-        print(
-            "eval.performance.mutation: needs mutmut: pip install -e '.[dev,mutation]'",
-            file=sys.stderr,
-        )
-        return 1
+        raise TranscribeError("needs mutmut: pip install -e '.[dev,mutation]'")
     found: dict[str, dict[str, Any]] = {}
-    try:
-        record = {"command": command("eval.performance.mutation", options), **provenance()}
-        record["versions"]["mutmut"] = version("mutmut")
-        record["conventions"] = (__doc__ or "").strip()
-        for part in known:
-            if options.only is None or part.name in options.only:
-                found[part.name] = try_part(part, options.sample, options.seed)
-                print(table({part.name: found[part.name]}).splitlines()[-1], file=sys.stderr)
-                record["parts"] = rounded(found)
-                if options.out is not None:
-                    write_record(record, options.out)  # so far: the whole takes hours
-    except TranscribeError as error:
-        print(f"eval.performance.mutation: {error}", file=sys.stderr)
-        return 1
-    print(table(found))
-    return 0
+    for part in parts():
+        if options.only is None or part.name in options.only:
+            found[part.name] = try_part(part, options.sample, options.seed)
+            print(table({part.name: found[part.name]}).splitlines()[-1], file=sys.stderr)
+            yield {
+                "mutmut": version("mutmut"),
+                "conventions": (__doc__ or "").strip(),
+                "parts": found,
+            }
 
 
 if __name__ == "__main__":

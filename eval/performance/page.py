@@ -17,15 +17,16 @@ import re
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from eval.common.record import command, provenance, write_record
+from eval.common.command import new_parser, run
 from eval.performance.browser import HOW_TO, browser, chromium, serving
 from eval.performance.speed import write_repeated
+from transcribe.errors import TranscribeError
 
 PATIENCE = 600_000
 """Milliseconds after which nothing more is expected."""
@@ -53,33 +54,22 @@ FRAMES = """async ({dy, zoom, swing, seconds}) => {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print and record; 1 with one line where there is no browser."""
-    parser = argparse.ArgumentParser(
-        prog="python -m eval.performance.page",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = new_parser("eval.performance.page", __doc__)
     parser.add_argument("recording", type=Path, help="a recording to repeat")
     parser.add_argument("--minutes", type=float, default=60, help="default: 60")
     parser.add_argument("--notes", type=int, default=50_000, help="default: 50000")
     parser.add_argument("--seconds", type=float, default=5, help="of each movement; default: 5")
-    parser.add_argument("--out", type=Path, help="write the record here (.json)")
-    options = parser.parse_args(arguments)
-    if chromium() is None:
-        print(f"eval.performance.page: {HOW_TO}", file=sys.stderr)
-        return 1
-    record = {
-        **provenance(),
-        "command": command("eval.performance.page", options, positional=["recording"]),
-        **measure(options),
-    }
-    print(json.dumps({key: record[key] for key in ("browser", "first_notes", "frames")}, indent=1))
-    if options.out is not None:
-        write_record(record, options.out)
-    return 0
+    return run(parser, measure, arguments, show=_shown, positional=["recording"])
+
+
+def _shown(record: Mapping[str, Any]) -> str:
+    return json.dumps({key: record[key] for key in ("browser", "first_notes", "frames")}, indent=1)
 
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:
     """First notes of the long recording, then frames a second with many notes."""
+    if chromium() is None:
+        raise TranscribeError(HOW_TO)
     with tempfile.TemporaryDirectory() as folder, serving(Path(folder) / "served") as address:
         long = Path(folder) / "long.wav"
         write_repeated(options.recording, 60 * options.minutes, long)

@@ -36,15 +36,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from eval.common.record import command, provenance, rounded, write_record
+from eval.common.command import new_parser, run
 from eval.data.archives import BROKEN, GOOD, POISON, Made, make_archive
-from transcribe.archive.jobs import Job, JobSettings, Output
-from transcribe.archive.manifest import Manifest
-from transcribe.archive.rows import DONE, FAILED, QUARANTINED, Row
+from transcribe.archive import manifest as m
+from transcribe.archive.manifest import Manifest, Row
 from transcribe.archive.run_folder import MANIFEST
-from transcribe.archive.storage.base import OWN_FOLDER, Found
-from transcribe.archive.storage.local import LocalStore
-from transcribe.archive.work import Worker
+from transcribe.archive.storage.base import OWN_FOLDER, Found, LocalStore
+from transcribe.archive.work import Job, Output, Settings, Worker
 from transcribe.export import MIDI
 from transcribe.midi import read_midi
 from transcribe.notes import Performance
@@ -79,25 +77,26 @@ class Disturbances:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run what the arguments say; 0 if all that must be so is so."""
-    parser = argparse.ArgumentParser(
-        prog="python -m eval.performance.soak",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = new_parser("eval.performance.soak", __doc__)
     parser.add_argument("--files", type=int, default=2000, help="default: 2000")
     parser.add_argument("--seed", type=int, default=0, help="default: 0")
     parser.add_argument("--kill-every", type=float, default=25, help="files; default: 25")
     parser.add_argument("--time-limit", type=float, default=30.0, help="seconds; default: 30")
     parser.add_argument("--compared", type=int, default=40, help="heard once more; default: 40")
     parser.add_argument("--folder", type=Path, help="to work in; default: one that is removed")
-    parser.add_argument("--out", type=Path, help="write the record here (.json)")
-    options = parser.parse_args(arguments)
+    return run(
+        parser,
+        measure,
+        arguments,
+        show=lambda record: json.dumps(record, indent=1),
+        failure=lambda record: "; ".join(record["wrong"]) or None,
+    )
+
+
+def measure(options: argparse.Namespace) -> dict[str, Any]:
+    """In the folder that the options name, or in one that is removed."""
     with tempfile.TemporaryDirectory(prefix="soak-") as folder:
-        record = soak(options, options.folder or Path(folder))
-    print(json.dumps(record, indent=1))
-    if options.out is not None:
-        write_record(record, options.out)
-    return 1 if record["wrong"] else 0
+        return soak(options, options.folder or Path(folder))
 
 
 def soak(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
@@ -125,31 +124,27 @@ def soak(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
         wrong.append(f"the second run did not come to its end: {second.end}")
     if before != after or second.n_settled:
         wrong.append(f"the second run settled {second.n_settled} and changed the outputs")
-    heard = sum(row.duration or 0 for row in rows.values() if row.state == DONE)
-    return rounded(
-        {
-            **provenance(),
-            "ray": version("ray"),
-            "command": command("eval.performance.soak", options),
-            "archive": {
-                "recordings": len(made),
-                "good": sum(each.fate == GOOD for each in made),
-                "broken": dict(Counter(each.what for each in made if each.fate == BROKEN)),
-                "poison": [each.what for each in made if each.fate == POISON],
-                "formats": dict(Counter(each.what for each in made if each.fate == GOOD)),
-                "seconds_of_music": heard,
-            },
-            "disturbances": vars(disturbances),
-            "states": dict(Counter(row.state for row in rows.values())),
-            "causes": dict(Counter(row.cause for row in rows.values() if row.state != DONE)),
-            "attempts": dict(sorted(Counter(row.attempts for row in rows.values()).items())),
-            "deaths": dict(sorted(Counter(row.deaths for row in rows.values()).items())),
-            "seconds": seconds,
-            "files_per_hour": 3600 * len(made) / seconds,
-            "second_run": {"settled": second.n_settled, "seconds": second.seconds},
-            "wrong": wrong,
-        }
-    )
+    heard = sum(row.duration or 0 for row in rows.values() if row.state == m.DONE)
+    return {
+        "ray": version("ray"),
+        "archive": {
+            "recordings": len(made),
+            "good": sum(each.fate == GOOD for each in made),
+            "broken": dict(Counter(each.what for each in made if each.fate == BROKEN)),
+            "poison": [each.what for each in made if each.fate == POISON],
+            "formats": dict(Counter(each.what for each in made if each.fate == GOOD)),
+            "seconds_of_music": heard,
+        },
+        "disturbances": vars(disturbances),
+        "states": dict(Counter(row.state for row in rows.values())),
+        "causes": dict(Counter(row.cause for row in rows.values() if row.state != m.DONE)),
+        "attempts": dict(sorted(Counter(row.attempts for row in rows.values()).items())),
+        "deaths": dict(sorted(Counter(row.deaths for row in rows.values()).items())),
+        "seconds": seconds,
+        "files_per_hour": 3600 * len(made) / seconds,
+        "second_run": {"settled": second.n_settled, "seconds": second.seconds},
+        "wrong": wrong,
+    }
 
 
 def _make(source: Path, options: argparse.Namespace) -> tuple[Made, ...]:
@@ -213,7 +208,7 @@ class _Runs:
         assert driver.stdout is not None
         for line in driver.stdout:
             event = json.loads(line) if line.startswith("{") else {"event": ""}
-            if event["event"] in (DONE, FAILED, QUARANTINED):
+            if event["event"] in (m.DONE, m.FAILED, m.QUARANTINED):
                 self.n_settled += 1
                 self.moved = time.monotonic()
             elif event["event"] == "end":
@@ -284,7 +279,7 @@ def _workers(cluster: Any) -> list[int]:
     said = subprocess.run(["ps", "-eo", "pid=,ppid=,args="], capture_output=True, text=True)
     words = (line.split(maxsplit=2) for line in said.stdout.splitlines())
     return [
-        int(pid) for pid, parent, name in words if int(parent) in raylets and "RayWorker" in name
+        int(pid) for pid, parent, name in words if int(parent) in raylets and "_Hearing" in name
     ]
 
 
@@ -314,7 +309,7 @@ def _wrong_states(made: Sequence[Made], rows: Mapping[str, Row]) -> Iterator[str
     """Good ones are done, broken ones failed, poison is quarantined, all with their reasons."""
     if set(rows) != {each.name for each in made}:
         yield f"the manifest has {len(rows)} names for {len(made)} recordings"
-    wanted = {GOOD: DONE, BROKEN: FAILED, POISON: QUARANTINED}
+    wanted = {GOOD: m.DONE, BROKEN: m.FAILED, POISON: m.QUARANTINED}
     for each in made:
         row = rows.get(each.name)
         if row is None:
@@ -333,7 +328,7 @@ def _wrong_disk(
     files = {path for path in files if OWN_FOLDER not in path.relative_to(out).parts}
     for row in rows.values():
         own = outputs.get(row.number, [])
-        if len(own) != (row.state == DONE):
+        if len(own) != (row.state == m.DONE):
             yield f"{row.name!r} is {row.state} and has {len(own)} outputs"
         for output in own:
             path = out / output.name
@@ -384,8 +379,8 @@ def _wrong_repeats(
     rng: random.Random,
 ) -> Iterator[str]:
     """Some recordings, heard once more in this process, give the same bytes."""
-    done = [row for row in rows.values() if row.state == DONE]
-    worker = Worker(JobSettings())
+    done = [row for row in rows.values() if row.state == m.DONE]
+    worker = Worker(Settings())
     again = str(folder / "again")
     for row in rng.sample(done, min(n_compared, len(done))):
         job = Job(

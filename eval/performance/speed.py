@@ -28,7 +28,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from eval.common.record import command, provenance, rounded, write_record
+from eval.common.command import new_parser, run
+from eval.common.record import rounded
+from eval.common.transcribing import describe
 from eval.performance.flops import PRECISIONS, network_cost, peak_gflops, precision, synchronize
 from transcribe.audio.reader import AudioReader
 from transcribe.decode.decoder import Decoder
@@ -75,11 +77,7 @@ print(json.dumps([done.returncode, done.stderr[-2000:], wall_seconds, peak]))
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run what the arguments say; 0, or 1 with one line if a file is not as promised."""
-    parser = argparse.ArgumentParser(
-        prog="python -m eval.performance.speed",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = new_parser("eval.performance.speed", __doc__)
     parser.add_argument("recording", type=Path, help="a recording to repeat to any length")
     parser.add_argument("--checkpoint", type=Path, help="default: the packaged weights")
     parser.add_argument("--device", nargs="+", default=["cpu"], help="default: cpu")
@@ -100,30 +98,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--matrix", type=int, help="rows of the matrices for the peak; default: by device"
     )
-    parser.add_argument("--out", type=Path, help="write the record here (.json)")
-    options = parser.parse_args(arguments)
-    try:
-        record = measure(options)
-    except TranscribeError as error:
-        print(f"eval.performance.speed: {error}", file=sys.stderr)
-        return 1
-    print(speed_table(record))
-    if options.out is not None:
-        write_record(record, options.out)
-    return 0
+    return run(parser, measure, arguments, show=speed_table, positional=["recording"])
 
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:
     """Time the stages, then run the command on recordings of each length."""
     transcribers = [Transcriber.load(options.checkpoint, device=each) for each in options.device]
     record: dict[str, Any] = {
-        "system": {
-            "name": transcribers[0].name,
-            "weights_sha256": transcribers[0].checkpoint.metadata.get("sha256"),
-            "device": str(transcribers[0].device),
-        },
-        **provenance(),
-        "command": command("eval.performance.speed", options, positional=["recording"]),
+        "system": describe(transcribers[0]),
         "recording": f"{options.recording.name}, repeated, 16-bit wav, mono, {FILE_SAMPLE_RATE} Hz",
         "speed": [],
         "startup": [],

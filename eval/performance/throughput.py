@@ -26,11 +26,11 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from eval.common.record import command, provenance, rounded, write_record
+from eval.common.command import new_parser, run
 from eval.data.archives import GOOD, make_archive
 from eval.performance.speed import write_repeated
+from transcribe.archive import manifest as m
 from transcribe.archive.manifest import Manifest
-from transcribe.archive.rows import DONE
 from transcribe.archive.run_folder import MANIFEST
 from transcribe.archive.storage.base import OWN_FOLDER
 from transcribe.errors import TranscribeError
@@ -46,28 +46,14 @@ MEMORY_AFTER = (1, 10, 100, 250, 500, 1000)
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run what the arguments say; 0, or 1 with one line if a run fails."""
-    parser = argparse.ArgumentParser(
-        prog="python -m eval.performance.throughput",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = new_parser("eval.performance.throughput", __doc__)
     parser.add_argument("recording", type=Path, help="a recording to repeat")
     parser.add_argument("--workers", type=int, default=n_cores(), help="default: as many as cores")
     parser.add_argument("--minutes", type=float, default=4, help="of each recording; default: 4")
     parser.add_argument("--each", type=int, default=4, help="recordings a worker; default: 4")
     parser.add_argument("--repeats", type=int, default=2, help="default: 2")
     parser.add_argument("--short", type=int, default=1000, help="short recordings; default: 1000")
-    parser.add_argument("--out", type=Path, help="write the record here (.json)")
-    options = parser.parse_args(arguments)
-    try:
-        record = measure(options)
-    except TranscribeError as error:
-        print(f"eval.performance.throughput: {error}", file=sys.stderr)
-        return 1
-    print(tables(record))
-    if options.out is not None:
-        write_record(record, options.out)
-    return 0
+    return run(parser, measure, arguments, show=tables, positional=["recording"])
 
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:
@@ -79,26 +65,22 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         memory = _memory(options, folder) if options.short else None
     best = {kind: max(each) for kind, each in rates.items()}
     n = options.workers
-    return rounded(
-        {
-            **provenance(),
-            "command": command("eval.performance.throughput", options, positional=["recording"]),
-            "load_before": load_before,
-            "workers": n,
-            "minutes_each": options.minutes,
-            "times_real_time": rates,
-            "efficiency": {
-                "of_one_worker_times_cores": best["pool"] / (n * best["one"]),
-                "of_separate_commands": best["pool"] / best["separate"],
-                "separate_commands_of_one_times_cores": best["separate"] / (n * best["one"]),
-            },
-            "per_core_hour": {
-                "hours_of_music": best["pool"] / n,
-                "recordings": best["pool"] / n * 60 / options.minutes,
-            },
-            "memory": memory,
-        }
-    )
+    return {
+        "load_before": load_before,
+        "workers": n,
+        "minutes_each": options.minutes,
+        "times_real_time": rates,
+        "efficiency": {
+            "of_one_worker_times_cores": best["pool"] / (n * best["one"]),
+            "of_separate_commands": best["pool"] / best["separate"],
+            "separate_commands_of_one_times_cores": best["separate"] / (n * best["one"]),
+        },
+        "per_core_hour": {
+            "hours_of_music": best["pool"] / n,
+            "recordings": best["pool"] / n * 60 / options.minutes,
+        },
+        "memory": memory,
+    }
 
 
 def _rates(options: argparse.Namespace, folder: Path) -> dict[str, list[float]]:
@@ -131,7 +113,7 @@ def _steady_rate(source: Path, out: Path, n_workers: int) -> float:
         assert run.stdout is not None
         for line in run.stdout:
             event = json.loads(line)
-            if event["event"] == DONE:
+            if event["event"] == m.DONE:
                 settled.append((time.monotonic(), event["duration"]))
     if run.returncode != 0 or len(settled) <= n_workers:
         raise TranscribeError(f"the archive run ended with {run.returncode}, {len(settled)} done")
@@ -171,7 +153,7 @@ def _memory(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     with closing(Manifest(folder / "out" / OWN_FOLDER / MANIFEST)) as manifest:
         rows = [row for row in manifest.rows() if row.peak_memory]
     rows.sort(key=lambda row: row.finished)
-    n_done = sum(row.state == DONE for row in rows)
+    n_done = sum(row.state == m.DONE for row in rows)
     if n_done != sum(each.fate == GOOD for each in made):
         raise TranscribeError(f"of {len(made)} short recordings only {n_done} were done")
     return {

@@ -14,8 +14,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from eval.common.command import new_parser, run
 from eval.common.record import command, provenance
-from transcribe.errors import TranscribeError
 from transcribe.evaluation.figures import new_figure
 from transcribe.evaluation.pianoroll import BLACK_KEYS
 from transcribe.files.atomic import atomic_path
@@ -75,42 +75,37 @@ def _bars(axes: object, performance: Performance, colour: str, label: str) -> No
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run what the arguments say; 0, or 1 with one line if a file is not as promised."""
-    parser = argparse.ArgumentParser(
-        prog="python -m eval.publish.continued",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = new_parser("eval.publish.continued", __doc__, out="draw here (.png)")
     add = parser.add_argument
     add("source", type=Path, help="a recording or a MIDI file")
     add("--at", type=float, help="go on from this second; default: the last key")
     add("--seconds", type=float, default=20.0, help="of continuation; default: 20")
-    add("--before", type=float, default=20.0, help="drawn of what was heard; default: 20")
-    add("--seed", type=int, default=0)
+    add("--before", type=float, default=20.0, help="drawn of what was played; default: 20")
+    add("--seed", type=int, default=0, help="default: 0")
     add("--title", default="")
     add("--generator", type=Path, help="weights, in place of the packaged ones")
-    add("--out", type=Path, required=True, help="a .png")
-    options = parser.parse_args(arguments)
-    try:
-        if options.source.suffix.lower() in MIDI_SUFFIXES:
-            heard = read_midi(options.source)
-        else:
-            heard = Transcriber.load()(options.source)
-        *_, last = Continuer.load(options.generator).stream(
-            heard, seconds=options.seconds, at=options.at, sampling=Sampling(seed=options.seed)
-        )
-        about = f"{command('eval.publish.continued', options, positional=('source',))}; commit "
-        draw(
-            last,
-            options.out,
-            begin=max(0.0, last.start - options.before),
-            title=options.title or options.source.stem,
-            about=about + str(provenance()["commit"]),
-        )
-    except TranscribeError as error:
-        print(f"eval.publish.continued: {error}", file=sys.stderr)
-        return 1
-    return 0
+    return run(parser, continued, arguments)
+
+
+def continued(options: argparse.Namespace) -> None:
+    """Go on from the source, and draw it."""
+    if options.out is None:
+        raise argparse.ArgumentError(None, "give --out")
+    if options.source.suffix.lower() in MIDI_SUFFIXES:
+        played = read_midi(options.source)
+    else:
+        played = Transcriber.load()(options.source)
+    *_, last = Continuer.load(options.generator).stream(
+        played, seconds=options.seconds, at=options.at, sampling=Sampling(seed=options.seed)
+    )
+    made = command("eval.publish.continued", options, positional=("source",))
+    draw(
+        last,
+        options.out,
+        begin=max(0.0, last.start - options.before),
+        title=options.title or options.source.stem,
+        about=f"{made}; commit {provenance()['commit']}",
+    )
 
 
 if __name__ == "__main__":

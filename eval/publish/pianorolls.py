@@ -20,19 +20,20 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from eval.common.command import run
 from eval.common.record import command, data_name, provenance
 from eval.common.transcribing import (
-    Hear,
-    as_heard,
+    Transcribe,
     audio_path,
+    cut_at_end,
+    dataset_parser,
     for_each,
-    hearing_parser,
-    load_ear,
+    load_transcriber,
     recordings_with_audio,
 )
 from transcribe.audio.reader import probe
 from transcribe.datasets import Recording, has_pedal, reference_performance
-from transcribe.errors import MidiError, TranscribeError
+from transcribe.errors import MidiError
 from transcribe.evaluation.metrics import onset_f1
 from transcribe.evaluation.pianoroll import Panel, best_median_worst, draw, parts
 from transcribe.midi import read_midi
@@ -53,33 +54,26 @@ class Rolled:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run what the arguments say; 0, or 1 with one line if a file is not as promised."""
-    parser = hearing_parser("eval.publish.pianorolls", __doc__, out="draw the picture here (.png)")
-    parser.add_argument("--midi", type=Path, help="folder of what was heard, as NAME.mid")
+    parser = dataset_parser("eval.publish.pianorolls", __doc__, out="draw the picture here (.png)")
+    parser.add_argument("--midi", type=Path, help="folder of transcriptions, as NAME.mid")
     parser.add_argument(
         "--seconds", type=float, default=30.0, help="drawn of each recording; default: 30"
     )
-    options = parser.parse_args(arguments)
-    if options.out is None:
-        parser.error("give --out")
-    if not options.seconds > 0:
-        parser.error(f"--seconds is above 0; found {options.seconds:g}")
-    try:
-        pianorolls(options)
-    except TranscribeError as error:
-        print(f"eval.publish.pianorolls: {error}", file=sys.stderr)
-        return 1
-    return 0
+    return run(parser, pianorolls, arguments)
 
 
 def pianorolls(options: argparse.Namespace) -> None:
     """Find the three recordings, print what was chosen, and draw them."""
+    if options.out is None:
+        raise argparse.ArgumentError(None, "give --out")
+    if not options.seconds > 0:
+        raise argparse.ArgumentError(None, f"--seconds is above 0; found {options.seconds:g}")
     recordings = recordings_with_audio(options)
     if options.midi is None:
-        ear = load_ear(options)
-        system = ear.describe()["name"]
-        rolled = for_each(
-            partial(listen, max_seconds=options.max_seconds), recordings, ear, options, tell=_line
-        )
+        transcribe = load_transcriber(options)
+        system = transcribe.describe()["name"]
+        job = partial(rolled_recording, max_seconds=options.max_seconds)
+        rolled = for_each(job, recordings, transcribe, options, line=_line)
     else:
         system = data_name(options.midi)
         rolled = [read(each, options.midi, options.max_seconds) for each in recordings]
@@ -99,10 +93,12 @@ def pianorolls(options: argparse.Namespace) -> None:
     )
 
 
-def listen(recording: Recording, ear: Hear, max_seconds: float | None) -> Rolled:
+def rolled_recording(
+    recording: Recording, transcribe: Transcribe, max_seconds: float | None
+) -> Rolled:
     """Transcribe a recording."""
-    heard = ear(audio_path(recording))
-    return _rolled(recording, heard.performance, heard.duration, max_seconds)
+    found = transcribe(audio_path(recording))
+    return _rolled(recording, found.performance, found.duration, max_seconds)
 
 
 def read(recording: Recording, folder: Path, max_seconds: float | None) -> Rolled:
@@ -128,7 +124,7 @@ def panel(label: str, each: Rolled, seconds: float) -> Panel:
 def _rolled(
     recording: Recording, est: Performance, duration: float, max_seconds: float | None
 ) -> Rolled:
-    ref, est = as_heard((reference_performance(recording), est), duration, max_seconds)
+    ref, est = cut_at_end((reference_performance(recording), est), duration, max_seconds)
     f1 = onset_f1(ref, est, aligned=True)
     return Rolled(recording.name, f1, ref, est, has_pedal(recording))
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +17,26 @@ from eval.accuracy.ablations import table as ablation_table
 from eval.accuracy.calibration import calibration_table
 from eval.accuracy.damage import comparison_table
 from eval.accuracy.deviations import deviations_table
-from eval.common.paired import recorded_differences
+from eval.common.paired import differences
+from eval.data.sets import find_set
 from eval.downstream.continuations import table as continuations_table
 from eval.downstream.corpus import corpus_table
 from eval.downstream.tokens import line_and_grid, tokens_table
 from eval.performance.speed import speed_table
-from eval.publish.tables import differences_table, mistakes_table, noise_table, systems_table
-from transcribe.evaluation.tables import NUMBERS, RATIOS
+from eval.publish.tables import (
+    SCALES,
+    SHORT_ROWS,
+    alignments_table,
+    differences_table,
+    markdown,
+    mean_cell,
+    mistakes_table,
+    noise_table,
+    systems_table,
+)
+from transcribe.evaluation.aggregate import aggregate
+from transcribe.evaluation.counts import Scores
+from transcribe.evaluation.tables import RATIOS
 
 ROOT = Path(__file__).resolve().parents[2]
 README = ROOT / "README.md"
@@ -32,17 +45,6 @@ REPORT = RESULTS / "README.md"
 PEERS = "peers-maps-real-dev"
 """The record of ours and others' systems in one run, if there is one."""
 BEGIN, END = "<!-- results -->", "<!-- end of results -->"
-
-ROWS = (
-    "onset",
-    "onset_20ms",
-    "key/onset_offset",
-    "sustained/onset_offset",
-    "sustained/onset_offset_velocity",
-    "sustained/frame",
-    "pedal/onset_offset",
-)
-"""What the short tables show, of `transcribe.evaluation.tables.RATIOS`."""
 
 
 def results(
@@ -55,11 +57,12 @@ def results(
     names += [block["system"]["title"] for block in others]
     summaries = [block["summary"] for block in (benchmark, *others)]
     rows = [
-        [label, *(_mean(summary.get(f"aligned/{name}"), scale, digits) for summary in summaries)]
-        for name, label, scale, digits in (
-            *((name, RATIOS[name], 100.0, 1) for name in ROWS),
-            ("velocity_error", NUMBERS["velocity_error"], 1.0, 1),
-        )
+        [
+            label,
+            *(mean_cell(each.get(f"aligned/{name}"), *how, interval=False) for each in summaries),
+        ]
+        for name in (*SHORT_ROWS, "velocity_error")
+        for label, *how in [SCALES[name]]
     ]
     speeds = [
         f"{each['times_real_time']['whole']:.0f} times real time on {each['threads']} "
@@ -70,9 +73,7 @@ def results(
     longest = speed["memory"][-1]
     return "\n".join(
         [
-            f"| F1 in % | {' | '.join(names)} |",
-            "|---|" + "--:|" * len(names),
-            *(f"| {' | '.join(row)} |" for row in rows),
+            markdown(["F1 in %", *names], rows),
             "",
             f"Mean over {data['n_recordings']} recordings ({data['seconds'] / 60:.0f} min) of a "
             "real Disklavier that ours never heard in training, each recording's median onset "
@@ -88,20 +89,6 @@ def results(
             "[eval/results/README.md](eval/results/README.md).",
         ]
     )
-
-
-def _mean(summary: Mapping[str, Any] | None, scale: float, digits: int) -> str:
-    """A dash where a system has no such figure."""
-    return "–" if summary is None else f"{scale * summary['mean']:.{digits}f}"
-
-
-def _cell(summary: Mapping[str, Any], scale: float, digits: int) -> str:
-    """A mean with its interval, if it has one."""
-    mean = _mean(summary, scale, digits)
-    if summary["interval_95"] is None:
-        return mean
-    low, high = (f"{scale * edge:.{digits}f}" for edge in summary["interval_95"])
-    return f"{mean} [{low}, {high}]"
 
 
 def _our_weights(peers: Mapping[str, Any]) -> str:
@@ -134,8 +121,15 @@ def _peers_report(peers: Mapping[str, Any]) -> list[str]:
         mistakes_table(list(peers["systems"].values())),
         "\n".join(conventions),
         f"```\n{peers['command']}\n```",
-        f"Measured at commit {(peers['commit'] or 'unknown')[:12]}, {peers['date']}.",
+        measured(peers),
     ]
+
+
+def measured(record: Mapping[str, Any]) -> str:
+    """When and with which code; a record whose code no commit has is marked as a draft."""
+    commit = record["commit"] or "unknown"
+    draft = ", with changes that no commit has: a draft" if commit.endswith("-dirty") else ""
+    return f"Measured at commit {commit[:12]}, {record['date']}{draft}."
 
 
 def _packaged_against_peers(benchmark: Mapping[str, Any], peers: Mapping[str, Any]) -> list[str]:
@@ -149,12 +143,7 @@ def _packaged_against_peers(benchmark: Mapping[str, Any], peers: Mapping[str, An
     rows = {
         "systems": {each["system"]["name"]: each for each in others},
         "differences": {
-            each["system"]["name"]: {
-                name: summary.as_json()
-                for name, summary in recorded_differences(
-                    benchmark["recordings"], each["recordings"]
-                ).items()
-            }
+            each["system"]["name"]: differences(benchmark["recordings"], each["recordings"])
             for each in others
         },
     }
@@ -163,6 +152,48 @@ def _packaged_against_peers(benchmark: Mapping[str, Any], peers: Mapping[str, An
         "the others, recording by recording; accuracy alone, as speeds compare in one run only:",
         differences_table(rows),
     ]
+
+
+def _known_music(benchmark: Mapping[str, Any]) -> list[str]:
+    """What the figures are without the music that training knew, if it knew any."""
+    known = find_set(benchmark["data"]["name"]).known_music
+    if known is None or benchmark["system"]["name"] not in known.weights:
+        return []
+    every = benchmark["recordings"]
+
+    def without(works: Sequence[str]) -> list[Mapping[str, Any]]:
+        return [each for each in every if not any(f"-{w}_" in each["name"] for w in works)]
+
+    names = [RATIOS[name] for name in SHORT_ROWS]
+    rows = []
+    for label, chosen in (
+        ("all", every),
+        (f"without {', '.join(known.same_music)}", without(known.same_music)),
+        ("works that training had in no performance", without(known.works)),
+    ):
+        summary = summary_of(chosen)
+        cells = [mean_cell(summary.get(f"aligned/{name}"), 100, 1) for name in SHORT_ROWS]
+        rows.append([f"{label}: {len(chosen)}", *cells])
+    return [
+        f"What training knew of this music: {known.about} F1 in %, aligned, over recordings:",
+        markdown(["recordings", *names], rows),
+        "The works that training had are not the easier ones, so the difference between the rows "
+        "is the music's, and no measure of what knowing it was worth.",
+    ]
+
+
+def summary_of(recordings: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Mean F1 with its interval, by metric, over some of the recordings of a record."""
+    scores = [
+        {
+            name: each["f1"]
+            for name, each in recording["scores"].items()
+            if isinstance(each, Mapping) and each["n_ref"]
+        }
+        for recording in recordings
+    ]
+    found = aggregate([Scores({}, each) for each in scores])
+    return {name: each.as_json() for name, each in found.items()}
 
 
 def noise_sets(record: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -198,9 +229,10 @@ def report() -> str:
         f"## {benchmark['data']['name']}: a real Disklavier, close microphones",
         f"Weights `{benchmark['system']['name']}`. F1 in %, mean over recordings with the 95 % "
         "interval of a bootstrap over recordings.",
-        _both_alignments(benchmark["summary"]),
+        alignments_table(benchmark["summary"]),
         f"```\n{benchmark['command']}\n```",
-        f"Measured at commit {(benchmark['commit'] or 'unknown')[:12]}, {benchmark['date']}.",
+        measured(benchmark),
+        *_known_music(benchmark),
         "The best, the median and the worst recording:",
         "![piano rolls](pianorolls.png)",
         *([] if peers is None else _peers_report(peers)),
@@ -216,7 +248,7 @@ def report() -> str:
         f"{len(validation['passages'])} passages of 30 s on "
         f"{' and '.join(validation['instruments'])}, without room or noise; thresholds were "
         "chosen on them.",
-        _both_alignments(validation["summary"]),
+        alignments_table(validation["summary"]),
         "## Where nobody plays",
         *(noise_table(each) for each in noise_sets(_record("noises"))),
         *(noise_table(each) for each in noise_sets(benchmark)),
@@ -250,7 +282,7 @@ def _section(name: str, title: str, table: Callable[[Mapping[str, Any]], str]) -
         f"## {title}",
         table(record),
         f"```\n{record['command']}\n```",
-        f"Measured at commit {(record['commit'] or 'unknown')[:12]}, {record['date']}.",
+        measured(record),
     ]
 
 
@@ -313,19 +345,6 @@ def _page_report(page: Mapping[str, Any]) -> list[str]:
 
 def _peers() -> dict[str, Any] | None:
     return _record(PEERS) if (RESULTS / f"{PEERS}.json").is_file() else None
-
-
-def _both_alignments(summary: Mapping[str, Any]) -> str:
-    """As found and aligned side by side, for the rows of the short tables."""
-    lines = ["| F1 in % | as found | aligned |", "|---|--:|--:|"]
-    for name, label, scale, digits in (
-        *((name, RATIOS[name], 100.0, 1) for name in ROWS),
-        ("velocity_correlation", NUMBERS["velocity_correlation"], 1.0, 2),
-        ("velocity_error", NUMBERS["velocity_error"], 1.0, 1),
-    ):
-        both = (summary[f"{each}/{name}"] for each in ("as_found", "aligned"))
-        lines.append(f"| {label} | {' | '.join(_cell(each, scale, digits) for each in both)} |")
-    return "\n".join(lines)
 
 
 def _record(name: str) -> dict[str, Any]:

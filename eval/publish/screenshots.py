@@ -18,7 +18,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from eval.common.command import new_parser, run
 from eval.performance.browser import HOW_TO, browser, chromium, serving
+from transcribe.errors import TranscribeError
 
 SIZES = {
     "light": {"viewport": {"width": 1280, "height": 800}, "color_scheme": "light"},
@@ -36,18 +38,17 @@ PATIENCE = 300_000
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write the pictures; 1 with one line where there is no browser."""
-    parser = argparse.ArgumentParser(
-        prog="python -m eval.publish.screenshots",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = new_parser("eval.publish.screenshots", __doc__, out="folder; default: docs")
+    parser.set_defaults(out=Path("docs"))
     parser.add_argument("recording", type=Path, help="what is to be seen")
     parser.add_argument("--title", help="name it shall have in the pictures")
-    parser.add_argument("--out", type=Path, default=Path("docs"), help="folder; default: docs")
-    options = parser.parse_args(arguments)
+    return run(parser, screenshots, arguments)
+
+
+def screenshots(options: argparse.Namespace) -> None:
+    """Serve the page, and photograph it."""
     if chromium() is None:
-        print(f"eval.publish.screenshots: {HOW_TO}", file=sys.stderr)
-        return 1
+        raise TranscribeError(HOW_TO)
     options.out.mkdir(parents=True, exist_ok=True)
     with (
         tempfile.TemporaryDirectory() as folder,
@@ -57,7 +58,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         named = Path(folder) / (options.title or options.recording.name)
         shutil.copyfile(options.recording, named)
         take(started, address, named, options.out)
-    return 0
 
 
 def take(started: Any, address: str, recording: Path, out: Path) -> None:

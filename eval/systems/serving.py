@@ -161,7 +161,7 @@ class Server:
             self.process.wait()
 
 
-def hear_all(
+def transcribe_all(
     setup: Setup,
     clips: Sequence[Clip],
     folder: Path,

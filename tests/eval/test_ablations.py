@@ -10,6 +10,7 @@ import torch
 import yaml
 
 from eval.accuracy import ablations
+from eval.accuracy.validation import train_config
 from transcribe.rolls import N_ACTIVATIONS
 from transcribe.train.config import TrainConfig
 from transcribe.train.lit_transcriber import LitTranscriber
@@ -26,8 +27,8 @@ def test_at_least_six_rows_each_with_a_lesson():
 @pytest.mark.parametrize("name", PLAN["rows"])
 def test_a_row_composes_and_changes_something(name):
     overrides = PLAN["rows"][name]["overrides"]
-    base = ablations.row_config(PLAN["base"])
-    changed = ablations.row_config([*PLAN["base"], *overrides])
+    base = train_config(["experiment=rendered", *PLAN["base"]])
+    changed = train_config(["experiment=rendered", *PLAN["base"], *overrides])
     assert (changed == base) == (not overrides)
 
 

@@ -92,7 +92,7 @@ def data(tmp_path):
     return write_data_set(tmp_path / "waltzes", dict.fromkeys("abc", PLAYED), seconds=3)
 
 
-class StandIn(transcribing.Ear):
+class StandIn(transcribing.FileTranscriber):
     """Hears all of a.wav, less of the others."""
 
     def __init__(self):
@@ -100,14 +100,14 @@ class StandIn(transcribing.Ear):
 
     def __call__(self, path):
         est = Performance(PLAYED.notes[: {"a": 10, "b": 4, "c": 6}[path.stem]])
-        return Transcription(est, sustained(est), 3.0)
+        return Transcription(est, sustained(est), 3.0, None, None)
 
     def describe(self):
         return {"name": "stand-in"}
 
 
 def test_a_data_set_is_heard_and_drawn(data, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(transcribing.Ear, "load", lambda *_: StandIn())
+    monkeypatch.setattr(transcribing.FileTranscriber, "load", lambda *_: StandIn())
     out = tmp_path / "new" / "rolls.png"
     assert pianorolls.main(["--data", str(data), "--out", str(out), "--seconds", "3"]) == 0
     told = capsys.readouterr().out.splitlines()
@@ -122,7 +122,7 @@ def test_a_data_set_is_heard_and_drawn(data, tmp_path, monkeypatch, capsys):
 
 
 def test_midi_files_are_drawn_without_hearing_again(data, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(transcribing.Ear, "load", lambda *_: pytest.fail("heard again"))
+    monkeypatch.setattr(transcribing.FileTranscriber, "load", lambda *_: pytest.fail("heard again"))
     out = tmp_path / "rolls.png"
     words = ["--data", str(data), "--midi", str(tmp_path / "heard"), "--out", str(out)]
     assert pianorolls.main(words) == 0

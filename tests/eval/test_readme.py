@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import shutil
 
+import numpy as np
 import pytest
 
-from eval.common.paired import recorded_differences
+from eval.common.paired import differences
+from eval.data.sets import SETS
 from eval.publish import readme
 from eval.publish.readme import (
     PEERS,
@@ -86,12 +88,12 @@ def test_a_record_of_several_systems_becomes_a_table_in_both_pages(monkeypatch, 
     packaged = ours["summary"]["aligned/onset"]["mean"]
     assert f"| onset, 50 ms | {100 * packaged:.1f} | 95.0 |" in current()
     assert "| aligned | ours | another one |" in report()
-    assert "| note onset, 50 ms | 90.0 [85.0, 95.0] | 95.0 [90.0, 100.0] |" in report()
+    assert "| onset, 50 ms | 90.0 [85.0, 95.0] | 95.0 [90.0, 100.0] |" in report()
     assert "| real-time factor, 1 thread | 0.020 | 1.250 |" in report()
     assert "python -m eval.accuracy.benchmark set=maps-real-dev system=all" in report()
     assert "0123456789ab" in report()
     assert "an abacus" in report()
-    assert "| note onset, 50 ms | -2.3 [-3.0, -1.0] |" in report()
+    assert "| onset, 50 ms | -2.3 [-3.0, -1.0] |" in report()
     assert "- **another one** (`another one`): Notes of another one. 0 clips failed." in report()
 
 
@@ -99,17 +101,43 @@ def test_other_weights_are_compared_with_what_a_record_says_of_others():
     """Differences taken from two records are those that one record has of the same weights."""
     peers = json.loads((RESULTS / f"{PEERS}.json").read_text("utf-8"))
     ours, theirs = (peers["systems"][name]["recordings"] for name in ("ours", "transkun"))
-    found = recorded_differences(ours, theirs)
+    found = differences(ours, theirs)
     for name, recorded in peers["differences"]["transkun"].items():
-        assert found[name].n_recordings == recorded["n_recordings"]
-        assert found[name].mean == pytest.approx(recorded["mean"], abs=2e-4)
+        assert found[name]["n_recordings"] == recorded["n_recordings"]
+        assert found[name]["mean"] == pytest.approx(recorded["mean"], abs=2e-4)
 
 
-def test_records_of_other_recordings_are_not_compared():
-    peers = json.loads((RESULTS / f"{PEERS}.json").read_text("utf-8"))
-    ours = peers["systems"]["ours"]["recordings"]
-    with pytest.raises(ValueError, match="same recordings"):
-        recorded_differences(ours, ours[1:])
+def test_what_training_knew_is_taken_out_of_the_figures():
+    """Means over what is left; weights that were trained without the music have no such table."""
+    record = json.loads((RESULTS / "maps-real-dev.json").read_text("utf-8"))
+    record["system"]["name"] = "harmonic 6"
+    f1 = {
+        each["name"].removeprefix("MAPS_MUS-").removesuffix("_ENSTDkCl"): each["scores"][
+            "aligned/onset"
+        ]["f1"]
+        for each in record["recordings"]
+    }
+    *_, table, _ = readme._known_music(record)
+    rows = [line.split(" | ")[:2] for line in table.splitlines()[2:]]
+    assert [name for name, _ in rows] == [
+        "| all: 19",
+        "| without chpn-e01: 18",
+        "| works that training had in no performance: 9",
+    ]
+    known = SETS["maps-real-dev"].known_music
+    for (_, cell), left_out in zip(rows, ((), known.same_music, known.works), strict=True):
+        mean = np.mean([value for name, value in f1.items() if name not in left_out])
+        assert cell.startswith(f"{100 * mean:.1f} [")
+    record["system"]["name"] = "harmonic 7"
+    assert readme._known_music(record) == []
+
+
+def test_a_record_of_changed_code_is_called_a_draft():
+    record = {"commit": "0123456789abcdef-dirty", "date": "2026-01-01 00:00 UTC"}
+    assert readme.measured(record) == (
+        "Measured at commit 0123456789ab, 2026-01-01 00:00 UTC, with changes that no commit has: "
+        "a draft."
+    )
 
 
 def test_quick_start_is_two_commands():

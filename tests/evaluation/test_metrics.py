@@ -398,7 +398,7 @@ def test_the_coarse_grid_of_frames_counts_coarse_moments():
     assert ratio == Ratio(10, 5, 5)
 
 
-def test_mean_pooled_and_interval():
+def test_mean_and_pooled():
     """Three short recordings and a long one: the mean weighs recordings, pooled notes."""
     scores = [Scores({"onset": ratio}, {}) for ratio in (
         Ratio(10, 10, 10), Ratio(10, 10, 5), Ratio(10, 10, 0), Ratio(70, 70, 70)
@@ -408,11 +408,35 @@ def test_mean_pooled_and_interval():
     assert summary.mean == pytest.approx(0.625)
     assert summary.pooled == Ratio(100, 100, 85)
     assert summary.pooled.f1 == pytest.approx(0.85)
+    assert summary.interval is None  # four recordings say too little about others
+
+
+def test_an_interval_of_many_recordings_is_a_bootstrap_with_a_seed():
+    scores = [Scores({"onset": Ratio(10, 10, n)}, {}) for n in (10, 5, 0, 10) * 5]
+    summary = aggregate(scores)["onset"]
     low, high = summary.interval
-    assert 0.1 < low < 0.3
-    assert high == 1
+    assert 0.4 < low < 0.5
+    assert 0.75 < high < 0.85
     assert aggregate(scores)["onset"] == summary
     assert aggregate(scores, seed=1, n_resamples=50)["onset"].interval != summary.interval
+
+
+def test_five_recordings_have_no_interval_and_six_have_students():
+    """2.571 standard errors each way, the t value of five degrees of freedom."""
+    values = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]
+    assert aggregate([Scores({}, {"x": each}) for each in values[:5]])["x"].interval is None
+    reach = 2.5706 * np.std(values, ddof=1) / np.sqrt(6)
+    found = aggregate([Scores({}, {"x": each}) for each in values])["x"].interval
+    assert found == pytest.approx((3.5 - reach, 3.5 + reach), abs=1e-3)
+    nearly_all = [Scores({"x": Ratio(10, 10, n)}, {}) for n in (10, 10, 10, 10, 10, 7)]
+    assert aggregate(nearly_all)["x"].interval[1] == 1  # and no share is above 1
+
+
+@pytest.mark.parametrize("n_recordings", [6, 10, 14])
+def test_intervals_of_few_recordings_cover_too(n_recordings):
+    draws = np.random.default_rng(5).normal(0.7, 0.1, size=(400, n_recordings))
+    intervals = [aggregate([Scores({}, {"x": v}) for v in draw])["x"].interval for draw in draws]
+    assert 0.92 <= np.mean([low <= 0.7 <= high for low, high in intervals]) <= 0.98
 
 
 def test_the_interval_covers_the_true_mean_19_times_in_20():
@@ -475,14 +499,16 @@ def test_correlation_is_pearsons(pairs):
 
 def test_the_interval_of_pooled_scores_draws_recordings_not_notes():
     """One long bad recording among short good ones: pooled depends on how often it is drawn."""
-    scores = [Scores({"onset": Ratio(10, 10, 10)}, {})] * 9 + [
-        Scores({"onset": Ratio(910, 910, 0)}, {})
+    scores = [Scores({"onset": Ratio(10, 10, 10)}, {})] * 19 + [
+        Scores({"onset": Ratio(1810, 1810, 0)}, {})
     ]
     summary = aggregate(scores)["onset"]
-    assert summary.pooled.f1 == pytest.approx(0.09)
+    assert summary.pooled.f1 == pytest.approx(0.095)
     low, high = summary.pooled_interval
-    assert low == pytest.approx(70 / (70 + 3 * 910), abs=0.01)
+    assert low == pytest.approx(170 / (170 + 3 * 1810), abs=0.01)
     assert high == 1  # in a third of the draws it is absent
+    few = aggregate(scores[:7] + scores[-1:])["onset"].pooled_interval
+    assert (few[0], few[1]) == (0, 1)  # eight, of which one decides: nothing is known
     assert summary.as_json()["pooled"]["f1_interval_95"] == [low, high]
 
 

@@ -1,4 +1,11 @@
-"""Scores of many recordings as one figure each, with its uncertainty."""
+"""Scores of many recordings as one figure each, with its uncertainty.
+
+From `LEAST_RECORDINGS` on a figure has a 95 % interval over recordings: fewer say too little
+about others, and a bootstrap of five can't hold 95 % of anything. Below `MANY_RECORDINGS` the
+interval is Student's, from the figures with one recording left out at a time (of a mean, that is
+the usual t interval), because percentiles of a small bootstrap are too narrow; from there on it
+is a percentile bootstrap.
+"""
 
 from __future__ import annotations
 
@@ -10,18 +17,21 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import t as student
 
 from transcribe.evaluation.counts import Correlation, Mean, Ratio, Scores
 
 FloatArray = NDArray[np.float64]
+LEAST_RECORDINGS = 6
+MANY_RECORDINGS = 15
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
     """One metric over several recordings.
 
-    ``mean`` weighs every recording equally, ``pooled`` every note. The intervals hold the
-    value of 95 % of the bootstrap resamples of the recordings; None for fewer than two.
+    ``mean`` weighs every recording equally, ``pooled`` every note. Intervals are of 95 %, as
+    this module's opening says; None for fewer than `LEAST_RECORDINGS`.
     """
 
     n_recordings: int
@@ -57,7 +67,7 @@ class Summary:
 def aggregate(
     scores: Sequence[Scores], *, seed: int = 0, n_resamples: int = 10_000
 ) -> dict[str, Summary]:
-    """Mean, 95 % bootstrap interval and pooled value of every metric over recordings.
+    """Mean, 95 % interval and pooled value of every metric over recordings.
 
     A recording counts in a metric's mean if the metric is defined for it: not absent, not
     None, and the reference not empty (a piece without a pedal press has no pedal F1). What
@@ -88,7 +98,7 @@ def aggregate(
         summaries[name] = Summary(
             n_recordings=len(defined),
             mean=float(f1.mean()),
-            interval=bootstrap.of_mean(f1),
+            interval=_in_unit(bootstrap.of_mean(f1)),
             mean_precision=float(np.mean([ratio.precision for ratio in defined])),
             mean_recall=float(np.mean([ratio.recall for ratio in defined])),
             pooled=reduce(add, present),
@@ -134,17 +144,41 @@ class _Bootstrap:
 
     def of_mean(self, values: FloatArray) -> tuple[float, float] | None:
         """Interval of the mean of values, shape (n,)."""
-        if len(values) < 2:
+        n = len(values)
+        if n < LEAST_RECORDINGS:
             return None
+        if n < MANY_RECORDINGS:
+            return _student(float(values.mean()), (values.sum() - values) / (n - 1))
         return _middle(self.times_drawn(len(values)) @ values / len(values))
 
     def of_pooled_f1(self, ratios: Sequence[Ratio]) -> tuple[float, float] | None:
         """Interval of the F1 of all notes together."""
-        if len(ratios) < 2:
+        if len(ratios) < LEAST_RECORDINGS:
             return None
         counts = np.array([[2 * each.n_matched, each.n_ref + each.n_est] for each in ratios])
-        agree, total = (self.times_drawn(len(ratios)) @ counts).T
-        return _middle(np.divide(agree, total, out=np.zeros_like(agree), where=total > 0))
+        if len(ratios) < MANY_RECORDINGS:
+            whole = counts.sum(axis=0)
+            return _in_unit(_student(float(_shares(whole[None])[0]), _shares(whole - counts)))
+        return _middle(_shares(self.times_drawn(len(ratios)) @ counts))
+
+
+def _shares(counts: FloatArray) -> FloatArray:
+    """First column over second, 0 where that is 0; counts of shape (n, 2)."""
+    agree, total = counts.T.astype(float)
+    return np.divide(agree, total, out=np.zeros_like(agree), where=total > 0)
+
+
+def _student(value: float, left_out: FloatArray) -> tuple[float, float]:
+    """Interval of a figure from its values with each recording left out, shape (n,)."""
+    n = len(left_out)
+    error = np.sqrt((n - 1) / n * np.square(left_out - left_out.mean()).sum())
+    reach = float(student.ppf(0.975, n - 1) * error)
+    return value - reach, value + reach
+
+
+def _in_unit(interval: tuple[float, float] | None) -> tuple[float, float] | None:
+    """A share lies within 0 and 1, and so does what is known of it."""
+    return None if interval is None else (max(interval[0], 0.0), min(interval[1], 1.0))
 
 
 def _middle(values: FloatArray) -> tuple[float, float]:

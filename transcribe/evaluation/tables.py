@@ -44,6 +44,11 @@ NUMBERS = {
         ("_onset_offset", "notes matched by onset + offset"),
     )
 }
+DEVIATIONS = {
+    "onset_deviation/median": "median onset deviation, ms (above 0: late)",
+    "onset_deviation/spread": "its interquartile range, ms",
+}
+"""Names that no alignment changes; seconds in the scores, milliseconds in tables."""
 PIECE_COLUMNS = {
     "onset": "onset",
     "key/onset_offset": "key",
@@ -70,14 +75,15 @@ class Table(NamedTuple):
         return "\n".join([self.title, *("  " + line.rstrip() for line in lines)])
 
     def markdown(self) -> str:
-        """For a page."""
+        """For a page; without its title where that is empty."""
         rule = "|".join(["---", *["--:"] * (len(self.head) - 1)])
         cells = (
             "| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |"
             for row in (self.head, *self.rows)
         )
         head, *rows = cells
-        return "\n".join([f"### {self.title}", "", head, f"|{rule}|", *rows])
+        heading = [f"### {self.title}", ""] if self.title else []
+        return "\n".join([*heading, head, f"|{rule}|", *rows])
 
 
 def tables_of(evaluation: Evaluation) -> Iterator[Table]:
@@ -110,11 +116,7 @@ def _tables_of_one(piece: Piece) -> Iterator[Table]:
         if f"as_found/{name}" in scores.numbers
     ]
     numbers += [
-        (label, _number(scores.numbers[f"onset_deviation/{name}"], 1000, 1), "")
-        for name, label in (
-            ("median", "median onset deviation, ms (above 0: late)"),
-            ("spread", "its interquartile range, ms"),
-        )
+        (label, _number(scores.numbers[name], 1000, 1), "") for name, label in DEVIATIONS.items()
     ]
     yield Table("measures", ("", "as found", "aligned"), numbers)
 
@@ -155,11 +157,8 @@ def _mean_measures(summaries: Mapping[str, Summary]) -> Iterator[Table]:
         cells = [cell for each in both if each is not None for cell in _mean_cells(each, 1, 2)]
         if both[0] is not None and both[1] is not None:
             rows.append((label, str(both[0].n_recordings), *cells))
-    for name, label in (
-        ("median", "median onset deviation, ms (above 0: late)"),
-        ("spread", "its interquartile range, ms"),
-    ):
-        each = summaries.get(f"onset_deviation/{name}")
+    for name, label in DEVIATIONS.items():
+        each = summaries.get(name)
         if each is not None:
             rows.append((label, str(each.n_recordings), *_mean_cells(each, 1000, 1), "", "", ""))
     yield Table("mean over pieces: measures", head, rows)

@@ -38,7 +38,7 @@ class SourceConfig:
     """Learn when keys come up under the pedal; false where nothing in the sound tells."""
 
 
-class TrainingSource:
+class Library:
     """The performances of a source, read when first drawn and kept as arrays.
 
     Parameters
@@ -97,23 +97,23 @@ def load_libraries(
     cache: Path,
     *,
     leave_out_test_music: bool = True,
-) -> tuple[list[TrainingSource], list[LeftOut]]:
+) -> tuple[list[Library], list[LeftOut]]:
     """The sources of a training run, less the music that is tested on, and what that is.
 
     Raises
     ------
     DatasetError
-        A source can't be read, or is all music that is tested on; or see `TrainingSource`.
+        A source can't be read, or is all music that is tested on; or see `Library`.
     """
     if not leave_out_test_music:
-        return [TrainingSource(source) for source in sources.values()], []
+        return [Library(source) for source in sources.values()], []
     held = held_out(sources, held_out_too, cache)
-    libraries: list[TrainingSource] = []
+    libraries: list[Library] = []
     left_out: list[LeftOut] = []
     for name, source in sources.items():
         recordings = load_dataset(Path(source.index), split=source.split)
         kept, gone = without(held, name, recordings)
-        libraries.append(TrainingSource(source, kept))
+        libraries.append(Library(source, kept))
         left_out += gone
     return libraries, left_out
 
