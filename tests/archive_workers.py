@@ -12,8 +12,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from transcribe.archive.storage.base import open_store
-from transcribe.archive.work import DONE, FAILED, Outcome, Output
+from transcribe.archive.jobs import DONE, FAILED, Outcome, Output
+from transcribe.archive.storage.opening import open_store
 
 
 @dataclass
@@ -63,8 +63,7 @@ class ByName:
         return Outcome(
             state=DONE,
             sha256=hashlib.sha256(content).hexdigest(),
-            size=found.size,
-            modified=found.modified,
+            recording=found,
             duration=60.0,
             confidence=0.97,
             outputs=tuple(outputs),

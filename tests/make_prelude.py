@@ -20,7 +20,7 @@ import numpy as np
 from transcribe.notes import Note, PedalPress, Performance
 from transcribe.synthesis.render import render
 from transcribe.synthesis.sample_bank import SampleBank
-from transcribe.train.augment.window import detune
+from transcribe.train.augment.detuning import detune
 
 CHORDS = (
     (60, 64, 67, 72, 76),

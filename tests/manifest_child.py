@@ -14,9 +14,10 @@ import sys
 from pathlib import Path
 
 from transcribe.archive.listing import Patterns, list_source
-from transcribe.archive.manifest import Manifest, ManifestError, export_csv
+from transcribe.archive.manifest import Manifest, ManifestError
 from transcribe.archive.plan import Wanted, make_plan
-from transcribe.archive.storage.base import LocalStore
+from transcribe.archive.rows import export_csv
+from transcribe.archive.storage.local import LocalStore
 
 WANTED = Wanted(kinds=("mid",), model="tone 1", model_sha256="aa", settings="{}")
 

@@ -1,8 +1,8 @@
-"""Rooms, noise and settings that both augmenters are tested with."""
+"""Rooms, noise and settings that the augmenter is tested with."""
 
 import numpy as np
 
-from transcribe.train.augment.window import AugmentConfig
+from transcribe.train.augment.config import AugmentConfig
 
 RATE = 16000
 SETTINGS = (

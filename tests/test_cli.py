@@ -17,6 +17,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple
 from unittest.mock import ANY
@@ -25,9 +26,8 @@ import numpy as np
 import pytest
 from conftest import MELODY, SAMPLE_RATE, melody_samples, write_pcm
 
-from transcribe import cli, commands, terminal, wording
+from transcribe import cli, terminal, wording
 from transcribe.errors import AudioError
-from transcribe.export import pitch_name, write_csv
 from transcribe.midi import read_midi, write_midi
 from transcribe.notes import Note, PedalPress, Performance
 from transcribe.transcriber import Transcriber
@@ -214,7 +214,7 @@ def test_thresholds_reach_the_decoder(run, melody_wav, monkeypatch):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ([], "name one recording or more"),
+        ([], "name at least one recording"),
         (["song.wav", "--onset-threshold", "1.5"], "between 0 and 1; found '1.5'"),
         (["song.wav", "--frame-threshold", "loud"], "found 'loud'"),
         (["song.wav", "--minimum-note", "-1"], "seconds, 0 or more"),
@@ -223,15 +223,18 @@ def test_thresholds_reach_the_decoder(run, melody_wav, monkeypatch):
         (["song.wav", "--device", "tpu"], "invalid choice"),
         (["song.wav", "--overwrit"], "unrecognized"),
         (["song.wav", "other.wav", "-o", "x.mid"], "2 recordings need a folder"),
-        (["song.wav", "-o", "x.wav"], "end the name of a MIDI file with .mid"),
+        (["song.wav", "-o", "x.wav"], "expected a MIDI file, which ends in .mid"),
         (["song.wav", "-o", "song.wav/"], "-o song.wav/: "),
         (["song.wav", "song.wav"], "song.wav and song.wav would both be written to song.mid"),
         (["song.wav", "./song.flac"], "would both be written to song.mid"),
         (["a/song.wav", "b/song.wav", "-o", "out/"], "written to out/song.mid"),
-        (["song.wav", "taken.mid", "--overwrite"], "taken.mid: this recording would be written"),
-        (["song.mid"], "song.mid: this recording would be written over"),
+        (
+            ["song.wav", "taken.mid", "--overwrite"],
+            "taken.mid: this recording would be overwritten",
+        ),
+        (["song.mid"], "song.mid: this recording would be overwritten"),
         (["song.wav", "song.json", "-o", "./", "--json"], "song.json: this recording would"),
-        ([""], "may not be empty"),
+        ([""], "the name of a recording is empty"),
     ],
 )
 def test_wrong_usage_does_nothing(run, melody_wav, tmp_path, monkeypatch, words, message):
@@ -244,25 +247,16 @@ def test_wrong_usage_does_nothing(run, melody_wav, tmp_path, monkeypatch, words,
     assert files(tmp_path) == {"song.wav"}
 
 
-def test_a_missing_device_is_wrong_usage(run, melody_wav, tmp_path, monkeypatch):
-    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
-    melody_wav()
-    ran = run(tmp_path / "song.wav", "--device", "cuda")
-    assert ran.code == 2
-    assert "no device 'cuda' here" in ran.complaints[-1]
-    assert files(tmp_path) == {"song.wav"}
-
-
 def test_a_folder_that_may_not_be_written_to(run, melody_wav, tmp_path, monkeypatch):
     song = melody_wav()
     monkeypatch.setattr(os, "access", lambda path, mode: False)
     monkeypatch.setattr(Transcriber, "transcribe", lambda *_, **__: pytest.fail("began to hear"))
     beside = run(song)
     assert beside.code == 1
-    assert "may not be written to" in beside.err
+    assert "no permission to write to" in beside.err
     chosen = run(song, "-o", f"{tmp_path}/out/")
     assert chosen.code == 2
-    assert "may not be written to" in chosen.err
+    assert "no permission to write to" in chosen.err
 
 
 # Failures: exit code 1, one line each, the others are written
@@ -300,7 +294,7 @@ def test_an_existing_output_is_refused(run, melody_wav, tmp_path, monkeypatch, t
         patch.setattr(Transcriber, "transcribe", lambda *_, **__: pytest.fail("began to hear"))
         ran = run(song, "--csv", "--json")
     assert ran.code == 1
-    assert ran.err.startswith(f"transcribe: {song}: {tmp_path / there} is there already")
+    assert ran.err.startswith(f"transcribe: {song}: {tmp_path / there} already exists")
     assert (tmp_path / there).read_text() == "mine"
     assert files(tmp_path) == {"song.wav", there}
 
@@ -436,8 +430,7 @@ def test_help_version_and_wrong_usage_import_nothing_heavy():
         (["--version"], 0, "transcribe 0."),
         (["a.wav", "--onset-threshold", "7"], 2, ""),
         (["a/x.wav", "b/x.wav", "-o", "out/"], 2, ""),
-        (["evaluate", "--help"], 0, "usage: transcribe evaluate"),
-        (["render", "--help"], 0, "usage: transcribe render"),
+        *(([name, "--help"], 0, f"usage: transcribe {name}") for name in cli.COMMANDS),
     ):
         ran = in_subprocess(code, *words)
         assert ran.stdout.startswith(shown), ran.stderr
@@ -449,7 +442,7 @@ def test_help_names_every_option_and_command(run):
     for word in (
         *("--output", "--offsets", "--csv", "--json", "--overwrite", "--onset-threshold"),
         *("--frame-threshold", "--minimum-note", "--checkpoint", "--device", "--threads"),
-        *("--quiet", "--verbose", "--version", *commands.COMMANDS),
+        *("--quiet", "--verbose", "--version", *cli.COMMANDS),
     ):
         assert word in shown
     assert max(len(line) for line in shown.splitlines()) <= 90
@@ -502,18 +495,8 @@ def test_a_real_interrupt(melody_wav, random_checkpoint):
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=30)
     assert process.returncode == 130
-    assert err == "transcribe: interrupted; nothing half-written is left\n"
+    assert err == "transcribe: interrupted; no partial files are left\n"
     assert files(song.parent) == {"song.wav"}
-
-
-def test_a_table_that_can_not_be_finished_leaves_nothing(tmp_path, monkeypatch):
-    def refuse(self: Path, target: Path) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(Path, "replace", refuse)
-    with pytest.raises(KeyboardInterrupt):
-        write_csv(Performance(), tmp_path / "song.csv")
-    assert files(tmp_path) == set()
 
 
 def test_the_whole_command_with_a_real_network(melody_wav, random_checkpoint):
@@ -562,11 +545,12 @@ def test_odd_names(run, melody_wav, tmp_path, monkeypatch, name):
     assert json.loads(Path(f"{stem}.json").read_bytes())["recording"] == name
 
 
-@pytest.mark.parametrize("name", sorted(commands.COMMANDS))
+@pytest.mark.parametrize("name", sorted(cli.COMMANDS))
 def test_a_recording_is_never_mistaken_for_a_command(run, melody_wav, tmp_path, monkeypatch, name):
     monkeypatch.chdir(tmp_path)
     melody_wav(name)
-    monkeypatch.setitem(commands.COMMANDS, name, lambda words: pytest.fail("ran the command"))
+    module = import_module(cli.COMMANDS[name].module)
+    monkeypatch.setattr(module, "run", lambda options: pytest.fail("ran the command"))
     refused = run(name)
     assert refused.code == 2
     assert f"write ./{name}" in refused.err
@@ -575,11 +559,74 @@ def test_a_recording_is_never_mistaken_for_a_command(run, melody_wav, tmp_path, 
         assert pitches(tmp_path / f"{name}.mid") == PITCHES
 
 
-def test_a_command_gets_the_words_after_its_name(run, monkeypatch):
+def test_train_passes_its_words_on_to_hydra_in_their_order(run, monkeypatch):
     got: list[Sequence[str]] = []
-    monkeypatch.setitem(commands.COMMANDS, "train", lambda words: got.append(words) or 7)
-    assert run("train", "experiment=x", "--help").code == 7
-    assert got == [["experiment=x", "--help"]]
+    monkeypatch.setattr(
+        "transcribe.train.command.run", lambda options: got.append(options.overrides) or 7
+    )
+    words = ["experiment=x", "--cfg", "job", "-m", "+seed=1,2", "--hydra-help"]
+    assert run("train", *words).code == 7
+    assert got == [words]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["archive", "tapes"],
+        ["corpus", "heard"],
+        ["continue", "song.mid"],
+        ["evaluate", "ref", "est"],
+        ["render", "song.mid", "--instrument", "bank"],
+        ["tokens", "song.mid", "--for", "abc"],
+        ["song.wav"],
+    ],
+)
+@pytest.mark.parametrize("option", ["-o", "--output", "--out"])
+def test_output_is_called_alike_everywhere(words, option):
+    parser = cli.make_parser(words[0] if words[0] in cli.COMMANDS else None)
+    options = parser.parse_args([*words[words[0] in cli.COMMANDS :], option, "there"])
+    assert str(options.output) == "there"
+    shown = parser.format_help()
+    assert re.search(r"-o [A-Z]+, --output [A-Z]+", shown)
+    assert not re.search(r"--out\b", shown)
+
+
+def test_thresholds_show_the_defaults_of_the_packaged_weights(random_checkpoint):
+    from transcribe.checkpoint import load_checkpoint
+
+    decode = load_checkpoint().decode
+    for command in (None, "archive"):
+        shown = " ".join(cli.make_parser(command).format_help().split())
+        for option, value in (
+            ("--onset-threshold P", decode.onset_threshold),
+            ("--frame-threshold P", decode.frame_threshold),
+            ("--minimum-note SECONDS", decode.minimum_duration),
+        ):
+            found = re.search(rf"  ?{option} [^(]*\(default: ([\d.]+)\)", shown)
+            assert found, option
+            assert float(found[1]) == value
+
+
+def test_a_word_that_a_command_does_not_know_is_wrong_usage(run):
+    ran = run("render", "song.mid", "--instrument", "bank", "--fast", "more")
+    assert ran.code == 2
+    assert ran.err.startswith("usage: transcribe render ")
+    assert ran.complaints[-1] == "transcribe render: error: unrecognized arguments: --fast more"
+
+
+@pytest.mark.parametrize(
+    "words", [["tokens", "song.wav", "--for", "abc"], ["continue", "song.wav"], ["song.wav"]]
+)
+def test_a_missing_device_is_wrong_usage_of_every_command(
+    run, melody_wav, tmp_path, monkeypatch, words
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    melody_wav()
+    ran = run(*words, "--device", "cuda")
+    assert ran.code == 2
+    assert "no device 'cuda' here" in ran.complaints[-1]
+    assert files(tmp_path) == {"song.wav"}
 
 
 # The other commands
@@ -691,7 +738,7 @@ def test_render_writes_what_is_played(run, tmp_path, bank, played):
 
     refused = run("render", tmp_path / "song.mid", "--instrument", bank)
     assert refused.code == 1
-    assert "is there already" in refused.err
+    assert "already exists" in refused.err
     words = ("render", tmp_path / "song.mid", "--instrument", bank, "--overwrite", "--quiet")
     assert run(*words) == (0, "", "")
 
@@ -716,10 +763,6 @@ def test_render_refuses_in_words(run, tmp_path, monkeypatch, bank, played, words
     assert files(tmp_path) == {"bank", "song.mid"}
 
 
-def test_pitch_names():
-    assert [pitch_name(pitch) for pitch in (21, 60, 69, 70, 108)] == ["A0", "C4", "A4", "A#4", "C8"]
-
-
 # Streams that are closed, as under cron, or that nobody reads
 
 
@@ -730,11 +773,11 @@ def test_closed_streams_cost_what_is_said_and_nothing_else(tmp_path, closed):
     script = tmp_path / "command.py"
     script.write_text(
         "import os, subprocess, sys\n"
-        "from transcribe import cli, commands\n"
+        "from transcribe import cli\n"
         "from transcribe.terminal import progress_of, say\n"
-        "def work(words):\n"
+        "def run(options):\n"
         "    say('a remark', sys.stderr)\n"
-        "    file = open(words[0], 'w')\n"
+        "    file = open(options.made, 'w')\n"
         "    assert file.fileno() > 2 and sys.stderr.isatty() is False\n"
         "    with progress_of('song', 10.0) as tell:\n"
         "        tell(5.0)\n"
@@ -746,7 +789,11 @@ def test_closed_streams_cost_what_is_said_and_nothing_else(tmp_path, closed):
         "    subprocess.run([sys.executable, '-S', '-c', child], check=True)\n"
         "    file.write('done')\n"
         "    return 0\n"
-        "cli.COMMANDS['work'] = work\n"
+        "def add_parser(subparsers):\n"
+        "    parser = subparsers.add_parser('work')\n"
+        "    parser.add_argument('made')\n"
+        "    parser.set_defaults(run=run)\n"
+        "cli.COMMANDS['work'] = cli.Command('__main__', '', '')\n"
         "sys.exit(cli.main(['work', *sys.argv[1:]]))\n"
     )
     made = tmp_path / "made"

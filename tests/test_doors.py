@@ -8,10 +8,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from conftest import SAMPLE_RATE, melody_samples, write_pcm
-from test_audio import write_float_wav
 
+from tests.audio.test_audio import write_float_wav
 from transcribe.archive.diagnosis import kind_of
-from transcribe.archive.work import Job, Settings, Worker
+from transcribe.archive.jobs import Job, JobSettings
+from transcribe.archive.work import Worker
 from transcribe.cli import main
 from transcribe.transcriber import Transcriber
 from transcribe.web.transcription_job import hear
@@ -87,7 +88,7 @@ def test_the_same_warnings_at_every_door(name, stand_in, tmp_path):
     outputs = (("json", "song.json"),)
     source, destination = str(tmp_path), str(tmp_path / "archive")
     job = Job(1, "song.wav", source, "song.wav", destination, outputs)
-    outcome = Worker(Settings())(job)
+    outcome = Worker(JobSettings())(job)
     by_archive = json.loads((tmp_path / "archive" / "song.json").read_text())
 
     told: list[dict] = []
@@ -97,4 +98,4 @@ def test_the_same_warnings_at_every_door(name, stand_in, tmp_path):
     assert by_archive == by_command
     assert [kind_of(line) for line in outcome.warnings] == expected
     assert told[-1]["warnings"] == by_command["warnings"]
-    assert told[-1]["n_notes"] == outcome.n_notes == len(by_command["notes"])
+    assert told[-1]["n_notes"] == outcome.notes == len(by_command["notes"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import itertools
 import os
+import sys
 from pathlib import Path
 
 import mido
@@ -14,8 +15,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from transcribe.errors import MidiError
-from transcribe.midi import load_midi, read_midi, write_midi
+from transcribe.errors import MidiError, TranscribeError
+from transcribe.midi import load_midi, read_midi, to_pretty_midi, write_midi
 from transcribe.notes import Note, PedalPress, Performance, without_overlaps
 
 HOUR = 3600.0
@@ -130,6 +131,37 @@ def test_pretty_midi_reads_the_same_notes(
     ]
     ours = [(n.onset, n.pitch, n.offset, n.velocity) for n in read_midi(path).notes]
     assert np.allclose(sorted(theirs), sorted(ours), rtol=0, atol=1e-9)
+
+
+@settings(max_examples=25, deadline=None)
+@given(performances())
+def test_an_object_of_pretty_midi_has_what_a_file_has(
+    tmp_path_factory: pytest.TempPathFactory, performance: Performance
+) -> None:
+    ours = to_pretty_midi(performance)
+    theirs = pretty_midi.PrettyMIDI(str(written(performance, tmp_path_factory.mktemp("midi"))))
+    (piano,) = ours.instruments or [pretty_midi.Instrument(0)]
+    (expected,) = theirs.instruments or [pretty_midi.Instrument(0)]
+    assert [vars(note) for note in piano.notes] == [vars(note) for note in expected.notes]
+    assert [vars(each) for each in piano.control_changes] == [
+        vars(each) for each in expected.control_changes
+    ]
+
+
+def test_an_object_of_pretty_midi_has_notes_and_pedal_in_seconds() -> None:
+    played = Performance((note(0.5, 1.25, 60, 64),), (PedalPress(onset=1.0, offset=2.0),))
+    (piano,) = to_pretty_midi(played).instruments
+    (found,) = piano.notes
+    assert (found.start, found.end, found.pitch, found.velocity) == (0.5, 1.25, 60, 64)
+    pedal = [(each.time, each.number, each.value) for each in piano.control_changes]
+    assert pedal == [(1.0, 64, 127), (2.0, 64, 0)]
+    assert (piano.program, piano.is_drum) == (0, False)
+
+
+def test_without_pretty_midi_its_object_is_refused_in_words(monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "pretty_midi", None)
+    with pytest.raises(TranscribeError, match="pretty_midi is not installed"):
+        to_pretty_midi(Performance())
 
 
 @pytest.mark.parametrize("hours", [0.1, 1.4, 1.5, 3, 6, 20])

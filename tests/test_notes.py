@@ -16,6 +16,7 @@ from transcribe.notes import (
     Note,
     PedalPress,
     Performance,
+    pitch_name,
     sustained,
     without_overlaps,
 )
@@ -219,3 +220,7 @@ def test_without_overlaps_each_key_is_up_before_it_is_struck(notes: list[Note]) 
         assert all(a.offset <= b.onset for a, b in itertools.pairwise(line))
     assert {(n.onset, n.pitch) for n in kept} == {(n.onset, n.pitch) for n in notes}
     assert without_overlaps(kept) == kept
+
+
+def test_pitch_names():
+    assert [pitch_name(pitch) for pitch in (21, 60, 69, 70, 108)] == ["A0", "C4", "A4", "A#4", "C8"]

@@ -11,12 +11,12 @@ from make_prelude import CENTS, performance
 
 from transcribe.audio.reader import read_audio
 from transcribe.checkpoint import PACKAGED, Checkpoint, load_checkpoint
-from transcribe.decode.decoder import SUSTAINED, decode
+from transcribe.decode.decoder import decode
 from transcribe.evaluation.metrics import note_f1, onset_f1, score
 from transcribe.midi import read_midi
-from transcribe.notes import sustained
+from transcribe.notes import SUSTAINED, sustained
 from transcribe.rolls import Rolls
-from transcribe.train.augment.window import scale_performance
+from transcribe.train.augment.detuning import scale_performance
 from transcribe.transcriber import Transcriber
 from transcribe.windows import apply_in_windows
 

@@ -10,31 +10,30 @@ arguments before torch is imported.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from transcribe.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from transcribe.midi import write_midi
+    from transcribe.midi import to_pretty_midi, write_midi
     from transcribe.notes import Note, PedalPress, Performance
     from transcribe.transcriber import Transcriber
 
 __version__ = "0.1.0"
 
-__all__ = ["Note", "PedalPress", "Performance", "Transcriber", "write_midi"]
+__all__ = ["Note", "PedalPress", "Performance", "Transcriber", "to_pretty_midi", "write_midi"]
 
-_HOMES = {
-    "Note": "transcribe.notes",
-    "PedalPress": "transcribe.notes",
-    "Performance": "transcribe.notes",
-    "Transcriber": "transcribe.transcriber",
-    "write_midi": "transcribe.midi",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(import_module(_HOMES[name]), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "Note": "transcribe.notes",
+        "PedalPress": "transcribe.notes",
+        "Performance": "transcribe.notes",
+        "Transcriber": "transcribe.transcriber",
+        "to_pretty_midi": "transcribe.midi",
+        "write_midi": "transcribe.midi",
+    },
+)
 
 
 def __dir__() -> list[str]:

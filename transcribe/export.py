@@ -1,8 +1,9 @@
-"""A performance as a table for spreadsheets (CSV) or as data for programs (JSON).
+"""A transcription as the bytes of a file: MIDI, a table for spreadsheets (CSV), or data (JSON).
 
-Times are seconds from the start of the recording, rounded to a tenth of a millisecond.
-What the offsets of the notes mean is up to the caller, who says so (``"key"``: the key
-is released; ``"sustained"``: the sound ends, the sustain pedal being counted in).
+Whatever writes a transcription (the command line, the archive, the page) calls
+`export_bytes`, so that one recording gives the same bytes from each of them. In tables and
+data, times are seconds from the start of the recording, rounded to a tenth of a
+millisecond.
 """
 
 from __future__ import annotations
@@ -10,124 +11,68 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-from transcribe.files.atomic import write_atomically
-from transcribe.notes import Performance
+from transcribe import __version__
+from transcribe.audio.quality import AudioWarning
+from transcribe.midi import midi_bytes
+from transcribe.notes import KEY, SUSTAINED, Performance, pitch_name
 
 MIDI, CSV, JSON = "mid", "csv", "json"
 KINDS = (MIDI, CSV, JSON)
 """Kinds of files that a transcription becomes, by the endings of their names."""
 CSV_COLUMNS = ("onset", "offset", "pitch", "name", "velocity", "confidence")
-_NAMES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 
 
-def pitch_name(pitch: int) -> str:
-    """Name of a key: 60 is C4 (middle C), 21 A0, 70 A#4."""
-    return f"{_NAMES[pitch % 12]}{pitch // 12 - 1}"
-
-
-def no_formula(text: str) -> str:
-    """A cell of a table that no spreadsheet takes for a formula, as which it could do harm.
-
-    Blanks do not hide a formula's sign, and East Asian spreadsheets know it in full width too.
-
-    >>> no_formula(" =1+1")
-    "' =1+1"
-    """
-    return f"'{text}" if text.lstrip()[:1] in tuple("=+-@\uff1d\uff0b\uff0d\uff20") else text
-
-
-def write_csv(performance: Performance, path: str | os.PathLike[str]) -> None:
-    """Write the notes as a table: one line of `CSV_COLUMNS`, then one line a note.
-
-    Raises OSError where the file can't be written; then none is left.
-    """
-    write_atomically(path, csv_bytes(performance))
-
-
-def csv_bytes(performance: Performance) -> bytes:
-    """What `write_csv` writes."""
-    table = io.StringIO(newline="")
-    writer = csv.writer(table, lineterminator="\n")
-    writer.writerow(CSV_COLUMNS)
-    for note in performance.notes:
-        writer.writerow(
-            [
-                f"{note.onset:.4f}",
-                f"{note.offset:.4f}",
-                note.pitch,
-                pitch_name(note.pitch),
-                note.velocity,
-                f"{note.confidence:.3f}",
-            ]
-        )
-    return table.getvalue().encode("utf-8")
-
-
-def write_json(
+def export_bytes(
     performance: Performance,
-    path: str | os.PathLike[str],
+    kind: str,
     *,
     recording: str,
     model: str,
     duration: float,
-    offsets: str = "key",
-    warnings: Sequence[Mapping[str, Any]] = (),
-) -> None:
-    """Write notes, pedal presses and where they come from, as one JSON object.
+    offsets: str = KEY,
+    warnings: Sequence[AudioWarning] = (),
+) -> bytes:
+    """The content of a file of a kind.
 
     Parameters
     ----------
     performance : Performance
         Notes and pedal presses.
-    path : path
-        The file; replaced if there is one.
+    kind : str
+        One of `KINDS`.
     recording : str
         Name of the recording.
     model : str
-        Which weights heard it.
+        Name of the weights that transcribed it.
     duration : float
-        Seconds of music.
+        Seconds of the recording.
     offsets : str
-        ``"key"`` or ``"sustained"``: what the notes' offsets are.
-    warnings : sequence of mappings
-        What was not as expected, as `AudioWarning.as_json` says it.
+        What the notes' offsets are: `notes.KEY` or `notes.SUSTAINED`. Sustained notes are
+        written without the pedal, so that a player does not prolong them again.
+    warnings : sequence of AudioWarning
+        About the recording; for JSON.
 
     Raises
     ------
-    OSError
-        The file can't be written; then none is left.
+    ValueError
+        There is no such kind.
     """
-    content = json_bytes(
-        performance,
-        recording=recording,
-        model=model,
-        duration=duration,
-        offsets=offsets,
-        warnings=warnings,
-    )
-    write_atomically(path, content)
-
-
-def json_bytes(
-    performance: Performance,
-    *,
-    recording: str,
-    model: str,
-    duration: float,
-    offsets: str = "key",
-    warnings: Sequence[Mapping[str, Any]] = (),
-) -> bytes:
-    """What `write_json` writes."""
+    if offsets == SUSTAINED:
+        performance = Performance(performance.notes)
+    if kind == MIDI:
+        return midi_bytes(performance, text=f"Transcribed by {model} (transcribe {__version__})")
+    if kind == CSV:
+        return _csv(performance)
+    if kind != JSON:
+        raise ValueError(f"a kind is one of {', '.join(KINDS)}; found {kind!r}")
     content = {
         "recording": recording,
         "model": model,
         "duration": round(duration, 4),
         "offsets": offsets,
-        "warnings": [dict(warning) for warning in warnings],
+        "warnings": [warning.as_json() for warning in warnings],
         "notes": [
             {
                 "onset": round(note.onset, 4),
@@ -146,3 +91,33 @@ def json_bytes(
     text = json.dumps(content, ensure_ascii=False, indent=1) + "\n"
     # A file name that is no Unicode holds lone surrogates; as "\udcff" JSON can say them.
     return text.encode("utf-8", "backslashreplace")
+
+
+def _csv(performance: Performance) -> bytes:
+    """One line of `CSV_COLUMNS`, then one line a note."""
+    table = io.StringIO(newline="")
+    writer = csv.writer(table, lineterminator="\n")
+    writer.writerow(CSV_COLUMNS)
+    for note in performance.notes:
+        writer.writerow(
+            [
+                f"{note.onset:.4f}",
+                f"{note.offset:.4f}",
+                note.pitch,
+                pitch_name(note.pitch),
+                note.velocity,
+                f"{note.confidence:.3f}",
+            ]
+        )
+    return table.getvalue().encode("utf-8")
+
+
+def no_formula(text: str) -> str:
+    """A cell of a table that no spreadsheet takes for a formula, as which it could do harm.
+
+    Blanks do not hide a formula's sign, and East Asian spreadsheets know it in full width too.
+
+    >>> no_formula(" =1+1")
+    "' =1+1"
+    """
+    return f"'{text}" if text.lstrip()[:1] in tuple("=+-@\uff1d\uff0b\uff0d\uff20") else text

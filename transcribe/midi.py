@@ -24,14 +24,17 @@ speaks for that track, in a track without them for all.
 from __future__ import annotations
 
 import bisect
+import io
 import logging
 import os
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from transcribe.errors import MidiError
+from transcribe.extras import needing
 from transcribe.files.atomic import write_atomically
 from transcribe.midi_file import (
     CONTROL,
@@ -59,6 +62,9 @@ from transcribe.notes import (
     Performance,
     without_overlaps,
 )
+
+if TYPE_CHECKING:
+    import pretty_midi
 
 SUSTAIN_CONTROLLER = 64
 _DOWN = 64
@@ -136,6 +142,31 @@ def midi_bytes(performance: Performance, *, text: str = "") -> bytes:
     return midi_file_bytes(resolution, (head, piano))
 
 
+def to_pretty_midi(performance: Performance) -> pretty_midi.PrettyMIDI:
+    """The performance as an object of pretty_midi, with the notes and pedal of `write_midi`.
+
+    For piano rolls, chroma, synthesis and whatever else that library is used for.
+
+    Parameters
+    ----------
+    performance : Performance
+        Offsets are key releases, as for `write_midi`.
+
+    Returns
+    -------
+    pretty_midi.PrettyMIDI
+        One piano; the sustain pedal is its controller 64.
+
+    Raises
+    ------
+    TranscribeError
+        pretty_midi is not installed.
+    """
+    with needing("eval", "pretty_midi"):
+        import pretty_midi
+    return pretty_midi.PrettyMIDI(io.BytesIO(midi_bytes(performance)))
+
+
 def _resolution(duration: float) -> int:
     """Ticks a quarter note, as fine as a file of so many seconds allows."""
     for resolution in _RESOLUTIONS:
@@ -186,7 +217,7 @@ def load_midi(path: str | os.PathLike[str]) -> MidiReading:
     try:
         data = path.read_bytes()
     except FileNotFoundError as error:
-        raise MidiError(f"{path}: there is no such file") from error
+        raise MidiError(f"{path}: no such file") from error
     except IsADirectoryError as error:
         raise MidiError(f"{path}: expected a MIDI file, found a folder") from error
     except OSError as error:

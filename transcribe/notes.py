@@ -19,6 +19,15 @@ LOWEST_PITCH = 21
 HIGHEST_PITCH = 108
 """MIDI number of C8, the highest key of the piano."""
 N_PITCHES = HIGHEST_PITCH - LOWEST_PITCH + 1
+KEY, SUSTAINED = "key", "sustained"
+"""What the offsets of notes are: where the key is released, or where the sound ends, the
+sustain pedal counted in (`sustained`)."""
+_PITCH_CLASSES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
+
+
+def pitch_name(pitch: int) -> str:
+    """Name of a key: 60 is C4 (middle C), 21 A0, 70 A#4."""
+    return f"{_PITCH_CLASSES[pitch % 12]}{pitch // 12 - 1}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)

@@ -1,59 +1,193 @@
-"""Arguments that several commands take, and the numbers in them."""
+"""The shape of a command, and the options that several of them share.
+
+A command is a module with two functions, which `transcribe.cli` calls:
+
+    add_parser(subparsers) -> None    adds its parser with `add_command`
+    run(options) -> int               does the work; returns an exit code
+
+Both are cheap to reach: a command imports what is heavy inside `run`, so that ``--help`` and
+wrong usage are answered at once.
+"""
 
 from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeAlias
 
 from transcribe.notes import A4_RANGE, STANDARD_A4
+from transcribe.weights_file import packaged_settings
+
+DONE, FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
+EXIT_CODES = """\
+exit codes, of every command:
+  0    everything was done
+  1    something failed; what could be done is written
+  2    wrong usage; nothing was done
+  130  interrupted (Ctrl-C)"""
+
+Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+"""What ``ArgumentParser.add_subparsers`` returns."""
 
 
-def add_outputs(add: Callable[..., Any]) -> None:
+class UsageError(Exception):
+    """The command line asks for something that makes no sense; exit code 2."""
+
+
+@contextmanager
+def usage_errors() -> Iterator[None]:
+    """Take a ValueError, which blames the caller, for wrong usage."""
+    try:
+        yield
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+
+
+def add_command(
+    subparsers: Subparsers,
+    name: str,
+    run: Callable[[argparse.Namespace], int],
+    *,
+    description: str,
+    **more: Any,
+) -> argparse.ArgumentParser:
+    """Add the parser of a command; ``more`` is passed on to ArgumentParser."""
+    parser = subparsers.add_parser(name, description=description, allow_abbrev=False, **more)
+    parser.set_defaults(run=run)
+    return parser
+
+
+# --- output ---
+
+
+def add_output(
+    parser: argparse._ActionsContainer, metavar: str, *, help: str, type: Any = Path, **more: Any
+) -> None:
+    """``-o`` or ``--output``, and without a word in the help ``--out``."""
+    action = parser.add_argument(
+        "-o", "--output", "--out", dest="output", metavar=metavar, type=type, help=help, **more
+    )
+    action.option_strings = ["-o", "--output"]
+
+
+def add_overwrite(
+    parser: argparse._ActionsContainer, *, what: str = "files that already exist"
+) -> None:
+    """``--overwrite``."""
+    parser.add_argument("--overwrite", action="store_true", help=f"replace {what}")
+
+
+def add_formats(parser: argparse._ActionsContainer) -> None:
     """What is written beside the MIDI file, and where notes end."""
+    add = parser.add_argument
     add(
         "--offsets",
         choices=("key", "sustained"),
         default="key",
-        help="where notes end: key, when the key is released, with the sustain pedal as "
-        "CC64 (default); sustained, when the sound ends, without CC64",
+        help="where notes end: key, at the key release, with the sustain pedal as CC64; "
+        "sustained, where the sound ends, without CC64 (default: key)",
     )
-    add("--csv", action="store_true", help="also write the notes as a table")
+    add("--csv", action="store_true", help="also write the notes as a CSV table")
     add("--json", action="store_true", help="also write notes, confidences and pedal as JSON")
 
 
-def add_listening(parser: argparse.ArgumentParser) -> None:
-    """Thresholds and weights."""
-    add = parser.add_argument_group("how it listens").add_argument
+# --- transcription ---
+
+
+def add_transcription(parser: argparse.ArgumentParser) -> None:
+    """Thresholds, tuning and weights."""
+    group = parser.add_argument_group("transcription")
+    defaults = packaged_settings("decode")
+    add = group.add_argument
     add(
         "--onset-threshold",
         metavar="P",
         type=probability,
-        help="a note starts above this probability; lower finds more, and more wrong ones",
+        help="minimum probability of a note onset; lower finds more notes, and more false ones "
+        f"(default: {defaults['onset_threshold']:g})",
     )
     add(
         "--frame-threshold",
         metavar="P",
         type=probability,
-        help="a note lasts while it is above this probability; lower makes notes longer",
+        help="a note ends when its probability falls below this; lower makes notes longer "
+        f"(default: {defaults['frame_threshold']:g})",
     )
     add(
         "--minimum-note",
         metavar="SECONDS",
         type=seconds,
-        help="leave out notes shorter than this",
+        help=f"discard notes shorter than this (default: {defaults['minimum_duration']:g})",
     )
     add(
         "--a4",
         metavar="HZ",
         type=concert_pitch,
         default=STANDARD_A4,
-        help="how the A above middle C is tuned, 390 to 490 Hz (default 440). Say 415 for an "
-        "instrument at baroque pitch, of which every note is heard a semitone low otherwise: "
-        "from the sound alone it can't be told",
+        help=f"tuning of the A above middle C, {A4_RANGE[0]:g} to {A4_RANGE[1]:g} Hz "
+        f"(default: {STANDARD_A4:g}); use 415 for an instrument at baroque pitch, which would "
+        "otherwise come out a semitone low",
     )
-    add("--checkpoint", metavar="FILE", help="weights to use in place of the packaged ones")
+    add_checkpoint(
+        group,
+        help="weights to use instead of the packaged ones, with their own thresholds as defaults",
+    )
+
+
+def add_checkpoint(
+    parser: argparse._ActionsContainer,
+    *,
+    help: str = "weights to use instead of the packaged ones",
+) -> None:
+    """``--checkpoint``."""
+    parser.add_argument("--checkpoint", metavar="FILE", help=help)
+
+
+# --- how it runs ---
+
+
+def add_device(
+    parser: argparse._ActionsContainer,
+    *,
+    help: str = "where to compute; auto uses a GPU if there is one (default: auto)",
+) -> None:
+    """``--device``."""
+    parser.add_argument(
+        "--device", choices=("auto", "cpu", "cuda", "mps"), default="auto", help=help
+    )
+
+
+def add_threads(parser: argparse._ActionsContainer, *, help: str = "CPU threads to use") -> None:
+    """``--threads``."""
+    parser.add_argument("--threads", metavar="N", type=whole_number, help=help)
+
+
+def add_workers(parser: argparse._ActionsContainer, *, default: str) -> None:
+    """``--workers``; ``default`` says in words how many there are without it."""
+    parser.add_argument(
+        "--workers",
+        metavar="N",
+        type=whole_number,
+        help=f"number of worker processes (default: {default})",
+    )
+
+
+def add_quiet(parser: argparse._ActionsContainer) -> None:
+    """``--quiet``."""
+    parser.add_argument("--quiet", action="store_true", help="print only warnings and errors")
+
+
+def add_verbose(parser: argparse._ActionsContainer) -> None:
+    """``--verbose``."""
+    parser.add_argument(
+        "--verbose", action="store_true", help="print details, and a traceback for every error"
+    )
+
+
+# --- values ---
 
 
 def concert_pitch(text: str) -> float:
@@ -78,6 +212,14 @@ def seconds(text: str) -> float:
     value = _as_number(text)
     if not 0 <= value < math.inf:
         raise argparse.ArgumentTypeError(f"expected seconds, 0 or more; found {text!r}")
+    return value
+
+
+def positive_seconds(text: str) -> float:
+    """Seconds, above 0."""
+    value = _as_number(text)
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"expected seconds, above 0; found {text!r}")
     return value
 
 

@@ -103,7 +103,7 @@ def checked(job: Job, *, overwrite: bool = False) -> Job:
         if output.is_dir():
             raise OutputError(f"{output} is a folder, not a file to write")
         if output.exists() and not overwrite:
-            raise OutputError(f"{output} is there already; --overwrite replaces it")
+            raise OutputError(f"{output} already exists; use --overwrite to replace it")
     _check_writable(job.midi.parent)
     return replace(job, duration=info.duration)
 
@@ -117,11 +117,13 @@ def _place(output: str | None, n_recordings: int) -> tuple[Path | None, Path | N
         return path, None
     if path.suffix.lower() in MIDI_SUFFIXES:
         if n_recordings > 1:
-            raise ValueError(f"-o {output}: {n_recordings} recordings need a folder")
+            raise ValueError(
+                f"-o {output}: {n_recordings} recordings need a folder, found a MIDI file"
+            )
         return None, path
     if path.suffix and n_recordings == 1:
         raise ValueError(
-            f"-o {output}: end the name of a MIDI file with .mid, of a folder with a slash"
+            f"-o {output}: expected a MIDI file, which ends in .mid, or a folder, which ends in /"
         )
     return path, None
 
@@ -139,7 +141,7 @@ def _check_distinct(jobs: Sequence[Job]) -> None:
                     "transcribe them one at a time, with -o"
                 )
             if identity in sources:
-                raise ValueError(f"{sources[identity]}: this recording would be written over")
+                raise ValueError(f"{sources[identity]}: this recording would be overwritten")
 
 
 def _identity(path: Path) -> str:
@@ -149,4 +151,4 @@ def _identity(path: Path) -> str:
 
 def _check_writable(folder: Path) -> None:
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise PermissionError(f"the folder {folder} may not be written to; choose another with -o")
+        raise PermissionError(f"no permission to write to {folder}; choose another folder with -o")

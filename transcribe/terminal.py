@@ -8,13 +8,20 @@ import io
 import os
 import sys
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, TextIO, cast
 
+from transcribe.errors import TranscribeError
 from transcribe.files.address import without_secrets
-from transcribe.wording import clock, one_line
+from transcribe.wording import clock, one_line, reason
 
+FAILURES = (TranscribeError, OSError, MemoryError)
+"""What a file or the machine is to blame for: a damaged file, a full disk, no memory."""
+_UNEXPECTED = (RuntimeError, ValueError, TypeError, ArithmeticError, LookupError)
+"""Torch raises RuntimeError where memory is short; a bug may raise any of them."""
 SILENT_SECONDS = 1.0
 """How long work goes on before a progress bar appears."""
 SECONDS_BETWEEN_LINES = 10.0
@@ -91,6 +98,32 @@ def let_go(stream: TextIO) -> None:
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, stream.fileno())
         os.close(nowhere)
+
+
+@contextmanager
+def reported(prog: str, name: str, *, about: Path, verbose: bool) -> Iterator[None]:
+    """Print in one line why one file of several failed, so that the others can go on.
+
+    Parameters
+    ----------
+    prog : str
+        The command, such as ``"transcribe tokens"``.
+    name : str
+        What the file is called.
+    about : Path
+        The file; messages that begin with it are printed without it.
+    verbose : bool
+        Whether to print a traceback too.
+    """
+    try:
+        yield
+    except (*FAILURES, *_UNEXPECTED) as error:
+        if verbose:
+            traceback.print_exc()
+        what = reason(error, about=about)
+        if not isinstance(error, FAILURES):
+            what = f"unexpected {type(error).__name__}: {error} (--verbose shows where)"
+        say(f"{prog}: {name}: {what}", sys.stderr)
 
 
 @contextmanager

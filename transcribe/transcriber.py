@@ -35,12 +35,12 @@ from transcribe.audio.quality import (
 from transcribe.audio.scale import TOO_LOUD, sanitised
 from transcribe.audio.tuning import TuningMeter
 from transcribe.checkpoint import Checkpoint, load_checkpoint
-from transcribe.decode.decoder import SUSTAINED, DecodeConfig, Decoder
+from transcribe.decode.decoder import DecodeConfig, Decoder
 from transcribe.decode.events import Evidence, Reader
 from transcribe.features import Features
 from transcribe.frames import FrameGrid
 from transcribe.music.clicks import find_clicks
-from transcribe.notes import A4_RANGE, STANDARD_A4, Performance
+from transcribe.notes import A4_RANGE, STANDARD_A4, SUSTAINED, Performance
 from transcribe.rolls import Rolls
 from transcribe.windows import stream_in_windows
 

@@ -182,6 +182,12 @@ def read_provenance(path: str | os.PathLike[str] | None = None) -> Provenance:
     return Provenance(name, header["sha256"])
 
 
+def packaged_settings(name: str) -> dict[str, Any]:
+    """The settings of a name that the packaged weights carry, such as ``"decode"``."""
+    settings: dict[str, Any] = parse_json(_read_header(PACKAGED)[name])
+    return settings
+
+
 def _read_header(path: Path) -> dict[str, str]:
     """The strings in a safetensors file's header."""
     if not path.is_file():

@@ -33,7 +33,7 @@ from eval.accuracy.validation import train_config
 from eval.common.command import new_parser, run
 from eval.common.record import command, provenance
 from eval.publish.tables import SHORT_ROWS, markdown
-from transcribe.decode.decoder import KEY, SUSTAINED, DecodeConfig, Decoder
+from transcribe.decode.decoder import DecodeConfig, Decoder
 from transcribe.errors import TranscribeError
 from transcribe.evaluation.metrics import Scores, score
 from transcribe.evaluation.tables import NUMBERS, RATIOS
@@ -41,12 +41,14 @@ from transcribe.features import Features
 from transcribe.files.atomic import atomic_path
 from transcribe.model.onsets_and_frames import OnsetsAndFrames
 from transcribe.model.planes import Planes
+from transcribe.notes import KEY, SUSTAINED
 from transcribe.rolls import Rolls
-from transcribe.train.__main__ import CONF
+from transcribe.train.conf import CONF
 from transcribe.train.config import TrainConfig
-from transcribe.train.data import TrainingWindows, ValidationPieces
 from transcribe.train.lit_transcriber import LitTranscriber
 from transcribe.train.losses import total, transcription_loss
+from transcribe.train.training_windows import TrainingWindows
+from transcribe.train.validation_pieces import ValidationPieces
 from transcribe.windows import apply_in_windows
 
 ROWS_PATH = CONF / "ablations.yaml"

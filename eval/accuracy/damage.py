@@ -47,7 +47,7 @@ from transcribe.datasets import Recording, has_pedal, has_velocity, reference_pe
 from transcribe.errors import TranscribeError
 from transcribe.evaluation.aggregate import Summary, aggregate
 from transcribe.evaluation.metrics import Scores, onset_f1
-from transcribe.train.augment.window import detune, scale_performance
+from transcribe.train.augment.detuning import detune, scale_performance
 
 DETUNED_LABELS = {
     "sharp": "piano {cents:g} cents sharp, points of onset F1 lost",

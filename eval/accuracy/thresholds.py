@@ -25,13 +25,13 @@ from eval.accuracy.validation import train_config
 from eval.common.command import new_parser, run
 from eval.common.logistic import fit_logistic
 from transcribe.checkpoint import load_checkpoint, save_checkpoint
-from transcribe.decode.decoder import KEY, SUSTAINED, DecodeConfig, Decoder
+from transcribe.decode.decoder import DecodeConfig, Decoder
 from transcribe.evaluation.matching import match_aligned
 from transcribe.evaluation.metrics import Scores, frame_f1, note_f1, onset_f1, score
 from transcribe.features import Features, FrameGrid
-from transcribe.notes import Performance, sustained
+from transcribe.notes import KEY, SUSTAINED, Performance, sustained
 from transcribe.rolls import Rolls
-from transcribe.train.data import ValidationPiece, ValidationPieces
+from transcribe.train.validation_pieces import ValidationPiece, ValidationPieces
 from transcribe.windows import apply_in_windows
 
 CANDIDATES = tuple(np.round(np.arange(0.15, 0.81, 0.05), 2).tolist())

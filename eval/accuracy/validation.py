@@ -25,9 +25,9 @@ from eval.common.transcribing import describe
 from eval.publish.tables import metrics_table
 from transcribe.evaluation.aggregate import aggregate
 from transcribe.evaluation.metrics import score
-from transcribe.train.__main__ import CONF
+from transcribe.train.conf import CONF
 from transcribe.train.config import TrainConfig
-from transcribe.train.data import ValidationPieces
+from transcribe.train.validation_pieces import ValidationPieces
 from transcribe.transcriber import Transcriber
 
 

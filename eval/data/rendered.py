@@ -22,8 +22,9 @@ from transcribe.errors import DatasetError
 from transcribe.features import FeatureConfig
 from transcribe.files.atomic import atomic_path
 from transcribe.midi import write_midi
-from transcribe.train.data import VALIDATION_RENDER, DataConfig, ValidationPieces
+from transcribe.train.data import DataConfig
 from transcribe.train.sources import SourceConfig
+from transcribe.train.validation_pieces import VALIDATION_RENDER, ValidationPieces
 
 
 def folder_name(wanted: BenchmarkSet) -> str:

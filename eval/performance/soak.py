@@ -38,11 +38,13 @@ from typing import Any
 
 from eval.common.command import new_parser, run
 from eval.data.archives import BROKEN, GOOD, POISON, Made, make_archive
-from transcribe.archive import manifest as m
-from transcribe.archive.manifest import Manifest, Row
+from transcribe.archive.jobs import Job, JobSettings, Output
+from transcribe.archive.manifest import Manifest
+from transcribe.archive.rows import DONE, FAILED, QUARANTINED, Row
 from transcribe.archive.run_folder import MANIFEST
-from transcribe.archive.storage.base import OWN_FOLDER, Found, LocalStore
-from transcribe.archive.work import Job, Output, Settings, Worker
+from transcribe.archive.storage.base import OWN_FOLDER, Found
+from transcribe.archive.storage.local import LocalStore
+from transcribe.archive.work import Worker
 from transcribe.export import MIDI
 from transcribe.midi import read_midi
 from transcribe.notes import Performance
@@ -124,7 +126,7 @@ def soak(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
         wrong.append(f"the second run did not come to its end: {second.end}")
     if before != after or second.n_settled:
         wrong.append(f"the second run settled {second.n_settled} and changed the outputs")
-    heard = sum(row.duration or 0 for row in rows.values() if row.state == m.DONE)
+    heard = sum(row.duration or 0 for row in rows.values() if row.state == DONE)
     return {
         "ray": version("ray"),
         "archive": {
@@ -137,7 +139,7 @@ def soak(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
         },
         "disturbances": vars(disturbances),
         "states": dict(Counter(row.state for row in rows.values())),
-        "causes": dict(Counter(row.cause for row in rows.values() if row.state != m.DONE)),
+        "causes": dict(Counter(row.cause for row in rows.values() if row.state != DONE)),
         "attempts": dict(sorted(Counter(row.attempts for row in rows.values()).items())),
         "deaths": dict(sorted(Counter(row.deaths for row in rows.values()).items())),
         "seconds": seconds,
@@ -208,7 +210,7 @@ class _Runs:
         assert driver.stdout is not None
         for line in driver.stdout:
             event = json.loads(line) if line.startswith("{") else {"event": ""}
-            if event["event"] in (m.DONE, m.FAILED, m.QUARANTINED):
+            if event["event"] in (DONE, FAILED, QUARANTINED):
                 self.n_settled += 1
                 self.moved = time.monotonic()
             elif event["event"] == "end":
@@ -279,7 +281,7 @@ def _workers(cluster: Any) -> list[int]:
     said = subprocess.run(["ps", "-eo", "pid=,ppid=,args="], capture_output=True, text=True)
     words = (line.split(maxsplit=2) for line in said.stdout.splitlines())
     return [
-        int(pid) for pid, parent, name in words if int(parent) in raylets and "_Hearing" in name
+        int(pid) for pid, parent, name in words if int(parent) in raylets and "RayWorker" in name
     ]
 
 
@@ -309,7 +311,7 @@ def _wrong_states(made: Sequence[Made], rows: Mapping[str, Row]) -> Iterator[str
     """Good ones are done, broken ones failed, poison is quarantined, all with their reasons."""
     if set(rows) != {each.name for each in made}:
         yield f"the manifest has {len(rows)} names for {len(made)} recordings"
-    wanted = {GOOD: m.DONE, BROKEN: m.FAILED, POISON: m.QUARANTINED}
+    wanted = {GOOD: DONE, BROKEN: FAILED, POISON: QUARANTINED}
     for each in made:
         row = rows.get(each.name)
         if row is None:
@@ -328,7 +330,7 @@ def _wrong_disk(
     files = {path for path in files if OWN_FOLDER not in path.relative_to(out).parts}
     for row in rows.values():
         own = outputs.get(row.number, [])
-        if len(own) != (row.state == m.DONE):
+        if len(own) != (row.state == DONE):
             yield f"{row.name!r} is {row.state} and has {len(own)} outputs"
         for output in own:
             path = out / output.name
@@ -379,8 +381,8 @@ def _wrong_repeats(
     rng: random.Random,
 ) -> Iterator[str]:
     """Some recordings, heard once more in this process, give the same bytes."""
-    done = [row for row in rows.values() if row.state == m.DONE]
-    worker = Worker(Settings())
+    done = [row for row in rows.values() if row.state == DONE]
+    worker = Worker(JobSettings())
     again = str(folder / "again")
     for row in rng.sample(done, min(n_compared, len(done))):
         job = Job(

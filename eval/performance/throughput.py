@@ -29,8 +29,8 @@ from typing import Any
 from eval.common.command import new_parser, run
 from eval.data.archives import GOOD, make_archive
 from eval.performance.speed import write_repeated
-from transcribe.archive import manifest as m
 from transcribe.archive.manifest import Manifest
+from transcribe.archive.rows import DONE
 from transcribe.archive.run_folder import MANIFEST
 from transcribe.archive.storage.base import OWN_FOLDER
 from transcribe.errors import TranscribeError
@@ -113,7 +113,7 @@ def _steady_rate(source: Path, out: Path, n_workers: int) -> float:
         assert run.stdout is not None
         for line in run.stdout:
             event = json.loads(line)
-            if event["event"] == m.DONE:
+            if event["event"] == DONE:
                 settled.append((time.monotonic(), event["duration"]))
     if run.returncode != 0 or len(settled) <= n_workers:
         raise TranscribeError(f"the archive run ended with {run.returncode}, {len(settled)} done")
@@ -153,7 +153,7 @@ def _memory(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     with closing(Manifest(folder / "out" / OWN_FOLDER / MANIFEST)) as manifest:
         rows = [row for row in manifest.rows() if row.peak_memory]
     rows.sort(key=lambda row: row.finished)
-    n_done = sum(row.state == m.DONE for row in rows)
+    n_done = sum(row.state == DONE for row in rows)
     if n_done != sum(each.fate == GOOD for each in made):
         raise TranscribeError(f"of {len(made)} short recordings only {n_done} were done")
     return {

@@ -22,13 +22,14 @@ from conftest import SAMPLE_RATE, melody_samples, write_pcm
 
 from transcribe import cli
 from transcribe.archive.command import _told_to_end
-from transcribe.archive.lock import locked
+from transcribe.archive.jobs import DONE, FAILED, Job, JobSettings, Outcome
 from transcribe.archive.manifest import Manifest
 from transcribe.archive.prefetch import ahead
-from transcribe.archive.work import DONE, FAILED, Job, Outcome, Settings, Worker
-from transcribe.archive.workers import hiring
+from transcribe.archive.work import Worker
+from transcribe.archive.workers import factory
 from transcribe.archive.workers.base import Finished
 from transcribe.errors import CheckpointError
+from transcribe.files.lock import locked
 from transcribe.midi import read_midi
 from transcribe.weights_file import PACKAGED, read_provenance
 
@@ -116,8 +117,8 @@ def test_a_tree_is_transcribed_and_reported_and_the_second_run_does_nothing(arch
     assert len(done.sha256) == 64
     assert done.model == "random"
     assert done.notes == len(read_midi(archive.out / "a.mid").notes)
-    assert rows["1962/silent.wav"].warnings.startswith("silent: ")
-    assert rows["1962/cut.mp3"].warnings.startswith("truncated: ")
+    assert rows["1962/silent.wav"].warnings[0].startswith("silent: ")
+    assert rows["1962/cut.mp3"].warnings[0].startswith("truncated: ")
     content = json.loads((archive.out / "1962" / "side.json").read_text())
     assert content["recording"] == "1962/side.wav"
     own = archive.out / "_transcribe"
@@ -170,7 +171,7 @@ def test_a_second_run_over_one_destination_is_refused(archive, random_checkpoint
 
 def test_a_report_that_could_not_be_written_is_not_named(archive, monkeypatch):
     class Pool:
-        size, heard = 1, 0.0
+        size, heard, description = 1, 0.0, "1 worker"
 
         def __init__(self):
             self.jobs = []
@@ -189,7 +190,7 @@ def test_a_report_that_could_not_be_written_is_not_named(archive, monkeypatch):
 
     (archive.source / "bad.wav").write_text("no sound")
     monkeypatch.setattr("transcribe.archive.command.probe_some", lambda *_: 0)
-    monkeypatch.setattr("transcribe.archive.command.hire", lambda *_: hiring.Crew(Pool(), "one"))
+    monkeypatch.setattr("transcribe.archive.command.make_pool", lambda *_: Pool())
     monkeypatch.setattr("transcribe.archive.command.write_atomically", full)
     code, told, complaint = archive()
     assert code == 1
@@ -259,7 +260,7 @@ def test_a_closed_terminal_ends_a_run_as_ctrl_c_does_but_not_under_nohup():
 
 @pytest.fixture(scope="module")
 def worker(random_checkpoint):
-    return Worker(Settings(checkpoint=str(random_checkpoint), longest=60.0))
+    return Worker(JobSettings(checkpoint=str(random_checkpoint), longest=60.0))
 
 
 def test_a_worker_never_raises_whatever_a_file_is(worker, tmp_path):
@@ -295,7 +296,7 @@ def test_other_peoples_files_in_the_place_of_outputs_are_kept(worker, tmp_path):
     (out / "a.mid").write_bytes(b"of an older model")
     worker(replace(job, keep_existing=False))
     assert outputs(out) == {"a.csv", "a.mid", "a.mid.kept-1"}
-    assert len(read_midi(out / "a.mid").notes) == worker(job).n_notes
+    assert len(read_midi(out / "a.mid").notes) == worker(job).notes
 
 
 def test_a_destination_that_is_full_is_told_from_one_that_refuses(worker, tmp_path, monkeypatch):
@@ -388,21 +389,21 @@ def test_a_consumer_that_stops_stops_what_is_made_ahead():
 
 def test_workers_are_as_many_as_cores_and_memory_allow():
     gigabytes = 10**9
-    assert hiring.cpu_workers(8, 64 * gigabytes) == 8
-    assert hiring.cpu_workers(8, 4 * gigabytes) == 2  # 1.4 GB each, a tenth left free
-    assert hiring.cpu_workers(8, gigabytes // 2) == 1
-    assert hiring.cpu_workers(8, None) == 8
+    assert factory.cpu_workers(8, 64 * gigabytes) == 8
+    assert factory.cpu_workers(8, 4 * gigabytes) == 2  # 1.4 GB each, a tenth left free
+    assert factory.cpu_workers(8, gigabytes // 2) == 1
+    assert factory.cpu_workers(8, None) == 8
 
 
 def test_each_gpu_has_a_worker(monkeypatch):
-    monkeypatch.setattr(hiring, "n_gpus", lambda: 2)
-    assert hiring.devices_of("cuda", None) == ["cuda:0", "cuda:1"]
-    assert hiring.devices_of("cuda", 3) == ["cuda:0", "cuda:1", "cuda:0"]
-    assert hiring.devices_of("cpu", 3) == ["cpu"] * 3
-    monkeypatch.setattr(hiring, "n_gpus", lambda: 0)
-    monkeypatch.setattr(hiring, "n_cores", lambda: 2)
-    monkeypatch.setattr(hiring, "free_memory", lambda: None)
-    assert hiring.devices_of("auto", None) == ["cpu", "cpu"]
+    monkeypatch.setattr(factory, "n_gpus", lambda: 2)
+    assert factory.devices_of("cuda", None) == ["cuda:0", "cuda:1"]
+    assert factory.devices_of("cuda", 3) == ["cuda:0", "cuda:1", "cuda:0"]
+    assert factory.devices_of("cpu", 3) == ["cpu"] * 3
+    monkeypatch.setattr(factory, "n_gpus", lambda: 0)
+    monkeypatch.setattr(factory, "n_cores", lambda: 2)
+    monkeypatch.setattr(factory, "free_memory", lambda: None)
+    assert factory.devices_of("auto", None) == ["cpu", "cpu"]
 
 
 def test_weights_say_who_they_are_without_being_loaded(random_checkpoint, tmp_path):

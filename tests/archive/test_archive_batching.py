@@ -12,8 +12,9 @@ from archive_workers import ByName
 from conftest import melody_samples, write_pcm
 
 from transcribe.archive.batching import Batcher
-from transcribe.archive.work import DONE, Job, Settings, Worker
-from transcribe.archive.workers.base import Died, Finished, Limits
+from transcribe.archive.jobs import DONE, Job, JobSettings
+from transcribe.archive.work import Worker
+from transcribe.archive.workers.base import Died, Finished, WorkerLimits
 from transcribe.archive.workers.processes import ProcessPool
 from transcribe.checkpoint import load_checkpoint
 from transcribe.midi import read_midi
@@ -80,13 +81,13 @@ def test_recordings_heard_side_by_side_are_what_they_are_alone(random_checkpoint
         ]
 
     settings = {"checkpoint": str(random_checkpoint), "onset_threshold": 0.3}
-    alone = [Worker(Settings(**settings))(job) for job in jobs(tmp_path / "alone")]
-    together = Worker(Settings(**settings, side_by_side=4))
+    alone = [Worker(JobSettings(**settings))(job) for job in jobs(tmp_path / "alone")]
+    together = Worker(JobSettings(**settings, side_by_side=4))
     with ThreadPoolExecutor(4) as threads:
         outcomes = list(threads.map(together, jobs(tmp_path / "together")))
     assert [each.state for each in [*alone, *outcomes]] == [DONE] * 8
     for n, (first, second) in enumerate(zip(alone, outcomes, strict=True)):
-        assert second.n_notes == pytest.approx(first.n_notes, rel=0.02, abs=1)
+        assert second.notes == pytest.approx(first.notes, rel=0.02, abs=1)
         paths = (tmp_path / folder / f"{n}.mid" for folder in ("alone", "together"))
         ours, theirs = (
             {(note.pitch, round(note.onset, 1)) for note in read_midi(p).notes} for p in paths
@@ -98,7 +99,7 @@ def test_a_process_does_several_jobs_at_once_and_dies_with_all_of_them(tmp_path)
     for name in ("slow a.wav", "slow b.wav"):
         (tmp_path / name).write_text(name)
     log = tmp_path / "log"
-    pool = ProcessPool([partial(ByName, str(log), 0.5)], Limits(), side_by_side=3)
+    pool = ProcessPool([partial(ByName, str(log), 0.5)], WorkerLimits(), side_by_side=3)
     assert pool.size == 3
 
     def job(number, name, **more):

@@ -14,17 +14,17 @@ from pathlib import Path
 import pytest
 from archive_workers import ByName, stillborn, unfit
 
-from transcribe.archive import manifest as m
 from transcribe.archive import preview, scratch
 from transcribe.archive.diagnosis import GONE
 from transcribe.archive.driver import Driver, Places, StoppedError
 from transcribe.archive.forecast import Forecast
+from transcribe.archive.jobs import Job, Outcome
 from transcribe.archive.listing import Patterns, list_source
 from transcribe.archive.manifest import Manifest
 from transcribe.archive.plan import Wanted, apply, make_plan
-from transcribe.archive.storage.base import LocalStore
-from transcribe.archive.work import FAILED, Job, Outcome
-from transcribe.archive.workers.base import HUNG, Died, Finished, Limits, PoolError
+from transcribe.archive.rows import DONE, FAILED, QUARANTINED, WAITING, WORKING, Row
+from transcribe.archive.storage.local import LocalStore
+from transcribe.archive.workers.base import HUNG, Died, Finished, PoolError, WorkerLimits
 from transcribe.archive.workers.processes import ProcessPool
 from transcribe.files.names import UNFINISHED_START
 
@@ -75,7 +75,7 @@ class Archive:
             plan, chosen = self.plan(manifest, **wanted)
             apply(plan, manifest, out)
             pool = pool or ProcessPool(
-                [partial(ByName, str(self.log))] * n_workers, limits or Limits()
+                [partial(ByName, str(self.log))] * n_workers, limits or WorkerLimits()
             )
             observer = Silent()
             places = Places(source, out)
@@ -85,7 +85,7 @@ class Archive:
         finally:
             manifest.close()
 
-    def rows(self) -> dict[str, m.Row]:
+    def rows(self) -> dict[str, Row]:
         manifest = Manifest(self.out / "_transcribe" / "manifest.sqlite")
         try:
             return {row.name: row for row in manifest.rows()}
@@ -112,7 +112,7 @@ def archive(tmp_path):
 def test_every_recording_has_its_output_and_the_second_run_does_nothing(archive):
     archive.add("a.wav", "1962/b.flac", "1962/side 2/c.mp3")
     archive.run()
-    assert set(archive.states().values()) == {m.DONE}
+    assert set(archive.states().values()) == {DONE}
     assert archive.outputs() == {"a.mid", "1962/b.mid", "1962/side 2/c.mid"}
     assert (archive.out / "1962/b.mid").read_bytes() == b"transcribed 1962/b.flac"
     assert archive.run().settled_names == []
@@ -123,12 +123,12 @@ def test_poison_is_retried_alone_then_quarantined_and_the_others_are_done(archiv
     archive.add("crash.wav", "bad.wav", *(f"good {n}.wav" for n in range(6)))
     observer = archive.run()
     rows = archive.rows()
-    assert rows["crash.wav"].state == m.QUARANTINED
+    assert rows["crash.wav"].state == QUARANTINED
     assert rows["crash.wav"].deaths == 3
     assert "exit code 7" in rows["crash.wav"].error
-    assert rows["bad.wav"].state == m.FAILED
+    assert rows["bad.wav"].state == FAILED
     assert rows["bad.wav"].error == "it is bad"
-    assert all(rows[f"good {n}.wav"].state == m.DONE for n in range(6))
+    assert all(rows[f"good {n}.wav"].state == DONE for n in range(6))
     lines = [line for line in archive.log.read_text().splitlines() if line.startswith("crash")]
     assert [line.split()[2] for line in lines] == ["shared", "alone", "alone"]
     # Alone means in a process that hears nothing else.
@@ -165,7 +165,7 @@ def test_what_was_in_flight_at_kills_does_not_hold_up_the_others(archive):
     apply(plan, manifest, LocalStore(archive.out))
     for row in manifest.rows():
         if row.name in ("a.wav", "b.wav"):
-            row.state, row.attempts = m.WORKING, 2
+            row.state, row.attempts = WORKING, 2
             manifest.save([row])
     manifest.close()
     pool = Pool()
@@ -176,7 +176,7 @@ def test_what_was_in_flight_at_kills_does_not_hold_up_the_others(archive):
 def test_a_worker_that_dies_once_costs_only_another_attempt(archive):
     archive.add("once.wav", "a.wav")
     archive.run()
-    assert set(archive.states().values()) == {m.DONE}
+    assert set(archive.states().values()) == {DONE}
     assert archive.attempts() == {"once.wav": 2, "a.wav": 1}
 
 
@@ -184,27 +184,27 @@ def test_what_does_not_answer_is_tried_again_and_may_pass(archive):
     archive.add("flaky.wav")
     archive.run(retries=1)
     row = archive.rows()["flaky.wav"]
-    assert (row.state, row.error, row.may_pass) == (m.FAILED, "no answer", 1)
+    assert (row.state, row.error, row.may_pass) == (FAILED, "no answer", 1)
     archive.run(retries=2)  # the next run tries again what may pass
-    assert archive.rows()["flaky.wav"].state == m.DONE
+    assert archive.rows()["flaky.wav"].state == DONE
 
 
 def test_a_hang_is_stopped(archive):
     archive.add("hang.wav", "a.wav")
-    archive.run(limits=Limits(stall=2.0), retries=0)
+    archive.run(limits=WorkerLimits(stall=2.0), retries=0)
     rows = archive.rows()
-    assert (rows["hang.wav"].state, rows["hang.wav"].cause) == (m.QUARANTINED, "hung")
-    assert rows["a.wav"].state == m.DONE
+    assert (rows["hang.wav"].state, rows["hang.wav"].cause) == (QUARANTINED, "hung")
+    assert rows["a.wav"].state == DONE
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="memory of others is not seen there")
 def test_a_worker_that_swells_is_stopped(archive):
     archive.add("swell.wav", "a.wav")
-    archive.run(limits=Limits(memory=200_000_000), retries=0)
+    archive.run(limits=WorkerLimits(memory=200_000_000), retries=0)
     rows = archive.rows()
-    assert rows["swell.wav"].state == m.QUARANTINED
+    assert rows["swell.wav"].state == QUARANTINED
     assert rows["swell.wav"].cause == "took too much memory"
-    assert rows["a.wav"].state == m.DONE
+    assert rows["a.wav"].state == DONE
 
 
 def test_a_full_disk_stops_the_run_and_the_rest_waits(archive):
@@ -212,12 +212,12 @@ def test_a_full_disk_stops_the_run_and_the_rest_waits(archive):
     with pytest.raises(StoppedError, match="make room and start again"):
         archive.run(n_workers=1)
     states = archive.states()
-    assert states["a.wav"] == m.DONE
-    assert states["full.wav"] == states["z.wav"] == m.WAITING
+    assert states["a.wav"] == DONE
+    assert states["full.wav"] == states["z.wav"] == WAITING
     assert "full.mid" not in archive.outputs()
     (archive.source / "full.wav").rename(archive.source / "emptied.wav")
     archive.run()
-    assert archive.states()["z.wav"] == m.DONE
+    assert archive.states()["z.wav"] == DONE
 
 
 def test_a_source_that_goes_away_stops_the_run(archive, tmp_path):
@@ -244,24 +244,24 @@ def test_a_source_that_goes_away_stops_the_run(archive, tmp_path):
     archive.add("a.wav", "b.wav", "c.wav")
     with pytest.raises(StoppedError, match="no longer there"):
         archive.run(pool=Pool())
-    assert set(archive.states().values()) == {m.WAITING}
+    assert set(archive.states().values()) == {WAITING}
     (tmp_path / "elsewhere").rename(archive.source)
     archive.run()
-    assert set(archive.states().values()) == {m.DONE}
+    assert set(archive.states().values()) == {DONE}
 
 
 DRIVER = """
 import sys
-sys.path.insert(0, {tests!r})
+sys.path[:0] = {folders!r}
 from pathlib import Path
 from functools import partial
 from archive_workers import ByName
 from test_archive_driver import Archive
-from transcribe.archive.workers.base import Limits
+from transcribe.archive.workers.base import WorkerLimits
 from transcribe.archive.workers.processes import ProcessPool
 if __name__ == "__main__":
     archive = Archive(Path({folder!r}))
-    pool = ProcessPool([partial(ByName, str(archive.log), 0.1)] * 2, Limits())
+    pool = ProcessPool([partial(ByName, str(archive.log), 0.1)] * 2, WorkerLimits())
     archive.run(pool=pool)
 """
 
@@ -271,7 +271,8 @@ def test_a_driver_killed_at_any_moment_goes_on_where_it_was(archive, tmp_path):
     names = [f"{n:02}.wav" for n in range(20)]
     archive.add(*names)
     script = tmp_path / "driver.py"
-    script.write_text(DRIVER.format(tests=str(Path(__file__).parents[1]), folder=str(tmp_path)))
+    folders = [str(folder) for folder in Path(__file__).parents[:2]]
+    script.write_text(DRIVER.format(folders=folders, folder=str(tmp_path)))
     for n_done in (3, 9):
         with subprocess.Popen([sys.executable, str(script)]) as driver:
             until = time.monotonic() + 60
@@ -285,7 +286,7 @@ def test_a_driver_killed_at_any_moment_goes_on_where_it_was(archive, tmp_path):
     (archive.out / f"{UNFINISHED_START}left.part").write_bytes(b"half")
     LocalStore(archive.out).clear_leftovers()
     archive.run()
-    assert set(archive.states().values()) == {m.DONE}
+    assert set(archive.states().values()) == {DONE}
     assert archive.outputs() == {name.replace(".wav", ".mid") for name in names}
     for name in names:
         made = (archive.out / name).with_suffix(".mid").read_bytes()
@@ -308,7 +309,7 @@ def job(name: str, number: int = 1, **more) -> Job:
 
 
 def test_weights_that_can_not_be_loaded_stop_the_pool():
-    pool = ProcessPool([unfit], Limits())
+    pool = ProcessPool([unfit], WorkerLimits())
     pool.submit(job("a.wav"))
     with pytest.raises(PoolError, match="no such weights"):
         pool.next(60)
@@ -318,11 +319,11 @@ def test_weights_that_can_not_be_loaded_stop_the_pool():
 def test_headers_that_no_worker_can_read_are_done_without(tmp_path, monkeypatch):
     (tmp_path / "a.wav").write_bytes(b"1")
     monkeypatch.setattr(preview, "Prober", unfit)
-    assert preview.probe_some([m.Row(name="a.wav", place="a.wav")], str(tmp_path), Forecast()) == 0
+    assert preview.probe_some([Row(name="a.wav", place="a.wav")], str(tmp_path), Forecast()) == 0
 
 
 def test_workers_that_never_start_stop_the_pool():
-    pool = ProcessPool([stillborn], Limits())
+    pool = ProcessPool([stillborn], WorkerLimits())
     pool.submit(job("a.wav"))
     with pytest.raises(PoolError, match="exit code 3"):
         pool.next(60)
@@ -330,7 +331,7 @@ def test_workers_that_never_start_stop_the_pool():
 
 
 def test_a_time_limit_holds_even_with_signs_of_life(tmp_path):
-    pool = ProcessPool([partial(ByName, str(tmp_path / "log"), 0.0)], Limits(seconds=1.0))
+    pool = ProcessPool([partial(ByName, str(tmp_path / "log"), 0.0)], WorkerLimits(seconds=1.0))
     pool.submit(job("hang.wav"))
     news = pool.next(60)
     assert isinstance(news, Died)
@@ -342,7 +343,7 @@ def test_a_time_limit_holds_even_with_signs_of_life(tmp_path):
 
 def temporaries(folder: Path) -> list[str]:
     """Files in the temporary folder, but for locks."""
-    return [path.name for path in folder.rglob("*") if path.is_file() and path.name != "lock"]
+    return [path.name for path in folder.rglob("*") if path.is_file() and "lock" not in path.name]
 
 
 @pytest.fixture
@@ -356,7 +357,7 @@ def temporary(tmp_path, monkeypatch):
 
 def test_what_was_fetched_goes_with_the_worker_at_limits_and_interruptions(tmp_path, temporary):
     """A worker that is killed removes nothing itself; recordings may be gigabytes each."""
-    pool = ProcessPool([partial(ByName, str(tmp_path / "log"))], Limits(seconds=0.5))
+    pool = ProcessPool([partial(ByName, str(tmp_path / "log"))], WorkerLimits(seconds=0.5))
     pool.submit(job("hang fetched.wav"))
     seen = []
     while not isinstance(news := pool.next(0.2), Died):
@@ -395,7 +396,7 @@ def test_what_a_killed_run_fetched_is_removed_by_the_next(temporary, monkeypatch
 
 
 def test_waiting_for_nothing_ends_in_time(tmp_path):
-    pool = ProcessPool([partial(ByName, str(tmp_path / "log"))], Limits())
+    pool = ProcessPool([partial(ByName, str(tmp_path / "log"))], WorkerLimits())
     started = time.monotonic()
     assert pool.next(0.2) is None
     assert time.monotonic() - started < 5
@@ -404,7 +405,7 @@ def test_waiting_for_nothing_ends_in_time(tmp_path):
 
 def test_a_worker_that_has_grown_fat_is_renewed(tmp_path):
     log = tmp_path / "log"
-    pool = ProcessPool([partial(ByName, str(log))], Limits())
+    pool = ProcessPool([partial(ByName, str(log))], WorkerLimits())
     for number, mega in enumerate((500, 890, 910, 500, 500)):
         pool.submit(job(f"weighs {mega}.wav", number))
         assert isinstance(pool.next(60), Finished)

@@ -11,10 +11,12 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from transcribe.archive.manifest import Manifest, ManifestError, Row
+from transcribe.archive.jobs import Output
+from transcribe.archive.manifest import Manifest, ManifestError
 from transcribe.archive.naming import folders, stems_of
-from transcribe.archive.storage.base import Found, LocalStore
-from transcribe.archive.work import Output
+from transcribe.archive.rows import Row
+from transcribe.archive.storage.base import Found
+from transcribe.archive.storage.local import LocalStore
 from transcribe.errors import InstrumentError
 from transcribe.export import KINDS
 from transcribe.files.relative import fault_of, inside

@@ -18,14 +18,26 @@ from hypothesis import strategies as st
 
 from transcribe.archive import manifest as m
 from transcribe.archive import plan as p
+from transcribe.archive.escaping import cell, escaped, unescaped
 from transcribe.archive.forecast import REAL_TIME_FACTOR, Forecast
+from transcribe.archive.jobs import Output
 from transcribe.archive.listing import Patterns, list_source
-from transcribe.archive.lock import BusyError, locked
-from transcribe.archive.manifest import Manifest, ManifestError, Row, escaped, export_csv, unescaped
+from transcribe.archive.manifest import Manifest, ManifestError
 from transcribe.archive.naming import stems_of
 from transcribe.archive.plan import Wanted, apply, make_plan
-from transcribe.archive.storage.base import Found, LocalStore, StoreError, open_store
-from transcribe.archive.work import Output
+from transcribe.archive.rows import (
+    COLUMNS,
+    DONE,
+    FAILED,
+    QUARANTINED,
+    STATES,
+    WAITING,
+    Row,
+    export_csv,
+)
+from transcribe.archive.storage.base import Found, StoreError
+from transcribe.archive.storage.local import LocalStore
+from transcribe.archive.storage.opening import open_store
 from transcribe.files.names import UNFINISHED_START
 
 linux_only = pytest.mark.skipif(sys.platform != "linux", reason="names of any bytes")
@@ -59,7 +71,7 @@ class Tree:
         apply(plan, self.manifest, self.out)
         for row in plan.todo:
             content = (self.source.root / row.place).read_bytes()
-            row.state, row.sha256 = m.DONE, hashlib.sha256(content).hexdigest()
+            row.state, row.sha256 = DONE, hashlib.sha256(content).hexdigest()
             chosen = wanted(**changes)
             row.settings, row.model_sha256 = chosen.settings, chosen.model_sha256
             outputs = []
@@ -192,6 +204,23 @@ def test_an_escaped_name_is_printable_and_comes_back(name):
     assert unescaped(escaped(name)) == name
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("\udc7f", r"\udc7f"),
+        ("\udc80", r"\x80"),
+        ("\udcff", r"\xff"),
+        ("\udd00", r"\udd00"),
+        ("\x7f", r"\x7f"),
+        ("\x80", r"\u0080"),
+        ("\U000e0001", r"\U000e0001"),
+    ],
+)
+def test_bytes_that_are_no_text_are_told_from_letters_that_can_not_be_printed(name, text):
+    assert escaped(name) == text
+    assert unescaped(text) == name
+
+
 def test_what_is_no_recording_is_counted_and_patterns_choose(tree):
     for name in ("a.wav", "b.MP3", "notes.txt", "._a.wav", "drafts/c.wav", "drafts/d/e.wav"):
         tree.add(name)
@@ -240,6 +269,22 @@ def test_outputs_may_lie_inside_the_source_but_not_among_the_recordings(tree, tm
             list_source(str(tree.source.root), Patterns(), LocalStore(out))
 
 
+def test_an_address_may_be_that_of_one_recording(tmp_path):
+    out = LocalStore(tmp_path / "out")
+    store = open_store("memory://shelf-of-one/1962")
+    store.put("tape.wav", b"sound")
+    store.put("tapes.txt", b"tape.wav")
+    listing = list_source("memory://shelf-of-one/1962/tape.wav", Patterns(), out)
+    assert listing.source == "memory://shelf-of-one/1962"
+    assert [(each.name, each.place, each.size) for each in listing.entries] == [
+        ("tape.wav", "tape.wav", 5)
+    ]
+    with pytest.raises(StoreError, match="lists are read from a disk"):
+        list_source("memory://shelf-of-one/1962/tapes.txt", Patterns(), out)
+    with pytest.raises(StoreError, match="no such place"):
+        list_source("memory://shelf-of-one/1962/none.wav", Patterns(), out)
+
+
 def test_a_folder_named_by_an_address_is_that_folder(tree, tmp_path):
     tree.add("a b.wav")
     source, address = str(tree.source.root), tree.source.root.as_uri()
@@ -271,7 +316,7 @@ def test_a_list_of_lines_names_recordings_here_and_elsewhere(tmp_path):
     entries, troubles = listed(path, tmp_path)
     assert entries == {"a.wav": "a.wav", far.as_posix().lstrip("/"): far.as_posix()}
     assert [(each.name, each.reason, each.is_loss) for each in troubles] == [
-        ("lost.wav", "there is no such file", True),
+        ("lost.wav", "no such file", True),
         ("", "lines that begin with # and name no file, taken for remarks: 1", False),
         ("", "lines that name a recording again: 1", False),
     ]
@@ -489,9 +534,9 @@ def test_failures_stay_unless_they_may_pass_or_are_asked_for(tree):
     for name in ("bad.wav", "passing.wav", "poison.wav"):
         tree.add(name)
     apply(tree.plan(), tree.manifest, tree.out)
-    states = {"bad.wav": m.FAILED, "passing.wav": m.FAILED, "poison.wav": m.QUARANTINED}
+    states = {"bad.wav": FAILED, "passing.wav": FAILED, "poison.wav": QUARANTINED}
     for row in list(tree.manifest.rows()):
-        row.state, row.may_pass = states[row.name], int(row.name == "passing.wav")
+        row.state, row.may_pass = states[row.name], row.name == "passing.wav"
         tree.manifest.save([row])
     assert [row.name for row in tree.plan().todo] == ["passing.wav"]
     assert len(tree.plan(retry=True).todo) == 3
@@ -519,20 +564,60 @@ def test_a_file_of_others_in_the_place_of_an_output_is_guarded(tree):
 def test_a_manifest_keeps_all_or_nothing_and_every_field(tmp_path):
     path = tmp_path / "manifest.sqlite"
     manifest = Manifest(path)
-    row = Row(name="a\n.wav", place="/x/\udcff", stem="a", duration=1.5, warnings="one\ntwo")
+    row = Row(name="a\n.wav", place="/x/\udcff", stem="a", duration=1.5, warnings=("one", "two"))
     manifest.save([row])
     outputs = [Output("mid", "a\n.mid", 3, "ff", 1.25)]
     manifest.settle(row, outputs)
-    row.state = m.DONE
+    row.state = DONE
     with pytest.raises(ManifestError):
         manifest.save([row, Row(name="b", place="b", size=1 << 70)])
     manifest.close()
     again = Manifest(path)
     assert list(again.rows()) == [
-        Row(**{**{c: getattr(row, c) for c in m.COLUMNS}, "state": m.WAITING})
+        Row(**{**{c: getattr(row, c) for c in COLUMNS}, "state": WAITING})
     ]
     assert again.outputs() == {row.number: outputs}
     again.close()
+
+
+def test_rows_are_asked_for_by_their_states(tmp_path):
+    with contextlib.closing(Manifest(tmp_path / "manifest.sqlite")) as manifest:
+        manifest.save([Row(name=each, place=each, state=each) for each in STATES])
+        manifest.save([Row(name="gone", place="", state=DONE, present=False)])
+        assert [row.name for row in manifest.rows(DONE)] == ["done", "gone"]
+        assert [row.name for row in manifest.rows(FAILED, WAITING)] == ["failed", "waiting"]
+        assert [row.name for row in manifest.rows(DONE, FAILED, present_only=True)] == [
+            "done",
+            "failed",
+        ]
+        assert {row.name for row in manifest.rows()} == {*STATES, "gone"}
+
+
+def test_a_manifest_is_read_whatever_the_order_of_its_columns(tmp_path):
+    path = tmp_path / "manifest.sqlite"
+    Manifest(path).close()
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        (made,) = db.execute("SELECT sql FROM sqlite_master WHERE name = 'recordings'").fetchone()
+        head, _, columns = made.rstrip(")").partition("(")
+        db.execute("DROP TABLE recordings")
+        db.execute(f"{head}({', '.join(reversed(columns.split(', ')))})")
+        db.commit()
+    rows = [
+        Row(name="a.wav", place="a.wav", stem="a", duration=60.0, notes=700, may_pass=True),
+        Row(name="b.wav", place="b.wav", present=False, warnings=("tuning: 31 cents", "kept: x")),
+    ]
+    with contextlib.closing(Manifest(path)) as manifest:
+        manifest.save(rows)
+        assert list(manifest.rows()) == rows
+        assert list(manifest.rows(present_only=True)) == rows[:1]
+
+
+def test_a_table_has_flags_as_numbers_and_warnings_in_a_cell():
+    row = Row(name="a", place="a", may_pass=True, confidence=0.98765432, warnings=("one", "two"))
+    (line,) = csv.DictReader(io.StringIO(export_csv([row]).decode()))
+    assert list(line)[:3] == ["number", "name", "state"]
+    found = [line[name] for name in ("may_pass", "present", "confidence", "warnings", "duration")]
+    assert found == ["1", "1", "0.9877", "one; two", ""]
 
 
 def test_a_damaged_or_newer_manifest_is_refused_in_words(tmp_path):
@@ -572,6 +657,24 @@ def test_a_manifest_that_another_program_holds_is_not_called_damaged(tmp_path, m
     manifest.close()
 
 
+@pytest.mark.parametrize(
+    ("code", "words", "is_held"),
+    [
+        (5, "try again", True),  # SQLITE_BUSY
+        (5 | 1 << 8, "try again", True),  # SQLITE_BUSY_RECOVERY
+        (6, "try again", True),  # SQLITE_LOCKED
+        (11, "database disk image is malformed", False),
+        (None, "database is locked", True),  # Python 3.10 gives no codes
+        (None, "no such table: recordings", False),
+    ],
+)
+def test_what_another_program_holds_is_known_by_sqlite_s_code(code, words, is_held):
+    error = sqlite3.OperationalError(words)
+    if code is not None:
+        error.sqlite_errorcode = code
+    assert m._is_held(error) == is_held
+
+
 def test_a_copy_is_what_was_written_before_a_kill_and_the_manifest_stays_untouched(tmp_path):
     """A killed run leaves a journal that must be rolled back before anything can be read."""
     path = tmp_path / "manifest.sqlite"
@@ -591,7 +694,7 @@ def test_a_copy_is_what_was_written_before_a_kill_and_the_manifest_stays_untouch
     before = {file: file.read_bytes() for file in killed.parent.iterdir()}
     m.copy(killed, tmp_path / "copy")
     snapshot = Manifest(tmp_path / "copy", name=killed)
-    assert {(row.state, row.error) for row in snapshot.rows()} == {(m.WAITING, "e" * 500)}
+    assert {(row.state, row.error) for row in snapshot.rows()} == {(WAITING, "e" * 500)}
     snapshot.close()
     assert {file: file.read_bytes() for file in killed.parent.iterdir()} == before
 
@@ -609,19 +712,7 @@ def test_a_table_has_no_formulas(name):
     )
     assert line["name"].startswith("'")
     assert line["stem"].startswith("'")
-    assert m.cell("a=1") == "a=1"
-
-
-def test_a_lock_is_held_by_one_and_left_by_the_dead(tmp_path):
-    path = tmp_path / "out" / "_transcribe" / "lock"
-    with (
-        locked(path),
-        pytest.raises(BusyError, match=rf"process {os.getpid()} on .* is at work"),
-        locked(path),
-    ):
-        pass
-    with locked(path):
-        pass
+    assert cell("a=1") == "a=1"
 
 
 def test_what_is_put_is_whole_or_not_there(tmp_path, monkeypatch):

@@ -12,46 +12,47 @@ from typing import get_args
 
 import pytest
 
-from transcribe.archive import manifest as m
 from transcribe.archive import progress as progress_module
 from transcribe.archive import run_folder
 from transcribe.archive.diagnosis import CAUSES, judged, kind_of, line
 from transcribe.archive.forecast import Forecast
 from transcribe.archive.html_report import as_page
 from transcribe.archive.listing import Listing
-from transcribe.archive.manifest import Row
 from transcribe.archive.progress import JSON, LIVE, PLAIN, Progress, hours, span
 from transcribe.archive.report import Tally, as_csv, in_words
-from transcribe.archive.storage.base import LocalStore, Trouble, open_store
+from transcribe.archive.rows import DONE, FAILED, WAITING, Row
+from transcribe.archive.storage.base import Trouble
+from transcribe.archive.storage.local import LocalStore
+from transcribe.archive.storage.opening import open_store
 from transcribe.audio.quality import AudioWarning
 from transcribe.errors import AudioError, AudioProblem
 
 
 def row(name: str, **changes) -> Row:
     stem = name.rpartition(".")[0]
-    values = {"state": m.DONE, "duration": 3600.0, "seconds": 60.0, "confidence": 0.97}
+    values = {"state": DONE, "duration": 3600.0, "seconds": 60.0, "confidence": 0.97}
     return Row(name=name, place=name, stem=stem, **{**values, **changes})
 
 
-POISON = m.QUARANTINED
-FAILED = {"state": m.FAILED, "duration": None, "seconds": 0.1, "confidence": None}
+GUESSES = "low_confidence: the notes are guesses"
+UNKNOWN = {"state": FAILED, "duration": None, "seconds": 0.1, "confidence": None}
 
 
 @pytest.fixture
 def tally():
     rows = [
         row("fine.wav", notes=1000, seconds=90.0, model="harmonic 3"),
-        row("doubtful <b>.wav", confidence=0.6, warnings="low_confidence: the notes are guesses"),
-        row("flat.wav", tuning=-31.0, warnings="tuning: 31 cents below A = 440 Hz"),
-        row("=empty.wav", cause="empty", error="found an empty file", **FAILED),
-        row("junk.wav", cause="empty", error="found an empty file", **FAILED),
+        row("doubtful <b>.wav", confidence=0.6, warnings=(GUESSES,)),
+        row("flat.wav", tuning=-31.0, warnings=("tuning: 31 cents below A = 440 Hz",)),
+        row("=empty.wav", cause="empty", error="found an empty file", **UNKNOWN),
+        row("junk.wav", cause="empty", error="found an empty file", **UNKNOWN),
         row(
             "poison.wav",
             cause="hung",
             error="no sign of life",
-            **{**FAILED, "state": "quarantined"},
+            **{**UNKNOWN, "state": "quarantined"},
         ),
-        row("gone.wav", present=0),
+        row("gone.wav", present=False),
     ]
     listing = Listing("/tapes", ignored=Counter({".jpg": 3}))
     listing.troubles = [
@@ -94,6 +95,36 @@ def test_the_page_says_what_is_done_what_failed_and_what_is_doubtful(tally):
     assert "a link to the source itself" not in text
 
 
+def test_what_a_file_says_of_itself_is_text_on_the_page_and_no_markup():
+    evil = "<script>alert('x')</script>&\"\udcff"
+    rows = [
+        row(f"{evil}a.wav", confidence=0.5, warnings=(f"clipped: {evil}", evil), model=evil),
+        row(f"{evil}b.wav", cause=evil, error=evil, **UNKNOWN),
+    ]
+    listing = Listing(evil, ignored=Counter({f".{evil}": 1}))
+    listing.troubles = [Trouble(evil, evil)]
+    content = as_page(Tally(rows, listing), evil, "../a b&c")
+    page = Text()
+    page.feed(content)
+    assert "script" not in {tag for tag, _ in page.tags}
+    text = "".join(page.text)
+    assert text.count("<script>alert('x')</script>&\"") == 14
+    assert "\udcff" not in content
+    links = [given["href"] for tag, given in page.tags if tag == "a"]
+    assert sum(href.startswith("../a b&c/%3Cscript%3E") for href in links) == 2
+
+
+def test_a_long_list_is_folded_and_a_very_long_one_is_cut():
+    rows = [row(f"{n}.wav", cause="empty", error="empty", **UNKNOWN) for n in range(520)]
+    page = Text()
+    page.feed(as_page(Tally(rows, Listing("/tapes")), "/midi"))
+    text = " ".join(" ".join(page.text).split())
+    assert "492 more" in text  # of 500, the first 8 are open
+    assert "and 20 more, in report.csv" in text
+    assert [tag for tag, _ in page.tags].count("details") == 1
+    assert "510.wav" not in text
+
+
 def test_the_page_needs_nothing_from_anywhere(tally):
     page = Text()
     content = as_page(tally, "/midi")
@@ -120,7 +151,7 @@ def test_links_lead_to_the_outputs_wherever_the_page_is(tally, tmp_path):
 
 
 def test_an_archive_is_complete_only_without_failures_and_hidden_places(tally):
-    done = [each for each in tally.rows if each.state == m.DONE]
+    done = [each for each in tally.rows if each.state == DONE]
     assert not tally.is_complete
     assert not Tally(done, tally.listing).is_complete
     assert Tally(done, Listing("/tapes")).is_complete
@@ -134,7 +165,7 @@ def test_the_table_has_a_line_for_each_that_needs_attention(tally):
         ("junk.wav", "failed", "empty"),
         ("poison.wav", "quarantined", "hung"),
         ("doubtful <b>.wav", "done", "low_confidence"),
-        ("locked", "not looked into", ""),
+        ("locked", "not read", ""),
     ]
 
 
@@ -142,8 +173,8 @@ def test_the_last_lines_count(tally):
     assert in_words(tally) == [
         "3 of 6 recordings done, 3.0 h of music",
         "3 failed: empty (2), hung (1)",
-        "1 place could not be looked into",
-        "1 worth a human ear",
+        "1 place could not be read",
+        "1 worth checking by ear",
     ]
 
 
@@ -192,13 +223,13 @@ def clock(monkeypatch):
 
 def todo(n: int) -> list[Row]:
     return [
-        Row(number=i + 1, name=f"{i}.mp3", place="", size=1000, state=m.WAITING) for i in range(n)
+        Row(number=i + 1, name=f"{i}.mp3", place="", size=1000, state=WAITING) for i in range(n)
     ]
 
 
-def settle(progress: Progress, row: Row, state: str = m.DONE) -> None:
+def settle(progress: Progress, row: Row, state: str = DONE) -> None:
     row.state = state
-    if state == m.DONE:
+    if state == DONE:
         row.duration, row.seconds = 600.0, 10.0
     progress.settled(row)
 
@@ -208,7 +239,7 @@ def test_json_lines_tell_files_hours_rate_and_time_left(clock, capsys):
     progress = Progress(rows, Forecast(), JSON)
     clock.now += 20
     settle(progress, rows[0])
-    settle(progress, rows[1], m.FAILED)
+    settle(progress, rows[1], FAILED)
     progress.again(rows[2], "its worker ended")
     progress.tick(0.0)
     done, failed, again, told = map(json.loads, capsys.readouterr().out.splitlines())
@@ -230,7 +261,7 @@ def test_a_plain_log_has_a_line_now_and_then_and_every_failure(clock, capsys):
         progress.tick(0.0)
     assert len(capsys.readouterr().err.splitlines()) == 1
     rows[0].error = "found an empty file"
-    settle(progress, rows[0], m.FAILED)
+    settle(progress, rows[0], FAILED)
     assert capsys.readouterr().err == "transcribe archive: 0.mp3: failed: found an empty file\n"
 
 

@@ -20,12 +20,14 @@ pytest.importorskip("moto")
 from transcribe.archive import run_folder
 from transcribe.archive.lease import Lease
 from transcribe.archive.listing import Patterns, list_source
-from transcribe.archive.lock import BusyError
-from transcribe.archive.manifest import Manifest, Row
-from transcribe.archive.storage.base import Found, Store, StoreError, open_store
+from transcribe.archive.manifest import Manifest
+from transcribe.archive.rows import Row
+from transcribe.archive.storage.base import Found, Store, StoreError
+from transcribe.archive.storage.opening import open_store
 from transcribe.archive.storage.remote import FsspecStore
 from transcribe.cli import main
 from transcribe.files.address import Address
+from transcribe.files.lock import BusyError
 from transcribe.midi import read_midi
 
 
@@ -115,7 +117,7 @@ def test_a_list_of_addresses_accounts_for_every_line(bucket: str, tmp_path: Path
     assert {each.name: each.reason for each in listing.troubles} == {
         lines[1]: "the name begins with a slash; rename it",
         lines[2]: "the name has the part '..'; rename it",
-        "c.wv": "there is no such file",
+        "c.wv": "no such file",
         "": "lines that name a recording again: 1",
     }
 

@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 from fuzzing import Child, mutated
 
-from transcribe.archive import manifest as m
-from transcribe.archive.manifest import Manifest, Row
-from transcribe.archive.work import Output
+from transcribe.archive.jobs import Output
+from transcribe.archive.manifest import Manifest
+from transcribe.archive.rows import DONE, STATES, Row
 
 N_CASES = int(os.environ.get("FUZZ_CASES", "300"))
 SEED = int(os.environ.get("FUZZ_SEED", "0"))
@@ -24,16 +24,16 @@ TIME_LIMIT = 30.0
 def write_archive(folder: Path) -> Path:
     """A source, transcriptions and a manifest of them, in all states; the manifest."""
     manifest = Manifest(folder / "out" / "_transcribe" / "manifest.sqlite")
-    for number, state in enumerate(m.STATES * 3):
+    for number, state in enumerate(STATES * 3):
         name = f"shelf {number % 2}/take {number}.wav"
         for place, content in (("source", b"sound"), ("out", b"notes")):
             path = folder / place / (name if place == "source" else name.replace(".wav", ".mid"))
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
         row = Row(name=name, place=name, state=state, stem=name[:-4], size=5, sha256="ab" * 32)
-        row.duration, row.confidence, row.warnings = 61.5, 0.9, "truncated: 3 s\nclipped: often"
+        row.duration, row.confidence, row.warnings = 61.5, 0.9, ("truncated: 3 s", "clipped: often")
         manifest.save([row])
-        if state == m.DONE:
+        if state == DONE:
             manifest.settle(row, [Output("mid", f"{name[:-4]}.mid", 5, "cd" * 32, 1.5)])
     manifest.tell("source", "/tapes")
     manifest.close()

@@ -25,10 +25,11 @@ from archive_workers import ByName, unfit  # noqa: E402
 from ray.cluster_utils import Cluster  # noqa: E402
 from test_archive_driver import Archive  # noqa: E402
 
-from transcribe.archive import manifest as m  # noqa: E402
-from transcribe.archive.storage.base import LocalStore  # noqa: E402
-from transcribe.archive.workers.base import Limits, PoolError  # noqa: E402
-from transcribe.archive.workers.ray_cluster import RayPool, connect, room_for  # noqa: E402
+from transcribe.archive.rows import DONE, WAITING  # noqa: E402
+from transcribe.archive.storage.local import LocalStore  # noqa: E402
+from transcribe.archive.workers.base import PoolError, WorkerLimits  # noqa: E402
+from transcribe.archive.workers.ray_cluster import connect  # noqa: E402
+from transcribe.archive.workers.ray_pool import RayPool, room_for  # noqa: E402
 from transcribe.errors import TranscribeError  # noqa: E402
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="Ray's clusters want Linux or macOS")
@@ -58,10 +59,10 @@ def archive(tmp_path: Path) -> Archive:
 
 
 def ray_pool(
-    cluster: Cluster, archive: Archive, *, seconds: float = 0.0, limits: Limits | None = None
+    cluster: Cluster, archive: Archive, *, seconds: float = 0.0, limits: WorkerLimits | None = None
 ) -> RayPool:
     connect(cluster.address)
-    return RayPool(partial(ByName, str(archive.log), seconds), limits or Limits())
+    return RayPool(partial(ByName, str(archive.log), seconds), limits or WorkerLimits())
 
 
 def log(archive: Archive) -> list[tuple[str, int, str, int]]:
@@ -108,10 +109,10 @@ def test_poison_is_tried_alone_and_quarantined_and_ray_repeats_nothing(
 ) -> None:
     good = [f"good-{number}.wav" for number in range(6)]
     archive.add("crash.wav", "hang.wav", "bad.wav", "flaky.wav", *good)
-    limits = Limits(stall=8.0)
+    limits = WorkerLimits(stall=8.0)
     archive.run(pool=ray_pool(cluster, archive, limits=limits), retries=2)
     rows = archive.rows()
-    assert {name for name, row in rows.items() if row.state == m.DONE} == {*good, "flaky.wav"}
+    assert {name for name, row in rows.items() if row.state == DONE} == {*good, "flaky.wav"}
     assert {name: rows[name].cause for name in ("crash.wav", "hang.wav", "bad.wav")} == {
         "crash.wav": "crashed its worker",
         "hang.wav": "hung",
@@ -139,10 +140,10 @@ def test_poison_is_tried_alone_and_quarantined_and_ray_repeats_nothing(
 @pytest.mark.skipif(sys.platform != "linux", reason="memory of others is told on Linux")
 def test_a_swelling_worker_is_stopped(cluster: Cluster, archive: Archive) -> None:
     archive.add("swell fetched.wav", "a.wav")
-    limits = Limits(memory=250_000_000)
+    limits = WorkerLimits(memory=250_000_000)
     archive.run(pool=ray_pool(cluster, archive, limits=limits), retries=0)
     rows = archive.rows()
-    assert rows["a.wav"].state == m.DONE
+    assert rows["a.wav"].state == DONE
     assert rows["swell fetched.wav"].cause == "took too much memory"
     assert "250 MB" in rows["swell fetched.wav"].error
     # What it had fetched is gone with it.
@@ -169,7 +170,7 @@ def test_workers_killed_at_random_cost_an_attempt_and_nothing_else(
     archive.run(pool=ray_pool(cluster, archive, seconds=0.2))
     killer.join()
     LocalStore(archive.out).clear_leftovers()  # as the next run does
-    assert set(archive.states().values()) == {m.DONE}
+    assert set(archive.states().values()) == {DONE}
     assert archive.outputs() == {name.replace(".wav", ".mid") for name in names}
     n_attempts = sum(archive.attempts().values())
     assert len(names) <= n_attempts <= len(names) + len(killed)
@@ -188,7 +189,7 @@ def test_what_a_lost_machine_was_at_is_done_on_another_and_nobody_s_fault(
     archive.run(pool=pool)
     killer.join()
     rows = archive.rows()
-    assert {row.state for row in rows.values()} == {m.DONE}
+    assert {row.state for row in rows.values()} == {DONE}
     assert sum(archive.attempts().values()) > len(rows)
     assert {row.deaths for row in rows.values()} == {0}
 
@@ -202,13 +203,14 @@ def test_a_killed_driver_takes_its_workers_along_and_the_next_goes_on(
         "import sys; from functools import partial; from pathlib import Path\n"
         "import ray, archive_workers\n"
         "from test_archive_driver import Archive\n"
-        "from transcribe.archive.workers.base import Limits\n"
-        "from transcribe.archive.workers.ray_cluster import RayPool, connect\n"
+        "from transcribe.archive.workers.base import WorkerLimits\n"
+        "from transcribe.archive.workers.ray_cluster import connect\n"
+        "from transcribe.archive.workers.ray_pool import RayPool\n"
         "ray.cloudpickle.register_pickle_by_value(archive_workers)\n"
         "archive = Archive(Path(sys.argv[1]))\n"
         "connect(sys.argv[2])\n"
         "make = partial(archive_workers.ByName, str(archive.log), 0.5)\n"
-        "archive.run(pool=RayPool(make, Limits()))\n"
+        "archive.run(pool=RayPool(make, WorkerLimits()))\n"
     )
     driver = subprocess.Popen(
         [sys.executable, "-c", code, str(tmp_path), cluster.address],
@@ -228,7 +230,7 @@ def test_a_killed_driver_takes_its_workers_along_and_the_next_goes_on(
     LocalStore(archive.out).clear_leftovers()
     n_done = len(archive.outputs())
     archive.run(pool=ray_pool(cluster, archive))
-    assert set(archive.states().values()) == {m.DONE}
+    assert set(archive.states().values()) == {DONE}
     assert archive.outputs() == {name.replace(".wav", ".mid") for name in names}
     repeated = [name for name, n in archive.attempts().items() if n > 1]
     assert len(repeated) <= 4
@@ -242,8 +244,8 @@ def test_weights_that_are_missing_end_the_run(cluster: Cluster, archive: Archive
     archive.add("a.wav")
     connect(cluster.address)
     with pytest.raises(PoolError, match="no such weights"):
-        archive.run(pool=RayPool(unfit, Limits()))
-    assert archive.states() == {"a.wav": m.WAITING}
+        archive.run(pool=RayPool(unfit, WorkerLimits()))
+    assert archive.states() == {"a.wav": WAITING}
 
 
 def test_a_cluster_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -307,14 +309,15 @@ def test_when_all_of_ray_is_killed_the_run_ends_in_words(archive: Archive, tmp_p
         "import os, sys; from functools import partial; from pathlib import Path\n"
         "import ray, archive_workers\n"
         "from test_archive_driver import Archive\n"
-        "from transcribe.archive.workers.base import Limits, PoolError\n"
-        "from transcribe.archive.workers.ray_cluster import RayPool, connect\n"
+        "from transcribe.archive.workers.base import WorkerLimits, PoolError\n"
+        "from transcribe.archive.workers.ray_cluster import connect\n"
+        "from transcribe.archive.workers.ray_pool import RayPool\n"
         "ray.cloudpickle.register_pickle_by_value(archive_workers)\n"
         "archive = Archive(Path(sys.argv[1]))\n"
         "connect()\n"
         "make = partial(archive_workers.ByName, str(archive.log), 1.0)\n"
         "try:\n"
-        "    archive.run(pool=RayPool(make, Limits(), size=1))\n"
+        "    archive.run(pool=RayPool(make, WorkerLimits(), size=1))\n"
         "except PoolError as error:\n"
         "    print(error)\n"
     )
@@ -336,4 +339,4 @@ def test_when_all_of_ray_is_killed_the_run_ends_in_words(archive: Archive, tmp_p
     assert "Ray is gone: nothing answers at" in said
     assert "what is done is kept" in said
     states = set(archive.states().values())
-    assert states == {m.DONE, m.WAITING}
+    assert states == {DONE, WAITING}

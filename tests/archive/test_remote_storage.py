@@ -10,14 +10,9 @@ from uuid import uuid4
 import pytest
 from moto_server import s3_server
 
-from transcribe.archive.storage.base import (
-    Found,
-    LocalStore,
-    Store,
-    StoreError,
-    Trouble,
-    open_store,
-)
+from transcribe.archive.storage.base import Found, Store, StoreError, Trouble
+from transcribe.archive.storage.local import LocalStore
+from transcribe.archive.storage.opening import open_store
 from transcribe.files.names import UNFINISHED_START
 
 pytest.importorskip("s3fs")

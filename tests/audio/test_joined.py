@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from eval.data.recordings import encode
-from transcribe.archive.work import Job, Prober
+from transcribe.archive.jobs import Job
+from transcribe.archive.work import Prober
 from transcribe.audio.joined import PartOfFile, parts_of
 from transcribe.audio.reader import AudioReader, counted_seconds, measured_seconds, probe
 from transcribe.errors import AudioError

@@ -24,7 +24,8 @@ from transcribe.corpus.passages import find_passages, take
 from transcribe.corpus.sources import find_sources, read_source
 from transcribe.corpus.splits import assign, decide, drawn, read_splits
 from transcribe.errors import DatasetError, TranscribeError
-from transcribe.export import write_json
+from transcribe.export import JSON, export_bytes
+from transcribe.files.atomic import write_atomically
 from transcribe.midi import write_midi
 from transcribe.notes import Note, PedalPress, Performance
 
@@ -36,13 +37,14 @@ def save(path: Path, notes, *, pedal=(), json_too=False) -> Path:
     performance = Performance(tuple(notes), tuple(pedal))
     write_midi(performance, path)
     if json_too:
-        write_json(
+        content = export_bytes(
             performance,
-            path.with_suffix(".json"),
+            JSON,
             recording=f"{path.stem}.mp3",
             model="an ear 1",
             duration=performance.duration,
         )
+        write_atomically(path.with_suffix(".json"), content)
     return path
 
 

@@ -22,9 +22,9 @@ from hypothesis.strategies import (
     sets,
 )
 
-from transcribe.decode.decoder import KEY, SUSTAINED, DecodeConfig, Decoder, calibrated, decode
+from transcribe.decode.decoder import DecodeConfig, Decoder, calibrated, decode
 from transcribe.features import FrameGrid
-from transcribe.notes import Note, PedalPress, Performance, sustained
+from transcribe.notes import KEY, SUSTAINED, Note, PedalPress, Performance, sustained
 from transcribe.rolls import SHIFT_PLANES, Rolls, encode
 
 GRID = FrameGrid(16000, 512)

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis.strategies import floats, integers, sampled_from
 
-from transcribe.decode.decoder import KEY, SUSTAINED, DecodeConfig, Decoder, decode
+from transcribe.decode.decoder import DecodeConfig, Decoder, decode
 from transcribe.decode.events import EVENT, Evidence, Reader
 from transcribe.frames import FrameGrid
-from transcribe.notes import Note, PedalPress, Performance
+from transcribe.notes import KEY, SUSTAINED, Note, PedalPress, Performance
 from transcribe.rolls import SHIFT_PLANES, Rolls, encode
 
 GRID = FrameGrid(16000, 512)

@@ -14,7 +14,7 @@ from transcribe.audio.reader import probe, write_wav
 from transcribe.datasets import load_dataset
 from transcribe.errors import TranscribeError
 from transcribe.notes import Note, PedalPress, Performance, sustained
-from transcribe.train.augment.window import scale_performance
+from transcribe.train.augment.detuning import scale_performance
 from transcribe.transcriber import Transcription
 
 

@@ -15,9 +15,8 @@ pytest.importorskip("ray")
 from eval.data.archives import BROKEN, BROKEN_WAYS, GOOD, POISON, Made, make_archive
 from eval.data.recordings import KINDS
 from eval.performance import soak
-from transcribe.archive import manifest as m
-from transcribe.archive.manifest import Row
-from transcribe.archive.work import Output
+from transcribe.archive.jobs import Output
+from transcribe.archive.rows import DONE, FAILED, QUARANTINED, Row
 from transcribe.audio.reader import read_audio
 from transcribe.errors import AudioError
 from transcribe.midi import write_midi
@@ -87,20 +86,20 @@ def row(number: int, name: str, state: str, **more: object) -> Row:
 def test_wrong_states_and_missing_reasons_are_seen() -> None:
     made = [Made("a", GOOD, "wav"), Made("b", BROKEN, "text"), Made("c", POISON, "hours")]
     right = {
-        "a": row(1, "a", m.DONE),
-        "b": row(2, "b", m.FAILED, cause="not a recording", error="it is text"),
-        "c": row(3, "c", m.QUARANTINED, cause="hung", error="not done after 30 s"),
+        "a": row(1, "a", DONE),
+        "b": row(2, "b", FAILED, cause="not a recording", error="it is text"),
+        "c": row(3, "c", QUARANTINED, cause="hung", error="not done after 30 s"),
     }
     assert list(soak._wrong_states(made, right)) == []
-    assert len(list(soak._wrong_states(made, {**right, "a": row(1, "a", m.FAILED)}))) == 1
-    assert len(list(soak._wrong_states(made, {**right, "b": row(2, "b", m.FAILED)}))) == 1
+    assert len(list(soak._wrong_states(made, {**right, "a": row(1, "a", FAILED)}))) == 1
+    assert len(list(soak._wrong_states(made, {**right, "b": row(2, "b", FAILED)}))) == 1
     assert len(list(soak._wrong_states(made, {"a": right["a"], "b": right["b"]}))) == 1
 
 
 def test_files_that_are_missing_changed_or_nobody_s_are_seen(tmp_path: Path) -> None:
     (tmp_path / "a.mid").write_bytes(b"notes")
     output = Output("mid", "a.mid", 5, hashlib.sha256(b"notes").hexdigest())
-    rows = {"a.wav": row(1, "a.wav", m.DONE)}
+    rows = {"a.wav": row(1, "a.wav", DONE)}
     assert list(soak._wrong_disk(tmp_path, rows, {1: [output]})) == []
     assert len(list(soak._wrong_disk(tmp_path, rows, {}))) == 2
     (tmp_path / "b.mid").touch()
@@ -108,7 +107,7 @@ def test_files_that_are_missing_changed_or_nobody_s_are_seen(tmp_path: Path) -> 
     (tmp_path / "b.mid").unlink()
     (tmp_path / "a.mid").write_bytes(b"other")
     assert len(list(soak._wrong_disk(tmp_path, rows, {1: [output]}))) == 1
-    both = {**rows, "b.wav": row(2, "b.wav", m.DONE)}
+    both = {**rows, "b.wav": row(2, "b.wav", DONE)}
     (tmp_path / "a.mid").write_bytes(b"notes")
     assert len(list(soak._wrong_disk(tmp_path, both, {1: [output], 2: [output]}))) == 1
 
@@ -120,7 +119,7 @@ def test_notes_of_another_recording_are_seen(tmp_path: Path) -> None:
     assert soak.recall(one(60), one(60)) == 1.0
     assert soak.recall(one(60), one(61)) == 0.0
     made = [Made("a", GOOD, "wav", one(60)), Made("b", GOOD, "wav", one(72))]
-    rows = {"a": row(1, "a", m.DONE), "b": row(2, "b", m.DONE)}
+    rows = {"a": row(1, "a", DONE), "b": row(2, "b", DONE)}
     outputs = {1: [Output("mid", "a.mid", 0, "")], 2: [Output("mid", "b.mid", 0, "")]}
     write_midi(one(60), tmp_path / "a.mid")
     write_midi(one(72), tmp_path / "b.mid")

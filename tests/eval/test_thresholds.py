@@ -10,7 +10,7 @@ from transcribe.decode.decoder import DecodeConfig, Decoder
 from transcribe.features import FeatureConfig
 from transcribe.notes import Note, PedalPress, Performance
 from transcribe.rolls import Rolls, encode
-from transcribe.train.data import ValidationPiece
+from transcribe.train.validation_pieces import ValidationPiece
 
 GRID = FeatureConfig().grid
 

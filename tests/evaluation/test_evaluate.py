@@ -338,7 +338,7 @@ def test_the_command_writes_a_report_and_pictures(run, folders, tmp_path, monkey
     assert "wrote" in printed
     code, _, err = run(*folders, "-o", out)
     assert code == 1
-    assert "--overwrite replaces it" in err
+    assert "use --overwrite to replace it" in err
 
 
 def test_a_long_piece_is_drawn_on_several_pages(run, folders, tmp_path, monkeypatch):
@@ -361,7 +361,7 @@ def test_json_on_stdout_is_all_there_is(run, folders):
     assert found["mistakes"]["missed"]["other"] + found["mistakes"]["missed"]["octave_masked"] == 5
 
 
-def test_recordings_without_a_piano(run, tmp_path):
+def test_recordings_without_a_piano(capsys, tmp_path):
     (tmp_path / "noise").mkdir()
     (tmp_path / "heard").mkdir()
     for name, seconds in (("rain", 30), ("dogs", 10), ("wind", 10)):
@@ -371,15 +371,16 @@ def test_recordings_without_a_piano(run, tmp_path):
     found = evaluate_without_piano(tmp_path / "noise", tmp_path / "heard")
     assert found.as_json()["false_notes_per_minute"] == 4.5
     assert found.missing == ("wind",)
-    code, out, err = run("--no-piano", tmp_path / "noise", tmp_path / "heard")
+    code = main(["false-notes", str(tmp_path / "noise"), str(tmp_path / "heard")])
+    out, err = capsys.readouterr()
     assert code == 1
     assert out.splitlines()[-1].split() == ["all", "together", "3", "40.0", "4.50"]
-    assert "wind: missing" in err
-    code, out, _ = run(
-        "--no-piano", tmp_path / "noise" / "rain.wav", tmp_path / "heard" / "rain.mid"
-    )
-    assert code == 0
-    assert out.splitlines()[-1].split()[-1] == "6.00"
+    assert "transcribe false-notes: wind: missing" in err
+    words = [str(tmp_path / "noise" / "rain.wav"), str(tmp_path / "heard" / "rain.mid")]
+    assert main(["false-notes", *words]) == 0
+    assert capsys.readouterr().out.splitlines()[-1].split()[-1] == "6.00"
+    with pytest.raises(SystemExit, match="2"):
+        main(["false-notes", str(tmp_path / "noise"), words[1]])
 
 
 def test_a_data_set_can_be_the_reference(run, tmp_path):

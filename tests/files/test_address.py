@@ -15,12 +15,16 @@ import pytest
 from conftest import melody_samples, write_pcm
 
 from transcribe.archive.html_report import as_page
+from transcribe.archive.jobs import FAILED, Job
 from transcribe.archive.listing import Patterns, list_source
-from transcribe.archive.manifest import Manifest, export_csv
+from transcribe.archive.manifest import Manifest
 from transcribe.archive.plan import Wanted, apply, make_plan
 from transcribe.archive.report import Tally, as_csv
-from transcribe.archive.storage.base import LocalStore, StoreError, open_store
-from transcribe.archive.work import FAILED, Job, Prober
+from transcribe.archive.rows import export_csv
+from transcribe.archive.storage.base import StoreError
+from transcribe.archive.storage.local import LocalStore
+from transcribe.archive.storage.opening import open_store
+from transcribe.archive.work import Prober
 from transcribe.files.address import Address, without_secrets
 
 

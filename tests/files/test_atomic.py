@@ -2,6 +2,7 @@
 
 import errno
 import os
+from pathlib import Path
 
 import pytest
 
@@ -66,6 +67,16 @@ def test_the_file_is_synced_before_the_renaming_and_its_folder_after(tmp_path, m
     write_atomically(tmp_path / "a.mid", b"whole")
     if os.path.isdir("/proc/self/fd"):
         assert seen == [("file", False), ("folder", True)]
+
+
+def test_an_interruption_leaves_nothing(tmp_path, monkeypatch):
+    def refuse(self, target):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "replace", refuse)
+    with pytest.raises(KeyboardInterrupt):
+        write_atomically(tmp_path / "a.csv", b"whole")
+    assert os.listdir(tmp_path) == []
 
 
 def test_two_writers_of_one_file_do_not_meet(tmp_path):

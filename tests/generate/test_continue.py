@@ -19,7 +19,8 @@ from transcribe.generate.model import EventModel, GeneratorConfig
 from transcribe.generate.weights import GeneratorWeights, load_generator, save_generator
 from transcribe.midi import read_midi, write_midi
 from transcribe.notes import Note, Performance
-from transcribe.train.generator import CONF, GeneratorTrainConfig, LitGenerator, train
+from transcribe.train.conf import CONF
+from transcribe.train.generator import GeneratorTrainConfig, LitGenerator, train
 
 TUNE = Performance(
     tuple(
@@ -81,13 +82,13 @@ class TestCommand:
     @pytest.mark.parametrize(
         ("words", "code", "message"),
         [
-            (["--seconds", "0"], 2, "more than 0"),
+            (["--seconds", "0"], 2, "seconds, above 0"),
             (["--temperature", "0"], 2, "a temperature is 0.05 to 5; found 0"),
             (["--top-p", "2"], 2, "at most 1"),
             (["-o", "out.wav"], 2, "ends in .mid"),
-            (["-o", "tune.mid"], 2, "written over"),
+            (["-o", "tune.mid"], 2, "overwritten"),
             (["--at", "0.001", "--seconds", "1"], 0, ""),
-            (["-o", "there.mid"], 1, "--overwrite replaces it"),
+            (["-o", "there.mid"], 1, "use --overwrite to replace it"),
             (["-o", "no/such/folder.mid"], 1, "no such folder"),
             (["--generator", "none.safetensors"], 1, "no such weights file"),
         ],

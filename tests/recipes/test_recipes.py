@@ -27,7 +27,7 @@ from transcribe.features import Features
 from transcribe.midi import read_midi
 from transcribe.notes import Note, Performance
 from transcribe.rolls import Rolls, encode
-from transcribe.train.__main__ import CONF
+from transcribe.train.conf import CONF
 
 ROOT = Path(__file__).parents[2]
 RECIPES = ("continue", "default", "maestro", "maps", "rendered", "sweep", "tiny")

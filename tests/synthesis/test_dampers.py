@@ -18,10 +18,13 @@ from transcribe.synthesis.performance_arrays import PerformanceArrays
 from transcribe.synthesis.render import render, render_blocks
 from transcribe.synthesis.render_config import RenderConfig
 from transcribe.synthesis.sample_bank import SampleBank
-from transcribe.train import data
-from transcribe.train.augment.window import AugmentConfig
-from transcribe.train.data import DataConfig, RenderVariety, TrainingWindows, ValidationPieces
+from transcribe.train import training_windows, validation_pieces
+from transcribe.train.augment.config import AugmentConfig
+from transcribe.train.data import DataConfig
+from transcribe.train.render_variety import RenderVariety
 from transcribe.train.sources import SourceConfig
+from transcribe.train.training_windows import TrainingWindows
+from transcribe.train.validation_pieces import ValidationPieces
 
 RATE = 16000
 
@@ -278,7 +281,7 @@ def test_windows_draw_dampers_in_their_ranges(piece, monkeypatch):
         drawn.append((table, config, releases))
         return np.zeros(round(duration * RATE), np.float32)
 
-    monkeypatch.setattr(data, "render", listen)
+    monkeypatch.setattr(training_windows, "render", listen)
     variety = RenderVariety(
         half_pedal=0.5,
         dampers_touch=[60.0, 70.0],
@@ -308,8 +311,8 @@ def test_windows_draw_dampers_in_their_ranges(piece, monkeypatch):
 
 def test_every_held_out_instrument_plays_every_library(piece, monkeypatch):
     played = []
-    monkeypatch.setattr(data, "_bank", lambda folder: played.append(folder[-3:]))
-    monkeypatch.setattr(data, "render", lambda *_, **__: np.zeros(1, np.float32))
+    monkeypatch.setattr(validation_pieces, "_bank", lambda folder: played.append(folder[-3:]))
+    monkeypatch.setattr(validation_pieces, "render", lambda *_, **__: np.zeros(1, np.float32))
     config = settings(piece, validation_windows=6, validation_instruments=["one", "two"])
     source = config.sources["one"]
     config.validation_sources = {"first": source, "second": source}

@@ -385,7 +385,7 @@ def test_the_command_writes_keeps_and_goes_on(tmp_path, capsys):
 
     before = (out / "abc" / "good.json").stat().st_mtime_ns
     assert ran("tokens", folder / "good.mid", "--for", "abc", "-o", out) == 1
-    assert "--overwrite replaces it" in capsys.readouterr().err
+    assert "use --overwrite to replace it" in capsys.readouterr().err
     assert (out / "abc" / "good.json").stat().st_mtime_ns == before
     again = ("tokens", folder / "good.mid", "--for", "abc", "-o", out, "--overwrite")
     assert ran(*again, "--tempo", "100", "--quiet") == 0

@@ -17,7 +17,8 @@ from transcribe.checkpoint import load_checkpoint
 from transcribe.datasets.index import COLUMNS
 from transcribe.midi import write_midi
 from transcribe.notes import Note, PedalPress, Performance
-from transcribe.train.__main__ import CONF, train
+from transcribe.train.__main__ import train
+from transcribe.train.conf import CONF
 from transcribe.train.config import TrainConfig
 
 EXPERIMENTS = sorted(path.stem for path in (CONF / "experiment").glob("*.yaml"))

@@ -16,11 +16,12 @@ from transcribe.midi import read_midi, write_midi
 from transcribe.model.planes import Planes
 from transcribe.notes import Note, PedalPress, Performance, sustained
 from transcribe.rolls import Rolls, encode
-from transcribe.train.augment.window import AugmentConfig
-from transcribe.train.data import DataConfig, TrainingWindows, held_by_pedal
+from transcribe.train.augment.config import AugmentConfig
+from transcribe.train.data import DataConfig
 from transcribe.train.doubts import Doubt, doubts_beside, read_doubts, trusted, write_doubts
 from transcribe.train.losses import LossConfig, transcription_loss
 from transcribe.train.sources import SourceConfig
+from transcribe.train.training_windows import TrainingWindows, held_by_pedal
 
 GRID = FrameGrid(16000, 160)  # a frame is 10 ms
 KNOWN = torch.ones(1)

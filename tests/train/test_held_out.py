@@ -18,11 +18,12 @@ from transcribe.errors import DatasetError, SettingsError
 from transcribe.features import FeatureConfig
 from transcribe.midi import write_midi
 from transcribe.notes import Note, Performance, without_overlaps
-from transcribe.train.augment.window import AugmentConfig
-from transcribe.train.data import DataConfig, TrainingWindows
+from transcribe.train.augment.config import AugmentConfig
+from transcribe.train.data import DataConfig
 from transcribe.train.generator_data import EventDataConfig, EventSource, load_event_libraries
 from transcribe.train.held_out import HeldOutConfig
-from transcribe.train.sources import Library, SourceConfig, load_libraries
+from transcribe.train.sources import SourceConfig, TrainingSource, load_libraries
+from transcribe.train.training_windows import TrainingWindows
 
 N_CHORDS = 120
 
@@ -52,7 +53,7 @@ def write_set(folder: Path, **performances: tuple[str, list[Note]]) -> Path:
     return folder / "index.csv"
 
 
-def names(libraries: list[Library]) -> list[str]:
+def names(libraries: list[TrainingSource]) -> list[str]:
     return [each.title for library in libraries for each in library.recordings]
 
 

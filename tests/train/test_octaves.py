@@ -6,7 +6,6 @@ from numpy.testing import assert_array_equal
 from transcribe.notes import Note, PedalPress, Performance
 from transcribe.synthesis.performance_arrays import PerformanceArrays
 from transcribe.train.augment.octaves import with_octaves
-from transcribe.train.data import excerpt
 
 FIELDS = ("onset", "released", "damped", "restruck", "pitch", "velocity")
 
@@ -48,7 +47,7 @@ def test_what_is_added_doubles_a_note_and_disturbs_none(seed, share):
         assert released < restruck
         held = [o for o in found if o[4] == pitch and o[0] < onset < o[1]]
         assert held == []
-    assert len(excerpt(doubled, 0, 20).notes) == len(excerpt(table, 0, 20).notes) + len(added)
+    assert len(doubled.excerpt(0, 20).notes) == len(table.excerpt(0, 20).notes) + len(added)
 
 
 def notes_in_turn(n_notes, *pitches, apart=0.5):

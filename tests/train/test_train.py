@@ -28,13 +28,14 @@ from transcribe.rolls import N_ACTIVATIONS, Rolls, encode
 from transcribe.synthesis.performance_arrays import PerformanceArrays
 from transcribe.synthesis.render import render
 from transcribe.synthesis.sample_bank import SampleBank
-from transcribe.train.__main__ import CONF, train
-from transcribe.train.augment.window import AugmentConfig
+from transcribe.train.__main__ import train
+from transcribe.train.augment.config import AugmentConfig
+from transcribe.train.conf import CONF
 from transcribe.train.config import OptimizerConfig, TrainConfig
-from transcribe.train.data import TrainingWindows, excerpt
 from transcribe.train.features import TorchFeatures
 from transcribe.train.lit_transcriber import LitTranscriber, WindowSampler
 from transcribe.train.trainer import make_trainer
+from transcribe.train.training_windows import TrainingWindows
 
 SECONDS = 16.0
 
@@ -141,8 +142,8 @@ class TestWindows:
         library = windows.libraries[0]
         stretch = 2 ** (-40 / 1200)
         table = library.table(0)
-        plain = excerpt(table, 0.0, 4.0)
-        moved = excerpt(table, 0.0, 4.0, stretch)
+        plain = table.excerpt(0.0, 4.0)
+        moved = table.excerpt(0.0, 4.0, stretch)
         assert [n.pitch for n in plain.notes] == [n.pitch for n in moved.notes]
         for before, after in zip(plain.notes, moved.notes, strict=True):
             assert after.onset == pytest.approx(before.onset * stretch)
@@ -232,7 +233,7 @@ class TestWindows:
 
     def test_an_excerpt_holds_what_sounds_in_it(self):
         piece = random_piece(4)
-        part = excerpt(PerformanceArrays.of(piece), 5.0, 8.0)
+        part = PerformanceArrays.of(piece).excerpt(5.0, 8.0)
         expected = {
             (note.onset, note.pitch)
             for note, long_note in zip(piece.notes, sustained(piece).notes, strict=True)

@@ -19,9 +19,11 @@ from transcribe.notes import Note, Performance
 from transcribe.rolls import Rolls
 from transcribe.synthesis.render import render
 from transcribe.synthesis.sample_bank import SampleBank
-from transcribe.train.augment.window import AugmentConfig
-from transcribe.train.data import DataConfig, TrainingWindows, ValidationPieces
-from transcribe.train.sources import Library, SourceConfig
+from transcribe.train.augment.config import AugmentConfig
+from transcribe.train.data import DataConfig
+from transcribe.train.sources import SourceConfig, TrainingSource
+from transcribe.train.training_windows import TrainingWindows
+from transcribe.train.validation_pieces import ValidationPieces
 
 FEATURES = FeatureConfig()
 RATE = FEATURES.sample_rate
@@ -162,7 +164,7 @@ def test_a_pedal_that_the_labels_do_not_know_is_unknown(folder):
     lines = [f"{note.onset}\t{note.offset}\t{note.pitch}" for note in notes]
     labels.write_text("\n".join(["OnsetTime\tOffsetTime\tMidiPitch", *lines]) + "\n")
 
-    def without_pedal(library: Library) -> None:
+    def without_pedal(library: TrainingSource) -> None:
         recording = replace(library.recordings[0], midi_path=None, labels_path=labels)
         library.recordings = [recording]
 

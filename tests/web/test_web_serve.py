@@ -15,7 +15,8 @@ from web_server import PATIENCE, Client, serving
 
 from transcribe.cli import main
 from transcribe.errors import AudioError
-from transcribe.web import serve
+from transcribe.files.lock import locked
+from transcribe.web import command, serve
 from transcribe.web.errors import RefusedError
 from transcribe.web.library import Library
 from transcribe.web.messages import said_of
@@ -110,7 +111,7 @@ def test_each_platform_keeps_it_in_its_place(monkeypatch, platform, environment,
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(sys, "platform", platform)
-    assert serve.default_folder() == Path(expected.replace("HOME", str(Path.home())))
+    assert command.default_folder() == Path(expected.replace("HOME", str(Path.home())))
 
 
 def test_the_house_gets_an_address_with_a_token(tmp_path):
@@ -150,7 +151,7 @@ def test_a_browser_is_opened_unless_it_is_not_wanted(tmp_path, monkeypatch):
     assert main(["serve", *folder, "--no-browser"]) == 0
     assert len(opened) == 1
     # One that runs already, on the same folder, is opened instead.
-    with serve._locked(tmp_path):
+    with locked(tmp_path / "server.lock"):
         assert main(["serve", *folder]) == 1  # it has not said yet where it is
         (tmp_path / "server.json").write_text('{"url": "http://x/", "needs_token": false}')
         assert main(["serve", *folder]) == 0

@@ -1,4 +1,4 @@
-"""``transcribe archive SOURCE --out DEST``: arguments in, exit code out."""
+"""``transcribe archive SOURCE -o DEST``: many recordings, unattended."""
 
 from __future__ import annotations
 
@@ -11,45 +11,164 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from transcribe.archive import report, run_folder
 from transcribe.archive.driver import Driver, Places, StoppedError
+from transcribe.archive.escaping import escaped
 from transcribe.archive.forecast import Forecast
 from transcribe.archive.html_report import as_page
+from transcribe.archive.jobs import JobSettings
 from transcribe.archive.listing import Listing, Patterns, list_source
-from transcribe.archive.manifest import Manifest, copy, escaped, export_csv
+from transcribe.archive.manifest import Manifest, copy
 from transcribe.archive.plan import Plan, Wanted, apply, make_plan
 from transcribe.archive.preview import preview, probe_some, told_ignored
 from transcribe.archive.progress import JSON, MODES, Progress, count_of
+from transcribe.archive.rows import export_csv
 from transcribe.archive.scratch import scratch
-from transcribe.archive.storage.base import Store, StoreError, open_store
-from transcribe.archive.work import Settings
+from transcribe.archive.storage.base import Store, StoreError
+from transcribe.archive.storage.opening import open_store
 from transcribe.archive.workers.base import PoolError
-from transcribe.archive.workers.hiring import hire
+from transcribe.archive.workers.factory import make_pool
 from transcribe.errors import TranscribeError
 from transcribe.export import CSV, MIDI
 from transcribe.export import JSON as JSON_FILE
 from transcribe.files.address import Address
 from transcribe.files.atomic import write_atomically
 from transcribe.notes import STANDARD_A4
-from transcribe.options import add_listening, add_outputs, seconds, whole_number
+from transcribe.options import (
+    DONE,
+    FAILED,
+    Subparsers,
+    add_command,
+    add_device,
+    add_formats,
+    add_output,
+    add_transcription,
+    add_verbose,
+    add_workers,
+    seconds,
+    whole_number,
+)
 from transcribe.terminal import SECONDS_BETWEEN_LINES, say, show
 from transcribe.weights_file import read_provenance
 
-ALL_DONE, NOT_ALL_DONE = 0, 1
 _SHOWN_TROUBLES = 20
 
 
-def main(words: Sequence[str]) -> int:
-    """Do what the words say; the exit code."""
-    parser = _parser()
-    options = parser.parse_args(words)
+def add_parser(subparsers: Subparsers) -> None:
+    """The options of ``transcribe archive``."""
+    parser = add_command(
+        subparsers,
+        "archive",
+        run,
+        description="Transcribe all recordings of a folder into another folder of the same "
+        "structure, unattended. A manifest keeps the state of each recording: the same command "
+        "again does only what is left, whatever stopped it before. A recording that crashes or "
+        "hangs its worker is retried alone, then quarantined, and the run goes on.",
+        epilog="DEST/_transcribe holds report.html and report.csv for people, and manifest.sqlite "
+        "and manifest.csv with a row for every recording. The exit code is 0 only if every "
+        "recording is done.",
+    )
+    add = parser.add_argument
+    add(
+        "source",
+        metavar="SOURCE",
+        type=Address,
+        help="a folder; or a list of recordings: a text file with one per line (- for standard "
+        "input), or a CSV file with a column named recording or path; or an address such as "
+        "s3://bucket/folder",
+    )
+    add("--dry-run", action="store_true", help="print what would be done and how long it takes")
+    add("--allow-empty", action="store_true", help="do not fail if there are no recordings")
+
+    add = parser.add_argument_group("selection").add_argument
+    for name, what in (
+        ("include", "only these (default: all audio and video files)"),
+        ("exclude", "not these files or folders"),
+    ):
+        add(
+            f"--{name}",
+            metavar="PATTERN",
+            action="append",
+            default=[],
+            help=f"{what}, such as '*.wav' or 'drafts/*'; can be repeated",
+        )
+    add(
+        "--redo",
+        action="store_true",
+        help="redo recordings that were done with another model or other settings",
+    )
+    add("--retry", action="store_true", help="retry recordings that failed or were quarantined")
+
+    group = parser.add_argument_group("output")
+    add_output(
+        group, "DEST", type=Address, required=True, help="folder or address for the MIDI files"
+    )
+    add_formats(group)
+    group.add_argument(
+        "--state",
+        metavar="FOLDER",
+        type=Path,
+        help="folder for the manifest and the reports (default: DEST/_transcribe)",
+    )
+    add_transcription(parser)
+
+    group = parser.add_argument_group("run")
+    add_workers(group, default="as many as cores and memory allow, or one for each GPU")
+    add_device(group, help="where to compute; auto uses all GPUs if there are any (default: auto)")
+    add = group.add_argument
+    add(
+        "--retries",
+        metavar="N",
+        type=int,
+        choices=range(11),
+        default=2,
+        help="retry transient errors and worker crashes up to N times, 0 to 10 (default: 2)",
+    )
+    add(
+        "--time-limit",
+        metavar="SECONDS",
+        type=seconds,
+        default=3600.0,
+        help="give up on a recording after this time (default: 3600)",
+    )
+    add(
+        "--stall-limit",
+        metavar="SECONDS",
+        type=seconds,
+        default=300.0,
+        help="restart a worker that has made no progress for this long (default: 300)",
+    )
+    add(
+        "--memory-limit",
+        metavar="MB",
+        type=whole_number,
+        help="restart a worker that uses more memory (default: its share of the free memory)",
+    )
+    add(
+        "--progress",
+        choices=MODES,
+        default="auto",
+        help="live, a line that is updated; plain, a log; json, JSON lines on standard output; or "
+        "none (default: auto, live on a terminal, else plain)",
+    )
+    add_verbose(group)
+
+    add = parser.add_argument_group(
+        "several machines", "needs pip install 'transcribe[ray]'"
+    ).add_argument
+    add("--ray", action="store_true", help="run on a Ray cluster of this machine alone")
+    add("--ray-address", metavar="ADDRESS", help="run on the Ray cluster at this address")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Plan, then transcribe what is left to do, or say what that is."""
     if options.verbose:
         logging.basicConfig(level=logging.INFO, format="%(name)s: %(message)s")
-    destination = open_store(options.out)
+    destination = open_store(options.output)
     with _told_to_end(), scratch():
         listing = list_source(
             options.source, Patterns(options.include, options.exclude), destination
@@ -97,11 +216,11 @@ def _run(
             forecast = Forecast(manifest.rows())
             probe_some(plan.todo, listing.source, forecast)
             progress = Progress(plan.todo, forecast, options.progress)
-            crew = hire(options, _settings(options), folder / run_folder.LOG)
-            _say(options, crew.told)
+            pool = make_pool(options, _settings(options), folder / run_folder.LOG)
+            _say(options, pool.description)
             places = Places(source, destination)
             observer = run_folder.Publisher(progress, destination, folder, check=check)
-            driver = Driver(manifest, crew.pool, places, wanted, observer, retries=options.retries)
+            driver = Driver(manifest, pool, places, wanted, observer, retries=options.retries)
             try:
                 driver.run(plan.todo)
             except (StoppedError, PoolError, OSError, KeyboardInterrupt) as error:
@@ -122,7 +241,7 @@ def _run(
             raise stopped
         if unwritten is not None:
             raise unwritten
-        return ALL_DONE if tally.is_complete else NOT_ALL_DONE
+        return DONE if tally.is_complete else FAILED
 
 
 def _report(tally: report.Tally, destination: Store, folder: Path) -> None:
@@ -161,7 +280,7 @@ def _dry_run(
     else:
         for line in told.lines:
             say(line, sys.stdout)
-    return ALL_DONE
+    return DONE
 
 
 def _wanted(options: argparse.Namespace) -> Wanted:
@@ -183,8 +302,8 @@ def _wanted(options: argparse.Namespace) -> Wanted:
     )
 
 
-def _settings(options: argparse.Namespace) -> Settings:
-    return Settings(
+def _settings(options: argparse.Namespace) -> JobSettings:
+    return JobSettings(
         offsets=options.offsets,
         onset_threshold=options.onset_threshold,
         frame_threshold=options.frame_threshold,
@@ -292,92 +411,3 @@ def _told_to_end() -> Iterator[None]:
 
 def _interrupt(*_: object) -> None:
     raise KeyboardInterrupt
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="transcribe archive",
-        description="Transcribe all recordings of a folder into another folder of the same "
-        "shape, unattended. A manifest there knows the state of each; running the same command "
-        "again does only what is left, whatever ended it before. A recording that crashes or "
-        "hangs its worker is tried again alone, then quarantined, and the run goes on.",
-        epilog="DEST/_transcribe holds report.html and report.csv for people, manifest.sqlite "
-        "and manifest.csv with a row for each recording. Exit codes: 0 all recordings are done; "
-        "1 not all; 2 wrong usage; 130 interrupted.",
-        allow_abbrev=False,
-    )
-    add = parser.add_argument
-    add(
-        "source",
-        metavar="SOURCE",
-        type=Address,
-        help="a folder; or a list of recordings: text, one a line (- for standard input), or CSV "
-        "with a column named recording or path; or an address such as s3://bucket/folder",
-    )
-    add("--out", metavar="DEST", type=Address, required=True, help="folder or address for outputs")
-    add("--dry-run", action="store_true", help="say what would be done and how long it takes")
-    add("--allow-empty", action="store_true", help="a source without recordings is no error")
-
-    add = parser.add_argument_group("which recordings").add_argument
-    for name, what in (
-        ("include", "only these; without it, all files with the ending of a recording"),
-        ("exclude", "not these files or folders"),
-    ):
-        add(
-            f"--{name}",
-            metavar="PATTERN",
-            action="append",
-            default=[],
-            help=f"{what}; such as '*.wav' or 'drafts/*', several times if need be",
-        )
-    add("--redo", action="store_true", help="also do again what another model or settings did")
-    add("--retry", action="store_true", help="also try again what failed or was quarantined")
-
-    add_outputs(parser.add_argument_group("what is written").add_argument)
-    add_listening(parser)
-
-    add = parser.add_argument_group("how it runs").add_argument
-    add("--workers", metavar="N", type=whole_number, help="default: as cores and memory allow")
-    add(
-        "--device",
-        choices=("auto", "cpu", "cuda", "mps"),
-        default="auto",
-        help="where to compute; auto (default) takes the GPUs if there are any",
-    )
-    add(
-        "--retries",
-        metavar="N",
-        type=int,
-        choices=range(11),
-        default=2,
-        help="how many times more what failed for no fault of the recording, or ended its "
-        "worker, is tried; default: 2",
-    )
-    add(
-        "--time-limit",
-        metavar="SECONDS",
-        type=seconds,
-        default=3600.0,
-        help="for one recording; default: 3600",
-    )
-    add(
-        "--stall-limit",
-        metavar="SECONDS",
-        type=seconds,
-        default=300.0,
-        help="without a sign of life from a recording's worker; default: 300",
-    )
-    add("--memory-limit", metavar="MB", type=whole_number, help="for one worker")
-    add("--state", metavar="FOLDER", type=Path, help="for manifest and reports; DEST/_transcribe")
-    add(
-        "--progress",
-        choices=MODES,
-        default="auto",
-        help="a live line (on a terminal), a plain log, JSON lines on standard output, or none",
-    )
-    add("--verbose", action="store_true", help="print details")
-
-    add = parser.add_argument_group("many machines (pip install 'transcribe[ray]')").add_argument
-    add("--ray", action="store_true", help="on a Ray cluster made of this machine")
-    add("--ray-address", metavar="ADDRESS", help="on the Ray cluster at an address")
-    return parser

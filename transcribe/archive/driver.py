@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Protocol
 
-from transcribe.archive import manifest as m
 from transcribe.archive.diagnosis import DISK_FULL, GONE, NO_MEMORY, UNEXPECTED
-from transcribe.archive.manifest import Manifest, Row
+from transcribe.archive.jobs import DONE, Job, Outcome
+from transcribe.archive.manifest import Manifest
 from transcribe.archive.plan import Wanted
+from transcribe.archive.rows import QUARANTINED, WAITING, WORKING, Row
 from transcribe.archive.storage.base import Store
-from transcribe.archive.work import DONE, Job, Outcome
 from transcribe.archive.workers.base import CRASHED, HUNG, LOST, MEMORY, Died, Finished, Pool
 from transcribe.errors import TranscribeError
 
@@ -124,7 +124,7 @@ class Driver:
     def _submit(self, row: Row) -> None:
         isolated = _is_suspect(row)
         row.attempts += 1
-        row.state = m.WORKING
+        row.state = WORKING
         self._active[row.number] = row
         self.manifest.save([row])
         self.pool.submit(
@@ -137,7 +137,7 @@ class Driver:
                 outputs=tuple((kind, f"{row.stem}.{kind}") for kind in self.wanted.kinds),
                 attempt=row.attempts,
                 isolated=isolated,
-                keep_existing=bool(row.guarded),
+                keep_existing=row.guarded,
             )
         )
 
@@ -155,19 +155,9 @@ class Driver:
 
     def _note(self, row: Row, outcome: Outcome) -> None:
         """Write what came of a recording into its row."""
-        row.state = m.DONE if outcome.state == DONE else m.FAILED
-        row.cause, row.error, row.may_pass = outcome.cause, outcome.error, int(outcome.may_pass)
-        row.sha256, row.duration = outcome.sha256, outcome.duration
-        row.sample_rate, row.codec = outcome.sample_rate, outcome.codec
-        row.notes, row.pedal_presses = outcome.n_notes, outcome.n_presses
-        row.confidence, row.tuning = outcome.confidence, outcome.tuning
-        row.warnings = "\n".join(outcome.warnings)
-        row.model, row.model_sha256 = outcome.model, outcome.model_sha256
+        row.take(outcome)
         row.settings = self.wanted.settings
-        row.seconds, row.peak_memory = outcome.seconds, outcome.peak_memory
         row.finished = datetime.now(timezone.utc).isoformat(timespec="seconds")
-        if outcome.size is not None:
-            row.size, row.modified = outcome.size, outcome.modified
 
     def _check_places(self, row: Row, outcome: Outcome) -> None:
         """Stop where no other recording would fare better."""
@@ -190,7 +180,7 @@ class Driver:
         if row.deaths <= self.retries and not lost_too_often:
             self._again(row, news.reason)
             return
-        row.state, row.cause, row.error = m.QUARANTINED, _KILLED[news.kind], news.reason
+        row.state, row.cause, row.error = QUARANTINED, _KILLED[news.kind], news.reason
         row.model, row.model_sha256 = self.wanted.model, self.wanted.model_sha256
         row.settings = self.wanted.settings
         row.finished = datetime.now(timezone.utc).isoformat(timespec="seconds")
@@ -200,7 +190,7 @@ class Driver:
 
     def _again(self, row: Row, why: str) -> None:
         """Have a recording tried again when the others have had their turn."""
-        row.state = m.WAITING
+        row.state = WAITING
         self.manifest.save([row])
         del self._active[row.number]
         self._waiting.append(row)
@@ -209,7 +199,7 @@ class Driver:
     def _give_up_active(self) -> None:
         """What was being worked on waits for the next run."""
         for row in self._active.values():
-            row.state = m.WAITING
+            row.state = WAITING
             row.attempts = max(row.attempts - 1, 0)
         self.manifest.save(self._active.values())
 

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 
-from transcribe.archive.manifest import Row
+from transcribe.archive.rows import Row
 
 REAL_TIME_FACTOR = 50.0
 """Seconds of music that one worker hears in a second, where none has been measured: what one

@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 
 from transcribe.archive.batching import Batcher
 from transcribe.archive.diagnosis import line
+from transcribe.archive.jobs import DONE, Beat, JobSettings, Outcome
 from transcribe.archive.prefetch import ahead
-from transcribe.archive.work import DONE, Beat, Outcome, Settings
 from transcribe.audio.quality import AudioWarning
 from transcribe.audio.reader import AudioReader
-from transcribe.formats import content
+from transcribe.export import export_bytes
 from transcribe.transcriber import Transcriber, Transcription
 
 
@@ -33,7 +33,7 @@ class Heard:
 class Hearer:
     """Loads the weights once; then hears as the settings say."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: JobSettings) -> None:
         torch.set_num_threads(settings.threads)
         self.settings = settings
         self.transcriber = Transcriber.load(
@@ -72,8 +72,8 @@ class Hearer:
             duration=heard.duration,
             sample_rate=reader.info.sample_rate,
             codec=reader.info.codec,
-            n_notes=len(heard.performance.notes),
-            n_presses=len(heard.performance.pedal),
+            notes=len(heard.performance.notes),
+            pedal_presses=len(heard.performance.pedal),
             confidence=heard.confidence,
             tuning=heard.tuning,
             warnings=tuple(map(line, heard.warnings)),
@@ -82,9 +82,9 @@ class Hearer:
 
     def content(self, kind: str, recording: str, heard: Heard) -> bytes:
         """What an output of a kind holds."""
-        return content(
-            kind,
+        return export_bytes(
             heard.transcription.performance,
+            kind,
             recording=recording,
             model=self.model,
             duration=heard.transcription.duration,

@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import Protocol
 from uuid import uuid4
 
-from transcribe.archive.lock import BusyError
 from transcribe.archive.storage.base import StoreError, Version
+from transcribe.files.lock import BusyError
 from transcribe.wording import reason
 
 log = logging.getLogger(__name__)

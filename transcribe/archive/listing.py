@@ -12,16 +12,9 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePath, PurePosixPath
 
-from transcribe.archive.storage.base import (
-    OWN_FOLDER,
-    Found,
-    LocalStore,
-    Store,
-    StoreError,
-    Trouble,
-    local_path,
-    open_store,
-)
+from transcribe.archive.storage.base import OWN_FOLDER, Found, Store, StoreError, Trouble
+from transcribe.archive.storage.local import LocalStore
+from transcribe.archive.storage.opening import local_path, open_store
 from transcribe.files.address import Address
 from transcribe.files.endings import is_recording
 from transcribe.files.names import decode_text, find_on_disk
@@ -298,7 +291,7 @@ def _path_of(address: str) -> str:
 def _look(store: Store, name: str, place: str, listing: Listing) -> None:
     try:
         found: Found | None = store.look(place)
-        why = "there is no such file"
+        why = "no such file"
     except OSError as error:
         found, why = None, reason(error)
     if found is None:

@@ -1,131 +1,38 @@
 """What is known of every recording of an archive: an SQLite file with a row for each.
 
-The rows are for people too (``sqlite3 manifest.sqlite``, DB Browser, `export_csv`). A name is
-written with what can't be printed escaped (`escaped`), so that every name a disk can hold
-is text, and can be had back.
+The rows are for people too (``sqlite3 manifest.sqlite``, DB Browser, `rows.export_csv`). A name
+is written with what can't be printed escaped, so that every name a disk can hold is text, and
+can be had back.
 """
 
 from __future__ import annotations
 
-import csv
 import errno
-import io
-import re
 import shutil
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from transcribe.archive.work import Output
+from transcribe.archive.escaping import escaped, unescaped
+from transcribe.archive.jobs import Output
+from transcribe.archive.rows import COLUMNS, Row, check_output
 from transcribe.errors import TranscribeError
-from transcribe.export import no_formula
-from transcribe.files.relative import fault_of
 
-WAITING, WORKING, DONE, FAILED, QUARANTINED = "waiting", "working", "done", "failed", "quarantined"
-STATES = (WAITING, WORKING, DONE, FAILED, QUARANTINED)
 _VERSION = 1
 _ROWS = "recordings"
-_TYPES = {int: "INTEGER", float: "REAL", str: "TEXT"}
+_TYPES = {"bool": "INTEGER", "int": "INTEGER", "float": "REAL", "str": "TEXT", "tuple": "TEXT"}
 _BUSY_SECONDS = 30.0
+_SAVE = (
+    f"INSERT OR REPLACE INTO {_ROWS} ({', '.join(COLUMNS)}) "
+    f"VALUES ({', '.join(f':{name}' for name in COLUMNS)})"
+)
 
 
 class ManifestError(TranscribeError):
     """The manifest is damaged, or of another version."""
-
-
-@dataclass(slots=True, kw_only=True)
-class Row:
-    """One recording. What is not known is None; times are seconds, memory is bytes."""
-
-    number: int = 0
-    name: str
-    """Its path in the source; outputs keep the folders of it."""
-    place: str
-    """Where it is read: a path in the source, or anywhere for recordings of a list."""
-    present: int = 1
-    """0 for a recording that was there in an earlier run and is no more."""
-    state: str = WAITING
-    attempts: int = 0
-    """How many times its transcription was begun."""
-    deaths: int = 0
-    """How many workers died of it."""
-    cause: str = ""
-    error: str = ""
-    may_pass: int = 0
-    """1 for a failure that is not the recording's own; the next run tries again."""
-    stem: str = ""
-    """Its outputs are named this and their endings."""
-    guarded: int = 0
-    """1 where a file that this archive did not write is in the place of an output."""
-    size: int = 0
-    modified: float | None = None
-    sha256: str | None = None
-    duration: float | None = None
-    sample_rate: int | None = None
-    codec: str | None = None
-    notes: int | None = None
-    pedal_presses: int | None = None
-    confidence: float | None = None
-    tuning: float | None = None
-    """Cents above A = 440 Hz."""
-    warnings: str = ""
-    """One a line."""
-    model: str = ""
-    model_sha256: str = ""
-    settings: str = ""
-    """That bear on the outputs, as JSON."""
-    seconds: float | None = None
-    """Spent on it in its last attempt."""
-    peak_memory: int | None = None
-    finished: str = ""
-    """UTC, as ISO 8601."""
-
-    @property
-    def is_settled(self) -> bool:
-        """Whether no more is to be done with it in this run."""
-        return self.state in (DONE, FAILED, QUARANTINED)
-
-
-COLUMNS = tuple(field.name for field in fields(Row))
-_ESCAPED = ("name", "place", "stem")
-
-
-def escaped(name: str) -> str:
-    r"""A name as printable text: a backslash and what can't be printed are escaped.
-
-    A byte that is no UTF-8, a lone surrogate in Python, is written as such a byte.
-
-    >>> escaped("a\nb\\c\udcff")
-    'a\\x0ab\\\\c\\xff'
-    """
-
-    def letter(each: str) -> str:
-        code = ord(each)
-        if each == "\\":
-            return "\\\\"
-        if each.isprintable():
-            return each
-        if code < 0x80 or 0xDC80 <= code <= 0xDCFF:
-            return f"\\x{code & 0xFF:02x}"
-        return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
-
-    return "".join(map(letter, name))
-
-
-def unescaped(text: str) -> str:
-    """The name that `escaped` made a text of."""
-
-    def letter(match: re.Match[str]) -> str:
-        code = match[1]
-        if code == "\\":
-            return code
-        number = int(code[1:], 16)
-        return chr(number + 0xDC00 if code[0] == "x" and number >= 0x80 else number)
-
-    return re.sub(r"\\(\\|x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8})", letter, text)
 
 
 class Manifest:
@@ -216,14 +123,9 @@ class Manifest:
 
     def _row(self, values: tuple[Any, ...]) -> Row:
         try:
-            row = Row(**dict(zip(COLUMNS, values, strict=True)))
-            for column in _ESCAPED:
-                setattr(row, column, unescaped(getattr(row, column)))
-            if row.stem:
-                _check_output(f"{row.stem}.mid")  # the stem of "..wav" is a dot
+            return Row.from_columns(dict(zip(COLUMNS, values, strict=True)))
         except (TypeError, ValueError, OverflowError) as error:
             raise self._damaged(error) from error
-        return row
 
     def outputs(self) -> dict[int, list[Output]]:
         """The files that were written, by the numbers of their recordings."""
@@ -234,7 +136,7 @@ class Manifest:
         outputs: dict[int, list[Output]] = {}
         try:
             for number, kind, name, *rest in found:
-                _check_output(unescaped(name))
+                check_output(unescaped(name))
                 outputs.setdefault(number, []).append(Output(kind, unescaped(name), *rest))
         except (TypeError, ValueError) as error:
             raise self._damaged(error) from error
@@ -257,11 +159,7 @@ class Manifest:
         """Write rows, all or none; those without a number are new and get one."""
         with self.together():
             for row in rows:
-                values = {name: getattr(row, name) for name in COLUMNS}
-                values |= {name: escaped(values[name]) for name in _ESCAPED}
-                values["number"] = row.number or None
-                marks = ", ".join(f":{name}" for name in COLUMNS)
-                done = self._db.execute(f"INSERT OR REPLACE INTO {_ROWS} VALUES ({marks})", values)
+                done = self._db.execute(_SAVE, row.as_columns() | {"number": row.number or None})
                 row.number = row.number or done.lastrowid or 0
 
     def settle(self, row: Row, outputs: Iterable[Output]) -> None:
@@ -318,13 +216,6 @@ class Manifest:
         )
 
 
-def _check_output(name: str) -> None:
-    """A manifest may come from a bucket that others write to."""
-    fault = fault_of(name)
-    if fault:
-        raise ValueError(f"an output would lie outside the destination: {fault}: {name!r}")
-
-
 _HELD = (
     "{}: another program holds this manifest, such as a database browser with changes that are not "
     "written, or a backup; close it there and start again: what is done is kept"
@@ -376,27 +267,4 @@ def _unreadable(manifest: Path, error: Exception) -> ManifestError:
 
 
 def _sql_type(annotation: str) -> str:
-    return next(sql for kind, sql in _TYPES.items() if annotation.startswith(kind.__name__))
-
-
-def export_csv(rows: Iterable[Row]) -> bytes:
-    """The rows as a table with `COLUMNS`, names escaped; spreadsheets read it."""
-    table = io.StringIO(newline="")
-    writer = csv.writer(table, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    for row in rows:
-        values = [getattr(row, name) for name in COLUMNS]
-        for column in _ESCAPED:
-            values[COLUMNS.index(column)] = escaped(getattr(row, column))
-        values[COLUMNS.index("warnings")] = row.warnings.replace("\n", "; ")
-        cells = ("" if value is None else cell(value) for value in values)
-        writer.writerow(cells)
-    return table.getvalue().encode("utf-8")
-
-
-def cell(value: Any) -> str:
-    """Text in one line, which no spreadsheet takes for a formula."""
-    if not isinstance(value, str):
-        return str(round(value, 4) if isinstance(value, float) else value)
-    text = "".join(letter if letter.isprintable() else escaped(letter) for letter in value)
-    return no_formula(text)
+    return next(sql for kind, sql in _TYPES.items() if annotation.startswith(kind))

@@ -12,12 +12,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from transcribe.archive import manifest as m
+from transcribe.archive.jobs import Output
 from transcribe.archive.listing import Entry, Listing
-from transcribe.archive.manifest import Manifest, Row
+from transcribe.archive.manifest import Manifest
 from transcribe.archive.naming import folders, stems_of
+from transcribe.archive.rows import DONE, FAILED, WAITING, WORKING, Row
 from transcribe.archive.storage.base import OWN_FOLDER, Found, Store, StoreError
-from transcribe.archive.work import Output
 
 NEW, CHANGED, LOST, INTERRUPTED = "new", "changed", "output lost or changed", "interrupted"
 AGAIN, REDO, LEFT = "failed before", "done again", "left from before"
@@ -145,7 +145,7 @@ class _Planner:
         absent = [row for row in self.rows.values() if row.name not in here]
         by_size: defaultdict[int, list[Row]] = defaultdict(list)
         for row in absent:
-            row.present = 0
+            row.present = False
             if row.sha256 is not None:
                 by_size[row.size].append(row)
         fresh: list[Row] = []
@@ -170,14 +170,14 @@ class _Planner:
         plan.touched += gone
         for row in plan.todo:
             if not row.attempts:  # later, what is there may be of the attempt
-                row.guarded = int(self._guarded(row))
+                row.guarded = self._guarded(row)
         plan.todo.sort(key=lambda row: row.name)
         plan.n_settled = len(listing.entries) - len(plan.todo)
         return plan
 
     def _meet(self, row: Row, entry: Entry, plan: Plan) -> None:
         """A recording that has a row."""
-        row.present, row.place = 1, entry.place
+        row.present, row.place = True, entry.place
         touched = (row.size, row.modified) != (entry.size, entry.modified)
         same_size = row.size == entry.size
         row.size, row.modified = entry.size, entry.modified
@@ -192,11 +192,11 @@ class _Planner:
     def _settle(self, row: Row, plan: Plan) -> None:
         """Whether a recording, the same as ever, is done."""
         why = None
-        if row.state == m.WORKING:
+        if row.state == WORKING:
             why = INTERRUPTED
-        elif row.state == m.WAITING:
+        elif row.state == WAITING:
             why = LEFT
-        elif row.state == m.DONE:
+        elif row.state == DONE:
             is_outdated = (row.model_sha256, row.settings) != (
                 self.wanted.model_sha256,
                 self.wanted.settings,
@@ -206,7 +206,7 @@ class _Planner:
             elif is_outdated and self.wanted.redo:
                 why = REDO
             plan.n_outdated += is_outdated and why is None
-        elif self.wanted.retry or (row.state == m.FAILED and row.may_pass):
+        elif self.wanted.retry or (row.state == FAILED and row.may_pass):
             why = AGAIN
         if why is None:
             plan.touched.append(row)
@@ -216,7 +216,7 @@ class _Planner:
         self._do(row, why, plan)
 
     def _do(self, row: Row, why: str, plan: Plan) -> None:
-        row.state = m.WAITING
+        row.state = WAITING
         plan.why[why] += 1
         plan.todo.append(row)
         plan.touched.append(row)
@@ -238,7 +238,7 @@ class _Planner:
         for row in fresh:
             row.stem = stems[row.name]
         for row, entry in moved:
-            row.name, row.place, row.present = entry.name, entry.place, 1
+            row.name, row.place, row.present = entry.name, entry.place, True
             row.modified = entry.modified
             old, row.stem = row.stem, stems[entry.name]
             plan.n_moved += 1
@@ -303,5 +303,6 @@ def _digest_in(store: Store, name: str) -> str:
 
 def _forget(row: Row) -> None:
     """Begin anew with a recording."""
-    row.attempts = row.deaths = row.may_pass = row.guarded = 0
+    row.attempts = row.deaths = 0
+    row.may_pass = row.guarded = False
     row.cause = row.error = ""

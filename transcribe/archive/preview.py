@@ -10,15 +10,17 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from transcribe.archive.escaping import escaped
 from transcribe.archive.forecast import Forecast
+from transcribe.archive.jobs import Job
 from transcribe.archive.listing import Listing
-from transcribe.archive.manifest import Row, escaped
 from transcribe.archive.plan import Plan, Wanted
 from transcribe.archive.progress import count_of, hours, span
-from transcribe.archive.storage.base import open_store
-from transcribe.archive.work import Job, Prober
-from transcribe.archive.workers.base import Finished, Limits, PoolError
-from transcribe.archive.workers.hiring import devices_of
+from transcribe.archive.rows import Row
+from transcribe.archive.storage.opening import open_store
+from transcribe.archive.work import Prober
+from transcribe.archive.workers.base import Finished, PoolError, WorkerLimits
+from transcribe.archive.workers.factory import devices_of
 from transcribe.archive.workers.processes import ProcessPool
 from transcribe.files.endings import in_words
 from transcribe.wording import count
@@ -121,7 +123,8 @@ def probe_some(
     if not some:
         return n_told
     pool = ProcessPool(
-        [partial(Prober, counting=counting)] * min(4, len(some)), Limits(seconds=_PROBE_SECONDS)
+        [partial(Prober, counting=counting)] * min(4, len(some)),
+        WorkerLimits(seconds=_PROBE_SECONDS),
     )
     try:
         for number, row in enumerate(some):

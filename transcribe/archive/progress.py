@@ -9,8 +9,9 @@ import time
 from collections.abc import Sequence
 from typing import Any, TextIO
 
+from transcribe.archive.escaping import escaped
 from transcribe.archive.forecast import Forecast
-from transcribe.archive.manifest import DONE, FAILED, QUARANTINED, Row, escaped
+from transcribe.archive.rows import DONE, FAILED, QUARANTINED, Row
 from transcribe.terminal import say, show
 from transcribe.wording import count, one_line
 
@@ -70,7 +71,7 @@ class Progress:
                 name=escaped(row.name),
                 cause=row.cause,
                 error=row.error,
-                warnings=row.warnings.splitlines(),
+                warnings=list(row.warnings),
                 **_rounded(duration=row.duration, seconds=row.seconds),
                 attempts=row.attempts,
             )

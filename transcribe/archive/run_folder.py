@@ -18,9 +18,10 @@ from platformdirs import user_state_path
 
 from transcribe.archive.driver import Observer
 from transcribe.archive.lease import leased
-from transcribe.archive.lock import NoLockError, locked
-from transcribe.archive.manifest import Manifest, ManifestError, Row, copy
+from transcribe.archive.manifest import Manifest, ManifestError, copy
+from transcribe.archive.rows import Row
 from transcribe.archive.storage.base import OWN_FOLDER, Store
+from transcribe.files.lock import BusyError, NoLockError, locked
 from transcribe.files.names import UNFINISHED_START
 
 log = logging.getLogger(__name__)
@@ -59,7 +60,8 @@ def held(destination: Store, folder: Path) -> Iterator[Callable[[], None]]:
     OSError
         Nothing can be written there.
     """
-    with locked(folder / LOCK, str(destination.address)), ExitStack() as held_too:
+    with ExitStack() as held_too:
+        held_too.enter_context(_alone(folder / LOCK, str(destination.address)))
         if destination.folder is None:
             from transcribe.archive.storage.remote import FsspecStore
 
@@ -70,8 +72,28 @@ def held(destination: Store, folder: Path) -> Iterator[Callable[[], None]]:
             return
         if is_elsewhere(destination, folder):
             with suppress(NoLockError):  # which may be why the folder was chosen
-                held_too.enter_context(locked(destination.folder / OWN_FOLDER / LOCK))
+                lock = destination.folder / OWN_FOLDER / LOCK
+                held_too.enter_context(_alone(lock, str(destination.address)))
         yield lambda: None
+
+
+@contextmanager
+def _alone(lock: Path, what: str) -> Iterator[None]:
+    """Hold a lock file; errors say what it guards and which options help."""
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(locked(lock))
+        except BusyError as error:
+            who = f" ({error.values['holder']})" if error.values["holder"] else ""
+            raise BusyError(
+                f"{what}: another run{who} is at work on this archive; wait for it to end, or "
+                "choose another --output"
+            ) from error
+        except NoLockError as error:
+            raise NoLockError(
+                f"{error}, with --state: nothing else would keep two runs apart"
+            ) from error
+        yield
 
 
 def _bring(destination: Store, folder: Path) -> None:

@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from transcribe.archive.lock import BusyError, locked
+from transcribe.files.lock import BusyError, NoLockError, locked
 
 _PREFIX = "transcribe-scratch-"
 _SETTLED_SECONDS = 10.0
@@ -30,7 +30,7 @@ class Scratch:
         self._lock = contextlib.ExitStack()
         try:
             self._lock.enter_context(locked(self.folder / "lock"))
-        except BusyError:  # no locks on this disk: then nobody may take it for abandoned
+        except NoLockError:  # no locks on this disk: then nobody may take it for abandoned
             (self.folder / "lock").unlink(missing_ok=True)
         tempfile.tempdir = str(self.folder)
 
@@ -56,7 +56,7 @@ def clear_abandoned() -> int:
     """Remove the folders of processes that were killed; how many that were."""
     n_removed = 0
     for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
-        with contextlib.suppress(OSError, BusyError):
+        with contextlib.suppress(OSError, BusyError, NoLockError):
             if folder.is_symlink() or time.time() - folder.stat().st_mtime < _SETTLED_SECONDS:
                 continue
             if (folder / "lock").is_file():

@@ -1,7 +1,6 @@
 """What one worker does with one recording: fetch, hear, judge, write; never raise.
 
-The classes that travel between the driver and its workers are plain and pickle; torch is
-imported only where a `Worker` is made.
+Torch is imported only where a `Worker` is made.
 """
 
 from __future__ import annotations
@@ -10,16 +9,17 @@ import errno
 import hashlib
 import logging
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from transcribe.archive.diagnosis import DISK_FULL, KEPT, UNWRITABLE, judged
-from transcribe.archive.storage.base import Found, Store, open_store
+from transcribe.archive.escaping import escaped
+from transcribe.archive.jobs import DONE, FAILED, Beat, Job, JobSettings, Outcome, Output
+from transcribe.archive.storage.base import Found, Store
+from transcribe.archive.storage.opening import open_store
 from transcribe.errors import TranscribeError
 from transcribe.hardware import peak_memory
-from transcribe.notes import STANDARD_A4
 from transcribe.wording import reason
 
 if TYPE_CHECKING:
@@ -27,110 +27,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-DONE, FAILED = "done", "failed"
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 _BLOCK_BYTES = 1 << 22
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """How all recordings of a run are heard; the same for every worker."""
-
-    offsets: str = "key"
-    """Where notes end: ``"key"`` or ``"sustained"``; as for ``transcribe``."""
-    onset_threshold: float | None = None
-    frame_threshold: float | None = None
-    minimum_note: float | None = None
-    """Probabilities and seconds to use in place of the checkpoint's."""
-    a4: float = STANDARD_A4
-    """Hertz of the instruments' A above middle C."""
-    checkpoint: str | None = None
-    """Weights file; the packaged weights if None."""
-    device: str = "cpu"
-    """As in torch, such as ``"cuda:1"``."""
-    threads: int = 1
-    """Of torch, in each worker."""
-    side_by_side: int = 1
-    """Recordings that one worker hears at once; their windows go through the network together."""
-    longest: float = 12 * 3600.0
-    """Seconds of music; a longer recording is refused."""
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """One recording to be transcribed."""
-
-    number: int
-    """Its row in the manifest."""
-    name: str
-    """What the archive calls it: its path in the source."""
-    source: str
-    """Address of the store it is in (`store.open_store`)."""
-    place: str
-    """Its name in that store."""
-    destination: str
-    """Address of the store its outputs go to."""
-    outputs: tuple[tuple[str, str], ...]
-    """Kind (of `export.KINDS`) and name in the destination of each, in the order of writing."""
-    attempt: int = 1
-    isolated: bool = False
-    """To be done alone in a fresh worker, because others died of it."""
-    keep_existing: bool = False
-    """Whether files in the place of the outputs are not known to be this archive's: other
-    content is then kept, under another name."""
-
-
-@dataclass(frozen=True, slots=True)
-class Output:
-    """A file that was written."""
-
-    kind: str
-    name: str
-    size: int
-    sha256: str
-    modified: float | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """What came of a job; what is not known of a failed one is None."""
-
-    state: str
-    """`DONE` or `FAILED`."""
-    cause: str = ""
-    """Of a failure, in a few words that many share, such as "not a recording"."""
-    error: str = ""
-    """Of a failure, in a sentence, without the recording's path."""
-    may_pass: bool = False
-    """Whether a failure is not the recording's own, so that it may be tried again."""
-    sha256: str | None = None
-    """Of the recording's bytes."""
-    size: int | None = None
-    modified: float | None = None
-    """Of the recording as it was read."""
-    duration: float | None = None
-    sample_rate: int | None = None
-    codec: str | None = None
-    n_notes: int | None = None
-    n_presses: int | None = None
-    confidence: float | None = None
-    """Mean over the notes, 0 to 1; None without notes."""
-    tuning: float | None = None
-    """Cents above ``Settings.a4``, -50 to 50; None where that can't be told."""
-    warnings: tuple[str, ...] = ()
-    """Each begins with its kind and a colon, such as ``"truncated: ..."``."""
-    model: str = ""
-    """Name and version of the weights."""
-    model_sha256: str = ""
-    seconds: float = 0.0
-    """Spent on it."""
-    peak_memory: int | None = None
-    """Most bytes that the worker has held so far."""
-    outputs: tuple[Output, ...] = ()
-
-
-Beat = Callable[[float], None]
-"""Is given the seconds of music heard so far, as a sign of life."""
 
 
 class Worker:
@@ -138,7 +36,7 @@ class Worker:
 
     Parameters
     ----------
-    settings : Settings
+    settings : JobSettings
 
     Raises
     ------
@@ -148,7 +46,7 @@ class Worker:
         There is no such device.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: JobSettings) -> None:
         from transcribe.archive.hearing import Hearer
 
         self.settings = settings
@@ -180,7 +78,7 @@ class Worker:
             source = open_store(job.source)
             found = source.look(job.place)
             if found is None:
-                raise FileNotFoundError(errno.ENOENT, "there is no such file")
+                raise FileNotFoundError(errno.ENOENT, "no such file")
             with source.fetch(job.place) as path:
                 digest = _digest(path, beat)
                 heard = self._hearer.hear(path, beat)
@@ -201,11 +99,9 @@ class Worker:
         else:
             outcome = replace(heard.outcome, outputs=outputs)
             if kept:
-                warning = f"{KEPT}: {', '.join(kept)}"
+                warning = f"{KEPT}: {', '.join(map(escaped, kept))}"
                 outcome = replace(outcome, warnings=(*outcome.warnings, warning))
-        if found is not None:
-            outcome = replace(outcome, size=found.size, modified=found.modified)
-        return replace(outcome, sha256=digest)
+        return replace(outcome, recording=found, sha256=digest)
 
     def _write(self, job: Job, heard: Heard) -> tuple[tuple[Output, ...], list[str]]:
         """Write what the job asks for; what had to be moved out of the way."""

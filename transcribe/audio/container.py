@@ -69,7 +69,7 @@ def open_recording(path: Path, part: Part | None = None) -> InputContainer:
         with path.open("rb") as file:
             head = file.read(12)
     except FileNotFoundError as error:
-        raise AudioError(f"{path}: there is no such file", kind="not_found") from error
+        raise AudioError(f"{path}: no such file", kind="not_found") from error
     except PermissionError as error:
         raise AudioError(
             f"{path}: no permission to read this file", kind="no_permission"

@@ -11,14 +11,13 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from transcribe.corpus.card import write_card
 from transcribe.corpus.config import SPLITS, CorpusConfig
+from transcribe.corpus.corpus import Corpus
 from transcribe.corpus.entries import FILE_NAME, USED, Entry, read_promises, settle, write_entries
 from transcribe.corpus.grouping import find_pairs
 from transcribe.corpus.parallel import in_parallel
@@ -33,7 +32,7 @@ from transcribe.corpus.shards import (
     write_shard,
 )
 from transcribe.corpus.sources import Source, find_sources
-from transcribe.corpus.splits import Assigned, assign
+from transcribe.corpus.splits import assign
 from transcribe.errors import DatasetError
 from transcribe.files.atomic import write_atomically
 from transcribe.files.json_text import parse_json
@@ -43,34 +42,6 @@ WORK = ".work"
 """Folder of what is kept between runs; it may be deleted, then a run reads all again."""
 DATA = "data"
 Progress = Callable[[str, int, int], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Corpus:
-    """A corpus that is written."""
-
-    folder: Path
-    entries: tuple[Entry, ...]
-    """One a transcription, by name."""
-    shards: tuple[Shard, ...]
-    counts: Mapping[str, Counts]
-    """By split; those without a recording are absent."""
-    assigned: Assigned
-    """Splits that the user decided."""
-
-    @property
-    def statuses(self) -> Counter[str]:
-        """How many transcriptions became what."""
-        return Counter(entry.status for entry in self.entries)
-
-    def n_recordings(self, split: str) -> int:
-        """Recordings in a split."""
-        return sum(entry.status == USED and entry.split == split for entry in self.entries)
-
-    def n_pieces(self, split: str) -> int:
-        """Pieces in a split."""
-        used = (entry for entry in self.entries if entry.status == USED)
-        return len({entry.piece for entry in used if entry.split == split})
 
 
 def build_corpus(

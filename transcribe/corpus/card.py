@@ -10,17 +10,15 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from transcribe import __version__
 from transcribe.corpus.config import CorpusConfig
+from transcribe.corpus.corpus import Corpus
 from transcribe.corpus.entries import FILE_NAME, STATUSES, USED
 from transcribe.corpus.fingerprint import SAME_PERFORMANCE, SAME_PIECE
 from transcribe.files.atomic import write_atomically
 from transcribe.wording import clock, count
-
-if TYPE_CHECKING:
-    from transcribe.corpus.builder import Corpus
 
 BEGIN, END = "<!-- written by transcribe corpus -->", "<!-- end of what transcribe wrote -->"
 _LARGE_PIECE = 0.25

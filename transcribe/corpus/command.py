@@ -7,35 +7,104 @@ import os
 import shlex
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from transcribe.corpus.config import CorpusConfig
+from transcribe.options import (
+    DONE,
+    FAILED,
+    Subparsers,
+    add_command,
+    add_output,
+    add_overwrite,
+    add_quiet,
+    add_workers,
+    usage_errors,
+)
 from transcribe.terminal import SECONDS_BETWEEN_LINES, SILENT_SECONDS, say
 from transcribe.tokens.targets import TARGETS
 from transcribe.wording import clock, count, one_line
 
 if TYPE_CHECKING:
-    from transcribe.corpus.builder import Corpus
+    from transcribe.corpus.corpus import Corpus
 
-ALL_DONE, SOME_FAILED = 0, 1
+PROG = "transcribe corpus"
 _MOST_TOLD = 10
-"""Files whose warnings are said one by one."""
+"""Files whose warnings are printed one by one."""
 _DEFAULTS = CorpusConfig()
 
 
-def main(words: Sequence[str]) -> int:
-    """Do what the words after ``transcribe corpus`` say; returns the exit code."""
-    parser = _parser()
-    options = parser.parse_args(words)
-    try:
+def add_parser(subparsers: Subparsers) -> None:
+    """The options of ``transcribe corpus``."""
+    parser = add_command(
+        subparsers,
+        "corpus",
+        run,
+        description="Make a training set from a folder of transcriptions. Splits are by piece: no "
+        "piece is in two splits, whoever plays it and in whatever key. Duplicates of a "
+        "performance are dropped and passages of low confidence are cut out; the train split is "
+        "augmented by transposing and stretching. A data card, statistics and a report on every "
+        "file are written beside the data.",
+        epilog="An interrupted run resumes when the same command is given again. After files were "
+        "added, the same command adds them, and no recording changes its split.",
+    )
+    parser.add_argument(
+        "source",
+        metavar="SOURCE",
+        type=Path,
+        help="a folder of MIDI files; confidences are read from the .json files beside them, "
+        "which transcribe --json writes",
+    )
+    add_output(parser, "FOLDER", required=True, help="where the corpus goes")
+    parser.add_argument(
+        "--for",
+        dest="target",
+        metavar="NAME",
+        choices=list(TARGETS),
+        help="write what `transcribe tokens --for NAME` writes, in tar files, instead of notes as "
+        f"JSON Lines; one of {', '.join(TARGETS)}",
+    )
+    add_overwrite(parser, what="a corpus that was made with other settings")
+    group = parser.add_argument_group("splits")
+    _number(group, "--validation", "SHARE", "share of the pieces in the validation split")
+    _number(group, "--test", "SHARE", "share of the pieces in the test split")
+    group.add_argument(
+        "--splits",
+        metavar="CSV",
+        type=Path,
+        help="splits that are given: a table with the columns midi_filename and split, as in "
+        "MAESTRO; recordings of the same pieces go into the same splits",
+    )
+    _number(group, "--seed", "N", "random seed of splits and augmentation")
+    group = parser.add_argument_group("filters")
+    _number(
+        group,
+        "--confidence",
+        "P",
+        "cut out four-second stretches whose mean confidence is below this; 0 keeps everything",
+    )
+    _number(group, "--silence", "SECONDS", "split passages at silences longer than this")
+    _number(group, "--shortest", "SECONDS", "leave out passages shorter than this")
+    _number(group, "--fewest-notes", "N", "leave out passages with fewer notes")
+    group = parser.add_argument_group("augmentation of the train split")
+    _number(group, "--copies", "N", "augmented copies of each passage")
+    _number(group, "--semitones", "N", "largest transposition, up or down")
+    _number(group, "--stretch", "SHARE", "largest change of tempo, slower or faster")
+    group = parser.add_argument_group("run")
+    _number(group, "--notes-per-shard", "N", "approximate number of notes in a file")
+    add_workers(group, default="one for each CPU core")
+    add_quiet(group)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Build the corpus and print what became of the files."""
+    with usage_errors():
         chosen = {each.name: getattr(options, each.name) for each in fields(CorpusConfig)}
         config = CorpusConfig(**chosen)
-    except ValueError as error:
-        parser.error(one_line(str(error)))
 
     from transcribe.corpus.builder import build_corpus
     from transcribe.corpus.card import remarks
@@ -45,20 +114,20 @@ def main(words: Sequence[str]) -> int:
     with _told(quiet=options.quiet) as progress:
         corpus = build_corpus(
             options.source,
-            options.out,
+            options.output,
             config,
             splits=splits,
-            workers=options.workers,
+            workers=options.workers or os.cpu_count() or 1,
             overwrite=options.overwrite,
-            command=_as_given(words, options),
+            command=_as_given(options),
             progress=progress,
         )
     unreadable = [entry.reading for entry in corpus.entries if entry.status == "unreadable"]
     for reading in unreadable:
-        say(f"transcribe corpus: {options.source / reading.name}: {reading.error}", sys.stderr)
+        say(f"{PROG}: {options.source / reading.name}: {reading.error}", sys.stderr)
     _tell_remarks(corpus, options.source)
     for remark in remarks(corpus):
-        say(f"transcribe corpus: {options.out}: warning: {remark}", sys.stderr)
+        say(f"{PROG}: {options.output}: warning: {remark}", sys.stderr)
     if not options.quiet:
         for split, counts in corpus.counts.items():
             say(
@@ -68,34 +137,34 @@ def main(words: Sequence[str]) -> int:
                 sys.stdout,
             )
         left_out = [f"{n} {status}" for status, n in sorted(corpus.statuses.items())]
-        say(f"{options.out}: {', '.join(left_out)}; README.md tells more", sys.stdout)
-    return SOME_FAILED if unreadable else ALL_DONE
+        say(f"{options.output}: {', '.join(left_out)}; see its README.md", sys.stdout)
+    return FAILED if unreadable else DONE
 
 
 def _tell_remarks(corpus: Corpus, source: Path) -> None:
-    """Say what was found in the files, of the first few of them."""
+    """Print what was found in the files, of the first few of them."""
     doubtful = [entry.reading for entry in corpus.entries if entry.reading.remarks]
     for reading in doubtful[:_MOST_TOLD]:
         remarks = "; ".join(reading.remarks)
-        say(f"transcribe corpus: {source / reading.name}: warning: {remarks}", sys.stderr)
+        say(f"{PROG}: {source / reading.name}: warning: {remarks}", sys.stderr)
     if len(doubtful) > _MOST_TOLD:
         n_more = count(len(doubtful) - _MOST_TOLD, "more file", "more files")
-        say(f"transcribe corpus: warnings of {n_more} are in recordings.jsonl", sys.stderr)
+        say(f"{PROG}: warnings of {n_more} are in recordings.jsonl", sys.stderr)
 
 
-def _as_given(words: Sequence[str], options: argparse.Namespace) -> str:
+def _as_given(options: argparse.Namespace) -> str:
     """The command line, of paths only the names."""
-    paths = {str(each): each.resolve().name for each in (options.source, options.out)}
+    paths = {str(each): each.resolve().name for each in (options.source, options.output)}
     if options.splits is not None:
         paths[str(options.splits)] = options.splits.name
     shown = []
     skipped = False
-    for word in words:
+    for word in options.words:
         if skipped or word in ("--workers", "--quiet", "--overwrite"):
             skipped = word == "--workers"
             continue
         shown.append(paths.get(word, word))
-    return one_line(f"transcribe corpus {shlex.join(shown)}")
+    return one_line(f"transcribe {shlex.join(shown)}")
 
 
 class _Told:
@@ -140,82 +209,12 @@ def _told(*, quiet: bool) -> Iterator[_Told | None]:
         told.end()
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="transcribe corpus",
-        description="Make a training set of a folder of transcriptions: split by piece so that "
-        "no piece is in two splits, whoever plays it in whatever key; the same performance twice "
-        "is dropped; doubtful passages are cut out; the train split gets transposed and stretched "
-        "variants. With a report of every file, statistics and a card.",
-        epilog="A run that was interrupted goes on where it was; run again after files were added, "
-        "it does what is new, and no recording changes its split. Exit codes: 0 all done, 1 some "
-        "files could not be read (the others are in it), 2 wrong usage, 130 interrupted.",
-        allow_abbrev=False,
-    )
-    add = parser.add_argument
-    add(
-        "source",
-        metavar="SOURCE",
-        type=Path,
-        help="a folder of MIDI files; of those that transcribe --json made, the .json beside "
-        "them tells which passages are doubtful",
-    )
-    add("-o", "--out", metavar="FOLDER", type=Path, required=True, help="where the corpus goes")
-    add(
-        "--for",
-        dest="target",
-        metavar="NAME",
-        choices=list(TARGETS),
-        help="make the files that `transcribe tokens --for NAME` makes, in tar files; without "
-        f"it, notes as JSON Lines. One of {', '.join(TARGETS)}",
-    )
-    add = parser.add_argument_group("splits").add_argument
-    _number(add, "--validation", "SHARE", "of the pieces")
-    _number(add, "--test", "SHARE", "of the pieces")
-    add(
-        "--splits",
-        metavar="CSV",
-        type=Path,
-        help="splits that are decided already: columns midi_filename and split, as MAESTRO's; "
-        "what shares a piece with them follows",
-    )
-    _number(add, "--seed", "N", "of splits and variants")
-    add = parser.add_argument_group("what is left out").add_argument
-    _number(add, "--confidence", "P", "cut out where four seconds' mean is below; 0: nothing")
-    _number(add, "--silence", "SECONDS", "longer silences divide passages")
-    _number(add, "--shortest", "SECONDS", "leave out shorter passages")
-    _number(add, "--fewest-notes", "N", "leave out passages with fewer")
-    add = parser.add_argument_group("variants, in the train split").add_argument
-    _number(add, "--copies", "N", "of each passage beside itself")
-    _number(add, "--semitones", "N", "up or down at most")
-    _number(add, "--stretch", "SHARE", "slower or faster at most")
-    add = parser.add_argument_group("how it runs").add_argument
-    _number(add, "--notes-per-shard", "N", "about so many in a file")
-    add(
-        "--workers",
-        metavar="N",
-        type=_n_workers,
-        default=os.cpu_count() or 1,
-        help="processes; default: one for each core",
-    )
-    add("--overwrite", action="store_true", help="replace a corpus of other settings")
-    add("--quiet", action="store_true", help="print warnings and failures only")
-    return parser
-
-
-def _number(add: object, name: str, metavar: str, help_text: str) -> None:
+def _number(parser: argparse._ActionsContainer, name: str, metavar: str, what: str) -> None:
     default = getattr(_DEFAULTS, name.removeprefix("--").replace("-", "_"))
-    assert callable(add)
-    add(
+    parser.add_argument(
         name,
         metavar=metavar,
         type=type(default),
         default=default,
-        help=f"{help_text}; default: {default:g}".replace("%", "%%"),
+        help=f"{what} (default: {default:g})".replace("%", "%%"),
     )
-
-
-def _n_workers(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"expected a whole number, 1 or more; found {text!r}")
-    return int(text)

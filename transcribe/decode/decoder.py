@@ -25,11 +25,16 @@ from transcribe.decode.events import Evidence, Reader, Thresholds
 from transcribe.decode.peaks import AGREEMENT, KEY_END, KEY_FALL, ONSET, Floats, crossing
 from transcribe.decode.releases import LEVELS, likeliest_release
 from transcribe.frames import FrameGrid
-from transcribe.notes import LOWEST_PITCH, N_PITCHES, Note, PedalPress, Performance
+from transcribe.notes import (
+    KEY,
+    LOWEST_PITCH,
+    N_PITCHES,
+    SUSTAINED,
+    Note,
+    PedalPress,
+    Performance,
+)
 from transcribe.rolls import Rolls
-
-KEY = "key"
-SUSTAINED = "sustained"
 
 _CLEAR = 2.0
 """Frames; where the frame plane falls from its first level to its last within this, the key's

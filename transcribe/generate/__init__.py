@@ -9,8 +9,9 @@ arguments before torch is imported.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from transcribe.lazy import lazy_names
 
 if TYPE_CHECKING:
     from transcribe.generate.continuation import Continued, Continuer
@@ -18,14 +19,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Continued", "Continuer", "Sampling"]
 
-_HOMES = {
-    "Continued": "transcribe.generate.continuation",
-    "Continuer": "transcribe.generate.continuation",
-    "Sampling": "transcribe.generate.sampling",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(import_module(_HOMES[name]), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "Continued": "transcribe.generate.continuation",
+        "Continuer": "transcribe.generate.continuation",
+        "Sampling": "transcribe.generate.sampling",
+    },
+)

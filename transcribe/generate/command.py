@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 import argparse
-import math
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from transcribe import __version__
-from transcribe.errors import MidiError, TranscribeError
+from transcribe.errors import MidiError, OutputError, TranscribeError
 from transcribe.files.names import output_stem
+from transcribe.options import (
+    DONE,
+    Subparsers,
+    UsageError,
+    add_checkpoint,
+    add_command,
+    add_device,
+    add_output,
+    add_overwrite,
+    add_quiet,
+    add_threads,
+    positive_seconds,
+    usage_errors,
+)
 from transcribe.terminal import progress_of, say
-from transcribe.wording import clock, count, one_line
+from transcribe.wording import clock, count
 
 if TYPE_CHECKING:
     from transcribe.generate import Continued
@@ -26,32 +39,91 @@ _SHARE_OF_WRITING = 0.2
 """Of the time, at most; a long opening is written less often."""
 
 
-def main(words: Sequence[str]) -> int:
-    """Do what the words after ``transcribe continue`` say; returns the exit code."""
-    parser = _parser()
-    options = parser.parse_args(words)
+def add_parser(subparsers: Subparsers) -> None:
+    """The options of ``transcribe continue``."""
+    parser = add_command(
+        subparsers,
+        "continue",
+        run,
+        description="Continue the music: write what was played in a recording or a MIDI file, "
+        "followed by a continuation in its style.",
+        epilog="The file grows while the music is generated, and can be opened at any time. The "
+        "same seed gives the same notes; another seed gives another continuation.",
+    )
+    add = parser.add_argument
+    add("source", metavar="SOURCE", type=Path, help="a recording or a MIDI file")
+    group = parser.add_argument_group("output")
+    add_output(group, "MIDI", help="default: the name of the source with .continued.mid")
+    add_overwrite(group)
+    add = parser.add_argument_group("generation").add_argument
+    add(
+        "--seconds",
+        metavar="SECONDS",
+        type=positive_seconds,
+        default=30.0,
+        help="length of the continuation (default: 30)",
+    )
+    add(
+        "--at",
+        metavar="SECONDS",
+        type=positive_seconds,
+        help="continue from this time and drop what was played after it (default: from the last "
+        "note)",
+    )
+    add(
+        "--temperature",
+        metavar="T",
+        type=float,
+        default=1.0,
+        help="randomness of the sampling: above 1 more surprising, below 1 more predictable "
+        "(default: 1)",
+    )
+    add(
+        "--top-p",
+        metavar="P",
+        type=float,
+        default=1.0,
+        help="nucleus sampling: draw only from the most likely events whose probabilities add up "
+        "to P (default: 1, from all)",
+    )
+    add("--seed", metavar="N", type=int, default=0, help="random seed (default: 0)")
+    add(
+        "--generator",
+        metavar="FILE",
+        help="weights of the generator to use instead of the packaged ones",
+    )
+    group = parser.add_argument_group("run")
+    add_checkpoint(group, help="weights of the transcriber to use instead of the packaged ones")
+    add_device(
+        group,
+        help="where to transcribe; the continuation is generated on the CPU (default: auto)",
+    )
+    add_threads(group)
+    add_quiet(group)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Read or transcribe the source, continue it, write."""
     from transcribe.files.endings import MIDI_SUFFIXES
 
     source: Path = options.source
     stem = output_stem(source.name, room=len(_ENDING))
     output: Path = options.output or source.with_name(stem + _ENDING)
     if output.suffix.lower() not in MIDI_SUFFIXES:
-        parser.error(one_line(f"-o needs a name that ends in .mid; found {output}"))
+        raise UsageError(f"-o expects a file name that ends in .mid; found {output}")
     if not source.exists():
-        raise MidiError(f"{source}: there is no such file")
+        raise MidiError(f"{source}: no such file")
     if output.exists() and source.samefile(output):
-        parser.error(one_line(f"-o {output}: the source would be written over"))
+        raise UsageError(f"-o {output}: the source would be overwritten")
     if output.exists() and not options.overwrite:
-        raise MidiError(f"{output} is there already; --overwrite replaces it")
+        raise OutputError(f"{output} already exists; use --overwrite to replace it")
     if not output.parent.is_dir():
-        raise MidiError(f"{output.parent}: no such folder to write into")
+        raise OutputError(f"{output.parent}: no such folder")
 
     from transcribe.generate import Continuer, Sampling
 
-    try:
+    with usage_errors():
         sampling = Sampling(options.temperature, options.top_p, options.seed)
-    except ValueError as error:
-        parser.error(str(error))
     if options.threads:
         import torch
 
@@ -77,7 +149,7 @@ def main(words: Sequence[str]) -> int:
             f"{time.monotonic() - started:.1f} s (seed {sampling.seed})",
             sys.stdout,
         )
-    return 0
+    return DONE
 
 
 def write_growing(growing: Iterator[Continued], path: Path, *, text: str) -> Continued:
@@ -124,83 +196,14 @@ def _performance(options: argparse.Namespace) -> Performance:
             say(f"transcribe continue: {source}: warning: {told}", sys.stderr)
         return read.performance
     from transcribe.audio.reader import probe
-    from transcribe.transcriber import Transcriber
+    from transcribe.transcriber import Transcriber, find_device
 
+    with usage_errors():
+        device = str(find_device(options.device))
     duration = probe(source).duration
-    transcriber = Transcriber.load(options.checkpoint, device=options.device)
+    transcriber = Transcriber.load(options.checkpoint, device=device)
     with progress_of(source.name, duration, quiet=options.quiet) as progress:
         heard = transcriber.transcribe(source, progress=progress)
     for warning in heard.warnings:
         say(f"transcribe continue: {source}: warning: {warning}", sys.stderr)
     return heard.performance
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="transcribe continue",
-        description="Let the music go on: write what was played in a recording or a MIDI file, "
-        "with a continuation in its style.",
-        epilog="The file grows as the music is made, and can be opened at any time. The same "
-        "seed gives the same notes; another gives another continuation.",
-        allow_abbrev=False,
-    )
-    add = parser.add_argument
-    add("source", metavar="SOURCE", type=Path, help="a recording or a MIDI file")
-    add(
-        "-o",
-        "--output",
-        metavar="MIDI",
-        type=Path,
-        help="default: the source's name with .continued.mid",
-    )
-    add(
-        "--seconds",
-        metavar="S",
-        type=_positive,
-        default=30.0,
-        help="how long the continuation is; default: 30",
-    )
-    add(
-        "--at",
-        metavar="S",
-        type=_positive,
-        help="go on from this second, in place of what was played after it; default: from the "
-        "last key that was struck",
-    )
-    add(
-        "--temperature",
-        metavar="T",
-        type=float,
-        default=1.0,
-        help="above 1 more daring, below 1 tamer; default: 1",
-    )
-    add(
-        "--top-p",
-        metavar="P",
-        type=float,
-        default=1.0,
-        help="draw from the likeliest that come to this probability; default: 1, from all",
-    )
-    add("--seed", metavar="N", type=int, default=0, help="which continuation; default: 0")
-    add("--overwrite", action="store_true", help="replace an existing output")
-    add("--generator", metavar="FILE", help="weights that continue, in place of the packaged ones")
-    add("--checkpoint", metavar="FILE", help="weights that transcribe, likewise")
-    add(
-        "--device",
-        choices=("auto", "cpu", "cuda", "mps"),
-        default="auto",
-        help="where to transcribe; the continuation is made on the CPU",
-    )
-    add("--threads", metavar="N", type=int, help="CPU threads to use")
-    add("--quiet", action="store_true", help="print warnings and failures only")
-    return parser
-
-
-def _positive(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not 0 < value < math.inf:
-        raise argparse.ArgumentTypeError(f"expected seconds, more than 0; found {text!r}")
-    return value

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from transcribe.notes import Performance, sustained
+from transcribe.notes import Note, PedalPress, Performance, sustained, without_overlaps
 from transcribe.synthesis.dampers import PedalTravel
 
 
@@ -71,3 +71,26 @@ class PerformanceArrays:
             following = np.append(onset[index][1:], np.inf)
             restruck[index] = np.where(following > onset[index], following, np.inf)
         return cls(onset=onset, pitch=pitch, restruck=restruck, **columns)
+
+    def excerpt(self, start: float, stop: float, stretch: float = 1.0) -> Performance:
+        """The notes and presses that touch [start, stop), their times multiplied by stretch."""
+        until = np.maximum(self.released, self.damped)
+        chosen = np.flatnonzero((self.onset < stop) & (until > start))
+        notes = [
+            Note(
+                onset=float(self.onset[i]) * stretch,
+                pitch=int(self.pitch[i]),
+                offset=float(self.released[i]) * stretch,
+                velocity=int(self.velocity[i]),
+            )
+            for i in chosen
+        ]
+        pressed = np.flatnonzero((self.pedal_onset < stop) & (self.pedal_offset > start))
+        presses = [
+            PedalPress(
+                onset=float(self.pedal_onset[i]) * stretch,
+                offset=float(self.pedal_offset[i]) * stretch,
+            )
+            for i in pressed
+        ]
+        return Performance(notes=without_overlaps(notes), pedal=tuple(presses))

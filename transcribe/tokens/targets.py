@@ -16,11 +16,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from transcribe.extras import needing
 from transcribe.notes import Performance
-from transcribe.tokens.encoded import Encoded, Item, Settings
+
+if TYPE_CHECKING:
+    from transcribe.tokens.encoded import Encoded, Item, Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,8 @@ def encode(target: str, performance: Performance, settings: Settings | None = No
     ValueError
         There is no such target.
     """
+    from transcribe.tokens.encoded import Settings
+
     encoded: Encoded = _module(target).encode(performance, settings or Settings(), target=target)
     return encoded
 

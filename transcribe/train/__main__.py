@@ -13,13 +13,12 @@ from pathlib import Path
 import hydra
 from hydra.core.config_store import ConfigStore
 
+from transcribe.train.conf import CONF
 from transcribe.train.config import TrainConfig
 from transcribe.train.lit_transcriber import LitData, LitTranscriber
 from transcribe.train.report import Report
 from transcribe.train.trainer import Jobs, fit
 
-CONF = Path(__file__).resolve().parents[2] / "conf"
-"""The settings of every published run; they live beside the package in a checkout."""
 ConfigStore.instance().store(name="train_schema", node=TrainConfig)
 
 

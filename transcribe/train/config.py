@@ -10,7 +10,7 @@ from transcribe.decode.decoder import DecodeConfig
 from transcribe.errors import SettingsError
 from transcribe.features import FeatureConfig
 from transcribe.model.config import ModelConfig
-from transcribe.train.augment.window import AugmentConfig
+from transcribe.train.augment.config import AugmentConfig
 from transcribe.train.data import DataConfig
 from transcribe.train.losses import LossConfig
 from transcribe.windows import WindowConfig

@@ -24,6 +24,7 @@ from transcribe.errors import SettingsError
 from transcribe.generate.events import KEY, PEDAL, SIZES
 from transcribe.generate.model import EventModel, GeneratorConfig
 from transcribe.generate.weights import GeneratorWeights, save_generator
+from transcribe.train.conf import CONF
 from transcribe.train.config import OptimizerConfig, TrainerConfig
 from transcribe.train.generator_data import (
     EventDataConfig,
@@ -36,8 +37,6 @@ from transcribe.train.held_out import LeftOut, write_left_out
 from transcribe.train.lit_transcriber import WindowSampler, steps_of_epoch
 from transcribe.train.muon import MuonAdamW
 from transcribe.train.trainer import WEIGHTS, Jobs, fit
-
-CONF = Path(__file__).resolve().parents[2] / "conf"
 
 
 @dataclass

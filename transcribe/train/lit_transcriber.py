@@ -18,30 +18,26 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from transcribe import __version__
 from transcribe.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from transcribe.decode.decoder import KEY, SUSTAINED, Decoder
+from transcribe.decode.decoder import Decoder
 from transcribe.errors import CheckpointError, SettingsError
 from transcribe.evaluation.metrics import score
 from transcribe.features import Features
 from transcribe.model.onsets_and_frames import OnsetsAndFrames
 from transcribe.model.planes import Planes
-from transcribe.notes import Performance
+from transcribe.notes import KEY, SUSTAINED, Performance
 from transcribe.rolls import Rolls
-from transcribe.train.augment.batch import BatchAugmenter
+from transcribe.train.augment.augmenter import Augmenter
 from transcribe.train.config import TrainConfig
-from transcribe.train.data import (
-    TrainingWindows,
-    ValidationPiece,
-    ValidationPieces,
-    rooms_and_noises,
-)
 from transcribe.train.ema import MovingAverage
 from transcribe.train.features import TorchFeatures
 from transcribe.train.held_out import LeftOut, write_left_out
 from transcribe.train.losses import total, transcription_loss
 from transcribe.train.muon import MuonAdamW
 from transcribe.train.replay_buffer import WindowPool
-from transcribe.train.sources import Library
+from transcribe.train.sources import TrainingSource
 from transcribe.train.trainer import WEIGHTS
+from transcribe.train.training_windows import TrainingWindows
+from transcribe.train.validation_pieces import ValidationPiece, ValidationPieces
 from transcribe.windows import apply_in_windows
 
 
@@ -83,7 +79,7 @@ class LitTranscriber(pl.LightningModule):
             part.requires_grad_(False)
         self.average = MovingAverage(self.model, config.optimizer.ema_decay)
         self.features = TorchFeatures(config.features)
-        self.augmenter: BatchAugmenter | None = None
+        self.augmenter: Augmenter | None = None
         self.pool = WindowPool(config.data.pool_windows, config.seed)
         self.n_windows_seen = 0
         self.seconds_trained = 0.0
@@ -103,8 +99,8 @@ class LitTranscriber(pl.LightningModule):
         """What rooms and recorders do, if it is to be done here."""
         data = self.config.data
         if data.on_device and self.augmenter is None:
-            rooms, noises = rooms_and_noises(data, self.config.features.sample_rate)
-            self.augmenter = BatchAugmenter(
+            rooms, noises = data.rooms_and_noises(self.config.features.sample_rate)
+            self.augmenter = Augmenter(
                 self.config.augment, rooms, noises, sample_rate=self.config.features.sample_rate
             )
 
@@ -362,7 +358,7 @@ class LitData(pl.LightningDataModule):
     def __init__(self, config: TrainConfig) -> None:
         super().__init__()
         self.config = config
-        self._loaded: tuple[list[Library], list[LeftOut]] | None = None
+        self._loaded: tuple[list[TrainingSource], list[LeftOut]] | None = None
 
     def prepare_data(self) -> None:
         """Let one process find what tells the music apart; the others read it."""

@@ -38,7 +38,7 @@ class SourceConfig:
     """Learn when keys come up under the pedal; false where nothing in the sound tells."""
 
 
-class Library:
+class TrainingSource:
     """The performances of a source, read when first drawn and kept as arrays.
 
     Parameters
@@ -97,23 +97,23 @@ def load_libraries(
     cache: Path,
     *,
     leave_out_test_music: bool = True,
-) -> tuple[list[Library], list[LeftOut]]:
+) -> tuple[list[TrainingSource], list[LeftOut]]:
     """The sources of a training run, less the music that is tested on, and what that is.
 
     Raises
     ------
     DatasetError
-        A source can't be read, or is all music that is tested on; or see `Library`.
+        A source can't be read, or is all music that is tested on; or see `TrainingSource`.
     """
     if not leave_out_test_music:
-        return [Library(source) for source in sources.values()], []
+        return [TrainingSource(source) for source in sources.values()], []
     held = held_out(sources, held_out_too, cache)
-    libraries: list[Library] = []
+    libraries: list[TrainingSource] = []
     left_out: list[LeftOut] = []
     for name, source in sources.items():
         recordings = load_dataset(Path(source.index), split=source.split)
         kept, gone = without(held, name, recordings)
-        libraries.append(Library(source, kept))
+        libraries.append(TrainingSource(source, kept))
         left_out += gone
     return libraries, left_out
 

@@ -8,10 +8,8 @@ from typing import TypeAlias
 from starlette.responses import Response, StreamingResponse
 
 from transcribe.audio.quality import AudioWarning
-from transcribe.decode.decoder import KEY, SUSTAINED
-from transcribe.export import CSV, JSON, MIDI
-from transcribe.formats import content
-from transcribe.notes import Performance
+from transcribe.export import CSV, JSON, MIDI, export_bytes
+from transcribe.notes import KEY, SUSTAINED, Performance
 from transcribe.web import piano
 from transcribe.web.errors import RefusedError
 from transcribe.web.library import Entry
@@ -52,9 +50,9 @@ def _file(kind: str, offsets: str, media_type: str, suffix: str) -> Answer:
     """What answers with a file as the command line and the archive write it."""
 
     def answer(desk: Desk, entry: Entry) -> Response:
-        data = content(
-            kind,
+        data = export_bytes(
             desk.performance(entry, offsets),
+            kind,
             recording=entry.name,
             model=entry.model,
             duration=entry.duration or 0.0,

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from transcribe.decode.decoder import KEY, SUSTAINED, DecodeConfig, Decoder
+from transcribe.decode.decoder import DecodeConfig, Decoder
 from transcribe.decode.events import EVENT, Evidence
 from transcribe.frames import FrameGrid
-from transcribe.notes import Note, PedalPress, Performance, sustained
+from transcribe.notes import KEY, SUSTAINED, Note, PedalPress, Performance, sustained
 from transcribe.web.edits import ByHand, by_hand
 from transcribe.web.library import Entry, Library
 from transcribe.web.note_rows import BY_HAND, BY_MODEL, Row, model_id, note_row

@@ -1,4 +1,4 @@
-"""``transcribe serve``: start the server, open the browser, end cleanly."""
+"""The server of the page: started, its address opened in the browser, ended cleanly."""
 
 from __future__ import annotations
 
@@ -9,38 +9,42 @@ import os
 import socket
 import sys
 import webbrowser
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
 
 import uvicorn
 
 from transcribe.errors import TranscribeError
 from transcribe.files.atomic import write_atomically
 from transcribe.files.json_text import parse_json
+from transcribe.files.lock import BusyError, locked
 from transcribe.terminal import say
 from transcribe.web.access import Doorman, Guard
 from transcribe.web.app import Server
+from transcribe.web.command import DEFAULT_PORT
 from transcribe.web.library import Library
 from transcribe.web.uploads import Limits
 
-DEFAULT_PORT = 8737
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
 
-def main(words: Sequence[str]) -> int:
-    """Do what the words after ``transcribe serve`` say, until Ctrl-C."""
-    parser = _parser()
-    options = parser.parse_args(words)
-    if options.checkpoint and not Path(options.checkpoint).is_file():
-        parser.error(f"--checkpoint {options.checkpoint}: there is no such file")
-    folder: Path = (options.folder or default_folder()).expanduser().absolute()
+def serve(folder: Path, options: argparse.Namespace) -> int:
+    """Serve the page until Ctrl-C; the exit code.
+
+    Parameters
+    ----------
+    folder : Path
+        Where recordings and notes are kept; made if need be.
+    options : Namespace
+        Of ``transcribe serve`` (`transcribe.web.command`).
+    """
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with _locked(folder) as lock:
-            if lock is None:
+        with ExitStack() as held:
+            try:
+                held.enter_context(locked(folder / "server.lock"))
+            except BusyError:
                 return _already_running(folder, options)
             return _serve(folder, options)
     except OSError as error:
@@ -48,53 +52,6 @@ def main(words: Sequence[str]) -> int:
         raise TranscribeError(
             f"{folder}: this folder can't be used: {what}; choose another with --folder"
         ) from error
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="transcribe serve",
-        description="Open a page in the browser that turns recordings into notes. All of it "
-        "happens on this computer; nothing is sent anywhere. End it with Ctrl-C.",
-        allow_abbrev=False,
-    )
-    add = parser.add_argument
-    add(
-        "--folder",
-        metavar="DIR",
-        type=Path,
-        help=f"where recordings and notes are kept (default {default_folder()})",
-    )
-    add("--port", metavar="N", type=_port, help=f"default {DEFAULT_PORT}, or a free one")
-    add("--no-browser", action="store_true", help="print the address, open no browser")
-    add(
-        "--host",
-        metavar="ADDRESS",
-        help="also let other devices in the house use it, through this address of the computer "
-        "(0.0.0.0 for any); prints an address with a token that admits one device",
-    )
-    add("--jobs", metavar="N", type=_count, default=1, help="recordings at once (default 1)")
-    add("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto", help="where to compute")
-    add("--threads", metavar="N", type=_count, help="CPU threads a recording")
-    add("--checkpoint", metavar="FILE", help="weights to use in place of the packaged ones")
-    add(
-        "--max-upload",
-        metavar="GB",
-        type=_gigabytes,
-        default=2.0,
-        help="the largest recording that is taken (default 2)",
-    )
-    return parser
-
-
-def default_folder() -> Path:
-    """Where this kind of computer keeps what a person's programs keep."""
-    home = Path.home()
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local") / "transcribe"
-    if sys.platform == "darwin":
-        return home / "Library" / "Application Support" / "transcribe"
-    told = os.environ.get("XDG_DATA_HOME", "")
-    return (Path(told) if os.path.isabs(told) else home / ".local" / "share") / "transcribe"
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,47 +239,3 @@ def _shown(address: str) -> str:
 def _names() -> tuple[str, ...]:
     name = socket.gethostname().lower()
     return (name, f"{name.partition('.')[0]}.local")
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[IO[Any] | None]:
-    """Hold the folder for this process; None if another has it. Ends with the process."""
-    with (folder / "server.lock").open("a+b") as file:
-        yield file if _lock(file) else None
-
-
-def _lock(file: IO[Any]) -> bool:
-    try:
-        if sys.platform == "win32":
-            import msvcrt
-
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
-
-
-def _port(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= 65535:
-        raise argparse.ArgumentTypeError(f"expected a port from 1 to 65535; found {text!r}")
-    return int(text)
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"expected a whole number, 1 or more; found {text!r}")
-    return int(text)
-
-
-def _gigabytes(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0 < value < 1e4:
-        raise argparse.ArgumentTypeError(f"expected gigabytes, above 0; found {text!r}")
-    return value

@@ -1,1 +1,1 @@
-"""Who does the work: processes of this machine or a Ray cluster, one policy for both."""
+"""Workers that transcribe side by side: processes of this machine, or actors on a Ray cluster."""

@@ -7,6 +7,7 @@ each, or that its worker died of it. It tries nothing again: that is for the dri
 
 from __future__ import annotations
 
+import argparse
 import time
 from abc import ABC, abstractmethod
 from collections import deque
@@ -14,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar, Generic, Protocol, TypeAlias, TypeVar
 
-from transcribe.archive.work import Beat, Job, Outcome
+from transcribe.archive.jobs import Beat, Job, Outcome
 
 Hear: TypeAlias = Callable[[Job, Beat], Outcome]
 Make: TypeAlias = Callable[[], Hear]
@@ -23,10 +24,14 @@ Make: TypeAlias = Callable[[], Hear]
 CRASHED, MEMORY, HUNG, LOST = "crashed", "memory", "hung", "lost"
 """What a worker died of: by itself; over its memory limit; over the time limit; or with the
 machine that it was on, which is nobody's fault."""
+MEMORY_SHARE = 0.9
+"""Of the memory of a machine, how much all workers together may take."""
+_LEAST_LIMIT = 2_000_000_000
+"""Bytes; a limit that is worked out for a worker is at least this."""
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class WorkerLimits:
     """How much a recording may ask of a worker before it is stopped."""
 
     seconds: float = 3600.0
@@ -35,6 +40,14 @@ class Limits:
     """Without a sign of life (`Worker`'s ``beat``)."""
     memory: int | None = None
     """Bytes of a worker's resident memory; None for no limit."""
+
+
+def limits_of(options: argparse.Namespace, memory: float | None, n_workers: int) -> WorkerLimits:
+    """What each worker may take: as the options say, else its share of the memory in bytes."""
+    limit = None if memory is None else max(int(MEMORY_SHARE * memory / n_workers), _LEAST_LIMIT)
+    if options.memory_limit:
+        limit = options.memory_limit * 1_000_000
+    return WorkerLimits(seconds=options.time_limit, stall=options.stall_limit, memory=limit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +75,11 @@ class PoolError(RuntimeError):
 
 class Pool(Protocol):
     """Workers, all alike."""
+
+    @property
+    def description(self) -> str:
+        """How many workers and where, for people."""
+        ...
 
     @property
     def size(self) -> int:
@@ -159,7 +177,8 @@ class SupervisedPool(ABC, Generic[_Member]):
     most_failed_starts: ClassVar[int] = 3
     """Workers in a row that die before they are ready, until the pool gives up."""
 
-    def __init__(self, limits: Limits, side_by_side: int = 1) -> None:
+    def __init__(self, limits: WorkerLimits, side_by_side: int = 1, description: str = "") -> None:
+        self.description = description
         self._limits, self._side_by_side = limits, side_by_side
         self._members: list[_Member] = []
         self._queue: deque[Job] = deque()

@@ -25,8 +25,15 @@ from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from typing import Any
 
-from transcribe.archive.work import Job
-from transcribe.archive.workers.base import CRASHED, Limits, Make, Member, PoolError, SupervisedPool
+from transcribe.archive.jobs import Job
+from transcribe.archive.workers.base import (
+    CRASHED,
+    Make,
+    Member,
+    PoolError,
+    SupervisedPool,
+    WorkerLimits,
+)
 from transcribe.hardware import go_first, resident_memory
 
 _READY, _BEAT, _DONE, _UNFIT = "ready", "beat", "done", "unfit"
@@ -63,22 +70,25 @@ class ProcessPool(SupervisedPool[_Process]):
     makes : sequence of callable
         One for each process: makes its worker, in that process. They are pickled, such as
         ``functools.partial(Worker, settings)``.
-    limits : Limits
+    limits : WorkerLimits
     log : path, optional
         File to which the processes' own output goes; without it, to where the parent's goes.
     side_by_side : int
         Jobs that one process does at once, in threads.
+    description : str
+        How many workers and where, for people.
     """
 
     def __init__(
         self,
         makes: Sequence[Make],
-        limits: Limits,
+        limits: WorkerLimits,
         log: Path | None = None,
         *,
         side_by_side: int = 1,
+        description: str = "",
     ) -> None:
-        super().__init__(limits, side_by_side)
+        super().__init__(limits, side_by_side, description)
         self._context = multiprocessing.get_context("spawn")
         self._log = log
         self._vacant = list(makes)

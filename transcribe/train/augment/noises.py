@@ -7,6 +7,9 @@ attack without a pitch.
 
 from __future__ import annotations
 
+import itertools
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,6 +17,14 @@ Samples = NDArray[np.float32]
 
 _VOWELS = ((750, 1200, 2600), (350, 2200, 2900), (300, 850, 2300), (550, 1800, 2500))
 """Centres of the first three formants in hertz: a, i, u, e."""
+
+
+@lru_cache(maxsize=1)
+def synthetic_noises(n_noises: int, sample_rate: int) -> tuple[Samples, ...]:
+    """Ten seconds each of voices and applause, two voices for every applause; always the same."""
+    rng = np.random.default_rng(20180923)
+    makers = itertools.cycle((speech_like, speech_like, applause_like))
+    return tuple(make(rng, 10.0, sample_rate) for make in itertools.islice(makers, n_noises))
 
 
 def speech_like(rng: np.random.Generator, duration: float, sample_rate: int) -> Samples:

@@ -1,16 +1,17 @@
-"""How many workers there are to be, and of which kind."""
+"""Makes the pool of workers that the options ask for: its kind, its size, its limits."""
 
 from __future__ import annotations
 
 import argparse
 import subprocess
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from transcribe.archive.work import Settings, Worker
-from transcribe.archive.workers.base import Limits, Pool
+from transcribe.archive.jobs import JobSettings
+from transcribe.archive.work import Worker
+from transcribe.archive.workers.base import MEMORY_SHARE, Pool, limits_of
 from transcribe.archive.workers.processes import ProcessPool
 from transcribe.errors import TranscribeError
 from transcribe.hardware import free_memory, n_cores, n_gpus
@@ -18,54 +19,44 @@ from transcribe.wording import count
 
 WORKER_MEMORY = 1_400_000_000
 """Bytes that a worker takes at most in ordinary use; measured, 0.75 to 0.85 GB, and 1.8 times what
-its first recording took before it is renewed (`pool.SupervisedPool`)."""
+its first recording took before it is renewed (`base.SupervisedPool`)."""
 SIDE_BY_SIDE = 8
 """Recordings that a GPU hears at once, their windows in one batch. On a CPU a batch is slower
 than its windows one by one."""
-LEAST_LIMIT = 2_000_000_000
-_MEMORY_SHARE = 0.9
 
 
-@dataclass(frozen=True, slots=True)
-class Crew:
-    """A pool, and what is to be told of it."""
-
-    pool: Pool
-    told: str
-
-
-def hire(options: argparse.Namespace, settings: Settings, log: Path) -> Crew:
+def make_pool(options: argparse.Namespace, settings: JobSettings, log: Path) -> Pool:
     """The pool that the command line asks for.
 
     Parameters
     ----------
     options : Namespace
         Of `transcribe.archive.command`.
-    settings : Settings
+    settings : JobSettings
         For all workers; the device is chosen here.
     log : Path
-        For what workers print.
+        For what workers print; on a Ray cluster that goes to Ray's own logs.
     """
     if options.ray or options.ray_address:
         try:
-            from transcribe.archive.workers.ray_cluster import hire_on_ray
+            from transcribe.archive.workers.ray_cluster import make_ray_pool
         except ModuleNotFoundError as error:
             if error.name != "ray":
                 raise
             raise TranscribeError(
                 "ray is not installed; it comes with: pip install 'transcribe[ray]'"
             ) from error
-        crew: Crew = hire_on_ray(options, settings, log)
-        return crew
+        pool: Pool = make_ray_pool(options, settings)
+        return pool
     devices = devices_of(options.device, options.workers)
-    limits = limits_of(options, len(devices))
+    limits = limits_of(options, free_memory(), len(devices))
     together = 1 if devices[0] == "cpu" else SIDE_BY_SIDE
     each = [replace(settings, device=device, side_by_side=together) for device in devices]
     makes = [partial(Worker, chosen) for chosen in each]
-    told = f"{count(len(devices), 'worker')} on {', '.join(sorted(set(devices)))}"
+    description = f"{count(len(devices), 'worker')} on {', '.join(sorted(set(devices)))}"
     if together > 1:
-        told += f", {together} recordings at once on each"
-    return Crew(ProcessPool(makes, limits, log, side_by_side=together), told)
+        description += f", {together} recordings at once on each"
+    return ProcessPool(makes, limits, log, side_by_side=together, description=description)
 
 
 def devices_of(device: str, n_workers: int | None) -> list[str]:
@@ -87,18 +78,7 @@ def cpu_workers(n_cores: int, free_memory: int | None) -> int:
     """Workers for so many cores and bytes of memory; at least one."""
     if free_memory is None:
         return n_cores
-    return max(1, min(n_cores, int(_MEMORY_SHARE * free_memory / WORKER_MEMORY)))
-
-
-def limits_of(options: argparse.Namespace, n_workers: int) -> Limits:
-    """What one worker may take, such that all together leave the machine alive."""
-    memory = free_memory()
-    limit = None if memory is None else int(_MEMORY_SHARE * memory / n_workers)
-    if limit is not None:
-        limit = max(limit, LEAST_LIMIT)
-    if options.memory_limit:
-        limit = options.memory_limit * 1_000_000
-    return Limits(seconds=options.time_limit, stall=options.stall_limit, memory=limit)
+    return max(1, min(n_cores, int(MEMORY_SHARE * free_memory / WORKER_MEMORY)))
 
 
 def _torch_sees_gpus() -> bool:

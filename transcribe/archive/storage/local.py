@@ -1,0 +1,140 @@
+"""A store that is a folder of this machine."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from transcribe.archive.storage.base import Found, Skip, Trouble, checked, left, nothing
+from transcribe.files.atomic import write_atomically
+from transcribe.files.names import is_unfinished
+from transcribe.wording import reason
+
+
+class LocalStore:
+    """A folder. What is read may also be named by an absolute path, as lists do; what is
+    written lies inside."""
+
+    def __init__(self, root: str | os.PathLike[str]) -> None:
+        self.root = Path(os.path.abspath(root))
+
+    @property
+    def address(self) -> str:
+        return str(self.root)
+
+    @property
+    def folder(self) -> Path | None:
+        return self.root
+
+    def path(self, name: str) -> Path:
+        """Where a name is on the disk."""
+        return self.root / (name if os.path.isabs(name) else checked(name))
+
+    def walk(self, *, skip: Skip = nothing) -> Iterator[Found | Trouble]:
+        """Links to folders are followed last, and only to folders not seen before."""
+        seen: dict[tuple[int, int], str] = {}
+        links: list[str] = []
+        yield from self._walk("", seen, links, skip)
+        while links:
+            name = links.pop(0)
+            try:
+                status = (self.root / name).stat()
+            except OSError as error:
+                yield Trouble(name, f"this folder can't be read: {reason(error)}")
+                continue
+            there = seen.get((status.st_dev, status.st_ino))
+            if there is None:
+                yield from self._walk(name, seen, links, skip)
+            else:
+                yield Trouble(name, f"a link to {there or 'the source itself'}", is_loss=False)
+
+    def _walk(
+        self, top: str, seen: dict[tuple[int, int], str], links: list[str], skip: Skip
+    ) -> Iterator[Found | Trouble]:
+        """Depth first, without links to folders, which are gathered."""
+        waiting = [top]
+        while waiting:
+            folder = waiting.pop()
+            try:
+                path = self.root / folder
+                status = path.stat()
+                seen[status.st_dev, status.st_ino] = folder
+                with os.scandir(path) as listed:
+                    entries = sorted(listed, key=lambda entry: entry.name)
+            except OSError as error:
+                yield Trouble(folder, f"this folder can't be read: {reason(error, about=path)}")
+                continue
+            folders: list[str] = []
+            for entry in entries:
+                name = f"{folder}/{entry.name}" if folder else entry.name
+                try:
+                    status = entry.stat()
+                except OSError as error:
+                    why = "a link to nothing" if entry.is_symlink() else reason(error)
+                    yield Trouble(name, why)
+                    continue
+                if stat.S_ISDIR(status.st_mode):
+                    if not skip(name):
+                        (links if entry.is_symlink() else folders).append(name)
+                elif not stat.S_ISREG(status.st_mode):
+                    yield Trouble(name, f"{_kind(status.st_mode)}, not a file", is_entry=True)
+                elif is_unfinished(name):
+                    yield left(name)
+                else:
+                    yield Found(name, status.st_size, status.st_mtime)
+            waiting += reversed(folders)
+
+    def look(self, name: str) -> Found | None:
+        try:
+            status = self.path(name).stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(errno.EISDIR, f"there is {_kind(status.st_mode)} in its place")
+        return Found(name, status.st_size, status.st_mtime)
+
+    @contextlib.contextmanager
+    def fetch(self, name: str) -> Iterator[Path]:
+        yield self.path(name)
+
+    def put(self, name: str, content: bytes) -> Found:
+        path = self.root / checked(name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, content)
+        status = path.stat()
+        return Found(name, status.st_size, status.st_mtime)
+
+    def rename(self, name: str, to: str) -> None:
+        path, target = self.root / checked(name), self.root / checked(to)
+        if path.is_dir() or target.is_dir():
+            raise OSError(errno.EISDIR, "there is a folder in its place")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        path.replace(target)
+
+    def remove(self, name: str) -> None:
+        (self.root / checked(name)).unlink(missing_ok=True)
+
+    def clear_leftovers(self) -> int:
+        n_removed = 0
+        for folder, _, files in os.walk(self.root):
+            for file in files:
+                if is_unfinished(file):
+                    with contextlib.suppress(OSError):
+                        os.unlink(os.path.join(folder, file))
+                        n_removed += 1
+        return n_removed
+
+
+def _kind(mode: int) -> str:
+    """What an entry of a folder is that is no file."""
+    kinds = (
+        (stat.S_ISDIR, "a folder"),
+        (stat.S_ISFIFO, "a named pipe"),
+        (stat.S_ISSOCK, "a socket"),
+        (lambda mode: stat.S_ISCHR(mode) or stat.S_ISBLK(mode), "a device"),
+    )
+    return next((said for is_one, said in kinds if is_one(mode)), "something else than a file")

@@ -1,0 +1,77 @@
+"""``transcribe render MIDI``: a MIDI file played on a sampled instrument."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from transcribe.errors import OutputError
+from transcribe.files.names import output_stem
+from transcribe.options import (
+    DONE,
+    Subparsers,
+    UsageError,
+    add_command,
+    add_output,
+    add_overwrite,
+    add_quiet,
+)
+from transcribe.terminal import say
+from transcribe.wording import clock
+
+SOUNDFONT_SUFFIXES = (".sf2", ".sf3")
+
+
+def add_parser(subparsers: Subparsers) -> None:
+    """The options of ``transcribe render``."""
+    parser = add_command(
+        subparsers,
+        "render",
+        run,
+        description="Play a MIDI file on a sampled piano and write the sound.",
+    )
+    parser.add_argument("midi", metavar="MIDI", type=Path, help="the MIDI file to play")
+    parser.add_argument(
+        "--instrument",
+        metavar="PATH",
+        type=Path,
+        required=True,
+        help="the folder of a sample bank (with its manifest.json), or a SoundFont (.sf2, .sf3; "
+        "needs FluidSynth)",
+    )
+    add_output(parser, "WAV", help="default: the name of the MIDI file with .wav, next to it")
+    add_overwrite(parser)
+    add_quiet(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Check the output, render, write."""
+    stem = output_stem(options.midi.name, room=len(".wav"))
+    output: Path = options.output or options.midi.with_name(f"{stem}.wav")
+    if output.suffix.lower() != ".wav":
+        raise UsageError(f"-o expects a file name that ends in .wav; found {output}")
+    if output.exists() and not options.overwrite:
+        raise OutputError(f"{output} already exists; use --overwrite to replace it")
+    if not output.parent.is_dir():
+        raise OutputError(f"{output.parent}: no such folder")
+
+    from transcribe.audio.reader import write_wav
+    from transcribe.midi import load_midi
+    from transcribe.synthesis.fluidsynth import render_soundfont
+    from transcribe.synthesis.render import render
+    from transcribe.synthesis.sample_bank import SampleBank
+
+    if options.instrument.suffix.lower() in SOUNDFONT_SUFFIXES:
+        sample_rate = 44100
+        samples = render_soundfont(options.midi, options.instrument, sample_rate=sample_rate)
+    else:
+        bank = SampleBank.load(options.instrument)
+        read = load_midi(options.midi)
+        for warning in read.warnings:
+            say(f"transcribe render: {options.midi}: warning: {warning}", sys.stderr)
+        sample_rate, samples = bank.sample_rate, render(read.performance, bank)
+    write_wav(output, samples, sample_rate)
+    if not options.quiet:
+        say(f"{output}: {clock(len(samples) / sample_rate)} of music", sys.stdout)
+    return DONE

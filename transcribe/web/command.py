@@ -1,0 +1,104 @@
+"""``transcribe serve``: the page in the browser."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from transcribe.options import (
+    Subparsers,
+    UsageError,
+    add_checkpoint,
+    add_command,
+    add_device,
+    add_threads,
+    whole_number,
+)
+
+DEFAULT_PORT = 8737
+
+
+def add_parser(subparsers: Subparsers) -> None:
+    """The options of ``transcribe serve``."""
+    parser = add_command(
+        subparsers,
+        "serve",
+        run,
+        description="Open a page in the browser that transcribes recordings. Everything stays on "
+        "this computer; nothing is sent anywhere. Stop it with Ctrl-C.",
+    )
+    add = parser.add_argument
+    add(
+        "--folder",
+        metavar="FOLDER",
+        type=Path,
+        help=f"where recordings and notes are kept (default: {default_folder()})",
+    )
+    add(
+        "--host",
+        metavar="ADDRESS",
+        help="let other devices in the house use it too, at this address of this computer "
+        "(0.0.0.0 for any); prints an address with a token that admits one device",
+    )
+    add(
+        "--port",
+        metavar="N",
+        type=_port,
+        help=f"default: {DEFAULT_PORT}, or any free port if that is taken",
+    )
+    add("--no-browser", action="store_true", help="print the address without opening a browser")
+    add(
+        "--max-upload",
+        metavar="GB",
+        type=_gigabytes,
+        default=2.0,
+        help="largest recording to accept (default: 2)",
+    )
+    add(
+        "--jobs",
+        metavar="N",
+        type=whole_number,
+        default=1,
+        help="number of recordings to transcribe at the same time (default: 1)",
+    )
+    add_device(parser)
+    add_threads(parser, help="CPU threads for each recording")
+    add_checkpoint(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Serve the page until Ctrl-C."""
+    if options.checkpoint and not Path(options.checkpoint).is_file():
+        raise UsageError(f"--checkpoint {options.checkpoint}: no such file")
+    from transcribe.web.serve import serve
+
+    return serve((options.folder or default_folder()).expanduser().absolute(), options)
+
+
+def default_folder() -> Path:
+    """Where programs keep a user's data on this kind of computer."""
+    home = Path.home()
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local") / "transcribe"
+    if sys.platform == "darwin":
+        return home / "Library" / "Application Support" / "transcribe"
+    told = os.environ.get("XDG_DATA_HOME", "")
+    return (Path(told) if os.path.isabs(told) else home / ".local" / "share") / "transcribe"
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 65535:
+        raise argparse.ArgumentTypeError(f"expected a port from 1 to 65535; found {text!r}")
+    return int(text)
+
+
+def _gigabytes(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < 1e4:
+        raise argparse.ArgumentTypeError(f"expected gigabytes, above 0; found {text!r}")
+    return value
