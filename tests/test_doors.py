@@ -15,7 +15,7 @@ from transcribe.archive.jobs import Job, JobSettings
 from transcribe.archive.work import Worker
 from transcribe.cli import main
 from transcribe.transcriber import Transcriber
-from transcribe.web.transcription_job import hear
+from transcribe.web.transcription_job import transcribe_into
 
 
 def _melody(n_times: int = 1, tuned: float = 0.0) -> np.ndarray:
@@ -92,7 +92,7 @@ def test_the_same_warnings_at_every_door(name, stand_in, tmp_path):
     by_archive = json.loads((tmp_path / "archive" / "song.json").read_text())
 
     told: list[dict] = []
-    hear(Transcriber.load(), path, tmp_path / "heard", told.append)
+    transcribe_into(Transcriber.load(), path, tmp_path / "heard", told.append)
 
     assert [warning["kind"] for warning in by_command["warnings"]] == expected
     assert by_archive == by_command

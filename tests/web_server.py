@@ -19,10 +19,11 @@ from urllib.parse import quote
 
 import uvicorn
 
-from transcribe.web.access import Doorman, Guard
+from transcribe.web.access import AccessMiddleware, Sessions
 from transcribe.web.app import Server
-from transcribe.web.library import Library
-from transcribe.web.uploads import Limits
+from transcribe.web.http_protocol import HeaderTimeoutProtocol
+from transcribe.web.library import RecordingLibrary
+from transcribe.web.uploads import UploadLimits
 
 PATIENCE = 300.0
 """Seconds to wait for what should take a few, on a machine that has much else to do."""
@@ -105,23 +106,28 @@ class Client:
 def serving(
     folder: Path,
     *,
-    limits: Limits | None = None,
+    limits: UploadLimits | None = None,
     n_jobs: int = 0,
     options: tuple[str, ...] = (),
-    doorman: Doorman | None = None,
+    sessions: Sessions | None = None,
 ) -> Iterator[Client]:
     """A server in a thread of this process; with no jobs, nothing is heard."""
-    library = Library(folder)
+    library = RecordingLibrary(folder)
     server = Server(library, limits, n_jobs=n_jobs, worker_options=options)
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         sock.listen()
         port = sock.getsockname()[1]
-        guarded = Guard(
-            server.application(), hosts=["127.0.0.1", "localhost"], port=port, doorman=doorman
+        guarded = AccessMiddleware(
+            server.application(), hosts=["127.0.0.1", "localhost"], port=port, sessions=sessions
         )
         config = uvicorn.Config(
-            guarded, log_level="critical", lifespan="on", timeout_graceful_shutdown=1, ws="none"
+            guarded,
+            log_level="critical",
+            lifespan="on",
+            timeout_graceful_shutdown=1,
+            ws="none",
+            http=HeaderTimeoutProtocol,
         )
         runner = uvicorn.Server(config)
         thread = threading.Thread(target=runner.run, kwargs={"sockets": [sock]})

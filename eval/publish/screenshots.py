@@ -89,7 +89,7 @@ def take(started: Any, address: str, recording: Path, out: Path) -> None:
 
 def correct(page: Any) -> None:
     """Ask for more notes, and move one by hand."""
-    page.locator("#amount").fill("90")
+    page.locator("#threshold").fill("90")
     page.wait_for_timeout(1000)
     page.locator("#roll").focus()
     for key in ("ArrowRight",) * 7 + ("Enter", "]", "]", "]", "]", "Escape", "Home"):

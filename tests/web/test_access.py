@@ -9,7 +9,7 @@ from http.cookies import SimpleCookie
 import pytest
 from starlette.responses import PlainTextResponse
 
-from transcribe.web.access import Doorman, Guard
+from transcribe.web.access import AccessMiddleware, Sessions
 
 PORT = 8123
 HOST = f"localhost:{PORT}"
@@ -18,7 +18,9 @@ HOST = f"localhost:{PORT}"
 class Asked:
     """What a guard answered: status, headers in lower case, body, and whether it passed on."""
 
-    def __init__(self, guard: Guard, method="GET", path="/api", query="", **headers: str) -> None:
+    def __init__(
+        self, guard: AccessMiddleware, method="GET", path="/api", query="", **headers: str
+    ) -> None:
         headers = {"host": HOST, **{k.replace("_", "-"): v for k, v in headers.items()}}
         messages = []
 
@@ -55,22 +57,19 @@ def application(headers: dict[str, str] | None = None):
 
 @pytest.fixture
 def guard():
-    return Guard(application(), hosts=["localhost", "127.0.0.1", "[::1]"], port=PORT)
+    return AccessMiddleware(application(), hosts=["localhost", "127.0.0.1", "[::1]"], port=PORT)
 
 
 @pytest.fixture
-def announced():
-    return []
+def sessions():
+    return Sessions("transcribe")
 
 
 @pytest.fixture
-def doorman(announced):
-    return Doorman("transcribe", announced.append)
-
-
-@pytest.fixture
-def house(doorman):
-    return Guard(application(), hosts=["localhost", "piano.local"], port=PORT, doorman=doorman)
+def house(sessions):
+    return AccessMiddleware(
+        application(), hosts=["localhost", "piano.local"], port=PORT, sessions=sessions
+    )
 
 
 @pytest.mark.parametrize("host", [HOST, f"LocalHost:{PORT}", f"127.0.0.1:{PORT}", f"[::1]:{PORT}"])
@@ -106,7 +105,7 @@ def test_other_names_are_refused_and_told_what_to_do(guard, host):
 
 
 def test_without_a_port_it_is_80():
-    guard = Guard(application(), hosts=["localhost"], port=80)
+    guard = AccessMiddleware(application(), hosts=["localhost"], port=80)
     assert Asked(guard, host="localhost").passed
     assert Asked(guard, host="localhost:80", origin="http://localhost:80").passed
     assert Asked(guard, host="localhost:81").status == 421
@@ -191,7 +190,9 @@ def test_every_answer_says_what_a_browser_may_do(guard):
 
 
 def test_an_application_may_say_itself_what_is_kept(guard):
-    kept = Guard(application({"Cache-Control": "max-age=60"}), hosts=["localhost"], port=PORT)
+    kept = AccessMiddleware(
+        application({"Cache-Control": "max-age=60"}), hosts=["localhost"], port=PORT
+    )
     assert Asked(kept).headers["cache-control"] == "max-age=60"
 
 
@@ -212,7 +213,7 @@ def test_nothing_but_http_and_the_start_of_the_server_passes():
     async def inside(scope, receive, send):
         seen.append((scope["type"], receive, send))
 
-    guard = Guard(inside, hosts=["localhost"], port=PORT)
+    guard = AccessMiddleware(inside, hosts=["localhost"], port=PORT)
     for kind in ("lifespan", "websocket"):
         asyncio.run(guard({"type": kind}, "receive", "send"))
     assert seen == [("lifespan", "receive", "send")]
@@ -221,8 +222,8 @@ def test_nothing_but_http_and_the_start_of_the_server_passes():
 # --- on the house network ---
 
 
-def test_a_token_opens_the_page_once_and_its_cookie_ever_after(house, doorman, announced):
-    token = doorman.token()
+def test_a_token_opens_the_page_once_and_its_cookie_ever_after(house, sessions):
+    token = sessions.token()
     first = Asked(house, path="/", query=f"token={token}")
     assert first.passed
     cookie = SimpleCookie(first.headers["set-cookie"])["transcribe"]
@@ -234,12 +235,10 @@ def test_a_token_opens_the_page_once_and_its_cookie_ever_after(house, doorman, a
     used = Asked(house, path="/", query=f"token={token}")
     assert used.status == 401
     assert used.body == (
-        "This address has been used, or is not complete.\nUse the newest address that the "
-        "program printed; each is good for one device.\n"
+        "This address has been used, or is not complete.\nEach address admits one device. "
+        "Press Enter where transcribe runs for another.\n"
     )
-    assert len(announced) == 1  # a new token, for the next device
-    assert announced[0] != token
-    other = Asked(house, path="/", query=f"a=1&token={announced[0]}")
+    other = Asked(house, path="/", query=f"a=1&token={sessions.token()}")
     assert other.passed
     assert other.session != first.session
     assert Asked(house, cookie=first.session).passed
@@ -249,8 +248,8 @@ def test_a_token_opens_the_page_once_and_its_cookie_ever_after(house, doorman, a
     ("path", "query"),
     [("/", ""), ("/", "token="), ("/", "token=x"), ("/", "taken={}"), ("/api", "token={}")],
 )
-def test_nobody_else_comes_in(house, doorman, path, query):
-    token = doorman.token()
+def test_nobody_else_comes_in(house, sessions, path, query):
+    token = sessions.token()
     assert Asked(house, path=path, query=query.format(token)).status == 401
     assert Asked(house, path="/", query=f"token={token}").passed  # and the token is still good
 
@@ -268,27 +267,27 @@ def test_a_request_without_any_query_is_refused_and_no_error(house):
 
 
 @pytest.mark.parametrize("cookie", ["", "transcribe=", "transcribe=made-up", "other={}", "=;=;"])
-def test_other_cookies_admit_nobody(house, doorman, cookie):
-    session = Asked(house, path="/", query=f"token={doorman.token()}").session
+def test_other_cookies_admit_nobody(house, sessions, cookie):
+    session = Asked(house, path="/", query=f"token={sessions.token()}").session
     value = session.partition("=")[2]
     assert Asked(house, cookie=cookie.format(value)).status == 401
     assert Asked(house, cookie=f"a=b; {session}").passed
 
 
-def test_only_the_last_64_devices_are_known(house, doorman):
-    sessions = [doorman.admit(doorman.token()) for _ in range(65)]
-    assert Asked(house, cookie=f"transcribe={sessions[0]}").status == 401
-    assert Asked(house, cookie=f"transcribe={sessions[1]}").passed
-    assert Asked(house, cookie=f"transcribe={sessions[64]}").passed
+def test_only_the_last_64_devices_are_known(house, sessions):
+    known = [sessions.admit(sessions.token()) for _ in range(65)]
+    assert Asked(house, cookie=f"transcribe={known[0]}").status == 401
+    assert Asked(house, cookie=f"transcribe={known[1]}").passed
+    assert Asked(house, cookie=f"transcribe={known[64]}").passed
 
 
-def test_tokens_and_sessions_can_not_be_guessed(doorman):
-    tokens = {doorman.token() for _ in range(50)}
+def test_tokens_and_sessions_can_not_be_guessed(sessions):
+    tokens = {sessions.token() for _ in range(50)}
     assert len(tokens) == 50
     assert {len(token) for token in tokens} == {24}  # 18 bytes
-    sessions = {doorman.admit(token) for token in tokens}
-    assert None not in sessions
-    assert {len(session) for session in sessions} == {43}  # 32 bytes
+    admitted = {sessions.admit(token) for token in tokens}
+    assert None not in admitted
+    assert {len(session) for session in admitted} == {43}  # 32 bytes
 
 
 @pytest.mark.parametrize(
@@ -302,12 +301,12 @@ def test_tokens_and_sessions_can_not_be_guessed(doorman):
         ("192.168.1.5:1", 421),
     ],
 )
-def test_there_an_address_of_numbers_is_a_good_name(house, doorman, host, status):
-    session = f"transcribe={doorman.admit(doorman.token())}"
+def test_there_an_address_of_numbers_is_a_good_name(house, sessions, host, status):
+    session = f"transcribe={sessions.admit(sessions.token())}"
     assert Asked(house, host=host, cookie=session).status == status
 
 
-def test_a_device_that_is_known_still_needs_the_header(house, doorman):
-    session = f"transcribe={doorman.admit(doorman.token())}"
+def test_a_device_that_is_known_still_needs_the_header(house, sessions):
+    session = f"transcribe={sessions.admit(sessions.token())}"
     assert Asked(house, "POST", cookie=session).status == 403
     assert Asked(house, "POST", cookie=session, x_transcribe="1").passed

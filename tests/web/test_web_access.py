@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-import pytest
-from web_server import serving
+import contextlib
+import socket
+import time
 
-from transcribe.web.access import Doorman
+import pytest
+from web_server import PATIENCE, serving
+
+from transcribe.web import http_protocol
+from transcribe.web.access import Sessions
 
 
 @pytest.fixture(scope="module")
@@ -121,17 +126,16 @@ def test_no_path_leads_out_of_the_static_files(client):
 
 @pytest.fixture
 def house(tmp_path):
-    announced: list[str] = []
-    doorman = Doorman("transcribe-1", announced.append)
-    with serving(tmp_path / "library", doorman=doorman) as client:
-        yield client, doorman, announced
+    sessions = Sessions("transcribe-1")
+    with serving(tmp_path / "library", sessions=sessions) as client:
+        yield client, sessions
 
 
 def test_nobody_comes_in_without_a_token(house):
-    client, _, _ = house
+    client, _ = house
     answer = client.get("/api/recordings")
     assert answer.status == 401
-    assert "newest address" in answer.json["hint"]
+    assert "Press Enter" in answer.json["hint"]
     page = client.get("/")
     assert page.status == 401
     assert page.headers["content-type"].startswith("text/plain")
@@ -141,8 +145,8 @@ def test_nobody_comes_in_without_a_token(house):
 
 
 def test_a_token_admits_one_device(house):
-    client, doorman, announced = house
-    token = doorman.token()
+    client, sessions = house
+    token = sessions.token()
     # It is good for the page alone, so that no other request uses it up.
     assert client.get(f"/api/recordings?token={token}").status == 401
     admitted = client.get(f"/?token={token}")
@@ -152,21 +156,58 @@ def test_a_token_admits_one_device(house):
     session = cookie.partition(";")[0]
     assert client.get("/api/recordings", Cookie=session).status == 200
     assert client.get("/?token=old", Cookie=session).status == 200
-    # Used up; the next device has the next token, which was announced.
+    # Used up, and no other is about until somebody asks for one.
     assert client.get(f"/?token={token}").status == 401
-    assert len(announced) == 1
-    assert client.get(f"/?token={announced[0]}").status == 200
+    assert not sessions._tokens
+    assert client.get(f"/?token={sessions.token()}").status == 200
+
+
+def headers_of(client, *lines: str) -> bytes:
+    return "\r\n".join((*lines, f"Host: 127.0.0.1:{client.port}", "X-Transcribe: 1")).encode()
+
+
+def test_a_request_that_never_finishes_its_headers_is_hung_up_on(client, monkeypatch):
+    """First of a connection or not; what has begun to be answered is left alone."""
+    monkeypatch.setattr(http_protocol, "HEADER_SECONDS", 0.3)
+    for whole_ones in (0, 1):
+        with socket.create_connection(("127.0.0.1", client.port), timeout=PATIENCE) as sock:
+            for _ in range(whole_ones):
+                sock.sendall(headers_of(client, "GET /api/recordings HTTP/1.1") + b"\r\n\r\n")
+                assert sock.recv(1 << 16).startswith(b"HTTP/1.1 200")
+            sock.sendall(headers_of(client, "GET /api/recordings HTTP/1.1"))
+            while sock.recv(1 << 16):
+                pass
+    with socket.create_connection(("127.0.0.1", client.port), timeout=PATIENCE) as sock:
+        sock.sendall(headers_of(client, "GET /api/events HTTP/1.1") + b"\r\n\r\n")
+        time.sleep(0.5)
+        sock.settimeout(0.3)
+        text = b""
+        with contextlib.suppress(TimeoutError):
+            while data := sock.recv(1 << 16):
+                text += data
+            pytest.fail("a stream of events was cut off")
+        assert b"retry: 1000" in text
+
+
+def test_an_upload_that_claims_to_be_endless_is_answered_at_once(client):
+    with socket.create_connection(("127.0.0.1", client.port), timeout=PATIENCE) as sock:
+        lines = ("POST /api/recordings?name=a.wav HTTP/1.1", f"Content-Length: {10**14}")
+        began = time.monotonic()
+        sock.sendall(headers_of(client, *lines) + b"\r\n\r\n")
+        assert sock.recv(1 << 16).startswith(b"HTTP/1.1 413")
+        assert time.monotonic() - began < 9
+    assert client.recordings() == []
 
 
 def test_a_made_up_cookie_is_refused(house):
-    client, _, _ = house
+    client, _ = house
     for cookie in ("transcribe-1=x", "transcribe-1=", "x=y", "\x01;;=", "transcribe-1=é"):
         assert client.get("/api/recordings", Cookie=cookie).status == 401
 
 
 def test_in_the_house_an_address_of_numbers_is_a_good_name(house):
-    client, doorman, _ = house
-    session = client.get(f"/?token={doorman.token()}").headers["set-cookie"].partition(";")[0]
+    client, sessions = house
+    session = client.get(f"/?token={sessions.token()}").headers["set-cookie"].partition(";")[0]
 
     def asked(host: str) -> int:
         return client.get("/api/recordings", Cookie=session, Host=host).status

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import socket
 import sqlite3
@@ -11,15 +12,16 @@ from pathlib import Path
 
 import pytest
 from conftest import melody_samples, write_pcm
-from web_server import PATIENCE, Client, serving
+from web_server import PATIENCE, Client, serving, wait_until
 
 from transcribe.cli import main
 from transcribe.errors import AudioError
 from transcribe.files.lock import locked
 from transcribe.web import command, serve
+from transcribe.web.access import Sessions
 from transcribe.web.errors import RefusedError
-from transcribe.web.library import Library
-from transcribe.web.messages import said_of
+from transcribe.web.library import RecordingLibrary
+from transcribe.web.messages import user_message
 
 
 def test_help_is_there_and_the_others_import_no_web_server(capsys):
@@ -134,8 +136,10 @@ def test_the_house_gets_an_address_with_a_token(tmp_path):
         assert admitted.status == 200
         cookie = admitted.headers["set-cookie"].partition(";")[0]
         assert client.get("/api/recordings", Cookie=cookie).json["recordings"] == []
-        process.stdout.readline()
-        assert re.search(r"for one more device: http://.*\?token=", process.stdout.readline())
+        # The token is used up, and no other is printed.
+        assert client.get(f"/?token={found[2]}").status == 401
+        process.kill()
+        assert "token" not in process.stdout.read()
     finally:
         process.kill()
         process.communicate(timeout=PATIENCE)
@@ -159,16 +163,36 @@ def test_a_browser_is_opened_unless_it_is_not_wanted(tmp_path, monkeypatch):
 
 
 def test_a_library_of_a_newer_version_is_left_alone(tmp_path):
-    Library(tmp_path).close()
+    RecordingLibrary(tmp_path).close()
     with sqlite3.connect(tmp_path / "library.sqlite") as database:
         database.execute("PRAGMA user_version = 99")
     with pytest.raises(RefusedError, match="newer version"):
-        Library(tmp_path)
+        RecordingLibrary(tmp_path)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="permissions of POSIX")
+def test_others_on_this_computer_can_not_read_the_library(tmp_path):
+    (tmp_path / "library.sqlite").touch(mode=0o644)
+    RecordingLibrary(tmp_path).close()
+    assert (tmp_path / "library.sqlite").stat().st_mode & 0o777 == 0o600
+    for folder in ("recordings", "uploads"):
+        assert (tmp_path / folder).stat().st_mode & 0o777 == 0o700
+
+
+def test_enter_in_the_terminal_gives_an_address_for_one_more_device(monkeypatch, capsys):
+    sessions = Sessions("transcribe")
+    pressed = io.StringIO("\n\n")
+    monkeypatch.setattr(pressed, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr(sys, "stdin", pressed)
+    serve._offer_tokens(sessions, "http://piano.local:8737/")
+    wait_until(lambda: len(sessions._tokens) == 2)
+    wait_until(lambda: capsys.readouterr().out.count("for one more device: http://piano"))
+    assert all(sessions.admit(token) for token in list(sessions._tokens))
 
 
 def test_a_full_disk_loses_no_edit_that_was_kept(tmp_path):
     """SQLite says "database or disk is full"; here because the file may not grow."""
-    library = Library(tmp_path)
+    library = RecordingLibrary(tmp_path)
     upload = library.new_upload()
     upload.write_bytes(b"data")
     entry = library.add(upload, "song.mp3", most=10)
@@ -214,7 +238,7 @@ def test_a_model_that_cannot_be_loaded_is_said_of_every_recording(tmp_path):
     ],
 )
 def test_errors_in_plain_words_with_what_to_do(error, sentence):
-    words = said_of(error, Path("PATH"))
+    words = user_message(error, Path("PATH"))
     assert words.error.startswith(sentence)
     assert words.hint.endswith(".")
     assert "PATH" not in words.error + words.hint

@@ -14,7 +14,7 @@ import pytest
 from web_server import PATIENCE, serving, wait_until
 
 from transcribe.web.names import disposition, download_name, shown
-from transcribe.web.uploads import SPARE_DISK, Limits
+from transcribe.web.uploads import SPARE_DISK, UploadLimits
 
 MEGABYTE = 1 << 20
 
@@ -102,7 +102,7 @@ def test_an_empty_file_is_refused(folder):
 
 
 def test_a_file_that_is_too_large_is_refused_before_it_is_sent(folder):
-    with serving(folder, limits=Limits(n_bytes=MEGABYTE)) as client:
+    with serving(folder, limits=UploadLimits(n_bytes=MEGABYTE)) as client:
         limits = client.get("/api/recordings").json["limits"]
         assert limits["upload_bytes"] == MEGABYTE
         assert {".qta", ".3gp", ".m2ts", ".wav"} < set(limits["endings"])
@@ -115,7 +115,7 @@ def test_a_file_that_is_too_large_is_refused_before_it_is_sent(folder):
 
 
 def test_a_file_of_unknown_size_is_refused_once_it_is_too_large(folder):
-    with serving(folder, limits=Limits(n_bytes=MEGABYTE)) as client:
+    with serving(folder, limits=UploadLimits(n_bytes=MEGABYTE)) as client:
         pieces = (bytes(MEGABYTE // 2) for _ in range(8))
         answer = client.ask("POST", "/api/recordings?name=a.wav", pieces)
         assert answer.status == 413
@@ -124,7 +124,7 @@ def test_a_file_of_unknown_size_is_refused_once_it_is_too_large(folder):
 
 
 def test_there_may_be_only_so_many(folder):
-    with serving(folder, limits=Limits(n_recordings=2)) as client:
+    with serving(folder, limits=UploadLimits(n_recordings=2)) as client:
         first = client.upload(b"1").json["id"]
         assert client.upload(b"2").status == 201
         answer = client.upload(b"3")

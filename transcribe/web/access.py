@@ -9,7 +9,7 @@ None of them comes through:
 - whatever changes something needs the header ``X-Transcribe``, which a foreign page can't
   send without asking first, and that is refused.
 
-On the house network everybody needs a cookie besides, which the address with the one-time
+On a shared network every device also needs a cookie, which the address with a one-time
 token gives.
 """
 
@@ -19,7 +19,7 @@ import hmac
 import ipaddress
 import re
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qs
 
@@ -48,12 +48,11 @@ _HEADERS = {
 _MOST_SESSIONS = 64
 
 
-class Doorman:
-    """Gives one-time tokens out and knows who has used one."""
+class Sessions:
+    """Issues one-time tokens and knows the devices that have used one."""
 
-    def __init__(self, cookie: str, announce: Callable[[str], None]) -> None:
+    def __init__(self, cookie: str) -> None:
         self.cookie = cookie
-        self._announce = announce
         self._tokens: set[str] = set()
         self._sessions: list[str] = []
 
@@ -70,7 +69,6 @@ class Doorman:
                 self._tokens.discard(known)
                 session = secrets.token_urlsafe(32)
                 self._sessions = [*self._sessions, session][-_MOST_SESSIONS:]
-                self._announce(self.token())
                 return session
         return None
 
@@ -86,7 +84,7 @@ class Doorman:
         return any(hmac.compare_digest(session.encode(), value) for session in self._sessions)
 
 
-class Guard:
+class AccessMiddleware:
     """Stands before an application and lets only its own page in.
 
     Parameters
@@ -95,16 +93,16 @@ class Guard:
     hosts : iterable of str
         Names by which this server may be called, in lower case, without port.
     port : int
-    doorman : Doorman, optional
-        On the house network: who may come in. There, any IP address is a good name, for
-        no foreign name can be one.
+    sessions : Sessions, optional
+        On a shared network: the devices that may use the server. There, any IP address is
+        a good name, for no foreign name can be one.
     """
 
     def __init__(
-        self, app: ASGIApp, *, hosts: Iterable[str], port: int, doorman: Doorman | None = None
+        self, app: ASGIApp, *, hosts: Iterable[str], port: int, sessions: Sessions | None = None
     ) -> None:
         self._app, self._hosts, self._port = app, frozenset(hosts), port
-        self._doorman = doorman
+        self._sessions = sessions
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, or pass on."""
@@ -114,7 +112,7 @@ class Guard:
             return
         cookie = ""
 
-        async def dressed(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 for name, value in _HEADERS.items():
@@ -128,9 +126,9 @@ class Guard:
         try:
             cookie = self._checked(scope)
         except RefusedError as refused:
-            await _refusal(scope, refused)(scope, receive, dressed)
+            await _refusal(scope, refused)(scope, receive, send_with_headers)
             return
-        await self._app(scope, receive, dressed)
+        await self._app(scope, receive, send_with_headers)
 
     def _checked(self, scope: Scope) -> str:
         """Raise RefusedError, or return the cookie to set, if any."""
@@ -152,20 +150,20 @@ class Guard:
             raise _foreign()
         if method not in _READING and headers.get(HEADER) != "1":
             raise RefusedError(403, "This request lacks the header X-Transcribe: 1.", "")
-        return "" if self._doorman is None else self._admitted(self._doorman, scope, headers)
+        return "" if self._sessions is None else self._admitted(self._sessions, scope, headers)
 
-    def _admitted(self, doorman: Doorman, scope: Scope, headers: Headers) -> str:
-        if doorman.knows(headers):
+    def _admitted(self, sessions: Sessions, scope: Scope, headers: Headers) -> str:
+        if sessions.knows(headers):
             return ""
         tokens = parse_qs(scope.get("query_string", b"").decode("latin-1")).get("token", [])
-        session = doorman.admit(tokens[0]) if tokens and scope["path"] == "/" else None
+        session = sessions.admit(tokens[0]) if tokens and scope["path"] == "/" else None
         if session is None:
             raise RefusedError(
                 401,
                 "This address has been used, or is not complete.",
-                "Use the newest address that the program printed; each is good for one device.",
+                "Each address admits one device. Press Enter where transcribe runs for another.",
             )
-        return f"{doorman.cookie}={session}; Path=/; HttpOnly; SameSite=Strict"
+        return f"{sessions.cookie}={session}; Path=/; HttpOnly; SameSite=Strict"
 
     def _is_ours(self, host: str) -> bool:
         named = re.fullmatch(r"(\[[0-9a-fA-F:.]+\]|[^:\[\]]+)(?::(\d+))?", host)
@@ -174,7 +172,7 @@ class Guard:
         name = named[1]
         if name.lower() in self._hosts:
             return True
-        if self._doorman is None:
+        if self._sessions is None:
             return False
         try:
             ipaddress.ip_address(name.strip("[]"))

@@ -1,4 +1,4 @@
-"""The addresses of the server; what each answers is in ``README.md`` beside this."""
+"""The addresses of the server; ``docs/web.md`` describes each."""
 
 from __future__ import annotations
 
@@ -21,88 +21,90 @@ from starlette.staticfiles import StaticFiles
 from transcribe.files.endings import RECORDING_SUFFIXES
 from transcribe.files.json_text import parse_json
 from transcribe.web import continued, downloads, piano
-from transcribe.web.edits import resolved
+from transcribe.web.edits import LONGEST, resolved
 from transcribe.web.errors import RefusedError, disk_full, not_here
-from transcribe.web.event_stream import Hub
-from transcribe.web.job_queue import Crew
+from transcribe.web.event_stream import EventStreams
+from transcribe.web.job_queue import JobQueue, Wait
 from transcribe.web.library import (
     CANCELLED,
     DONE,
     FAILED,
     LOWEST_THRESHOLD,
     PAIRS_PER_SECOND,
+    QUEUED,
     WORKING,
-    Entry,
-    Library,
+    LibraryEntry,
+    RecordingLibrary,
 )
 from transcribe.web.names import disposition, download_name
-from transcribe.web.note_service import Desk, settings
+from transcribe.web.note_service import NoteService, settings
 from transcribe.web.sound import sound_response
-from transcribe.web.uploads import Limits, receive
+from transcribe.web.uploads import UploadLimits, receive
 
 STATIC = Path(__file__).parent / "static"
 THRESHOLDS = (LOWEST_THRESHOLD, 0.95)
 """How far the slider goes."""
 _LONGEST_MINIMUM = 2.0
-_MOST_JSON = 8 << 20
+_MOST_JSON = 64 << 20
+"""Bytes: every note of half a day of music, changed at once."""
 _Result = TypeVar("_Result")
 
 
 class Server:
-    """The answers, and what they need.
+    """The routes of the page's server, and what they need.
 
     Parameters
     ----------
-    library : Library
-    limits : Limits
+    library : RecordingLibrary
+    limits : UploadLimits
     n_jobs : int
-        How many recordings are heard at once.
+        How many recordings are transcribed at once.
     worker_options : sequence of str
-        Words for `transcribe.web.worker`.
+        UserMessage for `transcribe.web.worker`.
     """
 
     def __init__(
         self,
-        library: Library,
-        limits: Limits | None = None,
+        library: RecordingLibrary,
+        limits: UploadLimits | None = None,
         *,
         n_jobs: int = 1,
         worker_options: Sequence[str] = (),
     ) -> None:
         self.library = library
-        self.limits = limits or Limits()
-        self.desk = Desk(library)
-        self.hub = Hub()
+        self.limits = limits or UploadLimits()
+        self.note_service = NoteService(library)
+        self.streams = EventStreams()
         self._n_jobs, self._worker_options = n_jobs, worker_options
         self._editing: dict[str, asyncio.Lock] = {}
-        self._crew: Crew | None = None
+        self._queue: JobQueue | None = None
 
     @property
-    def crew(self) -> Crew:
-        """The workers; there are some while the application runs."""
-        if self._crew is None:
+    def queue(self) -> JobQueue:
+        """The queue and its workers, while the application runs."""
+        if self._queue is None:
             raise RuntimeError("the application does not run")
-        return self._crew
+        return self._queue
 
     @asynccontextmanager
     async def running(self, _: Starlette) -> AsyncIterator[None]:
         """Workers come when the application starts and go when it ends."""
-        self._crew = Crew(
+        self._queue = JobQueue(
             self.library,
-            self.hub,
-            self.described,
+            self.streams,
+            self.describe,
             n_jobs=self._n_jobs,
             options=self._worker_options,
         )
-        self._crew.start()
+        self._queue.start()
         try:
             yield
         finally:
-            self.hub.close()
-            await self._crew.stop()
+            self.streams.close()
+            await self._queue.stop()
 
     def application(self) -> Starlette:
-        """The routes; not yet guarded."""
+        """The routes; without access control."""
         one = "/api/recordings/{id}"
         routes = [
             Route("/", self.index),
@@ -148,15 +150,24 @@ class Server:
 
     # --- recordings ---
 
-    def described(self, entry: Entry) -> dict[str, Any]:
-        """What the page is told of a recording."""
-        live = self._crew.live.get(entry.id) if self._crew is not None else None
-        working = live is not None and entry.state == WORKING
-        heard = live.heard_seconds if live is not None and working else 0.0
+    def describe(self, entry: LibraryEntry, wait: Wait | None = None) -> dict[str, Any]:
+        """A recording as the interface gives it.
+
+        Parameters
+        ----------
+        entry : LibraryEntry
+        wait : Wait, optional
+            What a queued one waits for, where that is known already.
+        """
+        if entry.state == QUEUED and wait is None and self._queue is not None:
+            wait = self._queue.waits().get(entry.id)
+        job = self._queue.running.get(entry.id) if self._queue is not None else None
+        working = job is not None and entry.state == WORKING
+        heard = job.heard_seconds if job is not None and working else 0.0
         if entry.state == DONE:
             heard = entry.duration or 0.0
         elif not working:
-            pedal = self.library.heard(entry) / "pedal"
+            pedal = self.library.transcription(entry) / "pedal"
             n_frames = pedal.stat().st_size // 4 if pedal.is_file() else 0
             heard = n_frames * entry.hop_length / entry.sample_rate
         return {
@@ -167,30 +178,32 @@ class Server:
             "duration": entry.duration,
             "state": entry.state,
             "heard_seconds": round(heard, 3),
-            "seconds_left": live.seconds_left if live is not None and working else None,
+            "n_before": wait.n_before if wait is not None else None,
+            "seconds_before": wait.seconds if wait is not None else None,
+            "seconds_left": job.seconds_left if job is not None and working else None,
             "error": entry.error,
             "hint": entry.hint,
             "warnings": entry.warnings,
-            "n_notes": live.n_notes if live is not None and working else entry.n_notes,
+            "n_notes": job.n_notes if job is not None and working else entry.n_notes,
             "edited": self.library.n_edits(entry)[0] > 0,
             "settings": settings(entry),
             "settings_default": settings(entry, default=True),
         }
 
-    def _entry(self, request: Request) -> Entry:
+    def _entry(self, request: Request) -> LibraryEntry:
         """The recording that a request is about, as the workers see it if they do."""
         name = request.path_params["id"]
-        live = self._crew.live.get(name) if self._crew is not None else None
-        return live.entry if live is not None else self.library.entry(name)
+        job = self._queue.running.get(name) if self._queue is not None else None
+        return job.entry if job is not None else self.library.entry(name)
 
     async def list(self, _: Request) -> Response:
         """All recordings, the newest first, and the limits."""
-        live = self.crew.live
+        running, waits = self.queue.running, self.queue.waits()
         entries = await asyncio.to_thread(self.library.entries)
-        shown = [live[entry.id].entry if entry.id in live else entry for entry in entries]
+        shown = [running[entry.id].entry if entry.id in running else entry for entry in entries]
         return JSONResponse(
             {
-                "recordings": [self.described(entry) for entry in shown],
+                "recordings": [self.describe(entry, waits.get(entry.id)) for entry in shown],
                 "limits": {
                     "upload_bytes": self.limits.n_bytes,
                     "n_recordings": self.limits.n_recordings,
@@ -205,31 +218,31 @@ class Server:
     async def upload(self, request: Request) -> Response:
         """Take a recording in."""
         entry = await receive(request, self.library, self.limits)
-        content = self.described(entry)
-        self.hub.publish(entry.id, "state", content)
-        self.crew.look()
+        content = self.describe(entry)
+        self.streams.publish(entry.id, "state", content)
+        self.queue.wake()
         return JSONResponse(content, 201)
 
     async def one(self, request: Request) -> Response:
         """One recording."""
-        return JSONResponse(self.described(self._entry(request)))
+        return JSONResponse(self.describe(self._entry(request)))
 
     async def delete(self, request: Request) -> Response:
         """Forget a recording."""
         entry = self._entry(request)
-        await self.crew.cancel(entry)
+        await self.queue.cancel(entry)
         await asyncio.to_thread(self.library.delete, entry)
-        self.hub.publish(entry.id, "deleted", {"id": entry.id})
-        self.hub.end(entry.id)
+        self.streams.publish(entry.id, "deleted", {"id": entry.id})
+        self.streams.end(entry.id)
         self._editing.pop(entry.id, None)
         return Response(status_code=204)
 
     async def cancel(self, request: Request) -> Response:
         """Stop the work on a recording."""
         entry = self._entry(request)
-        await self.crew.cancel(entry)
-        content = self.described(self.library.entry(entry.id))
-        self.hub.publish(entry.id, "state", content)
+        await self.queue.cancel(entry)
+        content = self.describe(self.library.entry(entry.id))
+        self.streams.publish(entry.id, "state", content)
         return JSONResponse(content)
 
     async def again(self, request: Request) -> Response:
@@ -238,40 +251,43 @@ class Server:
         if entry.state not in (FAILED, CANCELLED):
             raise RefusedError(409, "This recording is in work or done already.", "")
         await asyncio.to_thread(self.library.queue_again, entry)
-        content = self.described(entry)
-        self.hub.publish(entry.id, "state", content)
-        self.crew.look()
+        content = self.describe(entry)
+        self.streams.publish(entry.id, "state", content)
+        self.queue.wake()
         return JSONResponse(content)
 
     async def events(self, request: Request) -> Response:
         """What happens to one recording."""
         entry = self._entry(request)
-        return _stream(self.hub.listen(entry.id, "state", self.described(entry)))
+        return _stream(self.streams.listen(entry.id, "state", self.describe(entry)))
 
     async def all_events(self, _: Request) -> Response:
         """What happens to any recording."""
-        return _stream(self.hub.listen(None, "state", None))
+        return _stream(self.streams.listen(None, "state", None))
 
     # --- notes ---
 
     async def notes(self, request: Request) -> Response:
         """The notes as they are now."""
-        return await self._answer(self._entry(request))
+        entry, since = self._entry(request), request.query_params.get("since", "")
+        answer = await asyncio.to_thread(self.note_service.answer, entry, since)
+        return await asyncio.to_thread(JSONResponse, answer)
 
-    async def _answer(self, entry: Entry) -> Response:
-        return await asyncio.to_thread(lambda: JSONResponse(self.desk.answer(entry)))
-
-    async def _changed(self, request: Request, change: Callable[[Entry], object]) -> Response:
-        """Make one change after the other, each in a thread, and answer with the notes."""
+    async def _changed(
+        self, request: Request, change: Callable[[LibraryEntry], object]
+    ) -> Response:
+        """Make one change after the other, each in a thread; answer with what is different."""
         name = self._entry(request).id
         async with self._editing.setdefault(name, asyncio.Lock()):
             entry = self._entry(request)
             await asyncio.to_thread(change, entry)
-            answer = await asyncio.to_thread(self.desk.answer, entry)
+            since = request.query_params.get("since", "")
+            answer = await asyncio.to_thread(self.note_service.answer, entry, since)
             if entry.state != WORKING:
-                entry.n_notes = len(answer["notes"])
+                entry.n_notes = answer["n_notes"]
                 await asyncio.to_thread(self.library.save, entry)
-        self.hub.publish(entry.id, "state", self.described(entry))
+        self.streams.publish(entry.id, "state", self.describe(entry))
+        self.streams.publish(entry.id, "edited", {"version": answer["version"]})
         return await asyncio.to_thread(JSONResponse, answer)
 
     async def set(self, request: Request) -> Response:
@@ -281,7 +297,7 @@ class Server:
         threshold = _number(wanted, "threshold", lowest, highest)
         minimum = _number(wanted, "minimum_duration", 0.0, _LONGEST_MINIMUM)
 
-        def change(entry: Entry) -> None:
+        def change(entry: LibraryEntry) -> None:
             if "threshold" in wanted:
                 entry.threshold = threshold
             if "minimum_duration" in wanted:
@@ -294,8 +310,10 @@ class Server:
         """Add, change and delete notes, as one step."""
         wanted = await _json(request)
 
-        def change(entry: Entry) -> None:
-            changes = resolved(wanted.get("changes"), self.desk.notes(entry))
+        def change(entry: LibraryEntry) -> None:
+            changes = resolved(
+                wanted.get("changes"), self.note_service.notes(entry), entry.duration or LONGEST
+            )
             self.library.add_edit(entry, changes)
 
         return await self._changed(request, change)
@@ -326,14 +344,14 @@ class Server:
             self._kept(self._entry(request), "sound.wav"), request.headers.get("range")
         )
 
-    def _kept(self, entry: Entry, name: str) -> Path:
-        path = self.library.heard(entry) / name
+    def _kept(self, entry: LibraryEntry, name: str) -> Path:
+        path = self.library.transcription(entry) / name
         if not path.is_file():
-            raise RefusedError(404, "Nothing of this recording was heard yet.", "Wait a moment.")
+            raise RefusedError(404, "This recording is not transcribed yet.", "Wait a moment.")
         return path
 
     async def original(self, request: Request) -> Response:
-        """The file as it was put in."""
+        """The file that was uploaded."""
         entry = self._entry(request)
         path = self.library.original(entry)
         if not path.is_file():
@@ -350,8 +368,8 @@ class Server:
         entry = self._entry(request)
         kind = request.path_params["kind"]
         if kind == continued.KIND:
-            return await continued.response(self.desk, entry)
-        return await asyncio.to_thread(downloads.response, self.desk, entry, kind)
+            return await continued.response(self.note_service, entry)
+        return await asyncio.to_thread(downloads.response, self.note_service, entry, kind)
 
     async def piano(self, _: Request) -> Response:
         """The notes that the page can play."""
@@ -375,7 +393,7 @@ async def _json(request: Request) -> dict[str, Any]:
         if len(data) > _MOST_JSON:
             raise RefusedError(413, "This is too much at once.", "Select fewer notes.")
     try:
-        content = parse_json(data)
+        content = await asyncio.to_thread(parse_json, data)
     except ValueError:
         content = None
     if not isinstance(content, dict):

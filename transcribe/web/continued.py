@@ -13,9 +13,9 @@ from starlette.responses import Response
 
 from transcribe.midi import write_midi
 from transcribe.web.errors import RefusedError
-from transcribe.web.library import Entry
+from transcribe.web.library import LibraryEntry
 from transcribe.web.names import disposition, download_name
-from transcribe.web.note_service import Desk
+from transcribe.web.note_service import NoteService
 
 KIND = "continued.mid"
 SECONDS = 30
@@ -24,7 +24,7 @@ _MOST_SEEDS = 10_000
 _ONE_AT_A_TIME = asyncio.Semaphore(1)
 
 
-async def response(desk: Desk, entry: Entry) -> Response:
+async def response(note_service: NoteService, entry: LibraryEntry) -> Response:
     """A MIDI file of what was played with another continuation every time.
 
     Its name holds the seed, so that ``transcribe continue --seed`` makes the same again.
@@ -34,7 +34,7 @@ async def response(desk: Desk, entry: Entry) -> Response:
     RefusedError
         There are no notes to go on from.
     """
-    performance = await asyncio.to_thread(desk.performance, entry)
+    performance = await asyncio.to_thread(note_service.performance, entry)
     if not performance.notes:
         raise RefusedError(
             409, "There are no notes to go on from.", "Move the slider to more notes."

@@ -1,4 +1,4 @@
-"""A transcription to take away, as the command writes it, or as sound or picture."""
+"""Downloads: a transcription as the command writes it, or as sound or picture."""
 
 from __future__ import annotations
 
@@ -12,46 +12,46 @@ from transcribe.export import CSV, JSON, MIDI, export_bytes
 from transcribe.notes import KEY, SUSTAINED, Performance
 from transcribe.web import piano
 from transcribe.web.errors import RefusedError
-from transcribe.web.library import Entry
+from transcribe.web.library import LibraryEntry
 from transcribe.web.names import disposition, download_name
-from transcribe.web.note_service import Desk
+from transcribe.web.note_service import NoteService
 from transcribe.web.picture import as_svg
 
-Answer: TypeAlias = Callable[[Desk, Entry], Response]
+Answer: TypeAlias = Callable[[NoteService, LibraryEntry], Response]
 
 
-def response(desk: Desk, entry: Entry, kind: str) -> Response:
+def response(note_service: NoteService, entry: LibraryEntry, kind: str) -> Response:
     """A download of what the recording's notes are now.
 
     Parameters
     ----------
-    desk : Desk
-    entry : Entry
+    note_service : NoteService
+    entry : LibraryEntry
     kind : str
         One of `KINDS`.
 
     Raises
     ------
     RefusedError
-        There is no such kind, or nothing was heard yet.
+        There is no such kind, or nothing is transcribed yet.
     """
     if kind not in KINDS:
         raise RefusedError(404, "There is no such download.", f"There are {', '.join(KINDS)}.")
     if not entry.decode:
-        raise RefusedError(409, "Nothing of this recording was heard yet.", "Wait a moment.")
-    return KINDS[kind](desk, entry)
+        raise RefusedError(409, "This recording is not transcribed yet.", "Wait a moment.")
+    return KINDS[kind](note_service, entry)
 
 
-def _headers(entry: Entry, suffix: str) -> dict[str, str]:
+def _headers(entry: LibraryEntry, suffix: str) -> dict[str, str]:
     return {"Content-Disposition": disposition(download_name(entry.name, suffix))}
 
 
 def _file(kind: str, offsets: str, media_type: str, suffix: str) -> Answer:
     """What answers with a file as the command line and the archive write it."""
 
-    def answer(desk: Desk, entry: Entry) -> Response:
+    def answer(note_service: NoteService, entry: LibraryEntry) -> Response:
         data = export_bytes(
-            desk.performance(entry, offsets),
+            note_service.performance(entry, offsets),
             kind,
             recording=entry.name,
             model=entry.model,
@@ -64,19 +64,19 @@ def _file(kind: str, offsets: str, media_type: str, suffix: str) -> Answer:
     return answer
 
 
-def _wav(desk: Desk, entry: Entry) -> Response:
-    n_bytes, pieces = piano.played(_some(desk, entry))
+def _wav(note_service: NoteService, entry: LibraryEntry) -> Response:
+    n_bytes, pieces = piano.played(_some(note_service, entry))
     headers = {**_headers(entry, ".piano.wav"), "Content-Length": str(n_bytes)}
     return StreamingResponse(pieces, media_type="audio/wav", headers=headers)
 
 
-def _svg(desk: Desk, entry: Entry) -> Response:
-    picture = as_svg(_some(desk, entry), entry.name)
+def _svg(note_service: NoteService, entry: LibraryEntry) -> Response:
+    picture = as_svg(_some(note_service, entry), entry.name)
     return Response(picture, media_type="image/svg+xml", headers=_headers(entry, ".svg"))
 
 
-def _some(desk: Desk, entry: Entry) -> Performance:
-    performance = desk.performance(entry)
+def _some(note_service: NoteService, entry: LibraryEntry) -> Performance:
+    performance = note_service.performance(entry)
     if not performance.notes:
         raise RefusedError(
             409, "There are no notes to play or to draw.", "Move the slider to more notes."
@@ -92,4 +92,4 @@ KINDS: dict[str, Answer] = {
     "wav": _wav,
     "svg": _svg,
 }
-"""What can be taken away, by the end of its address."""
+"""The kinds of download, by the end of their address."""

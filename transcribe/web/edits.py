@@ -1,4 +1,4 @@
-"""What was done to notes by hand, applied on top of what the model heard.
+"""Changes made to notes by hand, applied on top of the model's notes.
 
 An edit is a list of changes, which are done and undone together:
 
@@ -22,10 +22,11 @@ from transcribe.notes import HIGHEST_PITCH, LOWEST_PITCH, Note
 from transcribe.web.errors import RefusedError
 from transcribe.web.library import Edit
 
-MOST_CHANGES = 20_000
-"""In one edit."""
 _FIELDS = ("onset", "pitch", "offset", "velocity")
-_LONGEST = 24 * 3600.0
+LONGEST = 24 * 3600.0
+"""Seconds; the latest time a note may have in a recording of unknown duration."""
+_AFTER_END = 60.0
+"""Seconds by which a note may outlast its recording."""
 
 ByHand = dict[str, "Note | None"]
 """What became of a note by its id: another note, or none."""
@@ -42,7 +43,9 @@ def by_hand(edits: Iterable[Edit]) -> ByHand:
     return outcome
 
 
-def resolved(changes: Any, notes: Mapping[str, Note]) -> list[dict[str, Any]]:
+def resolved(
+    changes: Any, notes: Mapping[str, Note], duration: float = LONGEST
+) -> list[dict[str, Any]]:
     """Check what the page asks for, and say of every change what the note becomes.
 
     Parameters
@@ -51,6 +54,8 @@ def resolved(changes: Any, notes: Mapping[str, Note]) -> list[dict[str, Any]]:
         As it came; see the module's docstring.
     notes : mapping
         The notes that there are, by id.
+    duration : float
+        Seconds of the recording; a note starts no later.
 
     Returns
     -------
@@ -65,12 +70,6 @@ def resolved(changes: Any, notes: Mapping[str, Note]) -> list[dict[str, Any]]:
     """
     if not isinstance(changes, Sequence) or isinstance(changes, str) or not changes:
         raise _nonsense("expected a list of changes")
-    if len(changes) > MOST_CHANGES:
-        raise RefusedError(
-            413,
-            f"These are {len(changes)} notes; at most {MOST_CHANGES} can be changed at once.",
-            "Select fewer notes.",
-        )
     current: dict[str, Note | None] = dict(notes)
     found: list[dict[str, Any]] = []
     for change in changes:
@@ -78,7 +77,7 @@ def resolved(changes: Any, notes: Mapping[str, Note]) -> list[dict[str, Any]]:
             raise _nonsense("a change is an object")
         what = change.get("do")
         if what == "add":
-            found.append({"note": _as_json(_noted(None, change))})
+            found.append({"note": _as_json(_changed(None, change, duration))})
             continue
         name = change.get("id")
         note = current.get(name) if isinstance(name, str) else None
@@ -90,7 +89,7 @@ def resolved(changes: Any, notes: Mapping[str, Note]) -> list[dict[str, Any]]:
             current[str(name)] = None
             found.append({"id": name, "note": None})
         elif what == "change":
-            changed = _noted(note, change)
+            changed = _changed(note, change, duration)
             current[str(name)] = changed
             found.append({"id": name, "note": _as_json(changed)})
         else:
@@ -98,7 +97,7 @@ def resolved(changes: Any, notes: Mapping[str, Note]) -> list[dict[str, Any]]:
     return found
 
 
-def _noted(note: Note | None, change: Mapping[str, Any]) -> Note:
+def _changed(note: Note | None, change: Mapping[str, Any], duration: float) -> Note:
     """A note with the values of a change, or a new one made of them."""
     values: dict[str, Any] = {}
     for name in _FIELDS:
@@ -109,8 +108,22 @@ def _noted(note: Note | None, change: Mapping[str, Any]) -> Note:
             continue
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             raise _nonsense(f"{name} is a number")
-        if not math.isfinite(value) or abs(value) > _LONGEST:
+        if not math.isfinite(value) or abs(value) > 1e9:
             raise _nonsense(f"{name} is out of range")
+        if name == "onset" and value > duration:
+            raise RefusedError(
+                422,
+                f"A note can't start after the recording ends: {value:g} s of {duration:.3f} s. "
+                "Nothing was changed.",
+                f"Choose a start from 0 to {duration:.3f} s.",
+            )
+        if name == "offset" and value > duration + _AFTER_END:
+            raise RefusedError(
+                422,
+                f"A note can't last more than {_AFTER_END:g} s beyond the recording's end. "
+                "Nothing was changed.",
+                "Make it shorter.",
+            )
         values[name] = float(value) if name in ("onset", "offset") else round(value)
     try:
         return Note(**values) if note is None else replace(note, **values, confidence=1.0)

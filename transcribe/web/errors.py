@@ -1,4 +1,4 @@
-"""What the server says when something can't be done: a plain sentence and what to do next."""
+"""Errors of the server: a plain sentence and what to do next."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tells pages that are open what happens, as Server-Sent Events."""
+"""Server-Sent Events for the pages that are open."""
 
 from __future__ import annotations
 
@@ -7,24 +7,26 @@ import json
 from collections.abc import AsyncIterator
 from typing import Any
 
+ONLY_FOR_ONE = ("notes", "edited")
+"""Kinds of event that only those get who listen to that recording."""
 _MOST_WAITING = 2000
 """Events a page may lag behind; one that is slower is cut off, and asks anew."""
-_BEAT = 10.0
+_HEARTBEAT = 10.0
 """Seconds after which an idle stream says that it is still there."""
 
 
-class Hub:
-    """Passes events on to whoever listens. For use inside the event loop only."""
+class EventStreams:
+    """The streams that pages listen to. For use inside the event loop only."""
 
     def __init__(self) -> None:
         self._listeners: dict[asyncio.Queue[str | None], str | None] = {}
         self._closed = False
 
     def publish(self, recording: str, kind: str, content: dict[str, Any]) -> None:
-        """Tell those who listen to a recording; of all but notes, those who listen to all."""
+        """Send those who listen to a recording; of all but notes, those who listen to all."""
         text = _event(kind, content)
         for queue, wanted in list(self._listeners.items()):
-            if wanted != recording and not (wanted is None and kind != "notes"):
+            if wanted != recording and not (wanted is None and kind not in ONLY_FOR_ONE):
                 continue
             if queue.qsize() >= _MOST_WAITING:
                 self._cut(queue)
@@ -59,7 +61,7 @@ class Hub:
             yield "retry: 1000\n\n" if first is None else _event(kind, first)
             while True:
                 try:
-                    text = await asyncio.wait_for(queue.get(), _BEAT)
+                    text = await asyncio.wait_for(queue.get(), _HEARTBEAT)
                 except asyncio.TimeoutError:
                     text = ": still here\n\n"
                 if text is None:

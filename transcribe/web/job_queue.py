@@ -1,7 +1,11 @@
-"""The queue, and the worker processes that hear one recording after the other.
+"""The queue of recordings, and the worker processes that transcribe them.
 
 A worker holds the loaded weights and waits. When a person cancels, or a worker crashes,
 the process ends and another is started at once; nothing of it reaches the server.
+
+Recordings are transcribed in the order in which they came. While long ones occupy every
+worker, short ones do not wait for them: one more worker transcribes those, the shortest
+first, and ends when there are no more. `JobQueue.waits` says how long each has to wait.
 """
 
 from __future__ import annotations
@@ -9,79 +13,116 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import os
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
-from typing import IO, Any
+from typing import Any, TypeAlias
 
 from transcribe.web.errors import RefusedError
-from transcribe.web.event_stream import Hub
-from transcribe.web.library import CANCELLED, DONE, FAILED, QUEUED, WORKING, Entry, Library
+from transcribe.web.event_stream import EventStreams
+from transcribe.web.library import (
+    CANCELLED,
+    DONE,
+    FAILED,
+    QUEUED,
+    WORKING,
+    LibraryEntry,
+    RecordingLibrary,
+)
 from transcribe.web.messages import as_sentence
+from transcribe.web.worker_process import WorkerError, WorkerProcess
 
 log = logging.getLogger(__name__)
 
-_LONGEST_LINE = 1 << 26
-_LONGEST_LOG = 1 << 20
+WORKER = (sys.executable, "-m", "transcribe.web.worker")
+MEASURE = (sys.executable, "-m", "transcribe.web.duration")
+SHORT = 120.0
+"""Seconds; recordings up to this do not wait for longer ones."""
 _LONGEST_CANCEL = 10.0
 """Seconds to wait for a process that was killed."""
+_LONGEST_MEASURE = 60.0
+"""Seconds that finding a duration may take."""
 _PAUSE = 2.0
 """Seconds before what failed for want of room, or of a model, is tried again."""
+_IDLE = 30.0
+"""Seconds that the worker for short recordings waits for another."""
+_BETWEEN_WAITS = 5.0
+"""Seconds between two messages to those who wait, while the work goes on."""
+
+_Work: TypeAlias = Callable[[asyncio.Event], Awaitable[None]]
 
 
 @dataclass(slots=True)
-class Live:
+class Job:
     """How far the work on a recording is."""
 
-    entry: Entry
+    entry: LibraryEntry
+    short: bool
+    """Whether the worker for short recordings does it."""
     heard_seconds: float = 0.0
     n_notes: int = 0
     seconds_left: float | None = None
     started: float = 0.0
     cancelled: bool = False
-    process: asyncio.subprocess.Process | None = None
+    process: WorkerProcess | None = None
 
 
-class Crew:
-    """Hears what is queued in a library, a few recordings at a time.
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """What a queued recording waits for."""
+
+    n_before: int
+    """Recordings whose turn is before, those in work included."""
+    seconds: float | None
+    """Until its turn, as far as that can be known."""
+
+
+class JobQueue:
+    """Transcribes the queued recordings of a library, a few at a time.
 
     Parameters
     ----------
-    library : Library
-    hub : Hub
-        Is told what happens.
-    described : callable
-        From an entry to what the page is told of it.
+    library : RecordingLibrary
+    streams : EventStreams
+        Where events are published.
+    describe : callable
+        From an entry, and what it waits for, to the recording as the interface gives it.
     n_jobs : int
-        How many recordings are heard at once.
+        How many recordings are transcribed at once, short ones beside them not counted.
+        With 0, everything waits.
     options : sequence of str
-        Words for `transcribe.web.worker`.
+        Arguments of `transcribe.web.worker`.
     """
 
     def __init__(
         self,
-        library: Library,
-        hub: Hub,
-        described: Callable[[Entry], dict[str, Any]],
+        library: RecordingLibrary,
+        streams: EventStreams,
+        describe: Callable[..., dict[str, Any]],
         *,
         n_jobs: int = 1,
         options: Sequence[str] = (),
     ) -> None:
-        self._library, self._hub, self._described = library, hub, described
+        self._library, self._streams, self._describe = library, streams, describe
         self._n_jobs, self._options = n_jobs, list(options)
-        self.live: dict[str, Live] = {}
-        self._wake = asyncio.Event()
+        self.running: dict[str, Job] = {}
+        self._wakers: list[asyncio.Event] = []
         self._taking = asyncio.Lock()
         self._tasks: list[asyncio.Task[None]] = []
+        self._measured: set[str] = set()
+        self._pace: float | None = None
+        self._waits_told = 0.0
 
     def start(self) -> None:
         """Start the workers."""
-        self._tasks = [asyncio.create_task(self._always()) for _ in range(self._n_jobs)]
+        if not self._n_jobs:
+            return
+        work: list[_Work] = [self._lane] * self._n_jobs
+        work += [self._short_lane, self._measure_waiting]
+        self._tasks = [asyncio.create_task(self._run_forever(each)) for each in work]
 
     async def stop(self) -> None:
         """End the workers; what they were at is queued again."""
@@ -89,125 +130,239 @@ class Crew:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def look(self) -> None:
-        """There is something new in the queue."""
-        self._wake.set()
+    def wake(self) -> None:
+        """Look at the queue again: something was added, or a worker is free."""
+        for waker in self._wakers:
+            waker.set()
 
-    async def cancel(self, entry: Entry) -> None:
+    async def cancel(self, entry: LibraryEntry) -> None:
         """Take a recording out of the queue, or stop the work on it."""
-        live = self.live.get(entry.id)
-        if live is None:
+        job = self.running.get(entry.id)
+        if job is None:
             if entry.state == QUEUED:
                 entry.state = CANCELLED
                 await self._saved(entry)
+                self._publish_waiting()
             return
-        live.cancelled = True
-        _kill(live.process)
+        job.cancelled = True
+        if job.process is not None:
+            job.process.kill()
         until = time.monotonic() + _LONGEST_CANCEL
-        while self.live.get(entry.id) is live and time.monotonic() < until:
+        while self.running.get(entry.id) is job and time.monotonic() < until:
             await asyncio.sleep(0.01)
+
+    # --- who waits for what ---
+
+    def waits(self) -> dict[str, Wait]:
+        """What each queued recording waits for, by id."""
+        queued = self._library.queued()
+        short = [entry for entry in self._short_order(queued) if self._is_blocked()]
+        beside = {entry.id for entry in short}
+        found: dict[str, Wait] = {}
+        for line, n_lanes, is_short in (
+            ([entry for entry in queued if entry.id not in beside], max(1, self._n_jobs), False),
+            (short, 1, True),
+        ):
+            jobs = [job for job in self.running.values() if job.short == is_short]
+            n_before = len(jobs)
+            seconds = _total(job.seconds_left for job in jobs)
+            for entry in line:
+                wait = None if seconds is None else seconds / n_lanes
+                found[entry.id] = Wait(n_before, wait)
+                seconds = _total((seconds, self._expected(entry)))
+                n_before += 1
+        return found
+
+    def _expected(self, entry: LibraryEntry) -> float | None:
+        """Seconds that the work on a recording should take."""
+        if self._pace is None or entry.duration is None:
+            return None
+        return entry.duration * self._pace
+
+    def _is_blocked(self) -> bool:
+        """Whether every worker has a long recording."""
+        jobs = [job for job in self.running.values() if not job.short]
+        return len(jobs) >= self._n_jobs > 0 and all(
+            job.entry.duration is None or job.entry.duration > SHORT for job in jobs
+        )
+
+    @staticmethod
+    def _short_order(queued: Sequence[LibraryEntry]) -> list[LibraryEntry]:
+        short = [entry for entry in queued if (entry.duration or SHORT + 1) <= SHORT]
+        return sorted(short, key=lambda entry: entry.duration or 0.0)
+
+    def _next_short(self) -> LibraryEntry | None:
+        if not self._is_blocked():
+            return None
+        return next(iter(self._short_order(self._library.queued())), None)
+
+    def _next_in_line(self) -> LibraryEntry | None:
+        return next(iter(self._library.queued()), None)
+
+    async def _measure_waiting(self, waker: asyncio.Event) -> None:
+        """Find out how long the recordings are that can't begin at once."""
+        while True:
+            waker.clear()
+            if self._is_blocked() or len(self.running) >= self._n_jobs:
+                for entry in self._library.queued():
+                    if entry.duration is None and entry.id not in self._measured:
+                        self._measured.add(entry.id)
+                        await self._measure(entry)
+            await waker.wait()
+
+    async def _measure(self, entry: LibraryEntry) -> None:
+        process = await asyncio.create_subprocess_exec(
+            *(*MEASURE, str(self._library.original(entry))),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+        seconds: Any = None
+        try:
+            with suppress(asyncio.TimeoutError, ValueError):
+                output, _ = await asyncio.wait_for(process.communicate(), _LONGEST_MEASURE)
+                seconds = json.loads(output)
+        finally:
+            with suppress(ProcessLookupError):
+                process.kill()
+        if not isinstance(seconds, float) or seconds <= 0:
+            return
+        async with self._taking:
+            with suppress(RefusedError):
+                now = self._library.entry(entry.id)
+                if now.state == QUEUED:
+                    now.duration = seconds
+                    await self._saved(now)
+        self._publish_waiting()
+        self.wake()
 
     # --- a worker's life ---
 
-    async def _always(self) -> None:
-        """Work; and after what nobody foresaw, a full process table say, go on."""
+    async def _run_forever(self, work: _Work) -> None:
+        """Work; and after an unforeseen error, a full process table say, go on."""
+        waker = asyncio.Event()
+        self._wakers.append(waker)
         while True:
             try:
-                await self._work()
+                await work(waker)
             except (OSError, ValueError, LookupError, RefusedError):
                 log.exception("the queue goes on after an error")
                 await asyncio.sleep(_PAUSE)
 
-    async def _work(self) -> None:
-        process: asyncio.subprocess.Process | None = None
+    async def _lane(self, waker: asyncio.Event) -> None:
+        """Transcribe one recording after another, in the order in which they came."""
+        await self._work(waker, self._next_in_line, short=False)
+
+    async def _short_lane(self, waker: asyncio.Event) -> None:
+        """Transcribe short recordings while long ones occupy every other worker."""
+        while True:
+            waker.clear()
+            if self._next_short() is not None:
+                await self._work(waker, self._next_short, short=True)
+            else:
+                await waker.wait()
+
+    async def _work(
+        self,
+        waker: asyncio.Event,
+        choose: Callable[[], LibraryEntry | None],
+        *,
+        short: bool,
+    ) -> None:
+        """Have a process transcribe what is chosen; for short ones, until none come."""
+        process: WorkerProcess | None = None
         try:
             while True:
-                if process is None or process.returncode is not None:
+                if process is None or process.has_ended:
                     process = await self._started()
                     if process is None:
                         await asyncio.sleep(_PAUSE)
                         continue
-                live = await self._next(process)
+                job = await self._next(process, waker, choose, short=short)
+                if job is None:
+                    return
                 try:
-                    if not await self._hear(live, process):
-                        _kill(process)
-                        await process.wait()
+                    if not await self._run(job, process):
+                        await process.end()
                         process = None
                 except (OSError, ValueError, LookupError) as error:
-                    live.entry.state = FAILED
-                    live.entry.error = f"Something unexpected went wrong ({error})."
-                    live.entry.hint = "Try again."
-                    await self._saved(live.entry)
+                    job.entry.state = FAILED
+                    job.entry.error = f"Something unexpected went wrong ({error})."
+                    job.entry.hint = "Try again."
+                    await self._saved(job.entry)
                     raise
                 finally:
-                    self.live.pop(live.entry.id, None)
-                    self._tell(live.entry)
+                    self.running.pop(job.entry.id, None)
+                    self._publish_state(job.entry)
+                    self._publish_waiting()
+                    self.wake()
         finally:
-            _kill(process)
             if process is not None:
-                await process.wait()
+                await process.end()
 
-    async def _started(self) -> asyncio.subprocess.Process | None:
-        """A worker that has loaded its weights; None, having said why, if it can't."""
-        log_path = self._library.folder / "worker.log"
-        with _appending(log_path) as stderr:
-            process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "transcribe.web.worker", *self._options),
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=stderr,
-                limit=_LONGEST_LINE,
-            )
+    async def _started(self) -> WorkerProcess | None:
+        """A worker with its weights loaded; None if it failed to start, told to all that wait."""
         try:
-            message = await _message(process)
-        except asyncio.CancelledError:
-            _kill(process)
-            raise
-        if message is not None and message["kind"] == "ready":
-            return process
-        _kill(process)
-        await process.wait()
-        error = "The program that listens could not start." if message is None else message["error"]
-        await self._all_failed(error, f"Look into {log_path.name} in the folder of recordings.")
-        return None
+            return await WorkerProcess.start(
+                [*WORKER, *self._options], self._library.folder / "worker.log"
+            )
+        except WorkerError as error:
+            await self._all_failed(error.error, error.hint)
+            return None
 
     async def _all_failed(self, error: str, hint: str) -> None:
-        while (entry := self._library.next_queued()) is not None:
+        while (entry := self._next_in_line()) is not None:
             entry.state, entry.error, entry.hint = FAILED, error, hint
             await self._saved(entry)
-            self._tell(entry)
+            self._publish_state(entry)
 
-    async def _next(self, process: asyncio.subprocess.Process) -> Live:
-        """Wait for a recording, and mark it as being worked on."""
+    async def _next(
+        self,
+        process: WorkerProcess,
+        waker: asyncio.Event,
+        choose: Callable[[], LibraryEntry | None],
+        *,
+        short: bool,
+    ) -> Job | None:
+        """Wait for a recording, and mark it as being worked on; None after a long wait."""
         while True:
-            self._wake.clear()
+            waker.clear()
             async with self._taking:
-                entry = self._library.next_queued()
+                entry = choose()
                 if entry is not None:
-                    before = self._library.heard(entry)
-                    entry.state = WORKING
-                    entry.attempt += 1
-                    live = Live(entry, started=time.monotonic(), process=process)
-                    self.live[entry.id] = live
-                    await self._saved(entry)
-                    await asyncio.to_thread(shutil.rmtree, before, ignore_errors=True)
-                    self._tell(entry)
-                    return live
-            await self._wake.wait()
+                    return await self._begin(entry, process, short=short)
+            try:
+                await asyncio.wait_for(waker.wait(), _IDLE if short else None)
+            except asyncio.TimeoutError:
+                return None
 
-    async def _hear(self, live: Live, process: asyncio.subprocess.Process) -> bool:
-        """Have one recording heard; whether the worker is fit for another."""
-        entry = live.entry
-        job = {
+    async def _begin(self, entry: LibraryEntry, process: WorkerProcess, *, short: bool) -> Job:
+        before = self._library.transcription(entry)
+        entry.state = WORKING
+        entry.attempt += 1
+        job = Job(entry, short, started=time.monotonic(), process=process)
+        job.seconds_left = self._expected(entry)
+        self.running[entry.id] = job
+        await self._saved(entry)
+        await asyncio.to_thread(shutil.rmtree, before, ignore_errors=True)
+        self._publish_state(entry)
+        self._publish_waiting()
+        self.wake()
+        return job
+
+    async def _run(self, job: Job, process: WorkerProcess) -> bool:
+        """Have one recording transcribed; return whether the worker can take another."""
+        entry = job.entry
+        request = {
             "recording": str(self._library.original(entry)),
-            "folder": str(self._library.heard(entry)),
+            "folder": str(self._library.transcription(entry)),
         }
-        if process.stdin is not None and not live.cancelled:
-            process.stdin.write((json.dumps(job) + "\n").encode())
+        if not job.cancelled:
+            process.send(request)
         fit = True
         while entry.state == WORKING:
-            message = await _message(process)
-            if live.cancelled:
+            message = await process.message()
+            if job.cancelled:
                 entry.state, fit = CANCELLED, False
             elif message is None:
                 fit = False
@@ -218,44 +373,47 @@ class Crew:
                     "if it happens every time, convert the recording to wav and use that."
                 )
             else:
-                await self._take(live, message)
-        entry.n_notes = live.n_notes
+                await self._on_message(job, message)
+        entry.n_notes = job.n_notes
         await self._saved(entry)
         return fit
 
-    async def _take(self, live: Live, message: dict[str, Any]) -> None:
-        """Do what a worker's message says."""
-        entry, kind = live.entry, message["kind"]
+    async def _on_message(self, job: Job, message: dict[str, Any]) -> None:
+        """Handle a message of the worker."""
+        entry, kind = job.entry, message["kind"]
         if kind == "begun":
             entry.duration = message["duration"]
             for name in ("decode", "model", "sample_rate", "hop_length"):
                 setattr(entry, name, message[name])
             await self._saved(entry)
-            self._tell(entry)
+            self._publish_state(entry)
+            self.wake()
         elif kind == "heard":
-            before = live.heard_seconds
-            live.n_notes = message["n_notes"]
-            if message["seconds"] is not None:
-                live.heard_seconds = message["seconds"]
-                elapsed = time.monotonic() - live.started
+            before = job.heard_seconds
+            job.n_notes = message["n_notes"]
+            if message["seconds"]:
+                job.heard_seconds = message["seconds"]
+                self._pace = (time.monotonic() - job.started) / job.heard_seconds
                 if entry.duration:
-                    left = max(entry.duration - live.heard_seconds, 0.0)
-                    live.seconds_left = round(left * elapsed / live.heard_seconds, 1)
-                self._hub.publish(entry.id, "progress", self._described(entry))
+                    left = max(entry.duration - job.heard_seconds, 0.0)
+                    job.seconds_left = round(left * self._pace, 1)
+                self._streams.publish(entry.id, "progress", self._describe(entry))
+                if time.monotonic() - self._waits_told > _BETWEEN_WAITS:
+                    self._publish_waiting()
             if message["notes"]:
-                news = {"from": before, "until": live.heard_seconds, "notes": message["notes"]}
-                self._hub.publish(entry.id, "notes", news)
+                news = {"from": before, "until": job.heard_seconds, "notes": message["notes"]}
+                self._streams.publish(entry.id, "notes", news)
         elif kind == "done":
             entry.state = DONE
-            entry.duration = live.heard_seconds = message["duration"]
+            entry.duration = job.heard_seconds = message["duration"]
             entry.remarks = message["warnings"]
             entry.warnings = [as_sentence(warning["message"]) for warning in entry.remarks]
-            live.n_notes = message["n_notes"]
+            job.n_notes = message["n_notes"]
         elif kind == "failed":
             entry.state = FAILED
             entry.error, entry.hint = message["error"], message["hint"]
 
-    async def _saved(self, entry: Entry) -> None:
+    async def _saved(self, entry: LibraryEntry) -> None:
         """Save, and if the disk is full wait until it is not."""
         while True:
             try:
@@ -265,31 +423,22 @@ class Crew:
                 log.warning("%s", error)
                 await asyncio.sleep(_PAUSE)
 
-    def _tell(self, entry: Entry) -> None:
-        self._hub.publish(entry.id, "state", self._described(entry))
+    def _publish_state(self, entry: LibraryEntry) -> None:
+        self._streams.publish(entry.id, "state", self._describe(entry))
+
+    def _publish_waiting(self) -> None:
+        """Tell those who wait that the queue has moved."""
+        self._waits_told = time.monotonic()
+        waits = self.waits()
+        for entry in self._library.queued():
+            self._streams.publish(entry.id, "state", self._describe(entry, waits.get(entry.id)))
 
 
-async def _message(process: asyncio.subprocess.Process) -> dict[str, Any] | None:
-    """A worker's next message; None if it has ended."""
-    if process.stdout is None:
-        return None
-    line = await process.stdout.readline()
-    if not line.endswith(b"\n"):
-        return None
-    message: dict[str, Any] = json.loads(line)
-    return message
-
-
-@contextmanager
-def _appending(path: Path) -> Iterator[IO[bytes]]:
-    """A file to write messages to, from its beginning once it is long; none if it can't be."""
-    if not os.access(path.parent, os.W_OK):
-        path = Path(os.devnull)
-    long = path.is_file() and path.stat().st_size > _LONGEST_LOG
-    with path.open("wb" if long else "ab") as file:
-        yield file
-
-
-def _kill(process: asyncio.subprocess.Process | None) -> None:
-    if process is not None and process.returncode is None:
-        process.kill()
+def _total(seconds: Iterable[float | None]) -> float | None:
+    """The sum, or None where a part is unknown."""
+    total = 0.0
+    for each in seconds:
+        if each is None:
+            return None
+        total += each
+    return total

@@ -1,9 +1,9 @@
 """What is kept from one run of the server to the next: recordings, settings and edits.
 
 A library is a folder with ``library.sqlite`` and, for every recording, a folder under
-``recordings/`` that holds the file as it was put in (``original``) and one folder for
-every time it was heard (`hearing`). No path in the database leads out of the folder, so
-it may be moved; nothing in a path comes from a file's name.
+``recordings/`` that holds the uploaded file (``original``) and one folder for every time
+it was transcribed (`transcription_job`). No path in the database leads out of the folder,
+so it may be moved; nothing in a path comes from a file's name.
 
 The database says of a recording that it is being worked on only while a server does so;
 one that finds such a recording at its start puts it back into the queue.
@@ -27,9 +27,9 @@ from transcribe.web.errors import RefusedError, disk_full, not_here
 
 QUEUED, WORKING, DONE, FAILED, CANCELLED = "queued", "working", "done", "failed", "cancelled"
 LOWEST_THRESHOLD = 0.05
-"""What is kept of a hearing answers for onset thresholds from this probability on."""
+"""The lowest onset threshold that the kept events of a transcription can answer for."""
 PAIRS_PER_SECOND = 50
-"""Of the waveform that is kept of a hearing."""
+"""Of the waveform that is kept with a transcription."""
 _VERSION = 1
 _TABLES = """
 CREATE TABLE recordings (
@@ -50,7 +50,7 @@ CREATE INDEX edits_of ON edits (recording, step);
 
 
 @dataclass(slots=True)
-class Entry:
+class LibraryEntry:
     """One recording of the library."""
 
     id: str
@@ -60,10 +60,10 @@ class Entry:
     """Seconds since 1970."""
     n_bytes: int
     number: int = 0
-    """Counts up in the order in which they are to be heard."""
+    """Counts up in the order in which they are transcribed."""
     state: str = QUEUED
     attempt: int = 0
-    """How often hearing it was begun; names the folder."""
+    """How often transcribing it was begun; names the folder."""
     duration: float | None = None
     n_notes: int = 0
     error: str = ""
@@ -74,7 +74,7 @@ class Entry:
     """The transcriber's, as `AudioWarning.as_json` says them."""
     model: str = ""
     decode: dict[str, Any] = field(default_factory=dict)
-    """Settings of the model, as `DecodeConfig` has them; empty before it is first heard."""
+    """Settings of the model, as `DecodeConfig` has them; empty before it is first transcribed."""
     sample_rate: int = 16000
     hop_length: int = 512
     threshold: float | None = None
@@ -90,7 +90,7 @@ class Edit:
     changes: list[dict[str, Any]]
 
 
-class Library:
+class RecordingLibrary:
     """A folder of recordings. Every method may be called from any thread.
 
     Parameters
@@ -108,11 +108,15 @@ class Library:
         self.folder = folder
         self._lock = threading.RLock()
         try:
-            (folder / "recordings").mkdir(parents=True, exist_ok=True)
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / "recordings").mkdir(mode=0o700, exist_ok=True)
             shutil.rmtree(folder / "uploads", ignore_errors=True)
-            (folder / "uploads").mkdir()
+            (folder / "uploads").mkdir(mode=0o700)
+            database = folder / "library.sqlite"
+            database.touch(mode=0o600)
+            database.chmod(0o600)  # SQLite gives its journal the same permissions
             self._database = sqlite3.connect(
-                folder / "library.sqlite", check_same_thread=False, isolation_level=None
+                database, check_same_thread=False, isolation_level=None
             )
             self._prepare()
         except (OSError, sqlite3.Error) as error:
@@ -148,7 +152,7 @@ class Library:
             if path.name not in known:
                 shutil.rmtree(path, ignore_errors=True)
                 continue
-            current = self.heard(known[path.name])
+            current = self.transcription(known[path.name])
             for old in path.glob("heard-*"):
                 if old != current:
                     shutil.rmtree(old, ignore_errors=True)
@@ -189,7 +193,7 @@ class Library:
         """A file to write a recording to before it is `add`\\ ed."""
         return self.folder / "uploads" / secrets.token_urlsafe(12)
 
-    def add(self, upload: Path, name: str, *, most: int) -> Entry:
+    def add(self, upload: Path, name: str, *, most: int) -> LibraryEntry:
         """Take a finished upload in.
 
         Raises
@@ -197,7 +201,7 @@ class Library:
         RefusedError
             There are as many recordings as there may be, or the disk is full.
         """
-        entry = Entry(
+        entry = LibraryEntry(
             id=secrets.token_urlsafe(12),
             name=name,
             created=time.time(),
@@ -216,7 +220,7 @@ class Library:
                 raise
         return entry
 
-    def _insert(self, entry: Entry) -> None:
+    def _insert(self, entry: LibraryEntry) -> None:
         with self._writing() as database:
             entry.number = self._next_number()
             database.execute(
@@ -228,7 +232,7 @@ class Library:
         row = self._database.execute("SELECT max(number) FROM recordings").fetchone()
         return int(row[0] or 0) + 1
 
-    def save(self, entry: Entry) -> None:
+    def save(self, entry: LibraryEntry) -> None:
         """Write what has changed of a recording."""
         with self._writing() as database:
             database.execute(
@@ -237,7 +241,7 @@ class Library:
                 (entry.number, entry.state, entry.attempt, _packed(entry), entry.id),
             )
 
-    def queue_again(self, entry: Entry) -> None:
+    def queue_again(self, entry: LibraryEntry) -> None:
         """Put a recording at the end of the queue."""
         with self._lock:
             entry.state, entry.error, entry.hint = QUEUED, "", ""
@@ -245,7 +249,7 @@ class Library:
             entry.number = self._next_number()
             self.save(entry)
 
-    def entries(self) -> list[Entry]:
+    def entries(self) -> list[LibraryEntry]:
         """All recordings, the newest first."""
         with self._lock:
             rows = self._database.execute(
@@ -259,7 +263,7 @@ class Library:
         with self._lock:
             return int(self._database.execute("SELECT count(*) FROM recordings").fetchone()[0])
 
-    def entry(self, name: str) -> Entry:
+    def entry(self, name: str) -> LibraryEntry:
         """The recording of an id; raises RefusedError (404) where there is none."""
         with self._lock:
             row = self._database.execute(
@@ -269,37 +273,37 @@ class Library:
             raise not_here()
         return _unpacked(*row)
 
-    def next_queued(self) -> Entry | None:
-        """The recording that has waited longest."""
+    def queued(self) -> list[LibraryEntry]:
+        """The recordings that wait to be transcribed, in the order in which they came."""
         with self._lock:
-            row = self._database.execute(
+            rows = self._database.execute(
                 "SELECT id, number, state, attempt, content FROM recordings WHERE state = ? "
-                "ORDER BY number LIMIT 1",
+                "ORDER BY number",
                 (QUEUED,),
-            ).fetchone()
-        return None if row is None else _unpacked(*row)
+            ).fetchall()
+        return [_unpacked(*row) for row in rows]
 
-    def delete(self, entry: Entry) -> None:
+    def delete(self, entry: LibraryEntry) -> None:
         """Forget a recording and all that belongs to it."""
         with self._writing() as database:
             database.execute("DELETE FROM recordings WHERE id = ?", (entry.id,))
         shutil.rmtree(self.place(entry), ignore_errors=True)
 
-    def place(self, entry: Entry) -> Path:
+    def place(self, entry: LibraryEntry) -> Path:
         """The folder of a recording."""
         return self.folder / "recordings" / entry.id
 
-    def original(self, entry: Entry) -> Path:
-        """The file as it was put in."""
+    def original(self, entry: LibraryEntry) -> Path:
+        """The file that was uploaded."""
         return self.place(entry) / "original"
 
-    def heard(self, entry: Entry) -> Path:
-        """The folder of what was heard last."""
+    def transcription(self, entry: LibraryEntry) -> Path:
+        """The folder of the latest transcription."""
         return self.place(entry) / f"heard-{entry.attempt}"
 
     # --- edits ---
 
-    def edits(self, entry: Entry) -> list[Edit]:
+    def edits(self, entry: LibraryEntry) -> list[Edit]:
         """The steps that count, the earliest first."""
         with self._lock:
             rows = self._database.execute(
@@ -308,7 +312,7 @@ class Library:
             ).fetchall()
         return [Edit(step, json.loads(changes)) for step, changes in rows]
 
-    def add_edit(self, entry: Entry, changes: Sequence[dict[str, Any]]) -> int:
+    def add_edit(self, entry: LibraryEntry, changes: Sequence[dict[str, Any]]) -> int:
         """Keep a step; what was undone before can't be redone after it. Returns its number."""
         with self._writing() as database:
             database.execute("DELETE FROM edits WHERE recording = ? AND undone", (entry.id,))
@@ -318,15 +322,15 @@ class Library:
             )
             return int(cursor.lastrowid or 0)
 
-    def undo(self, entry: Entry) -> None:
+    def undo(self, entry: LibraryEntry) -> None:
         """Take the last step back; raises RefusedError where there is none."""
         self._move(entry, "max", undone=False, nothing="There is nothing to undo.")
 
-    def redo(self, entry: Entry) -> None:
+    def redo(self, entry: LibraryEntry) -> None:
         """Do the step again that was taken back last; raises RefusedError without one."""
         self._move(entry, "min", undone=True, nothing="There is nothing to redo.")
 
-    def _move(self, entry: Entry, which: str, *, undone: bool, nothing: str) -> None:
+    def _move(self, entry: LibraryEntry, which: str, *, undone: bool, nothing: str) -> None:
         with self._writing() as database:
             step = database.execute(
                 f"SELECT {which}(step) FROM edits WHERE recording = ? AND undone = ?",
@@ -336,7 +340,7 @@ class Library:
                 raise RefusedError(409, nothing, "")
             database.execute("UPDATE edits SET undone = ? WHERE step = ?", (not undone, step))
 
-    def n_edits(self, entry: Entry) -> tuple[int, int]:
+    def n_edits(self, entry: LibraryEntry) -> tuple[int, int]:
         """How many steps could be undone and redone."""
         with self._lock:
             rows = self._database.execute(
@@ -359,13 +363,13 @@ def too_many(most: int) -> RefusedError:
 _COLUMNS = ("id", "number", "state", "attempt")
 
 
-def _packed(entry: Entry) -> str:
+def _packed(entry: LibraryEntry) -> str:
     names = [name for name in entry.__dataclass_fields__ if name not in _COLUMNS]
     return json.dumps({name: getattr(entry, name) for name in names})
 
 
-def _unpacked(name: str, number: int, state: str, attempt: int, content: str) -> Entry:
+def _unpacked(name: str, number: int, state: str, attempt: int, content: str) -> LibraryEntry:
     said = json.loads(content)
     # An earlier version kept sentences.
     said["remarks"] = [each for each in said["remarks"] if isinstance(each, dict)]
-    return Entry(id=name, number=number, state=state, attempt=attempt, **said)
+    return LibraryEntry(id=name, number=number, state=state, attempt=attempt, **said)

@@ -1,4 +1,4 @@
-"""What went wrong with a recording, or was odd about it, in plain words for the page."""
+"""Errors and warnings about a recording, in plain words for the page."""
 
 from __future__ import annotations
 
@@ -12,23 +12,25 @@ READABLE = "wav, flac, mp3, ogg, opus, m4a, aac, aiff, wma, or a video with soun
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
+class UserMessage:
     """What happened, and what to do next."""
 
     error: str
     hint: str
 
 
-AUDIO_ERRORS: dict[AudioProblem, Words] = {
-    "cut_off": Words(
+AUDIO_ERRORS: dict[AudioProblem, UserMessage] = {
+    "cut_off": UserMessage(
         "This recording was cut off before it was finished, so it can't be opened.",
         "Copy or export it again from the device that made it.",
     ),
-    "no_audio_track": Words("There is no sound in this file.", f"Use {READABLE}."),
-    "not_a_recording": Words("This is not a recording.", f"Use {READABLE}."),
-    "empty": Words("This recording is empty.", "Copy or record it again."),
-    "damaged": Words("This recording is damaged; none of it can be played.", "Copy it again."),
-    "no_decoder": Words(
+    "no_audio_track": UserMessage("There is no sound in this file.", f"Use {READABLE}."),
+    "not_a_recording": UserMessage("This is not a recording.", f"Use {READABLE}."),
+    "empty": UserMessage("This recording is empty.", "Copy or record it again."),
+    "damaged": UserMessage(
+        "This recording is damaged; none of it can be played.", "Copy it again."
+    ),
+    "no_decoder": UserMessage(
         "The sound of this file is in an encoding that can't be read.",
         "Convert it to wav or mp3, then try again.",
     ),
@@ -36,31 +38,31 @@ AUDIO_ERRORS: dict[AudioProblem, Words] = {
 """By kind of error; of another kind, the error's own sentence is shown."""
 
 
-def said_of(error: BaseException, recording: Path) -> Words:
-    """An error about a recording, without a path or a term of the trade."""
+def user_message(error: BaseException, recording: Path) -> UserMessage:
+    """An error about a recording, without a path or a technical term."""
     text = str(error).removeprefix(f"{recording}: ")
     if isinstance(error, MemoryError):
-        return Words(
+        return UserMessage(
             "There was not enough memory to go on.", "Close other programs, then try again."
         )
     if isinstance(error, OSError):
         if type(error).__name__ == "DiskFullError" or error.errno in (errno.ENOSPC, errno.EDQUOT):
-            return Words(
+            return UserMessage(
                 "The disk is full.",
                 "Delete recordings you no longer need, or make room on the disk; then try again.",
             )
         what = error.strerror or type(error).__name__
-        return Words(f"A file could not be read or written: {what}.", "Try again.")
+        return UserMessage(f"A file could not be read or written: {what}.", "Try again.")
     if not isinstance(error, AudioError):
-        return Words(
+        return UserMessage(
             f"Something unexpected went wrong ({type(error).__name__}: {text}).",
             "Try again; if it happens every time, convert the recording to wav and use that.",
         )
     if error.kind == "too_long":
-        return Words(as_sentence(text), "A part of some hours is fine.")
+        return UserMessage(as_sentence(text), "A part of some hours is fine.")
     if error.kind in AUDIO_ERRORS:
         return AUDIO_ERRORS[error.kind]
-    return Words(
+    return UserMessage(
         f"This recording can't be used: {text}.", "Convert it to wav or mp3, then try again."
     )
 

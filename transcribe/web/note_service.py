@@ -1,10 +1,15 @@
-"""The notes of a recording: what was heard, at the chosen settings, with the edits by hand."""
+"""The notes of a recording: the model's, at the chosen settings, with the changes made by hand.
+
+A page that says which version of the notes it has gets what is different since then, not
+all of them again: an hour of dense music is a megabyte of notes.
+"""
 
 from __future__ import annotations
 
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -13,27 +18,52 @@ import numpy as np
 from transcribe.decode.decoder import DecodeConfig, Decoder
 from transcribe.decode.events import EVENT, Evidence
 from transcribe.frames import FrameGrid
-from transcribe.notes import KEY, SUSTAINED, Note, PedalPress, Performance, sustained
+from transcribe.notes import KEY, SUSTAINED, Note, Performance, sustained
 from transcribe.web.edits import ByHand, by_hand
-from transcribe.web.library import Entry, Library
+from transcribe.web.library import LibraryEntry, RecordingLibrary
 from transcribe.web.note_rows import BY_HAND, BY_MODEL, Row, model_id, note_row
 
 _MOST_KEPT = 4
-"""Recordings whose notes are held in memory, ready for the next question."""
+"""Settings of recordings whose notes are held in memory, ready for the next question."""
+_MOST_ANSWERED = 12
+"""Versions of notes that are held in memory, to tell pages what is different since."""
+
+
+class DecodedNotes:
+    """The model's notes at some settings, by id, and the pedal."""
+
+    def __init__(self, evidence: Evidence, grid: FrameGrid, config: DecodeConfig) -> None:
+        self._decoder = Decoder(grid, config)
+        self._decoder.take(evidence)
+        self._decoder.finish()
+        self.size = f"{len(evidence.events)}-{len(evidence.pedal)}"
+        """How much of the recording this is."""
+        self.key = self._by_id(KEY)
+        """Ending with the key."""
+        self.rows = {name: note_row(name, note, BY_MODEL) for name, note in self.key.items()}
+        """The same notes as the page gets them."""
+        self.pedal = self._decoder.pedal
+
+    @cached_property
+    def sounding(self) -> dict[str, Note]:
+        """The same notes, as long as they sound."""
+        return self._by_id(SUSTAINED)
+
+    def _by_id(self, offsets: str) -> dict[str, Note]:
+        return {
+            model_id(peak, note.pitch): note for peak, note in self._decoder.struck(offsets=offsets)
+        }
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
-    """What the model heard at some settings: notes by id, and the pedal."""
+class _Answered:
+    """The notes of one version, as a page was given them."""
 
-    key: dict[str, Note]
-    """Ending with the key."""
-    sounding: dict[str, Note]
-    """The same notes, as long as they sound."""
-    pedal: tuple[PedalPress, ...]
+    rows: dict[str, Row]
+    pedal: list[list[float]]
 
 
-def decode_config(entry: Entry) -> DecodeConfig:
+def decode_config(entry: LibraryEntry) -> DecodeConfig:
     """The model's settings with what the person has chosen in their place."""
     known = {field.name for field in fields(DecodeConfig)}
     config = DecodeConfig(**{key: value for key, value in entry.decode.items() if key in known})
@@ -45,7 +75,7 @@ def decode_config(entry: Entry) -> DecodeConfig:
 
 
 def read_evidence(folder: Path) -> Evidence:
-    """The evidence in the folder of a hearing, as far as it is written."""
+    """The evidence in the folder of a transcription, as far as it is written."""
     return Evidence(_records(folder / "events", EVENT), _records(folder / "pedal", np.dtype("<f4")))
 
 
@@ -57,21 +87,22 @@ def _records(path: Path, kind: np.dtype[Any]) -> np.ndarray[Any, Any]:
     return np.frombuffer(data, kind, count=len(data) // kind.itemsize)
 
 
-class Desk:
-    """Makes the notes of recordings and holds those that were asked for last.
+class NoteService:
+    """Makes the notes of recordings and keeps those that were asked for last.
 
     Every method may be called from any thread, and should be from one that may wait: an
     hour of music takes about a second.
     """
 
-    def __init__(self, library: Library) -> None:
+    def __init__(self, library: RecordingLibrary) -> None:
         self._library = library
-        self._kept: OrderedDict[tuple[Any, ...], Heard] = OrderedDict()
+        self._kept: OrderedDict[tuple[Any, ...], DecodedNotes] = OrderedDict()
+        self._answered: OrderedDict[tuple[str, str], _Answered] = OrderedDict()
         self._lock = threading.Lock()
 
-    def heard(self, entry: Entry) -> Heard:
-        """What the model heard of a recording so far, at the person's settings."""
-        folder = self._library.heard(entry)
+    def decoded(self, entry: LibraryEntry) -> DecodedNotes:
+        """The model's notes of a recording so far, at the person's settings."""
+        folder = self._library.transcription(entry)
         evidence = read_evidence(folder)
         config = decode_config(entry)
         question = (entry.id, entry.attempt, len(evidence.events), len(evidence.pedal), str(config))
@@ -80,27 +111,27 @@ class Desk:
             if kept is not None:
                 self._kept.move_to_end(question)
                 return kept
-        made = _decoded(evidence, FrameGrid(entry.sample_rate, entry.hop_length), config)
+        made = DecodedNotes(evidence, FrameGrid(entry.sample_rate, entry.hop_length), config)
         with self._lock:
             self._kept[question] = made
             while len(self._kept) > _MOST_KEPT:
                 self._kept.popitem(last=False)
         return made
 
-    def notes(self, entry: Entry) -> dict[str, Note]:
+    def notes(self, entry: LibraryEntry) -> dict[str, Note]:
         """The notes as they are now, by id: the model's, with the edits."""
-        return _edited(self.heard(entry).key, by_hand(self._library.edits(entry)))
+        return _edited(self.decoded(entry).key, by_hand(self._library.edits(entry)))
 
-    def performance(self, entry: Entry, offsets: str = KEY) -> Performance:
+    def performance(self, entry: LibraryEntry, offsets: str = KEY) -> Performance:
         """The notes as they are now, ending with the key or where they cease to sound.
 
         A note that was changed by hand sounds as the pedal lets it.
         """
-        heard, edits = self.heard(entry), by_hand(self._library.edits(entry))
-        notes = _edited(heard.key, edits)
+        decoded, edits = self.decoded(entry), by_hand(self._library.edits(entry))
+        notes = _edited(decoded.key, edits)
         if not notes:
             return Performance()
-        performance = Performance(tuple(notes.values()), heard.pedal)
+        performance = Performance(tuple(notes.values()), decoded.pedal)
         if offsets == KEY:
             return performance
         long = {
@@ -109,47 +140,73 @@ class Desk:
         sounding = {
             name: long[note.onset, note.pitch, note.velocity]
             if name in edits
-            else heard.sounding[name]
+            else decoded.sounding[name]
             for name, note in notes.items()
         }
         return Performance(tuple(sounding.values()))
 
-    def answer(self, entry: Entry) -> dict[str, Any]:
-        """What the page is told of the notes."""
-        heard, edits = self.heard(entry), by_hand(self._library.edits(entry))
-        rows: list[Row] = [
-            note_row(name, note, BY_HAND if name in edits else BY_MODEL)
-            for name, note in _edited(heard.key, edits).items()
-        ]
-        rows.sort(key=lambda row: (row[1], row[2]))
+    def answer(self, entry: LibraryEntry, since: str = "") -> dict[str, Any]:
+        """The notes for the page.
+
+        Parameters
+        ----------
+        entry : LibraryEntry
+        since : str
+            The version of the notes that the page has.
+
+        Returns
+        -------
+        dict
+            With ``notes``, all of them; or, where that version is still known, with
+            ``since``, ``changed`` (rows that are new or different) and ``removed`` (ids).
+            ``pedal`` is left out where it is the same.
+        """
+        steps = self._library.edits(entry)
+        edits = by_hand(steps)
+        decoded = self.decoded(entry)
+        rows = dict(decoded.rows)
+        for name, note in edits.items():
+            if note is None:
+                rows.pop(name, None)
+            else:
+                rows[name] = note_row(name, note, BY_HAND)
+        pedal = [[round(press.onset, 4), round(press.offset, 4)] for press in decoded.pedal]
+        version = self._version(entry, decoded, steps[-1].step if steps else 0)
+        with self._lock:
+            before = self._answered.get((entry.id, since))
+            self._answered[entry.id, version] = _Answered(rows, pedal)
+            self._answered.move_to_end((entry.id, version))
+            while len(self._answered) > _MOST_ANSWERED:
+                self._answered.popitem(last=False)
         n_undo, n_redo = self._library.n_edits(entry)
-        return {
-            "notes": rows,
-            "pedal": [[round(press.onset, 4), round(press.offset, 4)] for press in heard.pedal],
+        answer: dict[str, Any] = {
+            "version": version,
+            "n_notes": len(rows),
             "settings": settings(entry),
             "can_undo": n_undo > 0,
             "can_redo": n_redo > 0,
         }
+        if before is None:
+            notes = sorted(rows.values(), key=lambda row: (row[1], row[2]))
+            return {**answer, "notes": notes, "pedal": pedal}
+        changed = [row for name, row in rows.items() if before.rows.get(name) != row]
+        removed = [name for name in before.rows if name not in rows]
+        answer |= {"since": since, "changed": changed, "removed": removed}
+        return answer if before.pedal == pedal else {**answer, "pedal": pedal}
+
+    def _version(self, entry: LibraryEntry, decoded: DecodedNotes, step: int) -> str:
+        """Names what `answer` depends on; the last step that counts stands for all before it."""
+        kept = decode_config(entry)
+        chosen = f"{kept.onset_threshold:g}-{kept.minimum_duration:g}"
+        return f"{entry.attempt}.{decoded.size}.{chosen}.{step}"
 
 
-def settings(entry: Entry, *, default: bool = False) -> dict[str, float]:
+def settings(entry: LibraryEntry, *, default: bool = False) -> dict[str, float]:
     """The threshold and the minimum duration: as chosen, or as the model has them."""
     config = decode_config(
         replace(entry, threshold=None, minimum_duration=None) if default else entry
     )
     return {"threshold": config.onset_threshold, "minimum_duration": config.minimum_duration}
-
-
-def _decoded(evidence: Evidence, grid: FrameGrid, config: DecodeConfig) -> Heard:
-    decoder = Decoder(grid, config)
-    decoder.take(evidence)
-    decoder.finish()
-    by_convention = (
-        {model_id(peak, note.pitch): note for peak, note in decoder.struck(offsets=offsets)}
-        for offsets in (KEY, SUSTAINED)
-    )
-    key, sounding = by_convention
-    return Heard(key, sounding, decoder.pedal)
 
 
 def _edited(notes: dict[str, Note], edits: ByHand) -> dict[str, Note]:

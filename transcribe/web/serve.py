@@ -8,6 +8,7 @@ import json
 import os
 import socket
 import sys
+import threading
 import webbrowser
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -19,12 +20,13 @@ from transcribe.errors import TranscribeError
 from transcribe.files.atomic import write_atomically
 from transcribe.files.json_text import parse_json
 from transcribe.files.lock import BusyError, locked
-from transcribe.terminal import say
-from transcribe.web.access import Doorman, Guard
+from transcribe.terminal import say, show
+from transcribe.web.access import AccessMiddleware, Sessions
 from transcribe.web.app import Server
 from transcribe.web.command import DEFAULT_PORT
-from transcribe.web.library import Library
-from transcribe.web.uploads import Limits
+from transcribe.web.http_protocol import HeaderTimeoutProtocol
+from transcribe.web.library import RecordingLibrary
+from transcribe.web.uploads import UploadLimits
 
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
@@ -82,34 +84,32 @@ class _Uvicorn(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """As uvicorn does it, with nobody listening any more."""
-        self._ours.hub.close()
+        self._ours.streams.close()
         await super().shutdown(sockets)
 
 
 def _serve(folder: Path, options: argparse.Namespace) -> int:
     address = _bound(options.host, options.port)
-    library = Library(folder)
+    library = RecordingLibrary(folder)
     try:
         server = Server(
             library,
-            Limits(n_bytes=round(options.max_upload * 1024**3)),
+            UploadLimits(n_bytes=round(options.max_upload * 1024**3)),
             n_jobs=options.jobs,
             worker_options=_worker_options(options),
         )
-        doorman = None
+        sessions = None
         url = address.url
         if not address.local:
-            doorman = Doorman(
-                f"transcribe-{address.port}",
-                lambda token: say(f"for one more device: {address.url}?token={token}", sys.stdout),
-            )
-            url = f"{address.url}?token={doorman.token()}"
+            sessions = Sessions(f"transcribe-{address.port}")
+            url = f"{address.url}?token={sessions.token()}"
+            _offer_tokens(sessions, address.url)
         hosts = (*_LOOPBACK, *(() if address.local else (address.shown, *_names())))
-        guarded = Guard(
+        guarded = AccessMiddleware(
             server.application(),
             hosts=[host.lower() for host in hosts],
             port=address.port,
-            doorman=doorman,
+            sessions=sessions,
         )
         config = uvicorn.Config(
             guarded,
@@ -118,6 +118,7 @@ def _serve(folder: Path, options: argparse.Namespace) -> int:
             server_header=False,
             proxy_headers=False,
             ws="none",
+            http=HeaderTimeoutProtocol,
             lifespan="on",
             timeout_graceful_shutdown=2,
         )
@@ -126,7 +127,7 @@ def _serve(folder: Path, options: argparse.Namespace) -> int:
         library.close()
         address.sock.close()
     say(
-        "transcribe: ended; recordings and notes are kept, and what was in work goes on next time",
+        "transcribe: stopped; recordings and notes are kept, unfinished work continues next time",
         sys.stdout,
     )
     return 0
@@ -142,11 +143,12 @@ def _run(
     note = folder / "server.json"
     noted = {"url": address.url, "needs_token": not address.local}
     write_atomically(note, json.dumps(noted))
-    say(f"transcribe: open {url} (Ctrl-C ends it)", sys.stdout)
+    _show_address(f"open {url} (Ctrl-C ends it)")
     if not address.local:
         say(
-            "transcribe: the address admits one device; whoever has it can see and change all "
-            "recordings. Use it in a network you trust: nothing is encrypted.",
+            "transcribe: the address admits one device; press Enter for an address for another. "
+            "Whoever has one can see and change all recordings. Use it in a network you trust: "
+            "nothing is encrypted.",
             sys.stdout,
         )
     say(f"transcribe: recordings and notes are kept in {folder}", sys.stdout)
@@ -158,6 +160,23 @@ def _run(
         pass  # uvicorn has shut down and passes the signal on
     finally:
         note.unlink(missing_ok=True)
+
+
+def _show_address(words: str) -> None:
+    """Print a line as it is: `say` would leave the token out, which is a secret elsewhere."""
+    show(f"transcribe: {words}\n", sys.stdout)
+
+
+def _offer_tokens(sessions: Sessions, url: str) -> None:
+    """Print an address for one more device whenever Enter is pressed in the terminal."""
+    if not sys.stdin.isatty():
+        return
+
+    def read() -> None:
+        for _ in sys.stdin:
+            _show_address(f"for one more device: {url}?token={sessions.token()}")
+
+    threading.Thread(target=read, daemon=True).start()
 
 
 def _worker_options(options: argparse.Namespace) -> list[str]:
@@ -181,9 +200,9 @@ def _already_running(folder: Path, options: argparse.Namespace) -> int:
             f"{folder}: another transcribe serve uses this folder and has just started or is "
             "ending; try again in a moment"
         ) from error
-    say(f"transcribe: it runs already, with the recordings in {folder}: {url}", sys.stdout)
+    say(f"transcribe: already running, with the recordings in {folder}: {url}", sys.stdout)
     if needs_token:
-        say("transcribe: open the newest address that it printed where it runs", sys.stdout)
+        say("transcribe: for an address for a device, press Enter where it runs", sys.stdout)
     elif not options.no_browser:
         webbrowser.open(url)
     return 0

@@ -1,13 +1,13 @@
-"""One recording heard in a worker, and what is kept of it in a folder.
+"""One recording transcribed in a worker, and what is kept of it in a folder.
 
-The folder of a hearing holds
+The folder of a transcription holds
 
 - ``events`` and ``pedal``: the evidence (`transcribe.decode.events`) as raw records, appended
   as the work goes on;
 - ``sound.wav``: what was decoded, mono 16-bit, its header right after every block;
 - ``waveform``: for every 1/50 s the least and the greatest sample, as signed bytes.
 
-A hearing that is cut short leaves files that are right as far as they go.
+A transcription that is interrupted leaves files that are right as far as they go.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ SPARE_DISK = 100 * 1024 * 1024
 """Bytes that are left free on the disk, so that the lists can still be written."""
 _BETWEEN_MESSAGES = 0.2
 
-Tell = Callable[[dict[str, Any]], None]
+Send = Callable[[dict[str, Any]], None]
 Floats = NDArray[np.float32]
 
 
-def hear(transcriber: Transcriber, recording: Path, folder: Path, tell: Tell) -> None:
-    """Transcribe a recording into a folder, and tell how it goes.
+def transcribe_into(transcriber: Transcriber, recording: Path, folder: Path, send: Send) -> None:
+    """Transcribe a recording into a folder, and send messages on the way.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ def hear(transcriber: Transcriber, recording: Path, folder: Path, tell: Tell) ->
         A file of any kind that `AudioReader` takes.
     folder : Path
         Made if need be; what is in it is replaced.
-    tell : callable
+    send : callable
         Is given a message (a dictionary for JSON) at the beginning, now and then, and at
         the end.
 
@@ -66,7 +66,7 @@ def hear(transcriber: Transcriber, recording: Path, folder: Path, tell: Tell) ->
     folder.mkdir(parents=True, exist_ok=True)
     grid = transcriber.grid
     reader = transcriber.reader(recording, longest=LONGEST)
-    tell(
+    send(
         {
             "kind": "begun",
             "duration": reader.info.duration,
@@ -76,18 +76,18 @@ def hear(transcriber: Transcriber, recording: Path, folder: Path, tell: Tell) ->
             "hop_length": grid.hop_length,
         }
     )
-    with _Sound(folder, reader) as sound, _Notes(folder, tell) as notes:
+    with _Sound(folder, reader) as sound, _Notes(folder, send) as notes:
         heard = transcriber.transcribe(
             sound,
             evidence=notes.take,
             evidence_threshold=LOWEST_THRESHOLD,
-            progress=notes.tell,
+            progress=notes.report,
         )
         notes.finish()
     if heard.is_silent:
         for name in ("events", "pedal"):
             (folder / name).write_bytes(b"")
-    tell(
+    send(
         {
             "kind": "done",
             "duration": heard.duration,
@@ -98,7 +98,7 @@ def hear(transcriber: Transcriber, recording: Path, folder: Path, tell: Tell) ->
 
 
 class _Sound:
-    """The blocks of a recording, each written down as sound and waveform before it is given."""
+    """The blocks of a recording, each saved as sound and waveform before it is passed on."""
 
     def __init__(self, folder: Path, reader: AudioReader) -> None:
         self._folder, self._reader = folder, reader
@@ -153,15 +153,15 @@ class DiskFullError(OSError):
 
 
 class _Notes:
-    """Keeps the evidence, and tells of the notes as far as they are known."""
+    """Keeps the evidence, and sends the notes as far as they are known."""
 
-    def __init__(self, folder: Path, tell: Tell) -> None:
-        self._folder, self._tell = folder, tell
+    def __init__(self, folder: Path, send: Send) -> None:
+        self._folder, self._send = folder, send
         self._decoder: Decoder | None = None
         self._n_settled = 0
         self._open: dict[str, list[Any]] = {}
         self._n_events = self._n_frames = 0
-        self._told = 0.0
+        self._sent_at = 0.0
 
     def __enter__(self) -> _Notes:
         self._events = (self._folder / "events").open("wb")
@@ -173,9 +173,9 @@ class _Notes:
         self._pedal.close()
 
     def finish(self) -> None:
-        """Tell of what has not been told yet."""
-        self._told = 0.0
-        self.tell(None)
+        """Send of what has not been told yet."""
+        self._sent_at = 0.0
+        self.report(None)
 
     def take(self, evidence: Evidence, decoder: Decoder) -> None:
         """Keep the evidence that the decoder has just taken."""
@@ -187,17 +187,17 @@ class _Notes:
         self._n_events += len(evidence.events)
         self._n_frames += len(evidence.pedal)
 
-    def tell(self, seconds: float | None) -> None:
-        """Tell how far it is and which notes are new or have changed, not too often."""
+    def report(self, seconds: float | None) -> None:
+        """Send how far it is and which notes are new or have changed, not too often."""
         now = time.monotonic()
-        if self._decoder is None or now - self._told < _BETWEEN_MESSAGES:
+        if self._decoder is None or now - self._sent_at < _BETWEEN_MESSAGES:
             return
-        self._told = now
+        self._sent_at = now
         n_settled = self._decoder.n_settled
         rows = {row[0]: row for row in map(as_row, self._decoder.struck(self._n_settled))}
         news = [row for name, row in rows.items() if self._open.get(name) != row]
         self._n_settled, self._open = n_settled, rows
-        self._tell(
+        self._send(
             {
                 "kind": "heard",
                 "seconds": seconds,

@@ -5,24 +5,28 @@ from __future__ import annotations
 import asyncio
 import errno
 import shutil
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from starlette.requests import ClientDisconnect, Request
 
 from transcribe.web.errors import RefusedError, disk_full
-from transcribe.web.library import Entry, Library, too_many
+from transcribe.web.library import LibraryEntry, RecordingLibrary, too_many
 from transcribe.web.names import shown
 
 SPARE_DISK = 200 * 1024 * 1024
-"""Bytes that uploads leave free on the disk; what is heard needs some as well."""
+"""Bytes that uploads leave free on the disk; transcribing needs some as well."""
 _AT_ONCE = 1 << 20
 _DRAINED = 32 << 20
+_LONGEST_DRAIN = 10.0
+_NOTHING_MORE = 1.0
+"""Seconds without data after which a refused upload is not read further."""
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
-    """How much may be put in."""
+class UploadLimits:
+    """How much may be uploaded."""
 
     n_bytes: int = 2 * 1024**3
     """Of one recording."""
@@ -30,7 +34,9 @@ class Limits:
     """In the library."""
 
 
-async def receive(request: Request, library: Library, limits: Limits) -> Entry:
+async def receive(
+    request: Request, library: RecordingLibrary, limits: UploadLimits
+) -> LibraryEntry:
     """Stream the body of a request into the library.
 
     Raises
@@ -45,7 +51,9 @@ async def receive(request: Request, library: Library, limits: Limits) -> Entry:
         raise
 
 
-async def _receive(request: Request, library: Library, limits: Limits) -> Entry:
+async def _receive(
+    request: Request, library: RecordingLibrary, limits: UploadLimits
+) -> LibraryEntry:
     told = request.headers.get("content-length", "")
     size = int(told) if told.isdecimal() else 0
     if library.n_entries() >= limits.n_recordings:
@@ -74,7 +82,9 @@ async def _receive(request: Request, library: Library, limits: Limits) -> Entry:
         path.unlink(missing_ok=True)
 
 
-async def _write(request: Request, path: Path, library: Library, limits: Limits) -> int:
+async def _write(
+    request: Request, path: Path, library: RecordingLibrary, limits: UploadLimits
+) -> int:
     n_bytes = 0
     with path.open("wb") as file:
         held = bytearray()
@@ -90,7 +100,7 @@ async def _write(request: Request, path: Path, library: Library, limits: Limits)
     return n_bytes
 
 
-def _check(n_bytes: int, limits: Limits, folder: Path, n_coming: int) -> None:
+def _check(n_bytes: int, limits: UploadLimits, folder: Path, n_coming: int) -> None:
     if n_bytes > limits.n_bytes:
         raise RefusedError(
             413,
@@ -102,16 +112,19 @@ def _check(n_bytes: int, limits: Limits, folder: Path, n_coming: int) -> None:
 
 
 def _cut_off() -> RefusedError:
-    return RefusedError(400, "The file did not arrive whole.", "Put it in again.")
+    return RefusedError(400, "The file did not arrive whole.", "Add it again.")
 
 
 async def _drain(request: Request) -> None:
-    """Read on for a while, so that a browser that is still sending sees the answer."""
+    """Read on for a moment, so that a browser that is still sending sees the answer.
+
+    One that sends nothing more, whatever size it announced, gets its answer at once.
+    """
     n_bytes = 0
+    until = time.monotonic() + _LONGEST_DRAIN
+    parts = request.stream().__aiter__()
     try:
-        async for part in request.stream():
-            n_bytes += len(part)
-            if n_bytes > _DRAINED:
-                return
-    except (ClientDisconnect, RuntimeError):
-        return  # nobody is there, or all of it was read before
+        while n_bytes <= _DRAINED and time.monotonic() < until:
+            n_bytes += len(await asyncio.wait_for(parts.__anext__(), _NOTHING_MORE))
+    except (ClientDisconnect, RuntimeError, StopAsyncIteration, asyncio.TimeoutError):
+        return  # all of it was read, nobody is there, or nothing comes

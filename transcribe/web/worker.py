@@ -1,11 +1,11 @@
-"""The process that hears recordings: jobs come in as lines of JSON, messages go out.
+"""The process that transcribes recordings: jobs come in as lines of JSON, messages go out.
 
     python -m transcribe.web.worker [--device NAME] [--threads N] [--checkpoint FILE]
 
 It loads the weights once, says ``{"kind": "ready"}``, and then takes one job a line,
-``{"recording": path, "folder": path}``. What goes wrong with a recording is told as
+``{"recording": path, "folder": path}``. An error of a recording is sent as
 ``{"kind": "failed"}``; whatever kills the process kills nothing else. It ends with its
-input, or when nobody reads what it tells.
+input, or when nobody reads its messages.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ import numpy as np
 
 from transcribe.errors import TranscribeError
 from transcribe.hardware import go_first
-from transcribe.web.messages import said_of
-from transcribe.web.transcription_job import Tell, hear
+from transcribe.web.messages import user_message
+from transcribe.web.transcription_job import Send, transcribe_into
 
 _UNEXPECTED = (RuntimeError, ValueError, TypeError, ArithmeticError, LookupError)
 
@@ -41,17 +41,17 @@ def main() -> int:
     out = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # whatever a library prints
 
-    def tell(message: dict[str, Any]) -> None:
+    def send(message: dict[str, Any]) -> None:
         out.write(json.dumps(message) + "\n")
         out.flush()
 
     try:
-        return _work(options, tell)
+        return _work(options, send)
     except BrokenPipeError:
         return 0
 
 
-def _work(options: argparse.Namespace, tell: Tell) -> int:
+def _work(options: argparse.Namespace, send: Send) -> int:
     import torch
 
     from transcribe.transcriber import Transcriber
@@ -64,20 +64,20 @@ def _work(options: argparse.Namespace, tell: Tell) -> int:
         transcriber([second])  # so that the first recording does not wait for it
     except (TranscribeError, OSError, ValueError, RuntimeError) as error:
         traceback.print_exc()
-        tell({"kind": "unfit", "error": f"The model could not be loaded: {error}"})
+        send({"kind": "unfit", "error": f"The model could not be loaded: {error}"})
         return 1
-    tell({"kind": "ready"})
+    send({"kind": "ready"})
     for line in sys.stdin:
         job = json.loads(line)
         recording = Path(job["recording"])
         try:
-            hear(transcriber, recording, Path(job["folder"]), tell)
+            transcribe_into(transcriber, recording, Path(job["folder"]), send)
         except BrokenPipeError:
             raise
         except (TranscribeError, OSError, MemoryError, *_UNEXPECTED) as error:
             traceback.print_exc()
-            words = said_of(error, recording)
-            tell({"kind": "failed", "error": words.error, "hint": words.hint})
+            words = user_message(error, recording)
+            send({"kind": "failed", "error": words.error, "hint": words.hint})
     return 0
 
 

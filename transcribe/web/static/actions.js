@@ -1,4 +1,4 @@
-/** What keys, buttons and pointers do to the recording that is open. */
+/** What keys, buttons and pointers do in the editor. */
 
 import { asChanges, lengthened, louder, moved } from "./edits.js";
 import { byId } from "./elements.js";
@@ -14,14 +14,14 @@ const STEP = 0.01;
 const VELOCITY_STEP = 5;
 
 export class Actions {
-  /** @param {import("./editor.js").Studio} studio */
-  constructor(studio) {
-    this.studio = studio;
-    this.notes = studio.notes;
-    this.roll = studio.roll;
-    this.player = studio.player;
-    this.edits = studio.edits;
-    this.panel = studio.panel;
+  /** @param {import("./editor.js").Editor} editor */
+  constructor(editor) {
+    this.editor = editor;
+    this.notes = editor.notes;
+    this.roll = editor.roll;
+    this.player = editor.player;
+    this.edits = editor.edits;
+    this.panel = editor.panel;
     /** Whether the view goes with the playhead. */
     this.following = true;
     this.bindButtons();
@@ -73,26 +73,26 @@ export class Actions {
   /** Repeat what is selected, or what is in view; again: stop repeating. */
   loop() {
     if (this.player.passage) return this.repeat(null);
-    const chosen = this.chosenNotes();
+    const selected = this.selectedNotes();
     const { view } = this.roll;
-    const passage = chosen.length
+    const passage = selected.length
       ? {
-          start: Math.min(...chosen.map((note) => note.onset)),
-          end: Math.max(...chosen.map((note) => note.offset)),
+          start: Math.min(...selected.map((note) => note.onset)),
+          end: Math.max(...selected.map((note) => note.offset)),
         }
-      : { start: view.start, end: Math.min(view.end, this.studio.duration) };
+      : { start: view.start, end: Math.min(view.end, this.editor.duration) };
     this.repeat(passage);
   }
 
   repeat(passage) {
     const long = passage && passage.end - passage.start >= 0.1;
     this.player.setPassage(long ? passage : null);
-    say(long ? `Repeating from ${clock(passage.start, 1)} to ${clock(passage.end, 1)}` : "Not repeating");
+    say(long ? `Looping from ${clock(passage.start, 1)} to ${clock(passage.end, 1)}` : "Loop off");
   }
 
   passageFrom() {
     const start = this.player.position;
-    this.repeat({ start, end: Math.max(start + 0.5, this.player.passage?.end ?? this.studio.duration) });
+    this.repeat({ start, end: Math.max(start + 0.5, this.player.passage?.end ?? this.editor.duration) });
   }
 
   passageTo() {
@@ -105,12 +105,12 @@ export class Actions {
     this.following = false;
   }
 
-  chosenNotes() {
+  selectedNotes() {
     return [...this.roll.selection].map((id) => this.notes.get(id)).filter(Boolean);
   }
 
   /** Select notes; with `more`, change only whether these are. */
-  choose(ids, more) {
+  select(ids, more) {
     const { selection } = this.roll;
     if (!more) selection.clear();
     for (const id of ids) {
@@ -118,26 +118,27 @@ export class Actions {
       else selection.add(id);
     }
     if (ids.length) this.roll.focused = ids.at(-1);
-    const chosen = this.chosenNotes();
-    this.panel.choose([...selection]);
-    if (chosen.length === 1) {
-      say(`Selected: ${spokenNote(chosen[0])}`);
-      if (ids.length === 1) this.player.tryKey(chosen[0].pitch, chosen[0].velocity);
-    } else if (chosen.length) say(`${chosen.length} notes selected`);
+    const selected = this.selectedNotes();
+    this.panel.select([...selection]);
+    this.editor.selected(selected);
+    if (selected.length === 1) {
+      say(`Selected: ${spokenNote(selected[0])}`);
+      if (ids.length === 1) this.player.tryKey(selected[0].pitch, selected[0].velocity);
+    } else if (selected.length) say(`${selected.length} notes selected`);
     this.roll.changed();
   }
 
-  chooseNone() {
-    this.choose([], false);
+  selectNone() {
+    this.select([], false);
   }
 
-  chooseAll() {
+  selectAll() {
     const { start, end } = this.player.passage ?? { start: 0, end: Infinity };
-    this.choose(this.notes.within(start, end, 0, 127), false);
+    this.select(this.notes.within(start, end, 0, 127), false);
   }
 
-  chooseFocused() {
-    if (this.roll.focused !== null) this.choose([this.roll.focused], true);
+  selectFocused() {
+    if (this.roll.focused !== null) this.select([this.roll.focused], true);
   }
 
   walk(direction) {
@@ -152,8 +153,9 @@ export class Actions {
     let found = this.notes.nextDoubtful(start, step);
     if (found < 0) found = this.notes.nextDoubtful(step > 0 ? -1 : this.notes.length, step);
     if (found < 0) return say("No doubtful notes");
+    this.editor.openPanel(false);
     this.goTo(found);
-    this.choose([this.notes.ids[found]], false);
+    this.select([this.notes.ids[found]], false);
   }
 
   /** Put the arrow keys' mark on a note, show it and say what it is. */
@@ -168,41 +170,42 @@ export class Actions {
   }
 
   async change(notes) {
-    if (!this.studio.canEdit) return this.notYet();
+    if (!this.editor.canEdit) return this.notYet();
     if (notes.length) await this.edits.change(notes);
     if (notes.length === 1) say(spokenNote(this.notes.get(notes[0].id) ?? notes[0]));
   }
 
   nudge(how) {
-    const chosen = this.chosenNotes();
-    if (!chosen.length) return say("Select a note first");
+    const selected = this.selectedNotes();
+    if (!selected.length) return say("Select a note first");
+    const { duration } = this.editor;
     const result = {
-      left: () => moved(chosen, -STEP, 0),
-      right: () => moved(chosen, STEP, 0),
-      up: () => moved(chosen, 0, 1),
-      down: () => moved(chosen, 0, -1),
-      shorter: () => lengthened(chosen, -STEP),
-      longer: () => lengthened(chosen, STEP),
-      louder: () => louder(chosen, VELOCITY_STEP),
-      softer: () => louder(chosen, -VELOCITY_STEP),
+      left: () => moved(selected, -STEP, 0, duration),
+      right: () => moved(selected, STEP, 0, duration),
+      up: () => moved(selected, 0, 1),
+      down: () => moved(selected, 0, -1),
+      shorter: () => lengthened(selected, -STEP),
+      longer: () => lengthened(selected, STEP),
+      louder: () => louder(selected, VELOCITY_STEP),
+      softer: () => louder(selected, -VELOCITY_STEP),
     }[how]();
     return this.change(asChanges(result));
   }
 
   async remove() {
-    if (!this.studio.canEdit) return this.notYet();
+    if (!this.editor.canEdit) return this.notYet();
     const ids = [...this.roll.selection];
     if (!ids.length) return say("Select a note first");
-    if (await this.edits.remove(ids)) say(`${count(ids.length, "note")} deleted. Ctrl + Z takes it back.`);
+    if (await this.edits.remove(ids)) say(`${count(ids.length, "note")} deleted. Ctrl + Z undoes it.`);
     if (document.activeElement === document.body) this.roll.host.focus();
   }
 
   async add(onset, pitch) {
-    if (!this.studio.canEdit) return this.notYet();
+    if (!this.editor.canEdit) return this.notYet();
     const offset = onset + NEW_LENGTH;
     const id = await this.edits.add({ onset, pitch, offset, velocity: NEW_VELOCITY });
     if (id === null) return;
-    this.choose([id], false);
+    this.select([id], false);
     this.roll.reveal(onset);
     say(`Added: ${pitchName(pitch)} at ${onset.toFixed(2)} s`);
   }
@@ -213,15 +216,15 @@ export class Actions {
   }
 
   notYet() {
-    tell("Notes can be corrected once all of the recording has been heard, or when you press Stop.");
+    tell("Notes can be changed once the whole recording is transcribed, or when you press Stop.");
   }
 
   async undo() {
-    if (this.studio.canEdit && this.edits.canUndo && (await this.edits.undo())) say("Undone");
+    if (this.editor.canEdit && this.edits.canUndo && (await this.edits.undo())) say("Undone");
   }
 
   async redo() {
-    if (this.studio.canEdit && this.edits.canRedo && (await this.edits.redo())) say("Done again");
+    if (this.editor.canEdit && this.edits.canRedo && (await this.edits.redo())) say("Redone");
   }
 
   zoom(factor) {
@@ -238,8 +241,8 @@ export class Actions {
 
   zoomAll() {
     this.following = false;
-    this.roll.view.showTimes(0, this.studio.duration);
-    this.studio.showKeys();
+    this.roll.view.showTimes(0, this.editor.duration);
+    this.editor.showKeys();
   }
 
   scroll(share) {
@@ -255,7 +258,7 @@ export class Actions {
 
   /** Whether notes can be changed now. */
   canEdit() {
-    return this.studio.canEdit;
+    return this.editor.canEdit;
   }
 
   help() {

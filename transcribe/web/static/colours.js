@@ -3,7 +3,7 @@
 const STEPS = 24;
 const NAMES = [
   "surface", "ink", "muted", "line", "accent", "hand", "row-black", "row-octave", "key-white",
-  "key-black", "key-line", "key-name", "wave", "pedal", "chosen", "passage",
+  "key-black", "key-line", "key-name", "wave", "pedal", "selected", "passage",
 ];
 
 const parse = (hex) => [1, 3, 5].map((i) => parseInt(hex.slice(i, i + 2), 16));
@@ -30,7 +30,7 @@ export function readColours() {
   const shades = ramp(["soft", "middle", "loud"].map((name) => parse(value(name))));
   colours.shades = shades.map(css);
   colours.shadePixels = shades.map(pixel);
-  colours.chosenPixel = pixel(parse(value("chosen")));
+  colours.chosenPixel = pixel(parse(value("selected")));
   colours.handPixel = pixel(parse(value("hand")));
   colours.font = style.fontFamily || "sans-serif";
   return colours;

@@ -1,4 +1,4 @@
-/** The menu of what can be taken away, and how it gets into a file. */
+/** The menu of downloads, and how they get into a file. */
 
 import { byId } from "./elements.js";
 import { say, tell, tellError } from "./notices.js";
@@ -7,7 +7,7 @@ import { downloadAddress, getDownload, originalAddress } from "./server.js";
 /** Milliseconds after which making a file is worth a word. */
 const SLOW = 1500;
 
-const links = () => document.querySelectorAll("#take-menu [data-kind]");
+const links = () => document.querySelectorAll("#download-menu [data-kind]");
 
 /** Let the menu's addresses be those of a recording. */
 export function offer(id) {
@@ -18,13 +18,13 @@ export function offer(id) {
 }
 
 export function closeMenu() {
-  byId("take-menu").hidden = true;
-  byId("take").setAttribute("aria-expanded", "false");
+  byId("download-menu").hidden = true;
+  byId("download").setAttribute("aria-expanded", "false");
 }
 
-/** @param {import("./editor.js").Studio} studio the recording that is open */
-export function bindTakeAway(studio) {
-  const [opener, menu] = [byId("take"), byId("take-menu")];
+/** @param {import("./editor.js").Editor} editor the recording that is open */
+export function bindDownloadMenu(editor) {
+  const [opener, menu] = [byId("download"), byId("download-menu")];
   opener.addEventListener("click", () => {
     menu.hidden = !menu.hidden;
     opener.setAttribute("aria-expanded", String(!menu.hidden));
@@ -34,12 +34,12 @@ export function bindTakeAway(studio) {
     const kind = event.target.closest("a")?.dataset.kind;
     if (kind && kind !== "original") {
       event.preventDefault();
-      takeAway(studio.id, kind);
+      download(editor, kind);
     }
     closeMenu();
     opener.focus();
   });
-  byId("take-png").addEventListener("click", () => savePicture(studio));
+  byId("download-png").addEventListener("click", () => savePicture(editor));
   document.addEventListener("pointerdown", (event) => {
     if (!event.target.closest(".menu")) closeMenu();
   });
@@ -54,10 +54,11 @@ export function bindTakeAway(studio) {
   });
 }
 
-/** Fetch a file of some kind and save it; what goes wrong is said on the page. */
-async function takeAway(id, kind) {
-  const slow = setTimeout(() => tell("It is being made; this may take a little."), SLOW);
+/** Fetch a file of some kind and save it; errors are shown on the page. */
+async function download({ id, edits }, kind) {
+  const slow = setTimeout(() => tell("Preparing the file; this may take a moment."), SLOW);
   try {
+    await edits.line; // every change is in the file
     const { blob, name } = await getDownload(id, kind);
     save(blob, name);
     say(`Saved as ${name}`);

@@ -1,4 +1,4 @@
-/** One recording on the page: joins the roll, the player, the panel and the program's answers. */
+/** One recording on the page: joins the roll, the player, the panel and the server's answers. */
 
 import { Actions } from "./actions.js";
 import { Edits } from "./edits.js";
@@ -19,12 +19,16 @@ const READABLE = 70;
 /** Milliseconds between two looks at the waveform while it grows. */
 const WAVEFORM_EVERY = 2500;
 
-export class Studio {
+export class Editor {
   constructor() {
     this.notes = new Notes();
     this.roll = new Roll(byId("roll"), this.notes);
     this.overview = new Overview(byId("overview"), this.roll);
-    this.player = new Player(byId("audio"), () => this.notes);
+    this.player = new Player(
+      byId("audio"),
+      () => this.notes,
+      (start, seconds) => server.getSound(this.id, start, seconds),
+    );
     this.edits = new Edits(this.notes, tellError);
     this.panel = new Panel(this.notes, {
       settings: (settings) => this.edits.settle(settings),
@@ -45,10 +49,27 @@ export class Studio {
     byId("progress-cancel").addEventListener("click", () => this.ask(server.cancelRecording));
     byId("progress-again").addEventListener("click", () => this.ask(server.repeatRecording));
     this.player.addEventListener("change", () => this.showPlayer());
-    this.player.addEventListener("tuning", () => tell("The piano is being tuned. One moment."));
+    this.player.addEventListener("tuning", () => tell("Loading the piano. One moment."));
     this.player.addEventListener("trouble", (event) => tellError(event.detail));
     this.edits.addEventListener("notes", (event) => this.showNotes(event.detail));
     this.roll.host.addEventListener("focus", () => this.roll.moved());
+    byId("panel-toggle").addEventListener("click", () => this.openPanel(!this.panelOpen));
+  }
+
+  /** Whether all of the panel is shown where there is little room. */
+  get panelOpen() {
+    return byId("editor").classList.contains("panel-open");
+  }
+
+  openPanel(open) {
+    byId("panel-toggle").setAttribute("aria-expanded", String(open));
+    this.arrange("panel-open", open);
+  }
+
+  /** Set a class that may show or hide the panel; notes stay where they are meanwhile. */
+  arrange(name, on) {
+    byId("editor").classList.toggle(name, on);
+    this.roll.resize(true);
   }
 
   /** Show a recording by its id. */
@@ -60,8 +81,7 @@ export class Studio {
     try {
       recording = await server.getRecording(id);
     } catch (error) {
-      tellError(error);
-      location.hash = "";
+      this.leave(() => tellError(error));
       return;
     }
     if (this.id !== id) return;
@@ -72,7 +92,7 @@ export class Studio {
     this.panel.open(recording.settings, recording.settings_default);
     this.showRecording();
     this.roll.resize();
-    await this.fetchNotes();
+    await this.edits.refresh();
     if (this.id !== id) return;
     this.firstView();
     this.fetchWaveform();
@@ -88,7 +108,7 @@ export class Studio {
     this.notes.set([], []);
     this.roll.waveform.set(new Int8Array(0), 50);
     Object.assign(this.roll, { playhead: 0, passage: null, focused: null, heard: Infinity });
-    this.actions.chooseNone();
+    this.actions.selectNone();
     this.actions.following = true;
   }
 
@@ -100,17 +120,32 @@ export class Studio {
       progress: mine((recording) => this.progressed(recording)),
       notes: mine(({ notes }) => this.arrived(notes)),
       state: mine((recording) => this.turned(recording)),
+      edited: mine(({ version }) => this.edits.refresh(version)),
+      deleted: mine(() => this.deleted()),
       refused: mine(() => this.refresh()),
     });
   }
 
-  /** Ask for everything again, after the program was away. */
+  deleted() {
+    const { name } = this.recording;
+    this.leave(() => tell(`“${name}” was deleted in another window.`));
+  }
+
+  /** Go to the list of recordings, and say why there. */
+  leave(sayWhy) {
+    addEventListener("hashchange", sayWhy, { once: true });
+    location.hash = "";
+  }
+
+  /** Ask for everything again, after the server was away. */
   async refresh() {
     try {
-      if (this.id) await this.turned(await server.getRecording(this.id));
+      if (!this.id) return;
+      await this.turned(await server.getRecording(this.id));
+      await this.edits.refresh();
     } catch (error) {
-      tellError(error);
-      if (error.status === 404) location.hash = "";
+      if (error.status === 404) this.leave(() => tellError(error));
+      else tellError(error);
     }
   }
 
@@ -127,6 +162,12 @@ export class Studio {
     return Math.max(duration ?? 0, heard ?? 0, this.notes.end, 1);
   }
 
+  /** Whether anything says how long the recording is. */
+  get lengthKnown() {
+    const { recording, notes } = this;
+    return Boolean(recording && (recording.duration || recording.heard_seconds || notes.length));
+  }
+
   progressed(recording) {
     const was = this.recording.state;
     if (was !== recording.state) return this.turned(recording);
@@ -139,8 +180,9 @@ export class Studio {
   arrived(rows) {
     if (!rows.length || !this.busy) return;
     const first = !this.notes.length;
-    this.notes.merge(rows);
+    this.edits.merge(rows);
     if (first) this.showKeys();
+    this.showAble();
     this.panel.counted();
     this.overview.fresh = false;
     this.roll.changed();
@@ -151,7 +193,7 @@ export class Studio {
     this.recording = recording;
     this.panel.setInitial(recording.settings_default);
     if (was === recording.state) return this.showRecording();
-    await this.fetchNotes();
+    await this.edits.refresh();
     if (this.id !== recording.id) return;
     this.showRecording();
     this.fetchWaveform();
@@ -161,16 +203,6 @@ export class Studio {
     if (["queued", "working"].includes(was) && !this.busy) {
       if (this.showsWhole) this.firstTimes();
       this.showKeys();
-    }
-  }
-
-  async fetchNotes() {
-    const { id } = this;
-    try {
-      const answer = await server.getNotes(id);
-      if (id === this.id) this.edits.take(answer);
-    } catch (error) {
-      tellError(error);
     }
   }
 
@@ -204,15 +236,15 @@ export class Studio {
     const done = state === "done";
     const share = duration ? Math.min(1, heard / duration) : 0;
     byId("progress").hidden = done;
-    byId("studio").classList.toggle("nothing", state === "failed" && !heard);
+    byId("editor").classList.toggle("nothing", state === "failed" && !heard);
     byId("progress-bar").hidden = !busy;
     byId("progress-bar").value = share;
     if (!duration || !heard) byId("progress-bar").removeAttribute("value");
     byId("progress-words").textContent = stateOf(recording);
     byId("progress-hint").textContent = {
-      queued: "It begins by itself, as soon as those before it are done.",
+      queued: "It starts by itself, as soon as those before it are done.",
       working: "You can look and listen already, or leave this page; the work goes on.",
-      cancelled: "What was heard so far is kept and can be taken away.",
+      cancelled: "The notes found so far are kept and can be downloaded.",
       failed: recording.hint || "",
     }[state] ?? "";
     byId("progress-cancel").hidden = !busy;
@@ -230,7 +262,7 @@ export class Studio {
       if (whole) this.firstTimes();
       this.overview.fresh = false;
     }
-    this.player.duration = this.duration;
+    this.player.setDuration(this.duration);
     if (heard) this.player.hear(server.soundAddress(recording.id), heard);
     this.showAble();
     this.roll.changed();
@@ -238,29 +270,30 @@ export class Studio {
 
   showAble() {
     const { canEdit, edits, notes } = this;
-    for (const id of ["amount", "shortest", "delete", "add"]) byId(id).disabled = !canEdit;
+    for (const id of ["threshold", "minimum-length", "delete", "add"]) byId(id).disabled = !canEdit;
     for (const field of document.querySelectorAll(".fields :is(input, select), [data-nudge]")) {
       field.disabled = !canEdit;
     }
     byId("undo").disabled = !canEdit || !edits.canUndo;
     byId("redo").disabled = !canEdit || !edits.canRedo;
-    byId("take").disabled = this.busy;
+    byId("download").disabled = this.busy;
+    byId("field-onset").max = this.recording ? this.duration.toFixed(3) : "";
     const empty = !notes.length;
     byId("roll-empty").hidden = !empty;
     byId("roll-empty").textContent = this.busy
-      ? "The notes will appear here"
-      : "No notes. Move the slider towards “more”, or add notes yourself.";
+      ? "Notes appear here as they are found"
+      : "No notes. Raise the sensitivity, or add notes yourself.";
   }
 
   showNotes({ settings }) {
     if (!this.panel.timer && !this.edits.wanted) this.panel.showSettings(settings);
-    this.player.duration = this.duration;
+    this.player.setDuration(this.duration);
     this.roll.view.setDuration(this.duration);
     const { selection } = this.roll;
     for (const id of selection) if (!this.notes.indexOf.has(id)) selection.delete(id);
     if (!this.notes.indexOf.has(this.roll.focused)) this.roll.focused = null;
     this.panel.counted();
-    this.panel.choose([...selection]);
+    this.panel.select([...selection]);
     this.overview.fresh = false;
     this.showAble();
     this.roll.changed();
@@ -270,7 +303,7 @@ export class Studio {
     const { player } = this;
     setIcon(byId("play"), player.playing ? "pause" : "play");
     byId("play-words").textContent = player.playing ? "Pause" : "Play";
-    byId("of").textContent = this.recording ? `of ${clock(player.duration)}` : "";
+    byId("of").textContent = this.lengthKnown ? `of ${clock(player.duration)}` : "";
     byId("loop").setAttribute("aria-pressed", String(Boolean(player.passage)));
     for (const radio of document.getElementsByName("listen")) radio.checked = radio.value === player.listen;
     this.roll.passage = player.passage;
@@ -329,6 +362,12 @@ export class Studio {
   get showsWhole() {
     const { view } = this.roll;
     return this.actions.following && view.start === 0 && view.end >= view.duration - 1e-6;
+  }
+
+  /** The selection has changed: where there is little room, a sheet for it comes or goes. */
+  selected(notes) {
+    this.arrange("has-selection", notes.length > 0);
+    if (notes.length === 1) this.roll.revealPitch(notes[0].pitch);
   }
 
   /** The keys that are played, and some around them. */

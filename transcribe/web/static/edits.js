@@ -1,10 +1,12 @@
 /**
- * Changes by hand: sent to the program one after another, which answers with all notes.
+ * Changes by hand: sent to the server one after another.
  *
- * Each method is one step for undo. Event: `notes` when there are others.
+ * The server answers with what is different since the version of the notes that the page has,
+ * so several windows can edit the same recording. Each method is one step for undo.
+ * Event: `notes` when there are others.
  */
 
-import { postEdits, postRedo, postUndo, putSettings } from "./server.js";
+import * as server from "./server.js";
 import { HIGHEST, LOWEST } from "./words.js";
 
 /** Shortest a note can be made, in seconds. */
@@ -19,31 +21,43 @@ export class Edits extends EventTarget {
     this.open(null);
   }
 
-  /** Take another recording. */
+  /** Begin with another recording. */
   open(id) {
     this.id = id;
+    /** Resolves when everything that was asked for is answered. */
     this.line = Promise.resolve();
     this.canUndo = this.canRedo = false;
     /** Settings that were asked for and have not been answered. */
     this.wanted = null;
+    /** The version of the notes that are shown; empty if the server knows no such version. */
+    this.version = "";
   }
 
-  /** Show what the program answered. */
-  take(answer) {
-    this.notes.set(answer.notes, answer.pedal);
+  /** Show what the server answered. */
+  show(answer) {
+    if (answer.notes) this.notes.set(answer.notes, answer.pedal);
+    else this.notes.apply(answer);
+    this.version = answer.version;
     this.canUndo = answer.can_undo;
     this.canRedo = answer.can_redo;
     this.dispatchEvent(new CustomEvent("notes", { detail: answer }));
   }
 
-  /** After all earlier steps, ask the program for one; resolves to whether it was done. */
+  /** Take notes that came while the recording is being transcribed. */
+  merge(rows) {
+    this.notes.apply({ changed: rows });
+    this.version = "";
+  }
+
+  /** After all earlier steps, ask the server for one; resolves to whether it was done. */
   step(request) {
     const { id } = this;
     const done = this.line.then(async () => {
+      if (id !== this.id) return false;
       try {
-        const answer = await request(id);
+        const answer = await request(id, this.version);
         if (id !== this.id || !answer) return false;
-        this.take(answer);
+        this.show(answer);
         return true;
       } catch (error) {
         this.onError(error);
@@ -54,13 +68,18 @@ export class Edits extends EventTarget {
     return done;
   }
 
+  /** Fetch the notes as they are now, unless they are of this version already. */
+  refresh(version = null) {
+    return this.step((id, since) => (since === version ? null : server.getNotes(id, since)));
+  }
+
   /** Read the notes anew with other settings; of several that wait only the last is done. */
   settle(settings) {
     this.wanted = settings;
-    return this.step(async (id) => {
+    return this.step(async (id, since) => {
       if (this.wanted !== settings) return null;
       try {
-        return await putSettings(id, settings);
+        return await server.putSettings(id, since, settings);
       } finally {
         if (this.wanted === settings) this.wanted = null;
       }
@@ -68,39 +87,46 @@ export class Edits extends EventTarget {
   }
 
   undo() {
-    return this.step(postUndo);
+    return this.step(server.postUndo);
   }
 
   redo() {
-    return this.step(postRedo);
+    return this.step(server.postRedo);
   }
 
-  /** Take notes away. */
+  /** Delete notes. */
   remove(ids) {
-    return this.step((id) => postEdits(id, ids.map((note) => ({ do: "delete", id: note }))));
+    const changes = ids.map((id) => ({ do: "delete", id }));
+    return this.step((id, since) => server.postEdits(id, since, changes));
   }
 
   /** Add a note; resolves to its id, or null. */
   async add({ onset, pitch, offset, velocity }) {
-    const before = new Set(this.notes.ids);
-    const change = { do: "add", onset, pitch, offset, velocity };
-    if (!(await this.step((id) => postEdits(id, [change])))) return null;
-    return this.notes.ids.find((id) => !before.has(id)) ?? null;
+    const changes = [{ do: "add", onset, pitch, offset, velocity }];
+    let before;
+    const added = await this.step((id, since) => {
+      before = new Set(this.notes.ids);
+      return server.postEdits(id, since, changes);
+    });
+    return (added && this.notes.ids.find((id) => !before.has(id))) || null;
   }
 
   /** Give notes other onsets, pitches, offsets or velocities: `[{id, onset, ...}]`. */
   change(notes) {
     const changes = notes.map((note) => ({ do: "change", ...note }));
-    return this.step((id) => postEdits(id, changes));
+    return this.step((id, since) => server.postEdits(id, since, changes));
   }
 }
 
-/** Notes moved by seconds and keys, together, as far as the first of them can go. */
-export function moved(notes, seconds, keys) {
-  const earliest = Math.min(...notes.map((note) => note.onset));
-  const pitches = notes.map((note) => note.pitch);
-  const by = Math.max(seconds, -earliest);
-  const up = Math.min(HIGHEST - Math.max(...pitches), Math.max(LOWEST - Math.min(...pitches), keys));
+/** Notes moved by seconds and keys, together, as far as all can go in music of a duration. */
+export function moved(notes, seconds, keys, duration = Infinity) {
+  let [first, last, low, high] = [Infinity, 0, HIGHEST, LOWEST];
+  for (const { onset, pitch } of notes) {
+    [first, last] = [Math.min(first, onset), Math.max(last, onset)];
+    [low, high] = [Math.min(low, pitch), Math.max(high, pitch)];
+  }
+  const by = Math.max(Math.min(seconds, Math.max(0, duration - last)), -first);
+  const up = Math.min(HIGHEST - high, Math.max(LOWEST - low, keys));
   return notes.map((note) => ({
     ...note,
     onset: note.onset + by,
@@ -120,6 +146,6 @@ export const lengthened = (notes, seconds) =>
 export const louder = (notes, by) =>
   notes.map((note) => ({ ...note, velocity: Math.min(127, Math.max(1, note.velocity + by)) }));
 
-/** What the program needs to know of notes after a change. */
+/** What the server needs to know of notes after a change. */
 export const asChanges = (notes) =>
   notes.map(({ id, onset, pitch, offset, velocity }) => ({ id, onset, pitch, offset, velocity }));

@@ -3,7 +3,7 @@
  *
  * With a mouse: click to go there or to choose a note, drag a note or its end, drag a box,
  * double-click to add. With fingers: swipe to scroll, pinch to zoom, tap to choose; a note
- * that is chosen already can be dragged. On the seconds and the waveform: drag a passage.
+ * that is selected already can be dragged. On the seconds and the waveform: drag a passage.
  */
 
 import { asChanges, lengthened, moved } from "./edits.js";
@@ -16,7 +16,7 @@ const EDGE = 7;
 export class Gestures {
   /**
    * @param {import("./roll.js").Roll} roll
-   * @param {object} does `seekTo(time)`, `choose(ids, more)`, `add(time, pitch)`,
+   * @param {object} does `seekTo(time)`, `select(ids, more)`, `add(time, pitch)`,
    *   `change(notes)`, `repeat({start, end})`, `key(pitch)`, `scrolled()`, `canEdit()`
    */
   constructor(roll, does) {
@@ -73,7 +73,7 @@ export class Gestures {
     else if (index < 0) drag.mode = "box";
     else {
       if (!roll.selection.has(drag.id) || event.shiftKey) {
-        this.does.choose([drag.id], event.shiftKey);
+        this.does.select([drag.id], event.shiftKey);
       }
       drag.mode = edge ? "lengthen" : "move";
       const ids = roll.selection.has(drag.id) ? [...roll.selection] : [drag.id];
@@ -93,7 +93,7 @@ export class Gestures {
     if (!drag.far) return;
     const time = roll.time(point.x);
     if (drag.mode === "pan") {
-      roll.view.scrollBy(before.x - point.x, 0);
+      roll.view.scrollBy(before.x - point.x, point.y - before.y);
       this.does.scrolled();
       return roll.changed();
     }
@@ -110,7 +110,7 @@ export class Gestures {
     const { drag, roll } = this;
     const seconds = (point.x - drag.from.x) / roll.view.scale;
     if (drag.mode === "lengthen") return lengthened(drag.notes, seconds);
-    return moved(drag.notes, seconds, roll.pitch(point.y) - drag.pitch);
+    return moved(drag.notes, seconds, roll.pitch(point.y) - drag.pitch, roll.view.duration);
   }
 
   up(event, cancelled = false) {
@@ -130,7 +130,7 @@ export class Gestures {
     if (drag.mode === "passage") this.does.repeat(roll.passage);
     if (drag.mode === "box") {
       const ids = roll.notes.within(box.start, box.end, box.low, box.high);
-      this.does.choose(ids, event.shiftKey);
+      this.does.select(ids, event.shiftKey);
     }
     if (ghosts.length) this.does.change(asChanges(ghosts));
   }
@@ -138,10 +138,10 @@ export class Gestures {
   click(drag, event) {
     if (drag.mode === "move" || drag.mode === "lengthen") return;
     if (drag.mode === "pan" && drag.id !== null) {
-      this.does.choose([drag.id], event.shiftKey);
+      this.does.select([drag.id], event.shiftKey);
       return;
     }
-    if (drag.mode !== "passage" && !event.shiftKey) this.does.choose([], false);
+    if (drag.mode !== "passage" && !event.shiftKey) this.does.select([], false);
     this.does.seekTo(drag.time);
   }
 

@@ -1,14 +1,14 @@
-/** The page itself: which of its two views is shown, and what is put into it from outside. */
+/** The page itself: which of its two views is shown, and what comes in from outside. */
 
 import { button, byId, make, placeIcons } from "./elements.js";
 import { bindKeys, writeHelp } from "./keys.js";
 import { Microphone } from "./microphone.js";
-import { ask, tellError } from "./notices.js";
+import { ask, clearNotices, tellError } from "./notices.js";
 import { pageOf, Recordings } from "./recordings.js";
 import { connection } from "./server.js";
-import { Studio } from "./editor.js";
-import { bindTakeAway, closeMenu } from "./download-menu.js";
-import { removeTake, takeBlob, unfinishedTakes } from "./recordings-store.js";
+import { Editor } from "./editor.js";
+import { bindDownloadMenu, closeMenu } from "./download-menu.js";
+import { discardRecording, recordingBlob, unfinishedRecordings } from "./recordings-store.js";
 import { Uploads } from "./uploads.js";
 import { clock } from "./words.js";
 
@@ -16,7 +16,7 @@ placeIcons();
 writeHelp();
 
 const recordings = new Recordings();
-const studio = new Studio();
+const editor = new Editor();
 const uploads = new Uploads({
   limit: () => recordings.limits?.upload_bytes,
   changed: () => recordings.showEmpty(),
@@ -25,38 +25,40 @@ const uploads = new Uploads({
     if (alone && !location.hash) location.hash = pageOf(recording.id);
   },
 });
-const microphone = new Microphone((take) => transcribeTake(take));
+const microphone = new Microphone((recording) => transcribeUnfinished(recording));
 
 /** Show what the address asks for. */
 async function route() {
   const [, id] = location.hash.match(/^#\/recording\/(.+)$/) ?? [];
   byId("home").hidden = Boolean(id);
-  byId("studio").hidden = !id;
+  byId("editor").hidden = !id;
+  document.body.classList.toggle("editing", Boolean(id));
+  clearNotices();
   closeMenu();
   if (id) {
     recordings.close();
     byId("name").textContent = "";
     byId("name").focus();
-    await studio.open(decodeURIComponent(id));
+    await editor.open(decodeURIComponent(id));
   } else {
-    studio.close();
+    editor.close();
     document.title = "transcribe";
     await recordings.open();
     await showUnfinished();
   }
 }
 
-function putIn(files) {
+function addFiles(files) {
   if (!files.length) return;
   if (location.hash) location.hash = "";
   uploads.add(files);
 }
 
-async function transcribeTake(take) {
+async function transcribeUnfinished(recording) {
   try {
-    const blob = await takeBlob(take);
-    const [arrived] = uploads.add([new File([blob], take.name, { type: take.type })]);
-    if (await arrived) await removeTake(take);
+    const blob = await recordingBlob(recording);
+    const [arrived] = uploads.add([new File([blob], recording.name, { type: recording.type })]);
+    if (await arrived) await discardRecording(recording);
   } catch (error) {
     tellError(error);
   }
@@ -65,22 +67,22 @@ async function transcribeTake(take) {
 
 /** List what was recorded when the page was closed, or could not be sent. */
 async function showUnfinished() {
-  const takes = microphone.recording || uploads.active ? [] : await unfinishedTakes();
-  const throwAway = async (take) => {
-    if (await ask(`Throw “${take.name}” away?`, "Throw away")) await removeTake(take);
+  const unfinished = microphone.recording || uploads.active ? [] : await unfinishedRecordings();
+  const discard = async (recording) => {
+    if (await ask(`Discard “${recording.name}”? This can't be undone.`, "Discard")) await discardRecording(recording);
     await showUnfinished();
   };
-  const cards = takes.map((take) =>
+  const cards = unfinished.map((recording) =>
     make(
       "li",
       { class: "card" },
-      make("h3", {}, take.name),
-      make("p", { class: "what" }, `${clock(take.seconds)} were recorded and kept.`),
+      make("h3", {}, recording.name),
+      make("p", { class: "what" }, `${clock(recording.seconds)} recorded.`),
       make(
         "div",
         { class: "actions" },
-        button("Transcribe it", "file", () => transcribeTake(take), { class: "plain" }),
-        button("Throw away", "bin", () => throwAway(take), { class: "plain" }),
+        button("Transcribe", "file", () => transcribeUnfinished(recording), { class: "plain" }),
+        button("Discard", "bin", () => discard(recording), { class: "plain" }),
       ),
     ),
   );
@@ -92,7 +94,7 @@ function bindFiles() {
   const input = byId("files");
   byId("choose-files").addEventListener("click", () => input.click());
   input.addEventListener("change", () => {
-    putIn([...input.files]);
+    addFiles([...input.files]);
     input.value = "";
   });
   let inside = 0;
@@ -108,7 +110,7 @@ function bindFiles() {
     if (!carriesFiles(event)) return;
     event.preventDefault();
     show(-inside);
-    putIn([...event.dataTransfer.files]);
+    addFiles([...event.dataTransfer.files]);
   });
 }
 
@@ -116,13 +118,13 @@ function bindConnection() {
   connection.addEventListener("lost", () => (byId("lost").hidden = false));
   connection.addEventListener("back", () => {
     byId("lost").hidden = true;
-    if (studio.id) studio.refresh();
+    if (editor.id) editor.refresh();
     else recordings.refresh();
   });
 }
 
 for (const opener of document.querySelectorAll("[data-help]")) {
-  opener.addEventListener("click", () => studio.actions.help());
+  opener.addEventListener("click", () => editor.actions.help());
 }
 byId("help").addEventListener("click", (event) => {
   if (event.target === byId("help")) byId("help").close();
@@ -138,7 +140,7 @@ addEventListener("hashchange", route);
 // The address that lets a phone in holds a token, which nobody needs to see again.
 if (location.search) history.replaceState(null, "", location.pathname + location.hash);
 bindFiles();
-bindTakeAway(studio);
+bindDownloadMenu(editor);
 bindConnection();
-bindKeys(studio.actions, () => !byId("studio").hidden);
+bindKeys(editor.actions, () => !byId("editor").hidden);
 route();

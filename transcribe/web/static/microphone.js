@@ -1,8 +1,8 @@
 /** Recording from the microphone, with a line that shows how loud it is. */
 
 import { byId } from "./elements.js";
-import { say, tellError } from "./notices.js";
-import { appendPiece, beginTake, lockOf, removeTake } from "./recordings-store.js";
+import { ask, say, tellError } from "./notices.js";
+import { appendPiece, beginRecording, lockOf, discardRecording } from "./recordings-store.js";
 import { clock } from "./words.js";
 
 const TYPES = [
@@ -18,14 +18,14 @@ const PIECE = 1000;
 const QUIETEST = -60;
 
 export class Microphone {
-  /** @param {(take: object) => void} onTake told of every take that was stopped */
-  constructor(onTake) {
-    this.onTake = onTake;
+  /** @param {(recording: object) => void} onRecorded called with every recording that was stopped */
+  constructor(onRecorded) {
+    this.onRecorded = onRecorded;
     this.recorder = null;
     this.starting = false;
     byId("record").addEventListener("click", () => this.start());
-    byId("taking-stop").addEventListener("click", () => this.stop(true));
-    byId("taking-away").addEventListener("click", () => this.stop(false));
+    byId("recorder-stop").addEventListener("click", () => this.stop(true));
+    byId("recorder-discard").addEventListener("click", () => this.discard());
   }
 
   get recording() {
@@ -49,11 +49,11 @@ export class Microphone {
   async record() {
     const [type, ending] = TYPES.find(([each]) => MediaRecorder.isTypeSupported(each));
     const now = new Date();
-    const when = now.toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "short" });
-    this.take = { id: crypto.randomUUID(), name: `Recorded ${when.replace(":", ".")}.${ending}` };
-    Object.assign(this.take, { type, seconds: 0 });
-    navigator.locks.request(lockOf(this.take), () => new Promise((done) => (this.unlock = done)));
-    await beginTake(this.take);
+    const when = now.toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "medium" });
+    this.current = { id: crypto.randomUUID(), name: `Recorded ${when.replaceAll(":", ".")}.${ending}` };
+    Object.assign(this.current, { type, seconds: 0 });
+    navigator.locks.request(lockOf(this.current), () => new Promise((done) => (this.unlock = done)));
+    await beginRecording(this.current);
     this.kept = Promise.resolve();
     this.began = performance.now();
     this.recorder = new MediaRecorder(this.stream, { mimeType: type, audioBitsPerSecond: 192_000 });
@@ -66,17 +66,23 @@ export class Microphone {
   }
 
   keep(data) {
-    this.take.seconds = this.seconds;
-    const take = { ...this.take };
-    this.kept = this.kept.then(() => appendPiece(take, data)).catch((error) => tellError(inWords(error)));
+    this.current.seconds = this.seconds;
+    const recording = { ...this.current };
+    this.kept = this.kept.then(() => appendPiece(recording, data)).catch((error) => tellError(inWords(error)));
   }
 
   get seconds() {
     return (performance.now() - this.began) / 1000;
   }
 
+  /** Throw away what is being recorded, after asking; it records on while it asks. */
+  async discard() {
+    const question = `Discard the ${clock(this.seconds)} recorded so far? This can't be undone.`;
+    if (await ask(question, "Discard")) await this.stop(false);
+  }
+
   async stop(use) {
-    const { recorder, take } = this;
+    const { recorder, current } = this;
     if (!recorder || recorder.state === "inactive") return;
     await new Promise((resolve) => {
       recorder.onstop = resolve;
@@ -84,10 +90,10 @@ export class Microphone {
     });
     await this.kept;
     this.release();
-    if (use) this.onTake(take);
+    if (use) this.onRecorded(current);
     else {
-      await removeTake(take);
-      say("Thrown away.");
+      await discardRecording(current);
+      say("Discarded.");
     }
   }
 
@@ -101,9 +107,9 @@ export class Microphone {
 
   show(recording) {
     const was = byId("choose").hidden;
-    byId("taking").hidden = !recording;
+    byId("recorder").hidden = !recording;
     byId("choose").hidden = recording;
-    if (recording) byId("taking-stop").focus();
+    if (recording) byId("recorder-stop").focus();
     else if (was) byId("record").focus();
   }
 
@@ -123,7 +129,7 @@ export class Microphone {
       held = Math.max(level, held - 0.6);
       loudest = Math.max(loudest, level);
       drawLevel(canvas, level, held);
-      byId("taking-clock").textContent = clock(this.seconds);
+      byId("recorder-clock").textContent = clock(this.seconds);
       if (performance.now() - told > 1500) {
         byId("level").setAttribute("aria-valuenow", Math.round(share(loudest) * 100));
         byId("level-words").textContent = advice(loudest);
@@ -139,9 +145,9 @@ const share = (level) => (level - QUIETEST) / -QUIETEST;
 
 function advice(level) {
   if (level > -1) return "Too loud: move the microphone further away or lower its level.";
-  if (level < -50) return "Hardly anything is heard. Is this the right microphone?";
+  if (level < -50) return "Almost silent. Is this the right microphone?";
   if (level < -32) return "Rather quiet: move the microphone nearer if you can.";
-  return "Good: it is heard well.";
+  return "Good level.";
 }
 
 function drawLevel(canvas, level, held) {
@@ -159,7 +165,7 @@ function drawLevel(canvas, level, held) {
 
 async function microphone() {
   if (!navigator.mediaDevices?.getUserMedia || !window.MediaRecorder) {
-    throw Object.assign(new Error("The browser gives no microphone to this page."), {
+    throw Object.assign(new Error("The browser does not let this page use a microphone."), {
       hint:
         "Browsers allow it only on the computer where transcribe runs. Record with another " +
         "program or the phone's own recorder, and choose that file here.",

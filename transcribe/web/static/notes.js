@@ -52,11 +52,12 @@ export class Notes {
     this.sounding = null;
   }
 
-  /** Add notes, or put them in the place of those with the same ids. */
-  merge(rows) {
-    const merged = new Map(this.rows.map((row) => [row[0], row]));
-    for (const row of rows) merged.set(row[0], row);
-    this.set(merged.values());
+  /** Take what is different: rows that are new or changed, ids that are gone. */
+  apply({ changed, removed = [], pedal = this.pedal }) {
+    const rows = new Map(this.rows.map((row) => [row[0], row]));
+    for (const id of removed) rows.delete(id);
+    for (const row of changed) rows.set(row[0], row);
+    this.set(rows.values(), pedal);
   }
 
   /** @returns {Note} */

@@ -1,4 +1,4 @@
-/** What the page tells the person: short notices, questions, and words for screen readers. */
+/** Short notices, questions, and words for screen readers. */
 
 import { byId, icon, make } from "./elements.js";
 
@@ -16,15 +16,24 @@ export function sayNowAndThen(words) {
   say(words);
 }
 
+/** Milliseconds that a notice stays, and one with an error. */
+const STAYS = 6000;
+const ERROR_STAYS = 20_000;
+
 /** Show words for some seconds. */
 export function tell(words) {
-  show("notice", words, "", 6000);
+  show("notice", words, "", STAYS);
 }
 
-/** Show what went wrong and what to do, until it is closed. */
+/** Show what went wrong and what to do; long enough to be read, or until it is closed. */
 export function tellError(error) {
   if (error.name === "AbortError") return;
-  show("notice error", error.message, error.hint ?? "", 0);
+  show("notice error", error.message, error.hint ?? "", ERROR_STAYS);
+}
+
+/** Close all notices: what they say is about another view. */
+export function clearNotices() {
+  byId("notices").replaceChildren();
 }
 
 function show(kind, words, hint, milliseconds) {
@@ -41,10 +50,14 @@ function show(kind, words, hint, milliseconds) {
     ),
   );
   byId("notices").append(notice);
-  if (milliseconds) setTimeout(() => notice.remove(), milliseconds);
+  const leave = () => {
+    if (notice.matches(":hover, :focus-within")) setTimeout(leave, 1000);
+    else notice.remove();
+  };
+  setTimeout(leave, milliseconds);
 }
 
-/** Ask before something that can't be taken back; resolves to true for yes. */
+/** Ask before something that can't be undone; resolves to true for yes. */
 export function ask(question, yes) {
   const dialog = byId("question");
   byId("question-words").textContent = question;

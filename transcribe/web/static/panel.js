@@ -1,10 +1,11 @@
-/** What is beside the roll: how many notes there are to be, and the selected ones in words. */
+/** The panel beside the roll: the sensitivity, and the selected notes. */
 
 import { asChanges } from "./edits.js";
 import { byId } from "./elements.js";
+import { tell } from "./notices.js";
 import { certainty, count, HIGHEST, LOWEST, loudness, pitchName } from "./words.js";
 
-/** Milliseconds after the last move of a slider before the program is asked. */
+/** Milliseconds after the last move of a slider before the server is asked. */
 const PAUSE = 90;
 
 export class Panel {
@@ -15,11 +16,11 @@ export class Panel {
   constructor(notes, does) {
     this.notes = notes;
     this.does = does;
-    this.chosen = [];
+    this.selected = [];
     this.timer = 0;
     const keys = Array.from({ length: HIGHEST - LOWEST + 1 }, (_, i) => HIGHEST - i);
     byId("field-pitch").append(...keys.map((pitch) => new Option(pitchName(pitch), pitch)));
-    for (const id of ["amount", "shortest"]) byId(id).addEventListener("input", () => this.slid());
+    for (const id of ["threshold", "minimum-length"]) byId(id).addEventListener("input", () => this.slid());
     byId("settings-reset").addEventListener("click", () => {
       this.showSettings(this.initial);
       this.send();
@@ -38,23 +39,23 @@ export class Panel {
     this.showSettings(settings);
   }
 
-  /** The program says anew what the settings were at first. */
+  /** The model's own settings have become known. */
   setInitial(initial) {
     this.initial = initial;
     this.describeSettings();
   }
 
   showSettings({ threshold, minimum_duration: shortest }) {
-    byId("amount").value = Math.round(100 * (1 - threshold));
-    byId("shortest").value = Math.round(1000 * shortest);
+    byId("threshold").value = Math.round(100 * (1 - threshold));
+    byId("minimum-length").value = Math.round(1000 * shortest);
     this.settings = { threshold, minimum_duration: shortest };
     this.describeSettings();
   }
 
   describeSettings() {
     const { threshold, minimum_duration: shortest } = this.settings;
-    byId("shortest-words").textContent = `${Math.round(1000 * shortest)} ms`;
-    byId("shortest").setAttribute("aria-valuetext", `${Math.round(1000 * shortest)} milliseconds`);
+    byId("minimum-length-words").textContent = `${Math.round(1000 * shortest)} ms`;
+    byId("minimum-length").setAttribute("aria-valuetext", `${Math.round(1000 * shortest)} milliseconds`);
     const same =
       Math.abs(threshold - this.initial.threshold) < 0.005 &&
       Math.abs(shortest - this.initial.minimum_duration) < 0.005;
@@ -62,8 +63,8 @@ export class Panel {
   }
 
   slid() {
-    const threshold = 1 - byId("amount").valueAsNumber / 100;
-    const shortest = byId("shortest").valueAsNumber / 1000;
+    const threshold = 1 - byId("threshold").valueAsNumber / 100;
+    const shortest = byId("minimum-length").valueAsNumber / 1000;
     this.settings = { threshold: Math.round(threshold * 100) / 100, minimum_duration: shortest };
     this.describeSettings();
     clearTimeout(this.timer);
@@ -80,7 +81,7 @@ export class Panel {
   counted() {
     const { length, nDoubtful } = this.notes;
     byId("n-notes").textContent = count(length, "note");
-    byId("amount").setAttribute("aria-valuetext", count(length, "note"));
+    byId("threshold").setAttribute("aria-valuetext", count(length, "note"));
     byId("doubtful-words").textContent = nDoubtful
       ? `${count(nDoubtful, "note")} ${nDoubtful === 1 ? "is" : "are"} doubtful.`
       : "None of them is doubtful.";
@@ -88,15 +89,15 @@ export class Panel {
   }
 
   /** Show the selected notes. */
-  choose(ids) {
-    this.chosen = ids.map((id) => this.notes.get(id)).filter(Boolean);
-    const [note] = this.chosen;
-    byId("chosen-none").hidden = Boolean(note);
-    byId("chosen").hidden = !note;
+  select(ids) {
+    this.selected = ids.map((id) => this.notes.get(id)).filter(Boolean);
+    const [note] = this.selected;
+    byId("selected-none").hidden = Boolean(note);
+    byId("selected").hidden = !note;
     if (!note) return;
-    const one = this.chosen.length === 1;
-    byId("chosen-name").textContent = one ? pitchName(note.pitch) : `${this.chosen.length} notes`;
-    byId("chosen-words").textContent = one ? inWords(note) : "What you do now is done to all of them.";
+    const one = this.selected.length === 1;
+    byId("selected-name").textContent = one ? pitchName(note.pitch) : `${this.selected.length} notes`;
+    byId("selected-words").textContent = one ? inWords(note) : "Changes apply to all of them.";
     for (const name of ["onset", "length", "pitch"]) {
       const field = byId(`field-${name}`);
       field.hidden = document.querySelector(`label[for="field-${name}"]`).hidden = !one;
@@ -104,7 +105,7 @@ export class Panel {
     byId("field-onset").value = note.onset.toFixed(3);
     byId("field-length").value = (note.offset - note.onset).toFixed(3);
     byId("field-pitch").value = note.pitch;
-    const velocities = this.chosen.map((each) => each.velocity);
+    const velocities = this.selected.map((each) => each.velocity);
     const mean = Math.round(velocities.reduce((sum, each) => sum + each) / velocities.length);
     byId("field-velocity").value = mean;
     this.mark(mean);
@@ -118,7 +119,8 @@ export class Panel {
   typed(name, field) {
     const value = Number(field.value);
     if (field.value === "" || !Number.isFinite(value) || !field.checkValidity()) {
-      this.choose(this.chosen.map((note) => note.id));
+      tell(`${field.validationMessage || "That is not a number."} Nothing was changed.`);
+      this.select(this.selected.map((note) => note.id));
       return;
     }
     const length = (note) => note.offset - note.onset;
@@ -128,7 +130,7 @@ export class Panel {
       pitch: (note) => ({ ...note, pitch: value }),
       velocity: (note) => ({ ...note, velocity: value }),
     }[name];
-    this.does.change(asChanges(this.chosen.map(changed)));
+    this.does.change(asChanges(this.selected.map(changed)));
   }
 }
 

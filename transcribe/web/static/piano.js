@@ -6,12 +6,13 @@ import { getPiano, getSample } from "./server.js";
 const DAMPING = 0.09;
 /** Sounds fetched at the same time; more would keep the page from moving smoothly. */
 const AT_ONCE = 2;
-/** How loudness grows with velocity; the same as where the program plays notes itself. */
+/** How loudness grows with velocity; as in the server's rendering. */
 const TOUCH = 2.2;
 
 export class Piano {
-  constructor() {
-    this.samples = [];
+  /** @param {Array} samples of another piano that is loaded */
+  constructor(samples = []) {
+    this.samples = samples;
     this.voices = new Set();
     this.loading = null;
     this.context = this.output = null;

@@ -1,18 +1,17 @@
 /**
- * Plays the recording, its notes on a sampled piano, or one in each ear.
+ * Plays the recording, its notes on a sampled piano as loud as the recording, or one in each ear.
  *
  * Where the recording is heard, its audio element is the clock; otherwise the sound card's.
  * Events: `change` when it starts, stops or is set otherwise, `tuning` when its piano is not
  * ready yet, `trouble` with an error as detail.
  */
 
+import { EXCERPT, matchingGain, outputStage, USUAL } from "./loudness.js";
 import { Piano } from "./piano.js";
 
 /** Seconds for which notes are struck ahead; more when the page is in the background. */
 const AHEAD = 0.4;
 const AHEAD_HIDDEN = 2.5;
-/** The piano's notes times this are about as loud as a recording. */
-const LEVEL = 3;
 /** Seconds by which notes and recording may drift apart. */
 const DRIFT = 0.04;
 
@@ -20,11 +19,13 @@ export class Player extends EventTarget {
   /**
    * @param {HTMLAudioElement} audio
    * @param {() => import("./notes.js").Notes} notes
+   * @param {(start: number, seconds: number) => Promise<Float32Array>} sound the recording's
    */
-  constructor(audio, notes) {
+  constructor(audio, notes, sound) {
     super();
     this.audio = audio;
     this.notes = notes;
+    this.sound = sound;
     this.playing = false;
     this.duration = 0;
     /** Seconds of the recording's sound that there are. */
@@ -61,14 +62,23 @@ export class Player extends EventTarget {
     return Math.max(0, this.origin + (this.context.currentTime - this.since) * this.speed);
   }
 
-  /** Take another recording, of which nothing can be heard yet. */
+  /** Begin with another recording, of which nothing can be heard yet. */
   open(duration) {
     this.pause();
     this.passage = null;
     this.origin = 0;
     this.duration = duration;
+    /** The piano's gain for this recording; null while not known. */
+    this.gain = null;
     this.audio.removeAttribute("src");
     this.audio.load();
+  }
+
+  /** The music lasts so many seconds, as far as is known now. */
+  setDuration(duration) {
+    if (duration === this.duration) return;
+    this.duration = duration;
+    this.changed();
   }
 
   /** The recording's sound is at an address, so many seconds of it by now. */
@@ -89,14 +99,17 @@ export class Player extends EventTarget {
     this.changed();
     try {
       await this.context.resume();
-      if (this.listen !== "recording") await this.tuned();
+      if (this.listen !== "recording") {
+        await this.tuned();
+        await this.matchLoudness();
+      }
       if (this.playing && !this.begun) await this.begin();
     } catch (error) {
       if (this.playing && error.name !== "AbortError") this.fail(error);
     }
   }
 
-  /** The piano's sounds are there; what takes longer than a moment is told. */
+  /** Wait for the piano's sounds; event `tuning` where that takes longer than a moment. */
   async tuned() {
     const slow = setTimeout(() => this.dispatchEvent(new Event("tuning")), 500);
     try {
@@ -104,6 +117,22 @@ export class Player extends EventTarget {
     } finally {
       clearTimeout(slow);
     }
+  }
+
+  /** Let the notes be as loud as the recording, compared where the music begins. */
+  async matchLoudness() {
+    if (this.gain === null) {
+      const notes = this.notes();
+      const start = notes.length ? notes.onset[0] : 0;
+      const seconds = Math.min(EXCERPT, Math.max(this.heard, notes.end) - start);
+      try {
+        const recording = await this.sound(start, seconds);
+        this.gain = await matchingGain(this.piano, notes, recording, start, seconds);
+      } catch {
+        this.gain = USUAL; // Only a matter of comfort: there is nothing to compare with.
+      }
+    }
+    this.level.gain.value = this.gain;
   }
 
   async begin() {
@@ -210,11 +239,11 @@ export class Player extends EventTarget {
     this.context = new AudioContext({ latencyHint: "interactive" });
     this.left = new StereoPannerNode(this.context);
     this.right = new StereoPannerNode(this.context);
-    const level = new GainNode(this.context, { gain: LEVEL });
-    const limit = new DynamicsCompressorNode(this.context, { threshold: -8, ratio: 12 });
+    const { level, output } = outputStage(this.context, USUAL);
+    this.level = level;
     this.context.createMediaElementSource(this.audio).connect(this.left);
     this.left.connect(this.context.destination);
-    level.connect(limit).connect(this.right).connect(this.context.destination);
+    output.connect(this.right).connect(this.context.destination);
     this.piano.connect(this.context, level);
   }
 
@@ -276,7 +305,7 @@ export class Player extends EventTarget {
 }
 
 function soundMissing() {
-  const error = new Error("The recording's sound can not be played yet.");
-  error.hint = "Wait until a little more of it has been heard, then press play again.";
+  const error = new Error("The recording can't be played yet.");
+  error.hint = "Wait until more of it is transcribed, then press play again.";
   return error;
 }

@@ -31,7 +31,7 @@ export class Raster {
     const row = view.row * place.ratio;
     const bottom = height + view.low * row;
     const thick = Math.max(1, Math.round(row) - 1);
-    const chosen = selection.size ? new Set([...selection].map((id) => notes.indexOf.get(id))) : null;
+    const selected = selection.size ? new Set([...selection].map((id) => notes.indexOf.get(id))) : null;
     for (let i = first; i < last; i += 1) {
       const x1 = Math.floor((notes.offset[i] - view.start) * scale);
       if (x1 < 0) continue;
@@ -42,7 +42,7 @@ export class Raster {
       const end = Math.min(height, top + thick);
       let colour = colours.shadePixels[shadeOf(notes.velocity[i])];
       if (notes.hand[i]) colour = colours.handPixel;
-      if (chosen?.has(i)) colour = colours.chosenPixel;
+      if (selected?.has(i)) colour = colours.chosenPixel;
       const step = notes.doubtful[i] && thick > 1 ? 2 : 1;
       for (let y = top; y < end; y += step) {
         const stop = y * width + right;

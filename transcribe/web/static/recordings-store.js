@@ -1,5 +1,6 @@
 /** What the microphone recorded, kept in the browser piece by piece until it is transcribed. */
 
+/** Database, stores and index keep their first names: a browser may hold recordings in them. */
 const NAME = "transcribe-takes";
 
 function open() {
@@ -29,36 +30,36 @@ async function inStores(mode, work) {
   }
 }
 
-/** Begin a take: `{id, name, type, seconds}`. */
-export const beginTake = (take) => inStores("readwrite", (takes) => takes.put(take));
+/** Begin a recording: `{id, name, type, seconds}`. */
+export const beginRecording = (recording) => inStores("readwrite", (takes) => takes.put(recording));
 
-/** Keep one more piece and how long the take is now. */
-export const appendPiece = (take, blob) =>
+/** Keep one more piece and how long the recording is now. */
+export const appendPiece = (recording, blob) =>
   inStores("readwrite", (takes, pieces) => {
-    pieces.add({ take: take.id, blob });
-    takes.put(take);
+    pieces.add({ take: recording.id, blob });
+    takes.put(recording);
   });
 
-/** The takes whose recorder is gone; what another window records now is not among them. */
-export async function unfinishedTakes() {
+/** The recordings that were never sent, without those another window is making now. */
+export async function unfinishedRecordings() {
   if (!window.indexedDB || !navigator.locks) return [];
-  const takes = await inStores("readonly", (store) => store.getAll());
+  const recordings = await inStores("readonly", (store) => store.getAll());
   const { held } = await navigator.locks.query();
   const live = new Set(held.map((lock) => lock.name));
-  return takes.filter((take) => !live.has(lockOf(take)));
+  return recordings.filter((recording) => !live.has(lockOf(recording)));
 }
 
-/** The whole take as one file. */
-export async function takeBlob(take) {
-  const pieces = await inStores("readonly", (_, store) => store.index("take").getAll(take.id));
-  return new Blob(pieces.map((piece) => piece.blob), { type: take.type });
+/** A whole recording as one file. */
+export async function recordingBlob(recording) {
+  const pieces = await inStores("readonly", (_, store) => store.index("take").getAll(recording.id));
+  return new Blob(pieces.map((piece) => piece.blob), { type: recording.type });
 }
 
-/** Forget a take. */
-export const removeTake = (take) =>
+/** Forget a recording. */
+export const discardRecording = (recording) =>
   inStores("readwrite", (takes, pieces) => {
-    takes.delete(take.id);
-    const cursor = pieces.index("take").openKeyCursor(take.id);
+    takes.delete(recording.id);
+    const cursor = pieces.index("take").openKeyCursor(recording.id);
     cursor.onsuccess = () => {
       if (!cursor.result) return;
       pieces.delete(cursor.result.primaryKey);
@@ -66,5 +67,5 @@ export const removeTake = (take) =>
     };
   });
 
-/** Name of the lock that a window holds while it records a take. */
-export const lockOf = (take) => `take-${take.id}`;
+/** Name of the lock that a window holds while it makes a recording. */
+export const lockOf = (recording) => `take-${recording.id}`;

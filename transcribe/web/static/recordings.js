@@ -35,7 +35,7 @@ export class Recordings {
       this.limits = limits;
       if (limits?.upload_bytes) byId("limit").textContent = size(limits.upload_bytes);
       if (limits?.endings) byId("files").accept = ["audio/*", "video/*", ...limits.endings].join(",");
-      byId("disk").textContent = free === undefined ? "" : `${size(free)} of room left on this computer's disk.`;
+      byId("disk").textContent = free === undefined ? "" : `${size(free)} free on this computer's disk.`;
       const ids = new Set(recordings.map(({ id }) => id));
       for (const id of this.cards.keys()) if (!ids.has(id)) this.drop(id);
       for (const recording of [...recordings].reverse()) this.show(recording);
@@ -69,13 +69,13 @@ export class Recordings {
   }
 
   async remove(recording) {
-    const question = `Remove “${recording.name}” with its notes and everything you changed? This can't be taken back.`;
-    if (!(await ask(question, "Remove"))) return;
+    const question = `Delete “${recording.name}” with its notes and all your changes? This can't be undone.`;
+    if (!(await ask(question, "Delete"))) return;
     try {
       await server.removeRecording(recording.id);
       this.drop(recording.id);
       byId("list-title").focus();
-      tell(`“${recording.name}” was removed.`);
+      tell(`“${recording.name}” was deleted.`);
     } catch (error) {
       tellError(error);
     }
@@ -93,10 +93,11 @@ export class Recordings {
 function newCard(recording, list) {
   let now = recording;
   const what = make("p", { class: "what" });
+  const warnings = make("p", { class: "warning", hidden: true });
   const bar = make("progress", { max: 1, "aria-label": `Progress of ${recording.name}` });
   const cancel = button("Stop", "close", () => list.ask(server.cancelRecording, now), { class: "plain" });
-  const again = button("Again", "again", () => list.ask(server.repeatRecording, now), { class: "plain" });
-  const remove = button("Remove", "bin", () => list.remove(now), { class: "plain" });
+  const again = button("Try again", "again", () => list.ask(server.repeatRecording, now), { class: "plain" });
+  const remove = button("Delete", "bin", () => list.remove(now), { class: "plain" });
   for (const each of [cancel, again, remove]) {
     each.setAttribute("aria-label", `${each.textContent.trim()}: ${recording.name}`);
   }
@@ -106,6 +107,7 @@ function newCard(recording, list) {
     { class: "card" },
     make("h3", {}, link),
     what,
+    warnings,
     make("div", { class: "actions" }, cancel, again, remove),
     bar,
   );
@@ -120,6 +122,8 @@ function newCard(recording, list) {
     if (!busy) parts.push(day(next.created));
     if (state === "failed" && next.hint) parts.splice(1, parts.length, next.hint);
     what.textContent = parts.join(state === "failed" ? " " : " · ");
+    warnings.textContent = (next.warnings ?? []).join(" ");
+    warnings.hidden = !warnings.textContent;
     bar.hidden = !busy;
     if (duration && heard) bar.value = Math.min(1, heard / duration);
     else bar.removeAttribute("value");

@@ -1,4 +1,4 @@
-/** What lies under and beside the notes of a roll: rows, seconds, pedal, keyboard. */
+/** The background of a roll: rows, seconds, pedal, keyboard. */
 
 import { clock, HIGHEST, isBlack, LOWEST, pitchName } from "./words.js";
 
@@ -7,10 +7,10 @@ export const EDGES = { left: 46, ruler: 22, wave: 56, pedal: 18 };
 /** Seconds between two lines, from near to far. */
 const STEPS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 3600];
 
-/** Rows of the keys, and a dimmer ground where nothing has been heard yet. */
+/** Rows of the keys, and dimmer where nothing is transcribed yet. */
 export function drawRows(roll, context) {
   const { colours, view } = roll;
-  const top = EDGES.ruler + EDGES.wave;
+  const top = roll.notesTop;
   for (let pitch = LOWEST; pitch <= HIGHEST; pitch += 1) {
     const y = view.y(pitch);
     if (y > view.height || y + view.row < 0) continue;
@@ -48,7 +48,7 @@ export function drawSeconds(roll, context) {
     context.fillText(clock(k * step, step < 1 ? 1 : 0), x + 4, EDGES.ruler / 2);
   }
   context.fillStyle = colours.line;
-  for (const y of [EDGES.ruler, EDGES.ruler + EDGES.wave, roll.height - EDGES.pedal]) {
+  for (const y of [EDGES.ruler, roll.notesTop, roll.height - EDGES.pedal]) {
     context.fillRect(0, y - 1, roll.width, 1);
   }
 }
@@ -69,7 +69,7 @@ export function drawPedal(roll, context) {
 /** The keyboard at the side, or only some keys of it, lit. */
 export function drawKeys(roll, context, lit = null) {
   const { colours, view } = roll;
-  const top = EDGES.ruler + EDGES.wave;
+  const top = roll.notesTop;
   context.save();
   clipTo(context, 0, top, EDGES.left, view.height);
   if (!lit) {

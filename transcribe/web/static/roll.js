@@ -15,6 +15,8 @@ import { Waveform } from "./waveform.js";
 const MANY = 1500;
 /** Notes get round corners up to this many. */
 const FEW = 500;
+/** A roll lower than this many pixels has a lower waveform. */
+const SHORT = 320;
 
 export class Roll {
   /**
@@ -39,7 +41,7 @@ export class Roll {
     /** Notes as they would be if the pointer were let go now. */
     this.ghosts = [];
     this.hovered = null;
-    /** How far the recording has been heard; beyond it the ground is dim. */
+    /** How far the recording is transcribed; beyond it the background is dim. */
     this.heard = Infinity;
     /** Told when what is in view changes. */
     this.onview = () => {};
@@ -47,6 +49,8 @@ export class Roll {
     this.onscroll = () => {};
     /** Device pixels of a CSS pixel. */
     this.ratio = 1;
+    /** Pixels of the waveform. */
+    this.wave = EDGES.wave;
     this.music = canvas(host, { alpha: false });
     this.top = canvas(host);
     this.dirty = { music: true, top: true };
@@ -81,24 +85,32 @@ export class Roll {
     });
   }
 
-  resize() {
+  /** Fit the element; with `steady`, rows keep their height and what is on top stays there. */
+  resize(steady = false) {
     const { clientWidth: width, clientHeight: height } = this.host;
     if (!width || !height) return;
+    if (steady && width === this.width && height === this.height) return;
+    this.wave = height < SHORT ? EDGES.wave / 2 : EDGES.wave;
     this.ratio = Math.min(2, window.devicePixelRatio || 1);
     for (const each of [this.music, this.top]) {
       each.canvas.width = Math.round(width * this.ratio);
       each.canvas.height = Math.round(height * this.ratio);
     }
     [this.width, this.height] = [width, height];
-    this.view.resize(width - EDGES.left, height - EDGES.ruler - EDGES.wave - EDGES.pedal);
+    this.view.resize(width - EDGES.left, height - this.notesTop - EDGES.pedal, steady);
     this.changed();
+  }
+
+  /** Pixels above the notes. */
+  get notesTop() {
+    return EDGES.ruler + this.wave;
   }
 
   /** What is at a point of the element: keys, ruler, wave, notes or pedal. */
   area(x, y) {
     if (x < EDGES.left) return "keys";
     if (y < EDGES.ruler) return "ruler";
-    if (y < EDGES.ruler + EDGES.wave) return "wave";
+    if (y < this.notesTop) return "wave";
     return y < this.height - EDGES.pedal ? "notes" : "pedal";
   }
 
@@ -107,14 +119,14 @@ export class Roll {
   }
 
   pitch(y) {
-    return this.view.pitch(y - EDGES.ruler - EDGES.wave);
+    return this.view.pitch(y - this.notesTop);
   }
 
   /** Where a note is drawn: `[x, y, width, height]`. */
   place({ onset, offset, pitch }) {
     const { view } = this;
     const x = EDGES.left + view.x(onset);
-    const y = EDGES.ruler + EDGES.wave + view.y(pitch);
+    const y = this.notesTop + view.y(pitch);
     const gap = view.row > 5 ? 1 : 0;
     return [x, y, Math.max(2, (offset - onset) * view.scale - gap), Math.max(1, view.row - gap)];
   }
@@ -127,6 +139,15 @@ export class Roll {
     else if (time < view.start || time > view.start + 0.95 * shown) {
       view.scrollTo(time - 0.1 * shown);
     } else return;
+    this.changed();
+  }
+
+  /** Bring a key into view. */
+  revealPitch(pitch) {
+    const { view } = this;
+    const y = view.y(pitch);
+    if (y >= 0 && y + view.row <= view.height) return;
+    view.scrollBy(0, view.height / 2 - y);
     this.changed();
   }
 
@@ -163,10 +184,10 @@ export class Roll {
       left: EDGES.left,
       right: this.width,
       top: EDGES.ruler,
-      height: EDGES.wave,
+      height: this.wave,
     });
     drawPedal(this, context);
-    clipTo(context, EDGES.left, EDGES.ruler + EDGES.wave, view.width, view.height);
+    clipTo(context, EDGES.left, this.notesTop, view.width, view.height);
     this.drawNotes(context, ratio);
     context.restore();
     drawKeys(this, context);
@@ -176,7 +197,7 @@ export class Roll {
     const { colours, notes, selection, view } = this;
     const [first, last] = notes.between(view.start, view.end);
     if (last - first > MANY) {
-      const place = { left: EDGES.left, top: EDGES.ruler + EDGES.wave, ratio };
+      const place = { left: EDGES.left, top: this.notesTop, ratio };
       this.raster.draw(context, notes, view, first, last, place, colours, selection);
       return;
     }
@@ -186,8 +207,8 @@ export class Roll {
       if (notes.offset[i] < view.start) continue;
       const note = { onset: notes.onset[i], offset: notes.offset[i], pitch: notes.pitch[i] };
       const [x, y, width, height] = this.place(note);
-      const chosen = selection.size > 0 && selection.has(notes.ids[i]);
-      context.fillStyle = chosen ? colours.chosen : colours.shades[shadeOf(notes.velocity[i])];
+      const selected = selection.size > 0 && selection.has(notes.ids[i]);
+      context.fillStyle = selected ? colours.selected : colours.shades[shadeOf(notes.velocity[i])];
       bar(context, x, y, width, height, round ? 2.5 : 0);
       context.fill();
       if (notes.doubtful[i]) {
@@ -256,13 +277,13 @@ export class Roll {
     }
     if (this.box) {
       const [x, x1] = [this.box.start, this.box.end].map((time) => EDGES.left + view.x(time));
-      const top = EDGES.ruler + EDGES.wave;
+      const top = this.notesTop;
       const [y, y1] = [top + view.y(this.box.high), top + view.y(this.box.low) + view.row];
-      context.strokeStyle = colours.chosen;
+      context.strokeStyle = colours.selected;
       context.lineWidth = 1;
       context.strokeRect(x + 0.5, y + 0.5, x1 - x, y1 - y);
       context.globalAlpha = 0.12;
-      context.fillStyle = colours.chosen;
+      context.fillStyle = colours.selected;
       context.fillRect(x, y, x1 - x, y1 - y);
       context.globalAlpha = 1;
     }
@@ -291,7 +312,7 @@ function bar(context, x, y, width, height, radius) {
   else context.rect(x, y, width, height);
 }
 
-/** Slanting stripes of the ground's colour, to be laid over doubtful notes. */
+/** Slanting stripes of the background's colour, to be laid over doubtful notes. */
 function hatching(context, colour) {
   const tile = document.createElement("canvas");
   tile.width = tile.height = 6;

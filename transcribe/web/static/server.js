@@ -1,5 +1,5 @@
 /**
- * What the page asks of the program behind it, one function for each address.
+ * What the page asks of the server, one function for each address; no other module talks to it.
  *
  * Every failure is a `ServerError` whose words can be shown as they are.
  */
@@ -15,8 +15,8 @@ export class ServerError extends Error {
 }
 
 const GONE = [
-  "The program behind this page does not answer.",
-  "It may have been closed. Start it again with “transcribe serve”; everything is kept.",
+  "transcribe is not running.",
+  "Start it again with “transcribe serve”; everything is saved.",
 ];
 
 function failure(status, text) {
@@ -24,13 +24,13 @@ function failure(status, text) {
     const { error, hint } = JSON.parse(text);
     if (error) return new ServerError(error, hint, status);
   } catch {
-    // Not one of the program's own answers; the words below fit any of them.
+    // Not one of the server's own answers; the words below fit any of them.
   }
-  return new ServerError(`That did not work (answer ${status}).`, "Try once more.", status);
+  return new ServerError(`That did not work (status ${status}).`, "Try again.", status);
 }
 
-async function ask(path, { method = "GET", body } = {}) {
-  const headers = method === "GET" ? {} : { "X-Transcribe": "1" };
+async function ask(path, { method = "GET", body, headers = {} } = {}) {
+  if (method !== "GET") headers["X-Transcribe"] = "1";
   if (body !== undefined) headers["Content-Type"] = "application/json";
   let answer;
   try {
@@ -57,31 +57,36 @@ export const listRecordings = () => json("/api/recordings");
 /** One recording and how far it is. */
 export const getRecording = (id) => json(at(id));
 
-/** Take a recording and all that belongs to it away. */
+/** Delete a recording and everything that belongs to it. */
 export const removeRecording = (id) => json(at(id), { method: "DELETE" });
 
-/** Stop transcribing; what was heard so far is kept. */
+/** Stop transcribing; the notes found so far are kept. */
 export const cancelRecording = (id) => json(at(id, "/cancel"), { method: "POST" });
 
 /** Transcribe once more after a failure or a cancel. */
 export const repeatRecording = (id) => json(at(id, "/again"), { method: "POST" });
 
-/** Notes, pedal and settings as they are now. */
-export const getNotes = (id) => json(at(id, "/notes"));
+const notesAt = (id, what, since) => at(id, `/${what}?since=${encodeURIComponent(since)}`);
+
+/**
+ * Notes, pedal and settings as they are now: all of them, with `notes`, or what is different
+ * from the version `since`, with `changed` and `removed`.
+ */
+export const getNotes = (id, since) => json(notesAt(id, "notes", since));
 
 /** Read the notes anew at `{threshold, minimum_duration}`; answers like `getNotes`. */
-export const putSettings = (id, settings) =>
-  json(at(id, "/settings"), { method: "PUT", body: settings });
+export const putSettings = (id, since, settings) =>
+  json(notesAt(id, "settings", since), { method: "PUT", body: settings });
 
 /** Change notes by hand, as one step for undo; answers like `getNotes`. */
-export const postEdits = (id, changes) =>
-  json(at(id, "/edits"), { method: "POST", body: { changes } });
+export const postEdits = (id, since, changes) =>
+  json(notesAt(id, "edits", since), { method: "POST", body: { changes } });
 
-/** Take the last change by hand back; answers like `getNotes`. */
-export const postUndo = (id) => json(at(id, "/undo"), { method: "POST" });
+/** Undo the last change by hand; answers like `getNotes`. */
+export const postUndo = (id, since) => json(notesAt(id, "undo", since), { method: "POST" });
 
-/** Do again what was taken back; answers like `getNotes`. */
-export const postRedo = (id) => json(at(id, "/redo"), { method: "POST" });
+/** Redo what was undone; answers like `getNotes`. */
+export const postRedo = (id, since) => json(notesAt(id, "redo", since), { method: "POST" });
 
 /** Lowest and highest sample by turns: `{pairs: Int8Array, perSecond}`. */
 export async function getWaveform(id) {
@@ -96,13 +101,25 @@ export const getPiano = async () => (await json("/api/piano")).samples;
 /** The bytes of one of them. */
 export const getSample = async (url) => (await ask(url)).arrayBuffer();
 
-/** Address of the recording's own sound. */
+/** Address of the recording's own sound: wav, mono, 16 bits, at `SOUND_RATE`. */
 export const soundAddress = (id) => at(id, "/sound");
+export const SOUND_RATE = 16_000;
+const WAV_HEADER = 44;
 
-/** Address of a file to take away: mid, sustained.mid, csv, json, wav or svg. */
+/** Some seconds of it as samples from -1 to 1. */
+export async function getSound(id, start, seconds) {
+  const first = WAV_HEADER + 2 * Math.round(start * SOUND_RATE);
+  const last = first + 2 * Math.round(seconds * SOUND_RATE) - 1;
+  const answer = await ask(at(id, "/sound"), { headers: { Range: `bytes=${first}-${last}` } });
+  const bytes = await answer.arrayBuffer();
+  const samples = new Int16Array(bytes, 0, Math.floor(bytes.byteLength / 2));
+  return Float32Array.from(samples, (sample) => sample / 32_768);
+}
+
+/** Address of a download: mid, sustained.mid, continued.mid, csv, json, wav or svg. */
 export const downloadAddress = (id, kind) => at(id, `/download/${kind}`);
 
-/** A file to take away: `{blob, name}`. */
+/** A download: `{blob, name}`. */
 export async function getDownload(id, kind) {
   const answer = await ask(at(id, `/download/${kind}`));
   const said = answer.headers.get("Content-Disposition") ?? "";
@@ -112,7 +129,7 @@ export async function getDownload(id, kind) {
   return { blob: await answer.blob(), name };
 }
 
-/** Address of the file as it was put in. */
+/** Address of the file that was uploaded. */
 export const originalAddress = (id) => at(id, "/original");
 
 /**
@@ -141,10 +158,10 @@ export function upload(file, name, onProgress, signal) {
   });
 }
 
-/** Tells with `lost` when the program has gone, and with `back` when it answers again. */
+/** Events: `lost` when the server has gone, `back` when it answers again. */
 export const connection = new EventTarget();
 
-/** Milliseconds without an answer before the program is said to be gone. */
+/** Milliseconds without an answer before the server counts as gone. */
 const PATIENCE = 4000;
 
 function listen(path, handlers) {
@@ -174,12 +191,15 @@ function listen(path, handlers) {
   };
 }
 
-/** Be told of every recording that changes or goes; returns a function that ends it. */
+/** Watch every recording that changes or is deleted; returns a function that ends it. */
 export const watchAll = (onRecording, onDeleted) =>
   listen("/api/events", { progress: onRecording, state: onRecording, deleted: onDeleted });
 
 /**
- * Be told of one: `{progress(recording), notes({notes}), state(recording), refused()}`; the
- * last if there is nothing more to be told, because it was removed.
+ * Watch one recording; returns a function that ends it.
+ *
+ * Handlers: `progress(recording)`, `state(recording)`, `notes({notes})` while it is transcribed,
+ * `edited({version})` when there are other notes, `deleted()`, and `refused()` when the server
+ * knows it no more.
  */
 export const watchOne = (id, handlers) => listen(at(id, "/events"), handlers);

@@ -1,14 +1,14 @@
-/** Files on their way to the program, one after another, each with a card of its own. */
+/** Files on their way to the server, one after another, each with a card of its own. */
 
 import { byId, button, make } from "./elements.js";
-import { say, tellError } from "./notices.js";
+import { say } from "./notices.js";
 import { upload } from "./server.js";
 import { size } from "./words.js";
 
 export class Uploads {
   /**
    * @param {object} does `arrived(recording, alone)` for every file that is there, `alone` if
-   *   it was put in by itself; `limit()` in bytes; `changed()` when cards come or go
+   *   it was added alone; `limit()` in bytes; `changed()` when cards come or go
    */
   constructor(does) {
     this.does = does;
@@ -32,7 +32,7 @@ export class Uploads {
 
   send(file, alone) {
     const bar = make("progress", { max: 1, value: 0, "aria-label": `Sending ${file.name}` });
-    const what = make("p", { class: "what" }, "Waiting to be read");
+    const what = make("p", { class: "what" }, "Waiting to be uploaded");
     const stop = new AbortController();
     const cancel = button("Stop", "close", () => stop.abort(), { class: "plain" });
     const actions = make("div", { class: "actions" }, cancel);
@@ -48,10 +48,10 @@ export class Uploads {
       try {
         this.check(file);
         stop.signal.throwIfAborted();
-        say(`Reading ${file.name}`);
+        say(`Uploading ${file.name}`);
         const recording = await upload(file, file.name, (share) => {
           bar.value = share;
-          what.textContent = `Reading the file, ${Math.round(share * 100)} % of ${size(file.size)}`;
+          what.textContent = `Uploading, ${Math.round(share * 100)} % of ${size(file.size)}`;
         }, stop.signal);
         close();
         this.does.arrived(recording, alone);
@@ -77,7 +77,7 @@ export class Uploads {
     }
     if (limit && file.size > limit) {
       throw Object.assign(new Error(`“${file.name}” is too large: ${size(file.size)}.`), {
-        hint: `A file may have ${size(limit)}. Saved as MP3 or FLAC it will be much smaller.`,
+        hint: `The limit is ${size(limit)}. As MP3 or FLAC it will be much smaller.`,
       });
     }
   }
@@ -94,6 +94,6 @@ export class Uploads {
       button("Try again", "again", again, { class: "plain" }),
       button("Close", "close", close, { class: "plain" }),
     );
-    tellError(error);
+    say(what.textContent);
   }
 }

@@ -52,10 +52,16 @@ export class View {
     return Math.min(HIGHEST, Math.max(LOWEST, pitch));
   }
 
-  /** Take another size; what is at the left stays there. */
-  resize(width, height) {
+  /** Take another size; what is at the left stays there, with `steady` what is on top too. */
+  resize(width, height, steady = false) {
+    const { row } = this;
+    const top = this.low + this.keys;
     this.width = Math.max(1, width);
     this.height = Math.max(1, height);
+    if (steady) {
+      this.keys = Math.min(KEYS, Math.max(FEWEST_KEYS, this.height / row));
+      this.low = top - this.keys;
+    }
     this.clamp();
   }
 

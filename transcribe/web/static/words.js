@@ -1,4 +1,4 @@
-/** Numbers in words: times, sizes, the names of keys, how sure a note is. */
+/** Numbers in words: times, sizes, the names of keys, how certain a note is. */
 
 const KEY_NAMES = ["C", "C♯", "D", "E♭", "E", "F", "F♯", "G", "A♭", "A", "B♭", "B"];
 
@@ -65,22 +65,29 @@ export function loudness(velocity) {
   return (marks.find(([below]) => velocity < below) ?? [0, "fff"])[1];
 }
 
-/** How sure a note is, in words. `null`: the person said so. */
+/** How certain a note is, in words. `null`: the person set it. */
 export function certainty(confidence) {
-  if (confidence === null) return "as you put it";
+  if (confidence === null) return "set by you";
   const percent = `${Math.floor(confidence * 100)} %`;
-  if (confidence < DOUBTFUL) return `doubtful (${percent}): listen once more`;
-  return confidence < 0.95 ? `rather sure (${percent})` : `sure (${percent})`;
+  if (confidence < DOUBTFUL) return `doubtful (${percent})`;
+  return confidence < 0.95 ? `fairly certain (${percent})` : `certain (${percent})`;
 }
 
-/** What a recording is doing, in a sentence. */
+/** What a queued recording waits for. */
+function waiting({ n_before: before, seconds_before: seconds }) {
+  if (!before) return "Waiting to start";
+  const when = seconds === null || seconds === undefined ? "" : `, starts in about ${spoken(seconds)}`;
+  return `Waiting: ${count(before, "recording")} before it${when}`;
+}
+
+/** The state of a recording, in a sentence. */
 export function stateOf(recording) {
   const { state, heard_seconds: heard, duration, seconds_left: left } = recording;
-  if (state === "queued") return "Waiting for its turn";
+  if (state === "queued") return waiting(recording);
   if (state === "failed") return recording.error || "It could not be transcribed";
   if (state === "cancelled") return `Stopped after ${clock(heard)}`;
   if (state === "done") return count(recording.n_notes, "note");
   const of = duration ? ` of ${clock(duration)}` : "";
   const time = left === null || left === undefined ? "" : `, about ${spoken(left)} left`;
-  return heard ? `${clock(heard)}${of} heard${time}` : "Beginning to listen";
+  return heard ? `${clock(heard)}${of} transcribed${time}` : "Starting";
 }
