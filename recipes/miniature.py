@@ -24,7 +24,7 @@ from eval.data import synthetic_bank
 from eval.data.synthetic_bank import PLAIN, Timbre, write_synthetic_bank
 from recipes import studies
 from recipes.studies import study
-from transcribe.audio.reader import write_wav
+from transcribe.audio.wav import write_wav
 from transcribe.datasets.index import COLUMNS
 from transcribe.files.atomic import atomic_path, write_atomically
 from transcribe.midi import write_midi

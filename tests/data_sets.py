@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from transcribe.audio.reader import write_wav
+from transcribe.audio.wav import write_wav
 from transcribe.datasets.index import COLUMNS
 from transcribe.midi import write_midi
 from transcribe.notes import Performance

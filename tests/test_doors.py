@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from conftest import SAMPLE_RATE, melody_samples, write_pcm
+from wav_files import write_float_wav
 
-from tests.audio.test_audio import write_float_wav
 from transcribe.archive.diagnosis import kind_of
 from transcribe.archive.jobs import Job, JobSettings
 from transcribe.archive.work import Worker

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from eval.data.sets import SETS, recordings_of
-from transcribe.audio.reader import write_wav
+from transcribe.audio.wav import write_wav
 from transcribe.datasets import load_dataset, reference_performance
 from transcribe.datasets.smd import TEST_WORKS
 from transcribe.errors import DatasetError

@@ -10,8 +10,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from conftest import MELODY, MELODY_SECONDS, SAMPLE_RATE, melody_samples, write_pcm
+from wav_files import write_float_wav
 
-from tests.audio.test_audio import write_float_wav
 from transcribe.audio.quality import AudioWarning
 from transcribe.checkpoint import Checkpoint
 from transcribe.errors import AudioError, CheckpointError

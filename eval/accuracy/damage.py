@@ -42,7 +42,8 @@ from eval.common.transcribing import (
     load_transcriber,
     recordings_with_audio,
 )
-from transcribe.audio.reader import read_audio, write_wav
+from transcribe.audio.reader import read_audio
+from transcribe.audio.wav import write_wav
 from transcribe.datasets import Recording, has_pedal, has_velocity, reference_performance
 from transcribe.errors import TranscribeError
 from transcribe.evaluation.aggregate import Summary, aggregate

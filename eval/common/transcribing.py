@@ -21,7 +21,8 @@ from transcribe.datasets import Recording, load_dataset
 from transcribe.errors import DatasetError
 from transcribe.evaluation.evaluate import first_seconds
 from transcribe.notes import Performance
-from transcribe.transcriber import Transcriber, Transcription
+from transcribe.transcriber import Transcriber
+from transcribe.transcription import Transcription
 
 Transcribe: TypeAlias = Callable[[Path], Transcription]
 Outcome = TypeVar("Outcome")

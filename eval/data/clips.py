@@ -22,7 +22,8 @@ from eval.data.sets import (
     noise_files,
     recordings_of,
 )
-from transcribe.audio.reader import AudioReader, probe
+from transcribe.audio.probe import probe
+from transcribe.audio.reader import AudioReader
 from transcribe.datasets import Recording, has_pedal, has_velocity, load_dataset
 from transcribe.errors import DatasetError
 from transcribe.files.atomic import atomic_path

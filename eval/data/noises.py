@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from transcribe.audio.reader import write_wav
+from transcribe.audio.wav import write_wav
 from transcribe.errors import TranscribeError
 from transcribe.train.augment.noises import applause_like, speech_like
 

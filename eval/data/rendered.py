@@ -15,7 +15,7 @@ from pathlib import Path
 from eval.data.noises import SAMPLE_RATE as NOISE_SAMPLE_RATE
 from eval.data.noises import noises
 from eval.data.sets import BenchmarkSet, check_count, check_index
-from transcribe.audio.reader import write_wav
+from transcribe.audio.wav import write_wav
 from transcribe.datasets import Recording, load_dataset
 from transcribe.datasets.index import COLUMNS
 from transcribe.errors import DatasetError

@@ -29,7 +29,7 @@ import numpy as np
 from eval.common.record import write_record
 from eval.data.clips import Clip
 from eval.systems.registry import PEERS, System
-from transcribe.audio.reader import write_wav
+from transcribe.audio.wav import write_wav
 from transcribe.errors import TranscribeError
 
 STARTS = "starts.json"

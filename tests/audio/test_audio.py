@@ -15,17 +15,13 @@ import pytest
 import soxr
 from av.stream import Disposition
 from numpy.typing import NDArray
+from wav_files import write_float_wav
 
 from eval.data.recordings import FRAGMENTED, encode
+from transcribe.audio.probe import counted_seconds, probe
 from transcribe.audio.quality import AudioWarning
-from transcribe.audio.reader import (
-    AudioReader,
-    counted_seconds,
-    measured_seconds,
-    probe,
-    read_audio,
-    write_wav,
-)
+from transcribe.audio.reader import AudioReader, measured_seconds, read_audio
+from transcribe.audio.wav import write_wav
 from transcribe.errors import AudioError
 
 FREQUENCY = 1000.0
@@ -52,14 +48,6 @@ def write_pcm(path: Path, samples: NDArray, rate: int) -> Path:
         out.setsampwidth(2)
         out.setframerate(rate)
         out.writeframes(samples.astype("<i2").tobytes())
-    return path
-
-
-def write_float_wav(path: Path, samples: NDArray, rate: int) -> Path:
-    data = samples.astype("<f4").tobytes()
-    head = struct.pack("<IHHIIHH", 16, 3, 1, rate, rate * 4, 4, 32)
-    body = b"WAVEfmt " + head + b"data" + struct.pack("<I", len(data)) + data
-    path.write_bytes(b"RIFF" + struct.pack("<I", len(body)) + body)
     return path
 
 

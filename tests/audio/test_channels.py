@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from eval.data.recordings import encode
 from transcribe.audio.channels import Mixdown
 from transcribe.audio.reader import AudioReader
-from transcribe.transcriber import _Array
+from transcribe.audio.source import ArrayBlocks
 
 RATE = 8000
 FRAME = 1000
@@ -132,10 +132,10 @@ def test_a_file_in_opposite_phase_is_heard_and_told_of(tmp_path: Path) -> None:
 
 
 def test_an_array_in_opposite_phase_is_heard_and_told_of() -> None:
-    blocks = _Array(np.stack([A, -A], axis=1), RATE)
+    blocks = ArrayBlocks(np.stack([A, -A], axis=1), RATE)
     np.testing.assert_allclose(np.concatenate(list(blocks)), A, atol=1e-6)
     assert [each.kind for each in blocks.warnings] == ["antiphase"]
-    blocks = _Array(np.stack([A, B], axis=1), RATE)
+    blocks = ArrayBlocks(np.stack([A, B], axis=1), RATE)
     np.testing.assert_array_equal(
         np.concatenate(list(blocks)), np.stack([A, B], axis=1).mean(axis=1)
     )

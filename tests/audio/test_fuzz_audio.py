@@ -14,7 +14,8 @@ import pytest
 from fuzzing import Child, mutated, with_ogg_checksums
 
 from eval.data.recordings import FRAGMENTED, KINDS, encode, write_kind
-from transcribe.audio.reader import AudioReader, probe
+from transcribe.audio.probe import probe
+from transcribe.audio.reader import AudioReader
 from transcribe.errors import AudioError
 
 N_CASES = int(os.environ.get("FUZZ_CASES", "680"))

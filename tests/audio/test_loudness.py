@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from conftest import SAMPLE_RATE
+from wav_files import write_float_wav
 
-from tests.audio.test_audio import write_float_wav
 from transcribe.audio.loudness import LevelledReader, gain_of
 from transcribe.audio.reader import AudioReader
 

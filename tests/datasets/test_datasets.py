@@ -5,7 +5,7 @@ import os
 import numpy as np
 import pytest
 
-from transcribe.audio.reader import write_wav
+from transcribe.audio.wav import write_wav
 from transcribe.datasets import (
     cached_samples,
     has_pedal,

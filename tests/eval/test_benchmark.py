@@ -25,7 +25,7 @@ from eval.publish.tables import (
 )
 from eval.systems import registry
 from eval.systems.registry import System
-from transcribe.audio.reader import write_wav
+from transcribe.audio.wav import write_wav
 from transcribe.evaluation.aggregate import aggregate
 from transcribe.evaluation.metrics import Ratio, Scores, score
 from transcribe.midi import read_midi, write_midi

@@ -19,7 +19,7 @@ from eval.common import transcribing
 from transcribe.datasets import load_dataset
 from transcribe.evaluation.metrics import match_aligned
 from transcribe.notes import Note, Performance, sustained
-from transcribe.transcriber import Transcription
+from transcribe.transcription import Transcription
 
 PLAYED = Performance(
     [Note(onset=0.2 * i, pitch=60 + i, offset=0.2 * i + 0.3, velocity=64) for i in range(10)]

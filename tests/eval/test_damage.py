@@ -10,12 +10,13 @@ from eval.accuracy import damage
 from eval.accuracy.complaints import Count, find_damage
 from eval.accuracy.damage import comparison_table
 from eval.common import transcribing
-from transcribe.audio.reader import probe, write_wav
+from transcribe.audio.probe import probe
+from transcribe.audio.wav import write_wav
 from transcribe.datasets import load_dataset
 from transcribe.errors import TranscribeError
 from transcribe.notes import Note, PedalPress, Performance, sustained
 from transcribe.train.augment.detuning import scale_performance
-from transcribe.transcriber import Transcription
+from transcribe.transcription import Transcription
 
 
 def note(onset, pitch, held=0.3, velocity=64):

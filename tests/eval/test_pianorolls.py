@@ -6,12 +6,12 @@ from PIL import Image
 from eval.common import transcribing
 from eval.publish import pianorolls
 from eval.publish.pianorolls import Rolled, best_median_worst, panel
-from transcribe.audio.reader import write_wav
+from transcribe.audio.wav import write_wav
 from transcribe.evaluation import pianoroll
 from transcribe.evaluation.pianoroll import draw
 from transcribe.midi import write_midi
 from transcribe.notes import Note, PedalPress, Performance, sustained
-from transcribe.transcriber import Transcription
+from transcribe.transcription import Transcription
 
 PLAYED = Performance(
     [Note(onset=0.2 * i, pitch=60 + i, offset=0.2 * i + 0.3, velocity=64) for i in range(10)],

@@ -21,7 +21,8 @@ from eval.systems.serving import (
     starts,
     transcribe_all,
 )
-from transcribe.audio.reader import read_audio, write_wav
+from transcribe.audio.reader import read_audio
+from transcribe.audio.wav import write_wav
 from transcribe.errors import TranscribeError
 from transcribe.midi import read_midi, write_midi
 from transcribe.notes import Note, Performance

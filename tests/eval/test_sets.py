@@ -12,7 +12,8 @@ from data_sets import write_data_set
 from eval.data import rendered, sets
 from eval.data.sets import NO_PIANO, RENDERED, SETS, BenchmarkSet, find_set, recordings_of
 from eval.data.synthetic_bank import write_synthetic_bank
-from transcribe.audio.reader import read_audio, write_wav
+from transcribe.audio.reader import read_audio
+from transcribe.audio.wav import write_wav
 from transcribe.datasets import reference_performance
 from transcribe.datasets.maestro import PUBLISHED_COUNTS
 from transcribe.errors import DatasetError

@@ -14,7 +14,8 @@ from torch import nn
 from eval.performance import flops, speed
 from eval.performance.flops import OTHER, n_operations, network_cost, peak_gflops
 from eval.performance.speed import FILE_SAMPLE_RATE, run_and_watch, speed_table, write_repeated
-from transcribe.audio.reader import read_audio, write_wav
+from transcribe.audio.reader import read_audio
+from transcribe.audio.wav import write_wav
 from transcribe.checkpoint import load_checkpoint
 from transcribe.errors import TranscribeError
 from transcribe.model.onsets_and_frames import fast_bfloat16

@@ -9,7 +9,7 @@ import mido
 import numpy as np
 import pytest
 
-from transcribe.audio.reader import write_wav
+from transcribe.audio.wav import write_wav
 from transcribe.cli import main
 from transcribe.errors import TranscribeError
 from transcribe.evaluation import pianoroll, report

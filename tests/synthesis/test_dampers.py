@@ -7,7 +7,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from eval.data.synthetic_bank import write_synthetic_bank
-from transcribe.audio.reader import write_wav
+from transcribe.audio.wav import write_wav
 from transcribe.errors import InstrumentError, MidiError
 from transcribe.features import FeatureConfig
 from transcribe.midi_file import midi_file_bytes

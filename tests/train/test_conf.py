@@ -12,7 +12,7 @@ from omegaconf import OmegaConf
 
 from eval.data.synthetic_bank import write_synthetic_bank
 from recipes.miniature import write_maestro, write_maps
-from transcribe.audio.reader import write_wav
+from transcribe.audio.wav import write_wav
 from transcribe.checkpoint import load_checkpoint
 from transcribe.datasets.index import COLUMNS
 from transcribe.midi import write_midi

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from recipes.second_opinion import agreed, main, moved, recordings_with_teacher
-from transcribe.audio.reader import write_wav
+from transcribe.audio.wav import write_wav
 from transcribe.datasets import load_dataset
 from transcribe.errors import DatasetError
 from transcribe.features import FeatureConfig

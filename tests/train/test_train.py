@@ -151,7 +151,7 @@ class TestWindows:
 
     def test_recordings_are_used_where_there_are_any(self, pieces, tmp_path):
         """The same piece as audio: its samples come from the cache, not a new rendering."""
-        from transcribe.audio.reader import write_wav
+        from transcribe.audio.wav import write_wav
 
         bank = SampleBank.load(pieces / "instruments" / "synthetic")
         piece = read_midi(pieces / "1.mid")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from test_train import SECONDS, pieces, random_piece, settings  # noqa: F401
 
-from transcribe.audio.reader import write_wav
+from transcribe.audio.wav import write_wav
 from transcribe.datasets.index import COLUMNS
 from transcribe.errors import SettingsError
 from transcribe.synthesis.render import render

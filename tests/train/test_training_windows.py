@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from eval.data.synthetic_bank import write_synthetic_bank
-from transcribe.audio.reader import write_wav
+from transcribe.audio.wav import write_wav
 from transcribe.datasets.index import COLUMNS
 from transcribe.features import FeatureConfig
 from transcribe.midi import write_midi

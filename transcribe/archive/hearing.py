@@ -19,7 +19,8 @@ from transcribe.archive.prefetch import ahead
 from transcribe.audio.quality import AudioWarning
 from transcribe.audio.reader import AudioReader
 from transcribe.export import export_bytes
-from transcribe.transcriber import Transcriber, Transcription
+from transcribe.transcriber import Transcriber
+from transcribe.transcription import Transcription
 
 
 @dataclass(frozen=True, slots=True)

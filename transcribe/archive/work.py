@@ -134,7 +134,7 @@ class Prober:
 
     def __call__(self, job: Job, beat: Beat | None = None) -> Outcome:
         """Duration, sample rate and codec of a recording."""
-        from transcribe.audio.reader import counted_seconds, probe
+        from transcribe.audio.probe import counted_seconds, probe
 
         path = Path(job.place)
         try:

@@ -1,4 +1,4 @@
-"""Any recording to blocks of mono float32 at one sample rate; and samples to a wav file.
+"""A recording to blocks of mono float32 at one sample rate.
 
 Conventions
 -----------
@@ -16,42 +16,34 @@ from __future__ import annotations
 
 import contextlib
 import os
-import wave
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import av
 import numpy as np
-import soxr
 from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
 from av.container import InputContainer
 from numpy.typing import NDArray
 
-from transcribe.audio.channels import Mixdown
 from transcribe.audio.container import (
     SAMPLE_RATES,
-    Track,
     choose_track,
-    header_seconds,
     ogg_has_end,
     open_recording,
     promised_seconds,
 )
 from transcribe.audio.headers import find_samples
 from transcribe.audio.joined import Part, parts_of
+from transcribe.audio.probe import counted_seconds, probe_track
 from transcribe.audio.quality import AudioWarning
+from transcribe.audio.resampling import Gathered
 from transcribe.audio.scale import Scale, sanitised
 from transcribe.errors import AudioError
-from transcribe.files.atomic import atomic_path
 
 FloatArray = NDArray[np.float32]
-
-BLOCK_SECONDS = 10.0
-"""About how much one block of `AudioReader` holds."""
 
 _MP3_DELAY = 1105
 """Samples: 576 of the encoder and 529 of the decoder, the least LAME writes into its tag."""
@@ -63,104 +55,10 @@ _MOST_SILENCE = 3600.0
 """Seconds; holes of more than this together are a damaged clock, and not filled."""
 _LEAST_MISSING = 0.25
 """Seconds; a smaller difference from the header's duration is padding, not truncation."""
-_LEAST_BIT_RATE = 50
-"""Bits a second; digital silence in the most sparing codec takes more."""
-_HEADERS_KNOW = ("aiff", "au", "caf", "matroska", "mov", "w64", "wav")
-"""Formats that need not be read to the end to know how long they are."""
-_MOST_GATHERED = 1 << 24
-"""Samples of all channels that are gathered at most before a block is given."""
 _SOFTEST = 10 ** (-70 / 20)
 """Of full scale; a track that never rises above it may be the wrong one of several."""
 _UNSAFE_PLANES = 8
 """From so many planes on PyAV 17 and 18 read beyond the end of FFmpeg's list of them."""
-
-
-@dataclass(frozen=True, slots=True)
-class AudioInfo:
-    """What a recording's header says."""
-
-    duration: float | None
-    """Seconds that can be read; None where only decoding could tell, or the header says
-    what cannot be."""
-    sample_rate: int
-    """Hertz."""
-    n_channels: int
-    codec: str
-
-
-def probe(path: str | os.PathLike[str]) -> AudioInfo:
-    """Look at a recording's header without decoding it.
-
-    Raises
-    ------
-    AudioError
-        For a file that is missing, unreadable, empty, or has no audio track.
-    """
-    return _probe(Path(path), choose_track(Path(path)))
-
-
-def _probe(path: Path, track: Track) -> AudioInfo:
-    with open_recording(path) as container:
-        stream = container.streams.audio[track.index]
-        codec = stream.codec_context
-        seconds = header_seconds(path, container, stream)
-        longest = 8 * path.stat().st_size / _LEAST_BIT_RATE
-        return AudioInfo(
-            duration=seconds if seconds is not None and 0 <= seconds <= longest else None,
-            sample_rate=codec.sample_rate,
-            n_channels=codec.layout.nb_channels,
-            codec=codec.codec.canonical_name,
-        )
-
-
-def measured_seconds(path: str | os.PathLike[str]) -> float:
-    """How long a recording is, by decoding all of it.
-
-    Headers may only guess that: of an mp3 without a tag, of recordings joined end to end.
-    A result that hangs on the duration takes this one.
-
-    Raises
-    ------
-    AudioError
-        For a file that is no recording or holds no sound.
-    """
-    return AudioReader(path).measured_seconds()
-
-
-def counted_seconds(path: str | os.PathLike[str]) -> float | None:
-    """How long a recording is by the packets it holds: read, but not decoded.
-
-    Much quicker than `measured_seconds`, and right but for damaged packets. None where
-    packets don't tell how long they are.
-    """
-    path = Path(path)
-    track = choose_track(path)
-    info = _probe(path, track)
-    with open_recording(path) as container:
-        known = container.format.name.partition(",")[0] in _HEADERS_KNOW
-    if known and not parts_of(path):
-        return info.duration
-    seconds = 0.0
-    parts: list[Part | None] = [*parts_of(path)]
-    for part in parts or [None]:
-        with open_recording(path, part) as container:
-            if container.streams.audio:
-                streams = container.streams.audio
-                seconds += _counted(container, streams[min(track.index, len(streams) - 1)])
-    return seconds or info.duration
-
-
-def _counted(container: InputContainer, stream: AudioStream) -> float:
-    start = (container.start_time or 0) / av.time_base
-    ticks, late = 0, None
-    try:
-        for packet in container.demux(stream):
-            ticks += packet.duration or 0
-            if late is None and packet.pts is not None:
-                late = max(0.0, float(packet.pts * packet.time_base) - start)
-    except av.error.FFmpegError:
-        pass  # as far as it can be read
-    return (late or 0.0) + (float(ticks * stream.time_base) if stream.time_base else 0.0)
 
 
 class AudioReader:
@@ -197,7 +95,7 @@ class AudioReader:
         self.sample_rate = sample_rate
         self.longest = longest
         self.track = choose_track(self.path)
-        self.info = _probe(self.path, self.track)
+        self.info = probe_track(self.path, self.track)
         if longest is not None and (self.info.duration or 0.0) > longest:
             self._check_length(counted_seconds(self.path) or 0.0)
         self.scale: Scale | None = None
@@ -251,11 +149,11 @@ class AudioReader:
             figures = {"peak": self.scale.peak, "divisor": self._divisor}
             found.append(AudioWarning("scale", figures))
         track = self.track
-        heard = {"track": track.index + 1, "n_tracks": track.n_tracks}
+        read = {"track": track.index + 1, "n_tracks": track.n_tracks}
         if track.unreadable is not None:
-            found.append(AudioWarning("other_track", {"unreadable": track.unreadable + 1, **heard}))
+            found.append(AudioWarning("other_track", {"unreadable": track.unreadable + 1, **read}))
         elif track.n_tracks > 1 and self._n_read and self.peak < _SOFTEST:
-            found.append(AudioWarning("silent_track", heard))
+            found.append(AudioWarning("silent_track", read))
         return tuple(found)
 
     def _check_length(self, seconds: float) -> None:
@@ -274,27 +172,27 @@ class AudioReader:
             self.scale = self._measured_scale()
             self._divisor = self.scale.divisor
         self._start()
-        resampling: _Resampling | None = None
-        for rate, samples, channels in self._heard():
-            if resampling is None or resampling.rate != rate:
-                if resampling is not None:
-                    yield from self._count(resampling.finish())
-                    self._turned += resampling.seconds_turned
-                resampling = _Resampling(rate, self.sample_rate)
-            yield from self._count(resampling.push(samples, channels))
-        if resampling is not None:
-            yield from self._count(resampling.finish())
-            self._turned += resampling.seconds_turned
+        gathered: Gathered | None = None
+        for rate, samples, channels in self._decoded():
+            if gathered is None or gathered.rate != rate:
+                if gathered is not None:
+                    yield from self._count(gathered.finish())
+                    self._turned += gathered.seconds_turned
+                gathered = Gathered(rate, self.sample_rate)
+            yield from self._count(gathered.push(samples, channels))
+        if gathered is not None:
+            yield from self._count(gathered.finish())
+            self._turned += gathered.seconds_turned
 
     def measured_seconds(self) -> float:
         """How long the recording is, by decoding all of it; raises AudioError as iterating does."""
         self._start()
         n_samples: Counter[int] = Counter()
-        for rate, samples, _ in self._heard():
+        for rate, samples, _ in self._decoded():
             n_samples[rate] += len(samples)
         return sum(n / rate for rate, n in n_samples.items())
 
-    def _heard(self) -> Iterator[tuple[int, FloatArray, FloatArray | None]]:
+    def _decoded(self) -> Iterator[tuple[int, FloatArray, FloatArray | None]]:
         """Rate, mean of the channels, and channels; raises AudioError if there are none."""
         n_samples = 0
         parts: list[Part | None] = [*parts_of(self.path)]
@@ -328,7 +226,7 @@ class AudioReader:
     def _pieces(
         self, container: InputContainer, stream: AudioStream, promised: float | None
     ) -> Iterator[tuple[int, FloatArray, FloatArray | None]]:
-        """As `_heard`, each piece where the container's clock puts it.
+        """As `_decoded`, each piece where the container's clock puts it.
 
         What lies before time zero is dropped; holes (a late start, damaged packets) are
         filled with silence, so that nothing after them comes early.
@@ -460,82 +358,20 @@ def _mean(channels: FloatArray) -> FloatArray:
     return weights @ channels
 
 
-class _Resampling:
-    """Gathers samples of one rate and resamples them, a block at a time."""
-
-    def __init__(self, rate: int, sample_rate: int) -> None:
-        self.rate = rate
-        self._stream: soxr.ResampleStream | None = None
-        if rate != sample_rate:
-            self._stream = soxr.ResampleStream(rate, sample_rate, 1, dtype="float32", quality="HQ")
-        self._mixdown = Mixdown(rate)
-
-    def push(self, samples: FloatArray, channels: FloatArray | None) -> FloatArray:
-        """Take some in; give a block out, or nothing (no samples)."""
-        self._mixdown.push(samples, channels)
-        n_channels = 1 if channels is None else len(channels)
-        most = min(BLOCK_SECONDS * self.rate, _MOST_GATHERED / n_channels)
-        if self._mixdown.n_pending < most:
-            return np.zeros(0, np.float32)
-        return self._take(last=False)
-
-    @property
-    def seconds_turned(self) -> float:
-        """How much was given of which a channel was turned round."""
-        return self._mixdown.n_turned / self.rate
-
-    def finish(self) -> FloatArray:
-        """The rest."""
-        return self._take(last=True)
-
-    def _take(self, *, last: bool) -> FloatArray:
-        samples = self._mixdown.take()
-        if self._stream is None:
-            return samples
-        return self._stream.resample_chunk(samples, last=last)
-
-
 def read_audio(path: str | os.PathLike[str], sample_rate: int = 16000) -> FloatArray:
     """A recording whole, mono float32 of shape (n_samples,); raises AudioError."""
     return np.concatenate(list(AudioReader(path, sample_rate)))
 
 
-def write_wav(
-    path: str | os.PathLike[str], samples: NDArray[np.floating], sample_rate: int
-) -> None:
-    """Write a 16-bit wav file; it appears under its name only when it is whole.
+def measured_seconds(path: str | os.PathLike[str]) -> float:
+    """How long a recording is, by decoding all of it.
 
-    Parameters
-    ----------
-    path : path
-        Its folder must exist; an existing file is replaced.
-    samples : array
-        Shape (n_samples,) or (n_samples, n_channels); what exceeds [-1, 1] is clipped.
-    sample_rate : int
-        Hertz.
+    Headers may only guess that: of an mp3 without a tag, of recordings joined end to end.
+    A result that hangs on the duration takes this one.
 
     Raises
     ------
-    ValueError
-        For samples that are no numbers or have another shape.
     AudioError
-        For a place that can't be written to.
+        For a file that is no recording or holds no sound.
     """
-    if samples.ndim not in (1, 2):
-        raise ValueError(
-            f"expected samples of shape (n_samples,) or (n_samples, n_channels), found "
-            f"{samples.shape}"
-        )
-    if not np.isfinite(samples).all():
-        raise ValueError("expected finite samples, found NaN or infinity")
-    path = Path(path)
-    try:
-        with atomic_path(path) as temporary, temporary.open("wb") as file, wave.open(file) as out:
-            out.setnchannels(1 if samples.ndim == 1 else samples.shape[1])
-            out.setsampwidth(2)
-            out.setframerate(sample_rate)
-            for start in range(0, len(samples), sample_rate):
-                clipped = np.clip(samples[start : start + sample_rate], -1, 1)
-                out.writeframesraw(np.round(clipped * 32767).astype("<i2").tobytes())
-    except OSError as error:
-        raise AudioError(f"{path}: can't be written: {error.strerror}") from error
+    return AudioReader(path).measured_seconds()

@@ -195,7 +195,7 @@ def _performance(options: argparse.Namespace) -> Performance:
         for told in read.warnings:
             say(f"transcribe continue: {source}: warning: {told}", sys.stderr)
         return read.performance
-    from transcribe.audio.reader import probe
+    from transcribe.audio.probe import probe
     from transcribe.transcriber import Transcriber, find_device
 
     with usage_errors():

@@ -56,7 +56,7 @@ def run(options: argparse.Namespace) -> int:
     if not output.parent.is_dir():
         raise OutputError(f"{output.parent}: no such folder")
 
-    from transcribe.audio.reader import write_wav
+    from transcribe.audio.wav import write_wav
     from transcribe.midi import load_midi
     from transcribe.synthesis.fluidsynth import render_soundfont
     from transcribe.synthesis.render import render
