@@ -107,7 +107,7 @@ def first_notes(page: Any, address: str, recording: Path) -> dict[str, Any]:
 def movements(page: Any, n_notes: int, duration: float, seconds: float) -> dict[str, Any]:
     """Frames a second while scrolling and zooming through synthetic notes."""
     notes = json.dumps(synthetic(n_notes, duration))
-    page.route("**/notes", lambda route: route.fulfill(body=notes))
+    page.route("**/notes?*", lambda route: route.fulfill(body=notes))
     page.reload()
     page.locator("#n-notes", has_text=f"{n_notes:,} notes").wait_for()
     page.wait_for_timeout(AT_REST)
@@ -148,6 +148,8 @@ def synthetic(n_notes: int, duration: float) -> dict[str, Any]:
     ]
     pedal = [[start, start + 1.5] for start in np.arange(0, duration - 2, 2.0).tolist()]
     return {
+        "version": "synthetic",
+        "n_notes": n_notes,
         "notes": rows,
         "pedal": pedal,
         "settings": {"threshold": 0.5, "minimum_duration": 0},

@@ -25,6 +25,7 @@ from transcribe.audio.reader import read_audio
 from transcribe.cli import main
 from transcribe.errors import AudioError
 from transcribe.midi import read_midi
+from transcribe.web import job_queue
 
 PRELUDE = Path(__file__).parents[1] / "data" / "prelude.mp3"
 KINDS = {"mid": "prelude.mid", "csv": "prelude.csv", "json": "prelude.json"}
@@ -471,11 +472,12 @@ def long_wav(tmp_path: Path, minutes: int = 15) -> bytes:
     return wav_of(np.tile(half_minute, 2 * minutes), tmp_path)
 
 
-def test_the_work_can_be_cancelled_and_begun_again(client, tmp_path):
+def test_the_work_can_be_cancelled_and_begun_again(client, tmp_path, monkeypatch):
+    monkeypatch.setattr(job_queue, "SHORT", 0.0)  # so that the second one waits
     data = long_wav(tmp_path)
     first = client.upload(data, "long.wav").json["id"]
     client.until(first, lambda found: found["heard_seconds"] > 0)
-    second = client.upload(long_wav(tmp_path, 3), "shorter.wav").json["id"]
+    second = client.upload(wav_of(melody_samples(), tmp_path), "short.wav").json["id"]
     assert client.get(f"/api/recordings/{second}").json["state"] == "queued"
     begun = time.monotonic()
     answer = client.ask("POST", f"/api/recordings/{first}/cancel").json
