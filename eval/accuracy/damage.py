@@ -3,16 +3,34 @@
     python -m eval.accuracy.damage --data maps-real-dev --split test --out after.json
     python -m eval.accuracy.damage --compare before.json after.json
 
-`complaints` says what is counted. Every figure is damage: 0 is none, less is better. To the
-complaints about a recording as it is come two about a piano out of tune:
+Every figure is damage: 0 is none, less is better. It is the number of damaged notes per 100
+of the notes that the complaint is about, so a *missed* figure is 100 minus the recall in
+percent, and an *extra* figure can exceed 100. Which notes are missed or false, of which kind and
+in which class, is what `transcribe.evaluation.error_types` says, times aligned:
 
+- ``missed``, ``extra``: of all reference notes; false notes per 100 reference notes. What
+  the other figures are parts of.
+- ``mistimed``, ``doubled``, ``octave_ghosts``: the kinds mistimed, split and octave ghost, per
+  100 reference notes.
+- ``repeated_missed``, ``very_short_missed``, ``low_bass_missed``: of the reference notes struck at
+  most 0.25 s after the last stroke of their key, held for at most 0.1 s, or below C2, those missed.
+  ``very_short_extra``: false notes as short, per 100 reference notes. ``low_bass``: 100 minus the
+  onset F1 in percent of the notes below C2.
+- ``too_long_pedal``: of matched notes that the reference's pedal keeps sounding after the
+  key is up, those that sound longer than in the reference by over 100 ms and over 20 % of
+  the reference's sound. ``too_short_pedal``: shorter by as much. ``too_long_key``,
+  ``too_short_key``: the same of key releases, of all matched notes.
+- ``soft_inner_missed``: a chord is the reference notes struck within 50 ms of its first. Of
+  the notes of chords that are neither the highest nor the lowest, and softer than the
+  loudest by 15 MIDI steps or more, those missed.
 - ``sharp``, ``flat``: points of onset F1 (in percent) that are lost when the recording is
   played faster or slower, so that the piano is 30 cents (``--cents``) sharp or flat, and the
   labels are moved with it. May be below 0.
 
-A figure's mean weighs recordings equally, leaves out those that have no such notes, and has
-the 95 % interval of a bootstrap over recordings; *pooled* weighs notes equally. A comparison
-takes the differences recording by recording, so its interval is of the change.
+Labels that go on after the end of the audio are cut there. A figure's mean weighs recordings
+equally, leaves out those that have no such notes, and has the 95 % interval of
+`transcribe.evaluation.aggregate`; *pooled* weighs notes equally. A comparison takes the
+differences recording by recording, so its interval is of the change.
 """
 
 from __future__ import annotations
@@ -28,9 +46,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from eval.accuracy import complaints
-from eval.accuracy.complaints import LABELS, Count, find_damage
 from eval.common.command import run
 from eval.common.transcribing import (
     Transcribe,
@@ -46,15 +63,55 @@ from transcribe.audio.reader import read_audio
 from transcribe.audio.wav import write_wav
 from transcribe.datasets import Recording, has_pedal, has_velocity, reference_performance
 from transcribe.errors import TranscribeError
+from transcribe.evaluation import error_types
 from transcribe.evaluation.aggregate import Summary, aggregate
+from transcribe.evaluation.error_types import find_mistakes
+from transcribe.evaluation.matching import match_aligned
 from transcribe.evaluation.metrics import Scores, onset_f1
+from transcribe.evaluation.note_table import NoteTable
+from transcribe.notes import Performance, sustained
 from transcribe.train.augment.detuning import detune, scale_performance
 
+LABELS = {
+    "missed": "any note missed",
+    "extra": "any extra note, per 100 played",
+    "mistimed": "50 to 100 ms early or late",
+    "too_long_pedal": "too long under the pedal",
+    "too_short_pedal": "too short under the pedal",
+    "too_long_key": "key released too late",
+    "too_short_key": "key released too early",
+    "repeated_missed": "repeated note missed",
+    "doubled": "note doubled, per 100 played",
+    "octave_ghosts": "octave or twelfth ghost, per 100 played",
+    "soft_inner_missed": "soft inner voice missed",
+    "very_short_missed": "very short note missed",
+    "very_short_extra": "very short extra note, per 100 played",
+    "low_bass_missed": "low bass missed",
+    "low_bass": "low bass, 100 - onset F1",
+}
 DETUNED_LABELS = {
     "sharp": "piano {cents:g} cents sharp, points of onset F1 lost",
     "flat": "piano {cents:g} cents flat, points of onset F1 lost",
 }
 DETUNED_SAMPLE_RATE = 44100
+DEFINITIONS = 2
+"""Records are compared if they count the same; older ones, which counted otherwise, have none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """So many notes are damaged, of so many that could be."""
+
+    n_damaged: int
+    n_notes: int
+
+    @property
+    def per_100(self) -> float | None:
+        """None where there is no such note."""
+        return 100 * self.n_damaged / self.n_notes if self.n_notes else None
+
+    def __add__(self, other: Count) -> Count:
+        return Count(self.n_damaged + other.n_damaged, self.n_notes + other.n_notes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +144,97 @@ class Damage:
             "figures": self.figures,
             "damaged_of": counts,
         }
+
+
+LONGER, LONGER_SHARE = 0.1, 0.2
+"""Seconds, and share of the duration, by which a note is too long or short."""
+CHORD, SOFTER = 0.05, 15
+
+
+def find_damage(
+    ref: Performance,
+    est: Performance,
+    *,
+    est_sustained: Performance | None = None,
+    ref_has_pedal: bool = True,
+    ref_has_velocity: bool = True,
+) -> dict[str, Count]:
+    """Count the damage of one recording.
+
+    Parameters
+    ----------
+    ref, est : Performance
+        What was played and what was transcribed; offsets are key releases.
+    est_sustained : Performance, optional
+        The estimate's notes as long as they sound; by default they follow from ``est`` by
+        `notes.sustained`, as the reference's do.
+    ref_has_pedal, ref_has_velocity : bool
+        Whether the reference knows them; what needs them is left out otherwise.
+
+    Returns
+    -------
+    dict of Count
+        By the names in this module's opening, without ``sharp`` and ``flat``.
+    """
+    known = {"ref_has_pedal": ref_has_pedal, "ref_has_velocity": ref_has_velocity}
+    mistakes = find_mistakes(ref, est, **known)
+    n_ref = mistakes.notes.n_ref
+    repeated, short, low = (
+        next(iter(mistakes.breakdowns[name].values()))  # the lowest class
+        for name in ("repetition", "length", "register")
+    )
+    pairs, deviation = match_aligned(ref, est)
+    played = NoteTable.of(ref, sustained(ref) if ref_has_pedal else ref)
+    est_long = sustained(est) if est_sustained is None else est_sustained
+    found = NoteTable.of(est, est_long, -deviation)
+    counts = {
+        "missed": Count(mistakes.notes.n_missed, n_ref),
+        "extra": Count(mistakes.notes.n_false, n_ref),
+        "mistimed": Count(mistakes.missed["mistimed"], n_ref),
+        "doubled": Count(mistakes.false["split"], n_ref),
+        "octave_ghosts": Count(mistakes.false["octave_ghost"], n_ref),
+        "repeated_missed": Count(repeated.n_missed, repeated.n_ref),
+        "very_short_missed": Count(short.n_missed, short.n_ref),
+        "very_short_extra": Count(short.n_false, n_ref),
+        "low_bass_missed": Count(low.n_missed, low.n_ref),
+        # 1 - F1 is what both sides have unmatched, of what both sides have.
+        "low_bass": Count(low.n_missed + low.n_false, low.n_ref + low.n_est),
+    }
+    if ref_has_pedal:
+        held = pairs[(played.sound_end > played.release)[pairs[:, 0]]]
+        late = found.sound_end[held[:, 1]] - played.sound_end[held[:, 0]]
+        counts |= _wrong_ends("pedal", late, (played.sound_end - played.onset)[held[:, 0]])
+    late = found.release[pairs[:, 1]] - played.release[pairs[:, 0]]
+    counts |= _wrong_ends("key", late, (played.release - played.onset)[pairs[:, 0]])
+    if ref_has_velocity:
+        missed = np.ones(n_ref, bool)
+        missed[pairs[:, 0]] = False
+        inner = _soft_inner(played)
+        counts["soft_inner_missed"] = Count(int((missed & inner).sum()), int(inner.sum()))
+    return {name: counts[name] for name in LABELS if name in counts}
+
+
+def _wrong_ends(
+    which: str, late: NDArray[np.float64], duration: NDArray[np.float64]
+) -> dict[str, Count]:
+    tolerance = np.maximum(LONGER, LONGER_SHARE * duration)
+    return {
+        f"too_long_{which}": Count(int((late > tolerance).sum()), len(late)),
+        f"too_short_{which}": Count(int((late < -tolerance).sum()), len(late)),
+    }
+
+
+def _soft_inner(notes: NoteTable) -> NDArray[np.bool_]:
+    """Which notes are within a chord, and much softer than its loudest."""
+    found = np.zeros(len(notes.onset), bool)
+    start = 0
+    while start < len(notes.onset):
+        stop = int(np.searchsorted(notes.onset, notes.onset[start] + CHORD, side="right"))
+        pitch, velocity = notes.pitch[start:stop], notes.velocity[start:stop]
+        inner = (pitch > pitch.min()) & (pitch < pitch.max())
+        found[start:stop] = inner & (velocity <= velocity.max() - SOFTER)
+        start = stop
+    return found
 
 
 def damage_of(
@@ -155,8 +303,8 @@ def damage(options: argparse.Namespace) -> dict[str, Any] | None:
         options,
         line=lambda each: f"{each.name}: aligned onset F1 {100 * each.onset_f1['as_recorded']:.1f}",
     )
-    record = about(f"{complaints.__doc__} {__doc__}", options, transcribe, found)
-    record["data"]["cents"] = options.cents
+    record = about(f"{error_types.__doc__} {__doc__}", options, transcribe, found)
+    record["data"] |= {"cents": options.cents, "definitions": DEFINITIONS}
     pooled: dict[str, Count] = {}
     for each in found:
         for name, count in each.counts.items():
@@ -196,7 +344,7 @@ def comparison_table(before: Mapping[str, Any], after: Mapping[str, Any]) -> str
     TranscribeError
         They are of different recordings, of other parts of them, or detuned otherwise.
     """
-    for what in ("name", "split", "max_seconds_each", "cents"):
+    for what in ("name", "split", "max_seconds_each", "cents", "definitions"):
         found = [record["data"].get(what) for record in (before, after)]
         if found[0] != found[1]:
             raise TranscribeError(

@@ -259,7 +259,7 @@ def report() -> str:
         "![reliability](calibration.png)",
         "## What musicians complain about",
         f"`{before['system']['name']}` before, `{after['system']['name']}` after, on "
-        f"{after['data']['name']}; 0 is none, `eval/accuracy/complaints.py` says what is counted.",
+        f"{after['data']['name']}; 0 is none, the records say what is counted.",
         comparison_table(before, after),
         "## What each choice is worth",
         ablation_table(ablations),

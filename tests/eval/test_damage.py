@@ -7,8 +7,7 @@ import pytest
 from data_sets import write_data_set
 
 from eval.accuracy import damage
-from eval.accuracy.complaints import Count, find_damage
-from eval.accuracy.damage import comparison_table
+from eval.accuracy.damage import Count, comparison_table, find_damage
 from eval.common import transcribing
 from transcribe.audio.probe import probe
 from transcribe.audio.wav import write_wav
@@ -91,34 +90,16 @@ def test_repeated_notes_that_are_missed():
     assert counts(played, played[1:])["repeated_missed"] == Count(0, 2)
 
 
-def test_one_stroke_heard_as_two_is_doubled_but_a_late_repeat_is_not():
-    played = [note(0, 60, 0.1)]
-    again = [note(0, 60, 0.1), note(0.2, 60, 0.1)]
-    assert counts(played, again)["doubled"] == Count(1, 13)
-    assert counts(played, [note(0, 60, 0.1), note(0.3, 60, 0.1)])["doubled"] == Count(0, 13)
-    late = [note(0, 60, 0.1), note(0.27, 60, 0.1)]
-    assert counts(again, late)["doubled"] == Count(0, 14)
-    assert counts(again, late)["mistimed"] == Count(1, 14)
-
-
-@pytest.mark.parametrize("interval", [12, 19, 24, -12])
-def test_octave_ghosts_are_partials_of_what_sounds(interval):
-    low = note(0, 55, 1.0)
-    ghost = note(0.5, 55 + interval)
-    assert counts([low], [low, ghost])["octave_ghosts"] == Count(1, 13)
-    after = note(1.5, 55 + interval)
-    assert counts([low], [low, after])["octave_ghosts"] == Count(0, 13)
-    held = [PedalPress(onset=0.9, offset=3)]
-    assert counts([low], [low, after], pedal=held)["octave_ghosts"] == Count(1, 13)
-    fifth = note(0.5, 55 + 7)
-    assert counts([low], [low, fifth])["octave_ghosts"] == Count(0, 13)
-
-
-def test_a_stroke_too_many_of_a_note_that_sounds_is_no_octave_ghost():
-    octave = [note(0, 55, 1.0), note(0, 67, 1.0)]
-    found = counts(octave, [*octave, note(0.5, 67)])
-    assert found["octave_ghosts"] == Count(0, 14)
-    assert found["extra"] == Count(1, 14)
+def test_doubled_notes_and_octave_ghosts_are_kinds_of_false_notes():
+    """`test_error_types` tells the kinds apart; here they are counted."""
+    played = [note(0, 60, 0.5)]
+    heard = [note(0, 60, 0.1), note(0.2, 60, 0.1), note(0.3, 72), note(0.4, 73)]
+    found = counts(played, heard)
+    assert found["doubled"] == found["octave_ghosts"] == Count(1, 13)
+    assert found["extra"] == Count(3, 13)
+    late = counts([note(0, 60, 0.1), note(0.2, 60, 0.1)], [note(0, 60, 0.1), note(0.27, 60, 0.1)])
+    assert late["doubled"] == Count(0, 14)
+    assert late["mistimed"] == Count(1, 14)
 
 
 def test_soft_inner_voices_are_inside_the_chord_and_softer_than_its_loudest():
@@ -134,16 +115,16 @@ def test_soft_inner_voices_are_inside_the_chord_and_softer_than_its_loudest():
     assert "soft_inner_missed" not in counts(chord, ref_has_velocity=False)
 
 
-def test_very_short_notes():
-    played = [note(0, 60, 0.07), note(1, 62, 0.09), note(2, 64, 0.06)]
-    heard = [played[0], note(3, 70, 0.04), note(4, 72, 0.06)]
+def test_very_short_notes_are_held_for_a_tenth_of_a_second():
+    played = [note(0, 60, 0.07), note(1, 62, 0.11), note(2, 64, 0.06)]
+    heard = [played[0], note(3, 70, 0.04), note(4, 72, 0.12)]
     found = counts(played, heard)
     assert found["very_short_missed"] == Count(1, 2)
     assert found["very_short_extra"] == Count(1, 15)
 
 
-def test_low_bass_is_below_e2():
-    played = [note(0, 39), note(1, 40), note(2, 30), note(3, 28)]
+def test_low_bass_is_below_c2():
+    played = [note(0, 35), note(1, 36), note(2, 30), note(3, 28)]
     found = counts(played, [played[0], played[2], note(5, 33)])
     assert found["low_bass_missed"] == Count(1, 3)
     # Precision 2/3, recall 2/3: F1 2/3.
@@ -271,6 +252,10 @@ def test_records_that_can_not_be_compared_are_refused(record, tmp_path, capsys):
     other["data"]["cents"] = 50
     with pytest.raises(TranscribeError, match=r"their cents is 30\.0 and 50"):
         comparison_table(record, other)
+    older = copy.deepcopy(record)
+    del older["data"]["definitions"]
+    with pytest.raises(TranscribeError, match="their definitions is None and 2"):
+        comparison_table(older, record)
     (tmp_path / "speed.json").write_text('{"speed": []}')
     (tmp_path / "broken.json").write_text("{")
     for name, said in (
