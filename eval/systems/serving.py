@@ -1,8 +1,8 @@
 """Systems at work: a process each, clip after clip, timed, resumable.
 
-What a system heard of ``NAME.wav`` is ``NAME.mid`` in a folder of its own (with us also
+What a system makes of ``NAME.wav`` is ``NAME.mid`` in a folder of its own (with us also
 ``NAME.sustained.mid``), and beside it ``NAME.json``: which audio that was, how long it took,
-how much memory, what went wrong. A clip that has all this is not heard again; one that
+how much memory, what went wrong. A clip that has all this is not transcribed again; one that
 failed is tried again in the next run. The folder's name has a fingerprint of everything
 that decides the answer or its speed, so that nothing stale is taken for new.
 """
@@ -107,9 +107,9 @@ class Server:
         }
 
     def warm_up(self, clip: Clip) -> None:
-        """Hear a clip that is not counted: some libraries compile on their first call."""
+        """Transcribe a clip that is not counted: some libraries compile on their first call."""
         began = time.perf_counter()
-        if self.hear(clip, self.log_path.with_suffix(".mid")) is None:
+        if self.transcribe(clip, self.log_path.with_suffix(".mid")) is None:
             raise TranscribeError(
                 f"{self.setup.system.title} fails on two seconds of tones: {self.last_words()} "
                 f"(all of it in {self.log_path})"
@@ -117,7 +117,7 @@ class Server:
         waited = self.start["startup_seconds"] + time.perf_counter() - began
         self.start["first_notes_seconds"] = round(waited, 3)
 
-    def hear(self, clip: Clip, midi: Path) -> dict[str, Any] | None:
+    def transcribe(self, clip: Clip, midi: Path) -> dict[str, Any] | None:
         """What the system answers; None if its process ended or hung, and was stopped."""
         request = {"audio": str(clip.path), "midi": str(midi)}
         assert self.process.stdin is not None
@@ -170,7 +170,7 @@ def transcribe_all(
     again: bool = False,
     tell: Callable[[str], None],
 ) -> list[dict[str, Any]]:
-    """Hear every clip that is not done yet, with ``setup.workers`` processes.
+    """Transcribe every clip that is not done yet, with ``setup.workers`` processes.
 
     Parameters
     ----------
@@ -183,7 +183,7 @@ def transcribe_all(
     n_starts : int
         How often start-up is timed at least.
     again : bool
-        Whether clips that are done are heard again.
+        Whether clips that are done are transcribed again.
     tell : callable
         Is given a line about each clip.
 
@@ -236,7 +236,7 @@ def _serve(
             midi = folder / f"{clip.name}.mid"
             midi.unlink(missing_ok=True)
             began = time.perf_counter()
-            answer = server.hear(clip, midi)
+            answer = server.transcribe(clip, midi)
             if answer is None:
                 answer = {
                     "error": f"the process ended: {server.last_words()}",

@@ -27,7 +27,7 @@ from transcribe.evaluation.error_types import Mistakes, find_mistakes
 from transcribe.evaluation.metrics import score
 from transcribe.evaluation.pairing import (
     Pairing,
-    Source,
+    PerformanceFiles,
     find_recordings,
     find_sources,
     left_out_of,
@@ -47,7 +47,7 @@ _LONG_HELD = 10.0
 class Reference:
     """What was played, what the reference knows of it, and how much of it there is to hear."""
 
-    source: Source
+    source: PerformanceFiles
     performance: Performance
     has_pedal: bool
     has_velocity: bool
@@ -66,7 +66,7 @@ class Piece:
     scores: Scores
     mistakes: Mistakes
     reference: Reference
-    estimate: Source | None
+    estimate: PerformanceFiles | None
     """None: compared with nothing heard."""
 
     @property
@@ -243,7 +243,7 @@ def _warnings(name: str, read: MidiReading, end: float | None) -> list[str]:
     return warnings
 
 
-def compare(reference: Reference, source: Source | None, est: Performance) -> Piece:
+def compare(reference: Reference, source: PerformanceFiles | None, est: Performance) -> Piece:
     """Every metric and mistake of one piece."""
     ref, est = reference.cut(reference.performance), reference.cut(est)
     pedal, velocity = reference.has_pedal, reference.has_velocity
@@ -328,7 +328,9 @@ def evaluate_without_piano(recordings: Path, est: Path, *, est_suffix: str = "")
     """
     single = not recordings.is_dir()
     if single:
-        pairing = Pairing(((Source(recordings.stem, audio=recordings), named_source(est)),))
+        pairing = Pairing(
+            ((PerformanceFiles(recordings.stem, audio=recordings), named_source(est)),)
+        )
     else:
         sounds = find_recordings(recordings)
         estimates = find_sources(est, without=recordings, name_suffix=est_suffix)

@@ -40,7 +40,7 @@ _LOOKED_AT = 65536
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class PerformanceFiles:
     """The files that tell one performance."""
 
     name: str
@@ -71,10 +71,10 @@ class Source:
 class Pairing:
     """What belongs together, and what is left over."""
 
-    pairs: tuple[tuple[Source, Source], ...]
-    missing: tuple[Source, ...] = ()
+    pairs: tuple[tuple[PerformanceFiles, PerformanceFiles], ...]
+    missing: tuple[PerformanceFiles, ...] = ()
     """References without an estimate."""
-    surplus: tuple[Source, ...] = ()
+    surplus: tuple[PerformanceFiles, ...] = ()
     """Estimates without a reference."""
     left_out: Counter[str] = field(default_factory=Counter)
     """Other files of the folders, by their endings."""
@@ -91,7 +91,7 @@ def pair(ref: Path, est: Path, *, split: str | None = None, est_suffix: str = ""
         references = find_sources(ref, without=est)
     else:
         references = [
-            Source(each.name, each.midi_path, each.labels_path, each.audio_path)
+            PerformanceFiles(each.name, each.midi_path, each.labels_path, each.audio_path)
             for each in load_dataset(ref, split=split)
         ]
     pairing = pair_sources(references, estimates)
@@ -109,7 +109,7 @@ def pair(ref: Path, est: Path, *, split: str | None = None, est_suffix: str = ""
 
 def find_sources(
     folder: Path, *, without: Path | None = None, name_suffix: str = ""
-) -> list[Source]:
+) -> list[PerformanceFiles]:
     """The performances in a folder and its subfolders but one, sorted by name.
 
     Names are given without a suffix that they may have, such as ``_basic_pitch``. Hidden
@@ -117,7 +117,7 @@ def find_sources(
     """
     if not folder.is_dir():
         raise TranscribeError(f"{folder}: expected a folder, as the other is one")
-    found: dict[str, Source] = {}
+    found: dict[str, PerformanceFiles] = {}
     for path in _files(folder, without):
         suffix = path.suffix.lower()
         if suffix not in MIDI_SUFFIXES + LABEL_SUFFIXES:
@@ -131,7 +131,7 @@ def find_sources(
 
 
 def left_out_of(
-    folder: Path, sources: Collection[Source], *, without: Path | None = None
+    folder: Path, sources: Collection[PerformanceFiles], *, without: Path | None = None
 ) -> Counter[str]:
     """Files of a folder that belong to none of its performances, by their endings."""
     used = {path for each in sources for path in (each.midi, each.labels, each.audio)}
@@ -152,31 +152,33 @@ def _files(folder: Path, without: Path | None) -> Iterator[Path]:
             yield path
 
 
-def named_source(path: Path) -> Source:
+def named_source(path: Path) -> PerformanceFiles:
     """One performance: the file's notes, and if it is text, the pedal of the MIDI beside it."""
     if path.suffix.lower() not in LABEL_SUFFIXES:
-        return Source(stem_of(path.name), path, audio=beside(path, RECORDING_SUFFIXES))
+        return PerformanceFiles(stem_of(path.name), path, audio=beside(path, RECORDING_SUFFIXES))
     midi = beside(path, MIDI_SUFFIXES)
-    return Source(stem_of(path.name), midi, path, beside(path, RECORDING_SUFFIXES))
+    return PerformanceFiles(stem_of(path.name), midi, path, beside(path, RECORDING_SUFFIXES))
 
 
-def _found_source(path: Path, name: str) -> Source:
+def _found_source(path: Path, name: str) -> PerformanceFiles:
     """One performance, from whichever of its files."""
     midi = path if is_midi(path) else beside(path, MIDI_SUFFIXES)
     labels = labels_beside(path, has_midi=midi is not None)
-    return Source(name, midi, labels, beside(path, RECORDING_SUFFIXES))
+    return PerformanceFiles(name, midi, labels, beside(path, RECORDING_SUFFIXES))
 
 
-def find_recordings(folder: Path) -> list[Source]:
+def find_recordings(folder: Path) -> list[PerformanceFiles]:
     """The sound files in a folder and its subfolders, sorted by name."""
     return [
-        Source(path.relative_to(folder).with_suffix("").as_posix(), audio=path)
+        PerformanceFiles(path.relative_to(folder).with_suffix("").as_posix(), audio=path)
         for path in _files(folder, None)
         if is_recording(path)
     ]
 
 
-def pair_sources(references: Sequence[Source], estimates: Sequence[Source]) -> Pairing:
+def pair_sources(
+    references: Sequence[PerformanceFiles], estimates: Sequence[PerformanceFiles]
+) -> Pairing:
     """Pair by name; what could belong to two is left over on both sides."""
     found = match_names([each.name for each in references], [each.name for each in estimates])
     paired_ref = {i for i, _ in found.pairs}
@@ -206,6 +208,6 @@ def _looks_like_labels(path: Path) -> bool:
     return False
 
 
-def some(sources: Sequence[Source]) -> str:
+def some(sources: Sequence[PerformanceFiles]) -> str:
     """How many, and the first."""
     return f"{len(sources)} (the first is {sources[0].name})" if sources else "none"

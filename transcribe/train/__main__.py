@@ -11,15 +11,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import hydra
-from hydra.core.config_store import ConfigStore
 
 from transcribe.train.conf import CONF
 from transcribe.train.config import TrainConfig
 from transcribe.train.lit_transcriber import LitData, LitTranscriber
 from transcribe.train.report import Report
 from transcribe.train.trainer import Jobs, fit
-
-ConfigStore.instance().store(name="train_schema", node=TrainConfig)
 
 
 def train(config: TrainConfig) -> Path:

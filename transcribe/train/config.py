@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from hydra.core.config_store import ConfigStore
+
 from transcribe.decode.decoder import DecodeConfig
 from transcribe.errors import SettingsError
 from transcribe.features import FeatureConfig
@@ -130,3 +132,7 @@ class TrainConfig:
     trainer: TrainerConfig = field(default_factory=TrainerConfig)
     experiment: Any = None
     """Chosen from ``conf/experiment``."""
+
+
+# Whoever composes conf/train.yaml checks it against these settings.
+ConfigStore.instance().store(name="train_schema", node=TrainConfig)
