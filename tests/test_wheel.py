@@ -32,6 +32,7 @@ def test_training_finds_its_settings_in_an_installed_package(tmp_path):
         "transcribe",
         wheel.name.removesuffix("-py3-none-any.whl") + ".dist-info",
     }
+    assert (tmp_path / "site/transcribe/synthesis/piano/manifest.json").is_file()
     shutil.rmtree(source)
 
     ran = subprocess.run(

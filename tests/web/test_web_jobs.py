@@ -388,7 +388,7 @@ def test_the_music_goes_on(client, prelude, tmp_path):
 def test_the_page_has_a_piano_to_play_with(client):
     samples = client.get("/api/piano").json["samples"]
     assert {sample["pitch"] for sample in samples} == set(range(21, 109, 3))
-    assert sorted({sample["velocity"] for sample in samples}) == [60, 95, 127]
+    assert sorted({sample["velocity"] for sample in samples}) == [67, 100, 127]
     (url,) = [s["url"] for s in samples if (s["pitch"], s["velocity"]) == (60, 127)]
     with wave.open(io.BytesIO(client.get(url).body)) as file:
         assert file.getnframes() / file.getframerate() <= 4

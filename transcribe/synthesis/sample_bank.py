@@ -43,6 +43,8 @@ logger = logging.getLogger(__name__)
 
 Samples = NDArray[np.float32]
 
+PACKAGED = Path(__file__).parent / "piano"
+"""A bank of short notes of a grand piano that is part of the package."""
 LONGEST_VOICE = 12.0
 """Seconds after which a struck string is taken to be silent."""
 PREROLL = 0.002
@@ -200,10 +202,6 @@ class SampleBank:
             raise InstrumentError(f"{self.folder}: the recordings of the top layer are silent")
         return _REFERENCE_LEVEL / rms
 
-    def read(self, recording: RecordedNote) -> Samples:
-        """The sound of a recording, whole, at the bank's sample rate."""
-        return read_audio(recording.path, self.sample_rate)
-
     def _decode(self, recording: RecordedNote) -> tuple[Samples, int]:
         """Samples of a recording and the index of its attack.
 
@@ -212,7 +210,7 @@ class SampleBank:
         """
         if self._decoded is not None and self._decoded[0] is recording:
             return self._decoded[1:]
-        samples = self.read(recording)
+        samples = read_audio(recording.path, self.sample_rate)
         attack = round(recording.onset * self.sample_rate)
         loud = np.abs(samples) > 0.1 * np.max(np.abs(samples), initial=0.0)
         heard = int(np.argmax(loud)) - round(_RISE * self.sample_rate)
@@ -259,6 +257,17 @@ class SampleBank:
             decay=(decay * amplitude).astype(np.float32),
             cents=cents,
         )
+
+
+def packaged_piano() -> SampleBank:
+    """The piano that comes with the package; its folder says where it is from.
+
+    Raises
+    ------
+    InstrumentError
+        Its files are missing or damaged.
+    """
+    return SampleBank.load(PACKAGED)
 
 
 def _bank_from_manifest(folder: Path, manifest: dict[str, Any]) -> SampleBank:

@@ -18,8 +18,7 @@ from numpy.typing import NDArray
 
 from transcribe.notes import HIGHEST_PITCH, LOWEST_PITCH, Performance
 from transcribe.synthesis.render import n_rendered, render_blocks
-from transcribe.synthesis.sample_bank import SampleBank
-from transcribe.synthesis.soundfont import packaged_piano
+from transcribe.synthesis.sample_bank import SampleBank, packaged_piano
 from transcribe.web.errors import not_here
 
 PITCHES = range(LOWEST_PITCH, HIGHEST_PITCH + 1, 3)
