@@ -51,7 +51,7 @@ class ByName:
             return Outcome(state=FAILED, cause="can't be read", error="no answer", may_pass=True)
         if name.startswith("full"):
             return Outcome(state=FAILED, cause="disk full", error="no space left", may_pass=True)
-        found = open_store(job.source).look(job.place)
+        found = open_store(job.source).stat(job.place)
         with open_store(job.source).fetch(job.place) as path:
             content = path.read_bytes()
         outputs = []

@@ -35,8 +35,8 @@ def answer(path: Path) -> dict[str, object]:
             export_csv(rows)
             has_written = True
             for row in rows:
-                manifest.settle(row, outputs.get(row.number, ()))
-            manifest.tell("source", "elsewhere")
+                manifest.finish(row, outputs.get(row.number, ()))
+            manifest.set_about("source", "elsewhere")
             return {"used": len(list(manifest.rows())), "todo": len(plan.todo)}
     except ManifestError as error:
         return {"refused": str(error), "has_written": has_written}

@@ -42,7 +42,7 @@ from transcribe.archive.jobs import Job, JobSettings, Output
 from transcribe.archive.manifest import Manifest
 from transcribe.archive.rows import DONE, FAILED, QUARANTINED, Row
 from transcribe.archive.run_folder import MANIFEST
-from transcribe.archive.storage.base import OWN_FOLDER, Found
+from transcribe.archive.storage.base import OWN_FOLDER, StoredFile
 from transcribe.archive.storage.local import LocalStore
 from transcribe.archive.work import Worker
 from transcribe.export import MIDI
@@ -304,7 +304,7 @@ def _manifest(out: Path) -> tuple[dict[str, Row], dict[int, list[Output]]]:
 def _snapshot(out: Path) -> dict[str, tuple[int, float | None]]:
     """Size and time of every output."""
     found = LocalStore(out).walk(skip=lambda folder: folder == OWN_FOLDER)
-    return {each.name: (each.size, each.modified) for each in found if isinstance(each, Found)}
+    return {each.name: (each.size, each.modified) for each in found if isinstance(each, StoredFile)}
 
 
 def _wrong_states(made: Sequence[Made], rows: Mapping[str, Row]) -> Iterator[str]:

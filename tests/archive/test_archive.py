@@ -21,10 +21,10 @@ import pytest
 from conftest import SAMPLE_RATE, melody_samples, write_pcm
 
 from transcribe import cli
-from transcribe.archive.command import _told_to_end
 from transcribe.archive.jobs import DONE, FAILED, Job, JobSettings, Outcome
 from transcribe.archive.manifest import Manifest
-from transcribe.archive.prefetch import ahead
+from transcribe.archive.prefetch import prefetch
+from transcribe.archive.run_archive import _interrupted_by_signals
 from transcribe.archive.work import Worker
 from transcribe.archive.workers import factory
 from transcribe.archive.workers.base import Finished
@@ -138,7 +138,7 @@ def test_a_tree_is_transcribed_and_reported_and_the_second_run_does_nothing(arch
         (archive.source / name).unlink()
     (archive.source / "programme.pdf").touch()
     code, told, complaints = archive("--json")
-    assert (code, "nothing to do; 4 settled before" in complaints) == (0, True)
+    assert (code, "nothing to do; 4 finished earlier" in complaints) == (0, True)
     assert "left out, not taken for recordings: " in complaints
     assert "1 .pdf" in complaints
 
@@ -171,7 +171,7 @@ def test_a_second_run_over_one_destination_is_refused(archive, random_checkpoint
 
 def test_a_report_that_could_not_be_written_is_not_named(archive, monkeypatch):
     class Pool:
-        size, heard, description = 1, 0.0, "1 worker"
+        size, transcribed, description = 1, 0.0, "1 worker"
 
         def __init__(self):
             self.jobs = []
@@ -189,9 +189,9 @@ def test_a_report_that_could_not_be_written_is_not_named(archive, monkeypatch):
         raise OSError(28, "No space left on device", str(path))
 
     (archive.source / "bad.wav").write_text("no sound")
-    monkeypatch.setattr("transcribe.archive.command.probe_some", lambda *_: 0)
-    monkeypatch.setattr("transcribe.archive.command.make_pool", lambda *_: Pool())
-    monkeypatch.setattr("transcribe.archive.command.write_atomically", full)
+    monkeypatch.setattr("transcribe.archive.run_archive.probe_some", lambda *_: 0)
+    monkeypatch.setattr("transcribe.archive.run_archive.make_pool", lambda *_: Pool())
+    monkeypatch.setattr("transcribe.archive.run_archive.write_atomically", full)
     code, told, complaint = archive()
     assert code == 1
     assert "1 failed: empty (1)" in told
@@ -239,7 +239,7 @@ def test_a_request_to_end_ends_cleanly(archive, random_checkpoint):
 @pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="no such signal")
 def test_a_closed_terminal_ends_a_run_as_ctrl_c_does_but_not_under_nohup():
     def hang_up():
-        with _told_to_end():
+        with _interrupted_by_signals():
             os.kill(os.getpid(), signal.SIGHUP)
             time.sleep(5)
 
@@ -248,7 +248,7 @@ def test_a_closed_terminal_ends_a_run_as_ctrl_c_does_but_not_under_nohup():
         with pytest.raises(KeyboardInterrupt):
             hang_up()
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
-        with _told_to_end():
+        with _interrupted_by_signals():
             os.kill(os.getpid(), signal.SIGHUP)
         assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
     finally:
@@ -332,7 +332,7 @@ def test_a_gpu_that_fails_takes_its_worker_along(worker, tmp_path, monkeypatch):
     def failing(*_, **__):
         raise RuntimeError("device-side assert triggered")
 
-    monkeypatch.setattr(worker._hearer.transcriber, "transcribe", failing)
+    monkeypatch.setattr(worker._transcriber.transcriber, "transcribe", failing)
     outcome = worker(job)
     assert (outcome.cause, outcome.may_pass) == ("unexpected error", True)
     monkeypatch.setattr(worker, "settings", replace(worker.settings, device="cuda:0"))
@@ -348,7 +348,7 @@ def test_what_is_made_ahead_comes_in_order_and_its_errors_too():
     found = []
 
     def gather():
-        for item in ahead(items(), 2):
+        for item in prefetch(items(), 2):
             found.append(item)
 
     with pytest.raises(ValueError, match="the sixth"):
@@ -364,7 +364,7 @@ def test_the_next_item_is_made_while_one_is_used():
             yield n
             made.release()
 
-    with contextlib.closing(ahead(items(), 2)) as blocks:
+    with contextlib.closing(prefetch(items(), 2)) as blocks:
         assert next(blocks) == 0
         for _ in range(2):  # while the consumer still holds the first
             assert made.acquire(timeout=30)
@@ -378,7 +378,7 @@ def test_a_consumer_that_stops_stops_what_is_made_ahead():
             made.append(n)
             yield n
 
-    blocks = ahead(items(), 2)
+    blocks = prefetch(items(), 2)
     assert next(blocks) == 0
     blocks.close()
     assert len(made) < 10

@@ -42,7 +42,7 @@ def test_windows_of_many_threads_come_back_to_their_own_thread():
     start = threading.Barrier(6)
 
     def listen(n):
-        with batcher.listening():
+        with batcher.active():
             start.wait()
             for step in range(20):
                 # Two lengths, as the last window of a short recording is shorter.
@@ -82,7 +82,7 @@ def test_recordings_heard_side_by_side_are_what_they_are_alone(random_checkpoint
 
     settings = {"checkpoint": str(random_checkpoint), "onset_threshold": 0.3}
     alone = [Worker(JobSettings(**settings))(job) for job in jobs(tmp_path / "alone")]
-    together = Worker(JobSettings(**settings, side_by_side=4))
+    together = Worker(JobSettings(**settings, n_parallel=4))
     with ThreadPoolExecutor(4) as threads:
         outcomes = list(threads.map(together, jobs(tmp_path / "together")))
     assert [each.state for each in [*alone, *outcomes]] == [DONE] * 8
@@ -99,7 +99,7 @@ def test_a_process_does_several_jobs_at_once_and_dies_with_all_of_them(tmp_path)
     for name in ("slow a.wav", "slow b.wav"):
         (tmp_path / name).write_text(name)
     log = tmp_path / "log"
-    pool = ProcessPool([partial(ByName, str(log), 0.5)], WorkerLimits(), side_by_side=3)
+    pool = ProcessPool([partial(ByName, str(log), 0.5)], WorkerLimits(), n_parallel=3)
     assert pool.size == 3
 
     def job(number, name, **more):
@@ -112,11 +112,11 @@ def test_a_process_does_several_jobs_at_once_and_dies_with_all_of_them(tmp_path)
     pool.submit(job(3, "crash.wav", isolated=True))
     for number in (4, 5):
         pool.submit(job(number, "slow a.wav"))
-    news = {each.job.number: each for each in (pool.next(60) for _ in range(3))}
+    event = {each.job.number: each for each in (pool.next(60) for _ in range(3))}
     pool.close()
-    assert isinstance(news[3], Died)
-    assert isinstance(news[4], Finished)
-    assert isinstance(news[5], Finished)
+    assert isinstance(event[3], Died)
+    assert isinstance(event[4], Finished)
+    assert isinstance(event[5], Finished)
     lines = [line.split() for line in log.read_text().splitlines()]
     poison = [line[-1] for line in lines if line[0] == "crash.wav" and line[2] == "alone"]
     assert [line[-1] for line in lines].count(poison[0]) == 1

@@ -37,10 +37,10 @@ class Silent:
     def __init__(self):
         self.settled_names, self.repeated = [], []
 
-    def settled(self, row):
+    def finished(self, row):
         self.settled_names.append(row.name)
 
-    def again(self, row, why):
+    def retried(self, row, why):
         self.repeated.append((row.name, why))
 
     def tick(self, heard):
@@ -143,7 +143,7 @@ def test_what_was_in_flight_at_kills_does_not_hold_up_the_others(archive):
     """Each of them wants a worker of its own; they come when the others are done."""
 
     class Pool:
-        size, heard = 1, 0.0
+        size, transcribed = 1, 0.0
 
         def __init__(self):
             self.jobs, self.order = [], []
@@ -224,7 +224,7 @@ def test_a_source_that_goes_away_stops_the_run(archive, tmp_path):
     class Pool:
         """Its disk is taken away as soon as it has something to do."""
 
-        size, heard = 1, 0.0
+        size, transcribed = 1, 0.0
 
         def __init__(self):
             self.jobs = []
@@ -333,9 +333,9 @@ def test_workers_that_never_start_stop_the_pool():
 def test_a_time_limit_holds_even_with_signs_of_life(tmp_path):
     pool = ProcessPool([partial(ByName, str(tmp_path / "log"), 0.0)], WorkerLimits(seconds=1.0))
     pool.submit(job("hang.wav"))
-    news = pool.next(60)
-    assert isinstance(news, Died)
-    assert (news.kind, news.reason) == (HUNG, "not done after 1 s")
+    event = pool.next(60)
+    assert isinstance(event, Died)
+    assert (event.kind, event.reason) == (HUNG, "not done after 1 s")
     pool.submit(job("bad.wav", 2))
     assert isinstance(pool.next(60), Finished)
     pool.close()
@@ -360,9 +360,9 @@ def test_what_was_fetched_goes_with_the_worker_at_limits_and_interruptions(tmp_p
     pool = ProcessPool([partial(ByName, str(tmp_path / "log"))], WorkerLimits(seconds=0.5))
     pool.submit(job("hang fetched.wav"))
     seen = []
-    while not isinstance(news := pool.next(0.2), Died):
+    while not isinstance(event := pool.next(0.2), Died):
         seen += temporaries(temporary)
-    assert news.kind == HUNG
+    assert event.kind == HUNG
     assert "fetched" in seen
     assert list(temporary.iterdir()) == []
     pool.submit(job("hang fetched.wav", 2))

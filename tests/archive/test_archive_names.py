@@ -15,7 +15,7 @@ from transcribe.archive.jobs import Output
 from transcribe.archive.manifest import Manifest, ManifestError
 from transcribe.archive.naming import folders, stems_of
 from transcribe.archive.rows import Row
-from transcribe.archive.storage.base import Found
+from transcribe.archive.storage.base import StoredFile
 from transcribe.archive.storage.local import LocalStore
 from transcribe.errors import InstrumentError
 from transcribe.export import KINDS
@@ -48,7 +48,7 @@ def test_a_manifest_that_would_write_elsewhere_is_refused(tmp_path: Path, name: 
     manifest = Manifest(path)
     row = Row(name="a.wav", place="a.wav", stem="a")
     manifest.save([row])
-    manifest.settle(row, [Output("mid", "a.mid", 1, "00")])
+    manifest.finish(row, [Output("mid", "a.mid", 1, "00")])
     for change, read in (
         ("UPDATE recordings SET stem = ?", lambda: list(manifest.rows())),
         ("UPDATE outputs SET name = ?", manifest.outputs),
@@ -70,7 +70,7 @@ def test_recordings_named_of_dots_are_recordings(tmp_path: Path, file: str) -> N
     row = Row(name=file, place=file, stem=stem)
     manifest.save([row])
     put = LocalStore(tmp_path).put(f"{stem}.mid", b"1")
-    manifest.settle(row, [Output("mid", put.name, 1, "00")])
+    manifest.finish(row, [Output("mid", put.name, 1, "00")])
     assert [each.stem for each in manifest.rows()] == [stem]
     assert manifest.outputs()[1][0].name == f"{stem}.mid"
     manifest.close()
@@ -143,4 +143,4 @@ def test_a_folder_is_not_renamed_out_of_the_way_of_an_output(tmp_path: Path) -> 
     store.put("a.mid/b.mid", b"finished")
     with pytest.raises(OSError, match="a folder in its place"):
         _keep(store, "a.mid", b"new")
-    assert [each.name for each in store.walk() if isinstance(each, Found)] == ["a.mid/b.mid"]
+    assert [each.name for each in store.walk() if isinstance(each, StoredFile)] == ["a.mid/b.mid"]

@@ -35,7 +35,7 @@ from transcribe.archive.rows import (
     Row,
     export_csv,
 )
-from transcribe.archive.storage.base import Found, StoreError
+from transcribe.archive.storage.base import StoredFile, StoreError
 from transcribe.archive.storage.local import LocalStore
 from transcribe.archive.storage.opening import open_store
 from transcribe.files.names import UNFINISHED_START
@@ -80,7 +80,7 @@ class Tree:
                 put = self.out.put(name, b"of " + content)
                 digest = hashlib.sha256(b"of " + content).hexdigest()
                 outputs.append(Output(kind, name, len(content) + 3, digest, put.modified))
-            self.manifest.settle(row, outputs)
+            self.manifest.finish(row, outputs)
         return plan
 
     def stems(self) -> dict[str, str]:
@@ -427,7 +427,7 @@ def test_a_finished_archive_leaves_nothing_to_do(tree):
     tree.add("b.wav")
     assert tree.run().why == {p.NEW: 2}
     plan = tree.plan()
-    assert (plan.todo, plan.n_settled, plan.n_outdated) == ([], 2, 0)
+    assert (plan.todo, plan.n_finished, plan.n_outdated) == ([], 2, 0)
 
 
 def test_a_changed_recording_is_done_again_and_a_touched_one_is_not(tree):
@@ -503,7 +503,7 @@ def test_a_recording_that_is_gone_keeps_its_output(tree):
     tree.run()
     gone.unlink()
     plan = tree.run()
-    assert (plan.n_gone, plan.n_settled, plan.todo) == (1, 1, [])
+    assert (plan.n_gone, plan.n_finished, plan.todo) == (1, 1, [])
     assert tree.outputs() == {"a.mid", "b.mid"}
     tree.add("b.wav")
     assert tree.run().todo == []
@@ -567,7 +567,7 @@ def test_a_manifest_keeps_all_or_nothing_and_every_field(tmp_path):
     row = Row(name="a\n.wav", place="/x/\udcff", stem="a", duration=1.5, warnings=("one", "two"))
     manifest.save([row])
     outputs = [Output("mid", "a\n.mid", 3, "ff", 1.25)]
-    manifest.settle(row, outputs)
+    manifest.finish(row, outputs)
     row.state = DONE
     with pytest.raises(ManifestError):
         manifest.save([row, Row(name="b", place="b", size=1 << 70)])
@@ -658,7 +658,7 @@ def test_a_manifest_that_another_program_holds_is_not_called_damaged(tmp_path, m
 
 
 @pytest.mark.parametrize(
-    ("code", "words", "is_held"),
+    ("code", "words", "is_locked"),
     [
         (5, "try again", True),  # SQLITE_BUSY
         (5 | 1 << 8, "try again", True),  # SQLITE_BUSY_RECOVERY
@@ -668,11 +668,11 @@ def test_a_manifest_that_another_program_holds_is_not_called_damaged(tmp_path, m
         (None, "no such table: recordings", False),
     ],
 )
-def test_what_another_program_holds_is_known_by_sqlite_s_code(code, words, is_held):
+def test_what_another_program_holds_is_known_by_sqlite_s_code(code, words, is_locked):
     error = sqlite3.OperationalError(words)
     if code is not None:
         error.sqlite_errorcode = code
-    assert m._is_held(error) == is_held
+    assert m._is_locked(error) == is_locked
 
 
 def test_a_copy_is_what_was_written_before_a_kill_and_the_manifest_stays_untouched(tmp_path):
@@ -728,10 +728,10 @@ def test_what_is_put_is_whole_or_not_there(tmp_path, monkeypatch):
     assert (tmp_path / "deep" / "a.mid").read_bytes() == b"first"
     assert [path.name for path in (tmp_path / "deep").iterdir()] == ["a.mid"]
     (tmp_path / "deep" / f"{UNFINISHED_START}x.part").write_bytes(b"half")
-    assert [each.name for each in store.walk() if isinstance(each, Found)] == ["deep/a.mid"]
+    assert [each.name for each in store.walk() if isinstance(each, StoredFile)] == ["deep/a.mid"]
     assert store.clear_leftovers() == 1
-    assert open_store(str(tmp_path)).look("deep/a.mid").size == 5
-    assert store.look("deep/none.mid") is None
+    assert open_store(str(tmp_path)).stat("deep/a.mid").size == 5
+    assert store.stat("deep/none.mid") is None
 
 
 def test_a_forecast_goes_by_kind_and_size():

@@ -14,12 +14,12 @@ import pytest
 
 from transcribe.archive import progress as progress_module
 from transcribe.archive import run_folder
-from transcribe.archive.diagnosis import CAUSES, judged, kind_of, line
+from transcribe.archive.diagnosis import CAUSES, as_line, classify_error, kind_of
 from transcribe.archive.forecast import Forecast
 from transcribe.archive.html_report import as_page
 from transcribe.archive.listing import Listing
 from transcribe.archive.progress import JSON, LIVE, PLAIN, Progress, hours, span
-from transcribe.archive.report import Tally, as_csv, in_words
+from transcribe.archive.report import Tally, as_csv, summary_lines
 from transcribe.archive.rows import DONE, FAILED, WAITING, Row
 from transcribe.archive.storage.base import Trouble
 from transcribe.archive.storage.local import LocalStore
@@ -143,9 +143,9 @@ def test_links_lead_to_the_outputs_wherever_the_page_is(tally, tmp_path):
         return {href for href in found if href.endswith(".mid")}
 
     out = LocalStore(tmp_path / "mi di")
-    assert run_folder.outputs_from(out.root / "_transcribe", out) == ".."
-    assert run_folder.outputs_from(tmp_path / "state" / "a", out) == "../../mi%20di"
-    assert run_folder.outputs_from(tmp_path / "state", open_store("memory://bucket")) is None
+    assert run_folder.link_prefix(out.root / "_transcribe", out) == ".."
+    assert run_folder.link_prefix(tmp_path / "state" / "a", out) == "../../mi%20di"
+    assert run_folder.link_prefix(tmp_path / "state", open_store("memory://bucket")) is None
     assert "../../mi%20di/fine.mid" in links("../../mi%20di")
     assert links(None) == set()
 
@@ -170,7 +170,7 @@ def test_the_table_has_a_line_for_each_that_needs_attention(tally):
 
 
 def test_the_last_lines_count(tally):
-    assert in_words(tally) == [
+    assert summary_lines(tally) == [
         "3 of 6 recordings done, 3.0 h of music",
         "3 failed: empty (2), hung (1)",
         "1 place could not be read",
@@ -179,7 +179,7 @@ def test_the_last_lines_count(tally):
 
 
 def test_a_warning_is_kept_as_its_kind_and_its_sentence():
-    kept = line(AudioWarning("tuning", {"cents": -31.2}))
+    kept = as_line(AudioWarning("tuning", {"cents": -31.2}))
     assert kept == "tuning: tuned 31 cents below A = 440 Hz: A4 is at 432.1 Hz"
     assert kind_of(kept) == "tuning"
 
@@ -190,7 +190,7 @@ def test_every_kind_of_error_has_a_cause_to_count_by():
 
 def test_failures_have_causes_that_can_be_counted(tmp_path):
     def cause(error):
-        found, said, may_pass = judged(error, tmp_path)
+        found, said, may_pass = classify_error(error, tmp_path)
         assert str(tmp_path) not in said
         return found, may_pass
 
@@ -231,7 +231,7 @@ def settle(progress: Progress, row: Row, state: str = DONE) -> None:
     row.state = state
     if state == DONE:
         row.duration, row.seconds = 600.0, 10.0
-    progress.settled(row)
+    progress.finished(row)
 
 
 def test_json_lines_tell_files_hours_rate_and_time_left(clock, capsys):
@@ -240,7 +240,7 @@ def test_json_lines_tell_files_hours_rate_and_time_left(clock, capsys):
     clock.now += 20
     settle(progress, rows[0])
     settle(progress, rows[1], FAILED)
-    progress.again(rows[2], "its worker ended")
+    progress.retried(rows[2], "its worker ended")
     progress.tick(0.0)
     done, failed, again, told = map(json.loads, capsys.readouterr().out.splitlines())
     assert [done["event"], failed["event"], again["event"]] == ["done", "failed", "again"]
@@ -272,7 +272,7 @@ def test_a_live_line_stays_one_line(clock, capsys):
         clock.now += 10
         settle(progress, each)
         progress.tick(0.0)
-    progress.ended()
+    progress.close()
     told = capsys.readouterr().err
     assert "\n" not in told
     assert "3 of 3 files, 30 min of about 30 min of music, 60 x real time" in told

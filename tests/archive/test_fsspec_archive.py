@@ -22,7 +22,7 @@ from transcribe.archive.lease import Lease
 from transcribe.archive.listing import Patterns, list_source
 from transcribe.archive.manifest import Manifest
 from transcribe.archive.rows import Row
-from transcribe.archive.storage.base import Found, Store, StoreError
+from transcribe.archive.storage.base import Store, StoredFile, StoreError
 from transcribe.archive.storage.opening import open_store
 from transcribe.archive.storage.remote import FsspecStore
 from transcribe.cli import main
@@ -38,7 +38,7 @@ def bucket() -> Iterator[str]:
 
 
 def names(store: Store) -> set[str]:
-    return {each.name for each in store.walk() if isinstance(each, Found)}
+    return {each.name for each in store.walk() if isinstance(each, StoredFile)}
 
 
 def events(capsys: pytest.CaptureFixture[str]) -> list[dict]:
@@ -153,7 +153,7 @@ def test_a_bucket_s_manifest_wins_only_if_another_machine_went_on(
     one, two = tmp_path / "one", tmp_path / "two"
 
     def run(folder: Path, *new: str, published: bool = True) -> list[str]:
-        with run_folder.held(out, folder):
+        with run_folder.locked_for_run(out, folder):
             with closing(machine(folder, *new)) as manifest:
                 known = [row.name for row in manifest.rows()]
             if published:
@@ -174,19 +174,19 @@ def test_a_bucket_s_manifest_wins_only_if_another_machine_went_on(
 
 def test_a_bucket_is_held_by_one_machine(bucket: str, tmp_path: Path) -> None:
     out = open_store(f"{bucket}/held")
-    with run_folder.held(out, tmp_path / "one") as check:
+    with run_folder.locked_for_run(out, tmp_path / "one") as check:
         check()
         with (
             pytest.raises(BusyError, match=r"another run \(process \d+ on .*\) is at work"),
-            run_folder.held(out, tmp_path / "two"),
+            run_folder.locked_for_run(out, tmp_path / "two"),
         ):
             pass
     assert "_transcribe/lock" not in names(out)
-    with run_folder.held(out, tmp_path / "two"):
+    with run_folder.locked_for_run(out, tmp_path / "two"):
         pass
     with (
         pytest.raises(StoreError, match="can't be written"),
-        run_folder.held(open_store("s3://no-such-bucket/x"), tmp_path / "three"),
+        run_folder.locked_for_run(open_store("s3://no-such-bucket/x"), tmp_path / "three"),
     ):
         pass
 
@@ -204,7 +204,7 @@ def test_a_run_that_was_killed_holds_a_bucket_for_a_while(bucket: str) -> None:
         assert late._store.put_if("lock", b"late", late._version) is None
     for lease in (killed, again, other):
         lease.release()
-    assert store.look("lock") is None
+    assert store.stat("lock") is None
 
 
 def test_a_run_that_lost_its_bucket_ends(bucket: str) -> None:
@@ -215,7 +215,7 @@ def test_a_run_that_lost_its_bucket_ends(bucket: str) -> None:
     with pytest.raises(BusyError, match="another run has begun"):
         lease.check()
     lease.release()
-    assert store.look("lock") is not None
+    assert store.stat("lock") is not None
 
 
 def test_of_many_who_come_at_once_one_holds_the_bucket(bucket: str) -> None:
@@ -228,10 +228,10 @@ def test_of_many_who_come_at_once_one_holds_the_bucket(bucket: str) -> None:
 class Silent:
     """An observer that does nothing."""
 
-    def settled(self, row: Row) -> None:
+    def finished(self, row: Row) -> None:
         pass
 
-    def again(self, row: Row, why: str) -> None:
+    def retried(self, row: Row, why: str) -> None:
         pass
 
     def tick(self, heard: float) -> None:

@@ -34,8 +34,8 @@ def write_archive(folder: Path) -> Path:
         row.duration, row.confidence, row.warnings = 61.5, 0.9, ("truncated: 3 s", "clipped: often")
         manifest.save([row])
         if state == DONE:
-            manifest.settle(row, [Output("mid", f"{name[:-4]}.mid", 5, "cd" * 32, 1.5)])
-    manifest.tell("source", "/tapes")
+            manifest.finish(row, [Output("mid", f"{name[:-4]}.mid", 5, "cd" * 32, 1.5)])
+    manifest.set_about("source", "/tapes")
     manifest.close()
     return manifest.path
 

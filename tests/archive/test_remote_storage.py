@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 from moto_server import s3_server
 
-from transcribe.archive.storage.base import Found, Store, StoreError, Trouble
+from transcribe.archive.storage.base import Store, StoredFile, StoreError, Trouble
 from transcribe.archive.storage.local import LocalStore
 from transcribe.archive.storage.opening import open_store
 from transcribe.files.names import UNFINISHED_START
@@ -48,7 +48,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
 
 
 def names(store: Store) -> list[str]:
-    return [each.name for each in store.walk() if isinstance(each, Found)]
+    return [each.name for each in store.walk() if isinstance(each, StoredFile)]
 
 
 def test_a_store_is_the_same_by_its_address(store: Store) -> None:
@@ -57,20 +57,20 @@ def test_a_store_is_the_same_by_its_address(store: Store) -> None:
 
 
 def test_what_is_put_is_found_fetched_replaced_and_removed(store: Store) -> None:
-    assert store.look("shelf/a.mid") is None
+    assert store.stat("shelf/a.mid") is None
     assert names(store) == []
     put = store.put("shelf/a.mid", b"first")
     assert (put.name, put.size) == ("shelf/a.mid", 5)
-    assert store.look("shelf/a.mid") == put
+    assert store.stat("shelf/a.mid") == put
     with store.fetch("shelf/a.mid") as path:
         assert path.read_bytes() == b"first"
     store.put("shelf/a.mid", b"second")
-    found = store.look("shelf/a.mid")
+    found = store.stat("shelf/a.mid")
     assert found is not None
     assert found.size == 6
     store.remove("shelf/a.mid")
     store.remove("shelf/a.mid")
-    assert store.look("shelf/a.mid") is None
+    assert store.stat("shelf/a.mid") is None
     with pytest.raises(FileNotFoundError), store.fetch("shelf/a.mid") as path:
         path.read_bytes()
 
@@ -78,10 +78,10 @@ def test_what_is_put_is_found_fetched_replaced_and_removed(store: Store) -> None
 def test_a_folder_is_no_file_and_is_neither_replaced_nor_renamed(store: Store) -> None:
     store.put("a.mid/b.mid", b"finished")
     if store.address.startswith(("s3://", "memory://")):
-        assert store.look("a.mid") is None  # no folders there, only names that begin alike
+        assert store.stat("a.mid") is None  # no folders there, only names that begin alike
         return
     for act in (
-        lambda: store.look("a.mid"),
+        lambda: store.stat("a.mid"),
         lambda: store.put("a.mid", b"new"),
         lambda: store.rename("a.mid", "c.mid"),
         lambda: store.rename("a.mid/b.mid", "a.mid"),
@@ -114,7 +114,10 @@ def test_keys_that_are_no_names_are_told_and_not_taken_for_others(bucket: str) -
         place = bucket.removeprefix("s3://")
         files.call_s3("put_object", Bucket=place, Key=f"keys/{key}", Body=b"1")
     told = list(open_store(f"{bucket}/keys").walk())
-    assert [each.name for each in told if isinstance(each, Found)] == ["a/b.wav", "two\nlines.wav"]
+    assert [each.name for each in told if isinstance(each, StoredFile)] == [
+        "a/b.wav",
+        "two\nlines.wav",
+    ]
     assert all(each.is_loss for each in told if isinstance(each, Trouble))
     reasons = {each.name: each.reason for each in told if isinstance(each, Trouble)}
     assert {name: reason.split(",")[0].split(";")[0] for name, reason in reasons.items()} == {
@@ -134,7 +137,7 @@ def test_of_two_files_that_would_have_one_name_both_are_told(tmp_path: Path) -> 
     told = list(FsspecStore(f"file://{tmp_path.as_posix()}").walk())
     assert [each.name for each in told] == ["two\nlines.wav"] * 2
     (trouble,) = (each for each in told if isinstance(each, Trouble))
-    assert trouble.reason == "the name is spelt so that it can't be asked for; rename it"
+    assert trouble.reason == "the name is spelt so that it can't be polled for; rename it"
 
 
 def test_a_file_is_put_only_where_nobody_was_faster(store: Store) -> None:
@@ -163,7 +166,7 @@ def test_all_files_are_listed_in_order_but_for_skipped_folders(store: Store) -> 
         entered.append(folder)
         return folder in ("b/drafts", "c")
 
-    found = [each.name for each in store.walk(skip=skip) if isinstance(each, Found)]
+    found = [each.name for each in store.walk(skip=skip) if isinstance(each, StoredFile)]
     assert sorted(found) == ["a.mid", "b/1.mid", "b/2.mid"]
     assert sorted(entered) == ["b", "b/drafts", "c"]
 
@@ -217,7 +220,7 @@ def test_an_unknown_protocol_and_a_missing_bucket_are_told(bucket: str) -> None:
     nowhere = open_store("s3://no-such-bucket/folder")
     with pytest.raises(OSError, match=r"."):
         nowhere.put("a.mid", b"1")
-    assert nowhere.look("a.mid") is None
+    assert nowhere.stat("a.mid") is None
 
 
 def test_a_server_that_does_not_answer_is_an_os_error(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -235,7 +238,7 @@ def test_a_server_that_does_not_answer_is_an_os_error(monkeypatch: pytest.Monkey
 
     store = FsspecStore("s3://archive/unreachable")
     with pytest.raises(OSError, match=r"."):
-        store.look("a.mid")
+        store.stat("a.mid")
     with pytest.raises(StoreError, match="can't be read"):
         list(store.walk())
     s3fs.S3FileSystem.clear_instance_cache()

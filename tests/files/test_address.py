@@ -105,7 +105,7 @@ def test_nothing_of_a_run_holds_the_secrets_of_its_list(server: str, tmp_path: P
     source = open_store(listing.source)
     plan = make_plan(listing, manifest, source, out, wanted)
     apply(plan, manifest, out)
-    manifest.tell("source", listing.source)
+    manifest.set_about("source", listing.source)
     (row,) = plan.todo
     job = Job(1, row.name, listing.source, row.place, "", ())
     # A worker elsewhere gets the whole address with its job, and prints none of it.

@@ -1,12 +1,11 @@
 """Many recordings, unattended: plan, run, resume, report.
 
-Rooms
------
-``command`` is ``transcribe archive``; ``listing`` finds recordings in a ``store`` (a folder,
-or what else an address names), and ``plan`` settles which become which files, held against
-the ``manifest`` and the disk. ``run`` gives the ``work`` to a ``pool`` of workers, writes
-down what came of it, and tries again what killed its worker. ``report`` tells a person.
+``command`` is ``transcribe archive``, ``run_archive`` one run of it from start to end.
+``listing`` finds the recordings in a store (`storage`: a folder or a bucket), and ``plan``
+decides which are to be transcribed, comparing them with the ``manifest`` and the outputs on
+disk. ``driver`` gives jobs to a pool of workers (`workers`: processes or a Ray cluster), saves
+each result, and retries what crashed its worker. ``report`` and ``html_report`` are for people.
 
-Only workers import torch: the plan, the manifest and the driver stay small and start at
-once, and whatever a file may do to a decoder it does to a worker. Times are seconds.
+Only workers import torch: the driver stays small and starts at once, and a file that crashes
+a decoder crashes a worker, not the run. Times are seconds.
 """

@@ -41,19 +41,19 @@ class Batcher:
         self._apply, self._most = apply, most
         self._changed = threading.Condition()
         self._pending: list[_Window] = []
-        self._n_listening = 0
-        threading.Thread(target=self._always, name="batches", daemon=True).start()
+        self._n_active = 0
+        threading.Thread(target=self._run, name="batches", daemon=True).start()
 
     @contextmanager
-    def listening(self) -> Iterator[None]:
-        """While a thread hears a recording, so that its windows are waited for."""
+    def active(self) -> Iterator[None]:
+        """While a thread transcribes a recording, so that its windows are waited for."""
         with self._changed:
-            self._n_listening += 1
+            self._n_active += 1
         try:
             yield
         finally:
             with self._changed:
-                self._n_listening -= 1
+                self._n_active -= 1
                 self._changed.notify_all()
 
     def __call__(self, frames: Floats) -> Floats:
@@ -68,9 +68,9 @@ class Batcher:
         assert window.result is not None
         return window.result
 
-    def _always(self) -> None:
+    def _run(self) -> None:
         while True:
-            windows = self._gathered()
+            windows = self._next_batch()
             try:
                 results = self._apply(np.stack([window.frames for window in windows]))
                 for window, result in zip(windows, results, strict=True):
@@ -81,12 +81,12 @@ class Batcher:
             for window in windows:
                 window.done.set()
 
-    def _gathered(self) -> list[_Window]:
-        """The next windows of one length: of all who listen, or of those who are in time."""
+    def _next_batch(self) -> list[_Window]:
+        """The next windows of one length: of all active threads, or of those that are in time."""
         with self._changed:
             self._changed.wait_for(lambda: self._pending)
             until = time.monotonic() + _LONGEST_WAIT
-            while len(self._pending) < min(self._n_listening, self._most):
+            while len(self._pending) < min(self._n_active, self._most):
                 left = until - time.monotonic()
                 if left <= 0 or not self._changed.wait(left):
                     break

@@ -23,7 +23,7 @@ GONE, UNREADABLE, UNEXPECTED = "gone", "can't be read", "unexpected error"
 NO_MEMORY, UNWRITABLE = "not enough memory", "can't be written"
 DISK_FULL = "disk full"
 """The cause of a failure after which no other recording can be done either."""
-_PASSING = (GONE, UNREADABLE)
+_TRANSIENT = (GONE, UNREADABLE)
 CAUSES: dict[AudioProblem, str] = {
     "not_found": GONE,
     "no_permission": UNREADABLE,
@@ -41,22 +41,22 @@ CAUSES: dict[AudioProblem, str] = {
 """The cause that an `AudioError` of a kind is counted under."""
 
 
-def judged(error: BaseException, recording: Path) -> tuple[str, str, bool]:
+def classify_error(error: BaseException, recording: Path) -> tuple[str, str, bool]:
     """Cause and sentence of what a recording failed with, and whether it may pass."""
-    said = reason(error, about=recording)
+    message = reason(error, about=recording)
     if isinstance(error, MemoryError):
-        return NO_MEMORY, said, True
+        return NO_MEMORY, message, True
     if isinstance(error, AudioError):
         cause = CAUSES[error.kind]
-        return cause, said, cause in _PASSING
+        return cause, message, cause in _TRANSIENT
     if isinstance(error, FileNotFoundError):
-        return GONE, said, True
+        return GONE, message, True
     if isinstance(error, OSError):
-        return UNREADABLE, said, True
-    return UNEXPECTED, f"unexpected {type(error).__name__}: {said}", True
+        return UNREADABLE, message, True
+    return UNEXPECTED, f"unexpected {type(error).__name__}: {message}", True
 
 
-def line(warning: AudioWarning) -> str:
+def as_line(warning: AudioWarning) -> str:
     """A warning as the manifest keeps it."""
     return f"{warning.kind}: {warning}"
 

@@ -40,16 +40,16 @@ class StoppedError(TranscribeError):
 
 
 class Observer(Protocol):
-    """Is told how a run goes."""
+    """Follows a run."""
 
-    def settled(self, row: Row) -> None:
+    def finished(self, row: Row) -> None:
         """A recording is done, failed or quarantined."""
 
-    def again(self, row: Row, why: str) -> None:
+    def retried(self, row: Row, why: str) -> None:
         """A recording is tried again."""
 
-    def tick(self, heard: float) -> None:
-        """Some time has passed; seconds of music heard of what is being worked on."""
+    def tick(self, transcribed: float) -> None:
+        """Called often, with the seconds of music done of the recordings in work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ class Driver:
         self._active: dict[int, Row] = {}
 
     def run(self, rows: Sequence[Row]) -> None:
-        """Settle all rows.
+        """Transcribe all recordings.
 
         Raises
         ------
@@ -110,16 +110,16 @@ class Driver:
             while self._waiting or self._active:
                 while self._waiting and len(self._active) < 2 * self.pool.size:
                     self._submit(self._waiting.popleft())
-                news = self.pool.next(_BETWEEN_TICKS)
-                if isinstance(news, Finished):
-                    self._finished(news)
-                elif isinstance(news, Died):
-                    self._died(news)
-                self.observer.tick(self.pool.heard)
+                event = self.pool.next(_BETWEEN_TICKS)
+                if isinstance(event, Finished):
+                    self._finished(event)
+                elif isinstance(event, Died):
+                    self._died(event)
+                self.observer.tick(self.pool.transcribed)
         finally:
             self.pool.close()
             with contextlib.suppress(OSError, TranscribeError):
-                self._give_up_active()
+                self._release_active()
 
     def _submit(self, row: Row) -> None:
         isolated = _is_suspect(row)
@@ -141,19 +141,19 @@ class Driver:
             )
         )
 
-    def _finished(self, news: Finished) -> None:
-        row, outcome = self._active[news.job.number], news.outcome
-        self._note(row, outcome)
+    def _finished(self, event: Finished) -> None:
+        row, outcome = self._active[event.job.number], event.outcome
+        self._record(row, outcome)
         if outcome.state != DONE:
             self._check_places(row, outcome)
             if outcome.may_pass and row.attempts <= self.retries:
-                self._again(row, outcome.error)
+                self._retry(row, outcome.error)
                 return
-        self.manifest.settle(row, outcome.outputs)
+        self.manifest.finish(row, outcome.outputs)
         del self._active[row.number]
-        self.observer.settled(row)
+        self.observer.finished(row)
 
-    def _note(self, row: Row, outcome: Outcome) -> None:
+    def _record(self, row: Row, outcome: Outcome) -> None:
         """Write what came of a recording into its row."""
         row.take(outcome)
         row.settings = self.wanted.settings
@@ -173,31 +173,31 @@ class Driver:
                 "done is kept"
             )
 
-    def _died(self, news: Died) -> None:
-        row = self._active[news.job.number]
-        row.deaths += news.kind != LOST
+    def _died(self, event: Died) -> None:
+        row = self._active[event.job.number]
+        row.deaths += event.kind != LOST
         lost_too_often = row.attempts > self.retries + _MOST_LOSSES
         if row.deaths <= self.retries and not lost_too_often:
-            self._again(row, news.reason)
+            self._retry(row, event.reason)
             return
-        row.state, row.cause, row.error = QUARANTINED, _KILLED[news.kind], news.reason
+        row.state, row.cause, row.error = QUARANTINED, _KILLED[event.kind], event.reason
         row.model, row.model_sha256 = self.wanted.model, self.wanted.model_sha256
         row.settings = self.wanted.settings
         row.finished = datetime.now(timezone.utc).isoformat(timespec="seconds")
-        self.manifest.settle(row, ())
+        self.manifest.finish(row, ())
         del self._active[row.number]
-        self.observer.settled(row)
+        self.observer.finished(row)
 
-    def _again(self, row: Row, why: str) -> None:
+    def _retry(self, row: Row, why: str) -> None:
         """Have a recording tried again when the others have had their turn."""
         row.state = WAITING
         self.manifest.save([row])
         del self._active[row.number]
         self._waiting.append(row)
-        self.observer.again(row, why)
+        self.observer.retried(row, why)
 
-    def _give_up_active(self) -> None:
-        """What was being worked on waits for the next run."""
+    def _release_active(self) -> None:
+        """Leave the recordings in work to the next run."""
         for row in self._active.values():
             row.state = WAITING
             row.attempts = max(row.attempts - 1, 0)
@@ -205,5 +205,5 @@ class Driver:
 
 
 def _is_suspect(row: Row) -> bool:
-    """Whether a recording may be what ended a worker or the driver, and is to be heard alone."""
+    """Whether a recording may be what ended a worker or the driver, and is to be done alone."""
     return row.deaths > 0 or row.cause in (NO_MEMORY, UNEXPECTED) or row.attempts > 1

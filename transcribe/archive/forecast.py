@@ -9,9 +9,9 @@ from pathlib import PurePosixPath
 from transcribe.archive.rows import Row
 
 REAL_TIME_FACTOR = 50.0
-"""Seconds of music that one worker hears in a second, where none has been measured: what one
+"""Seconds of music that one worker transcribes in a second, where none has been measured: what one
 core of a server (AMD EPYC) does with the packaged weights, rounded down."""
-_LEAST_HEARD = 600.0
+_LEAST_MUSIC = 600.0
 """Seconds of music from which on a measured rate counts."""
 _BYTES_PER_SECOND = {
     **dict.fromkeys((".wav", ".wave", ".bwf", ".aif", ".aiff", ".w64", ".au"), 176_400.0),
@@ -27,7 +27,7 @@ class Forecast:
     def __init__(self, rows: Iterable[Row] = ()) -> None:
         self._size: defaultdict[str, float] = defaultdict(float)
         self._duration: defaultdict[str, float] = defaultdict(float)
-        self._heard = self._spent = 0.0
+        self._music = self._spent = 0.0
         for row in rows:
             if row.duration and row.size:
                 self.learn(row)
@@ -38,7 +38,7 @@ class Forecast:
         self._size[kind] += row.size
         self._duration[kind] += row.duration or 0.0
         if row.duration and row.seconds:
-            self._heard += row.duration
+            self._music += row.duration
             self._spent += row.seconds
 
     def duration(self, row: Row) -> float:
@@ -52,13 +52,13 @@ class Forecast:
 
     @property
     def real_time_factor(self) -> float:
-        """Seconds of music that one worker hears in a second."""
-        return self._heard / self._spent if self.is_measured else REAL_TIME_FACTOR
+        """Seconds of music that one worker transcribes in a second."""
+        return self._music / self._spent if self.is_measured else REAL_TIME_FACTOR
 
     @property
     def is_measured(self) -> bool:
         """Whether the rate is that of this archive."""
-        return self._heard > _LEAST_HEARD
+        return self._music > _LEAST_MUSIC
 
 
 def _kind(row: Row) -> str:

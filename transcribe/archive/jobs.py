@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from transcribe.archive.storage.base import Found
+from transcribe.archive.storage.base import StoredFile
 from transcribe.notes import STANDARD_A4
 
 DONE, FAILED = "done", "failed"
@@ -16,7 +16,7 @@ DONE, FAILED = "done", "failed"
 
 @dataclass(frozen=True, slots=True)
 class JobSettings:
-    """How all recordings of a run are heard; the same for every worker."""
+    """How all recordings of a run are transcribed; the same for every worker."""
 
     offsets: str = "key"
     """Where notes end: ``"key"`` or ``"sustained"``; as for ``transcribe``."""
@@ -32,8 +32,8 @@ class JobSettings:
     """As in torch, such as ``"cuda:1"``."""
     threads: int = 1
     """Of torch, in each worker."""
-    side_by_side: int = 1
-    """Recordings that one worker hears at once; their windows go through the network together."""
+    n_parallel: int = 1
+    """Recordings that one worker transcribes at once, their windows in one batch."""
     longest: float = 12 * 3600.0
     """Seconds of music; a longer recording is refused."""
 
@@ -95,7 +95,7 @@ class Result:
     confidence: float | None = None
     """Mean over the notes, 0 to 1; None without notes."""
     tuning: float | None = None
-    """Cents above ``JobSettings.a4``, -50 to 50; None where that can't be told."""
+    """Cents above ``JobSettings.a4``, -50 to 50; None where that isn't known."""
     warnings: tuple[str, ...] = ()
     """Each begins with its kind and a colon, such as ``"truncated: ..."``."""
     model: str = ""
@@ -111,10 +111,10 @@ class Result:
 class Outcome(Result):
     """What came of a job: its result, and the files that it read and wrote."""
 
-    recording: Found | None = None
+    recording: StoredFile | None = None
     """As it was read; None if it wasn't there."""
     outputs: tuple[Output, ...] = ()
 
 
-Beat = Callable[[float], None]
-"""Is given the seconds of music heard so far, as a sign of life."""
+OnProgress = Callable[[float], None]
+"""Called with the seconds of music transcribed so far, which shows that the worker is alive."""

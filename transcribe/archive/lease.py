@@ -3,7 +3,7 @@
 An object in the bucket says who is at work. It is put only where there is none (S3's
 ``If-None-Match``) or where it is still what was read (``If-Match``), and put anew every
 `EVERY` seconds; one that is `LAPSE` seconds old belongs to a run that was killed. Ages are
-told by the bucket's clock. Where a place knows no conditional put, the object is read back
+by the bucket's clock. Where a place knows no conditional put, the object is read back
 instead, which leaves a moment in which two runs may both begin.
 """
 
@@ -111,7 +111,7 @@ class Lease:
             return
         try:
             there = self._store.version(self._name)
-            if there is not None and _said(there.content).get("token") == self._token:
+            if there is not None and _parse(there.content).get("token") == self._token:
                 self._store.remove(self._name)
         except OSError as error:
             log.warning("%s: the lock is left there: %s", self._store.address, error)
@@ -126,28 +126,28 @@ class Lease:
             if self._store.put_if(self._name, self._content(), version) is None:
                 continue
             there = self._store.version(self._name)  # for places that put whatever is there
-            if there is not None and _said(there.content).get("token") == self._token:
+            if there is not None and _parse(there.content).get("token") == self._token:
                 return there.version
         raise BusyError(f"{self._store.address}: another run has just begun on this archive")
 
     def _refuse_living(self, there: Version) -> None:
-        said = _said(there.content)
-        if said.get("identity") == self._identity or there.age >= self._lapse:
+        content = _parse(there.content)
+        if content.get("identity") == self._identity or there.age >= self._lapse:
             return
         raise BusyError(
-            f"{self._store.address}: another run ({said.get('holder', 'of unknown make')}) is at "
+            f"{self._store.address}: another run ({content.get('holder', 'unknown')}) is at "
             f"work on this archive, or was {there.age:.0f} s ago; wait for it to end. If it was "
             f"killed, its lock lapses in {self._lapse - there.age:.0f} s"
         )
 
     def _content(self) -> bytes:
-        said = {
+        content = {
             "holder": f"process {os.getpid()} on {socket.gethostname()}",
             "identity": self._identity,
             "token": self._token,
             "sign": uuid4().hex,
         }
-        return json.dumps(said).encode()
+        return json.dumps(content).encode()
 
     def _keep(self) -> None:
         while not self._ended.wait(self._every):
@@ -180,10 +180,10 @@ def leased(store: Versioned, name: str, folder: Path) -> Iterator[Lease]:
         lease.release()
 
 
-def _said(content: bytes) -> dict[str, str]:
-    """What a lock says; nothing if it isn't one."""
+def _parse(content: bytes) -> dict[str, str]:
+    """The content of a lock; empty if it isn't one."""
     try:
-        said = json.loads(content)
+        content = json.loads(content)
     except ValueError:
         return {}
-    return said if isinstance(said, dict) else {}
+    return content if isinstance(content, dict) else {}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import os
 import sys
 from collections import Counter
@@ -12,7 +10,8 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePath, PurePosixPath
 
-from transcribe.archive.storage.base import OWN_FOLDER, Found, Store, StoreError, Trouble
+from transcribe.archive.lists import NamedRecordings, read_csv, read_lines
+from transcribe.archive.storage.base import OWN_FOLDER, Store, StoredFile, StoreError, Trouble
 from transcribe.archive.storage.local import LocalStore
 from transcribe.archive.storage.opening import local_path, open_store
 from transcribe.files.address import Address
@@ -22,12 +21,11 @@ from transcribe.files.relative import fault_of
 from transcribe.wording import reason
 
 _LISTS = (".txt", ".lst", ".list", ".m3u", ".m3u8")
-_COLUMNS = ("recording", "path", "file", "filename", "file_name", "audio", "audio_filename", "name")
 _SCHEME = "://"
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class ListedRecording:
     """A recording that is there to be transcribed."""
 
     name: str
@@ -44,12 +42,12 @@ class Listing:
 
     source: str
     """Address of the store."""
-    entries: list[Entry] = field(default_factory=list)
+    entries: list[ListedRecording] = field(default_factory=list)
     troubles: list[Trouble] = field(default_factory=list)
     ignored: Counter[str] = field(default_factory=Counter)
     """Files that are not taken for recordings, by their endings."""
 
-    def add(self, entry: Entry) -> None:
+    def add(self, entry: ListedRecording) -> None:
         """Take a recording, if there is a place for its outputs."""
         if entry.name.partition("/")[0].casefold() == OWN_FOLDER:
             why = f"its outputs would lie in {OWN_FOLDER}, where the manifest is; rename its folder"
@@ -99,7 +97,7 @@ def list_source(source: str, patterns: Patterns, destination: Store) -> Listing:
     ----------
     source : str
         A folder, an address, a recording, a list of recordings (text, one a line or with
-        zero bytes between them; CSV with a column of `_COLUMNS`), or ``-`` for a list on
+        zero bytes between them; CSV with a column of `lists.COLUMNS`), or ``-`` for a list on
         standard input. What a list says is relative to the list's folder, and is tried
         whatever its ending.
     patterns : Patterns
@@ -117,24 +115,24 @@ def list_source(source: str, patterns: Patterns, destination: Store) -> Listing:
     if _SCHEME not in source and source != "-" and not path.exists():
         raise StoreError(f"{source}: there is no such folder, list or recording")
     if source == "-":
-        return _listed(_lines(sys.stdin.buffer.read(), Path.cwd()), Path.cwd(), patterns)
+        return _listed(read_lines(sys.stdin.buffer.read(), Path.cwd()), Path.cwd(), patterns)
     if _SCHEME in source:
         return _addressed_source(source, patterns, destination)
     if path.is_dir():
         return _walked(open_store(source), patterns, destination)
     if is_recording(path):
-        return _listed(_Named([path.name]), path.parent, Patterns())
+        return _listed(NamedRecordings([path.name]), path.parent, Patterns())
     try:
         content = path.read_bytes()
     except OSError as error:
         raise StoreError(f"{source}: can't be read: {reason(error)}") from error
     if path.suffix.lower() == ".csv":
-        return _listed(_cells(content, source), path.parent, patterns)
+        return _listed(read_csv(content, source), path.parent, patterns)
     if path.suffix.lower() not in _LISTS:
         raise StoreError(
             f"{source}: expected a folder, an address, a recording, or a list (.csv or .txt)"
         )
-    return _listed(_lines(content, path.parent), path.parent, patterns)
+    return _listed(read_lines(content, path.parent), path.parent, patterns)
 
 
 def _addressed_source(source: Address, patterns: Patterns, destination: Store) -> Listing:
@@ -162,13 +160,13 @@ def _walked(store: Store, patterns: Patterns, destination: Store) -> Listing:
         return folder == inner or patterns.leave(folder)
 
     for each in store.walk(skip=skip):
-        is_file = isinstance(each, Found) or each.is_entry
+        is_file = isinstance(each, StoredFile) or each.is_entry
         if is_file and not patterns.take(each.name):
             listing.ignore(each.name)
         elif isinstance(each, Trouble):
             listing.troubles.append(each)
         else:
-            listing.add(Entry(each.name, each.name, each.size, each.modified))
+            listing.add(ListedRecording(each.name, each.name, each.size, each.modified))
     return listing
 
 
@@ -187,20 +185,7 @@ def _inside(source: Store, destination: Store) -> str | None:
     return there.relative_to(here).as_posix() if here in there.parents else None
 
 
-@dataclass(slots=True)
-class _Named:
-    """What a list names, and what it says that names nothing."""
-
-    names: list[str] = field(default_factory=list)
-    troubles: list[Trouble] = field(default_factory=list)
-
-    def told(self, n: int, what: str) -> None:
-        """Count lines that are left out on purpose."""
-        if n:
-            self.troubles.append(Trouble("", f"{what}: {n:,}", is_loss=False))
-
-
-def _listed(named: _Named, folder: Path, patterns: Patterns) -> Listing:
+def _listed(named: NamedRecordings, folder: Path, patterns: Patterns) -> Listing:
     """Recordings as a list names them."""
     names = list(dict.fromkeys(named.names))
     n_again = len(named.names) - len(names)
@@ -232,7 +217,7 @@ def _listed(named: _Named, folder: Path, patterns: Patterns) -> Listing:
                 _look(store, name, place, listing)
             else:
                 listing.ignore(name)
-    named.told(n_again, "lines that name a recording again")
+    named.leave_out(n_again, "lines that name a recording again")
     listing.troubles += named.troubles
     return listing
 
@@ -290,69 +275,20 @@ def _path_of(address: str) -> str:
 
 def _look(store: Store, name: str, place: str, listing: Listing) -> None:
     try:
-        found: Found | None = store.look(place)
+        found: StoredFile | None = store.stat(place)
         why = "no such file"
     except OSError as error:
         found, why = None, reason(error)
     if found is None:
         listing.troubles.append(Trouble(name, why))
     else:
-        listing.add(Entry(name, place, found.size, found.modified))
+        listing.add(ListedRecording(name, place, found.size, found.modified))
 
 
 def _rootless(path: PurePath) -> str:
     """An absolute path as a name: without its root, a drive as a folder."""
     parts = [path.drive.strip(":\\/").replace("\\", "/"), *path.parts[1:]]
     return "/".join(part for part in parts if part)
-
-
-def _lines(content: bytes, folder: Path) -> _Named:
-    """One a line, or zero bytes between; empty lines and a playlist's remarks are none."""
-    named = _Named()
-    text = decode_text(content, keep_bytes=True)
-    if "\0" in text:
-        named.names = [item for item in text.split("\0") if item]
-        return named
-    n_remarks = 0
-    for line in text.split("\n"):
-        line = line.removesuffix("\r")
-        if line.startswith("#") and not os.path.exists(folder / line):
-            n_remarks += not line.startswith("#EXT")  # which playlists are full of
-        elif line.strip():
-            named.names.append(line)
-    named.told(n_remarks, "lines that begin with # and name no file, taken for remarks")
-    return named
-
-
-def _cells(content: bytes, source: str) -> _Named:
-    named = _Named()
-    text = decode_text(content, keep_bytes=True)
-    head = text.partition("\n")[0]
-    delimiter = max(",;\t", key=head.count)
-    if delimiter not in head:
-        delimiter = "\x1f"  # of one column, in which commas divide nothing
-    try:
-        table = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
-        titles = {(title or "").strip().lower(): title for title in table.fieldnames or ()}
-        column = next((titles[name] for name in _COLUMNS if name in titles), None)
-        if column is None:
-            raise StoreError(
-                f"{source}: expected a column named {', '.join(_COLUMNS[:-1])} or {_COLUMNS[-1]}; "
-                f"found {', '.join(titles) or 'none'}"
-            )
-        for line in table:
-            beyond, name = line.pop(None, None), line.get(column)
-            where = f"{Path(source).name}, line {table.line_num}"
-            if any(beyond or ()):
-                why = f"more cells than titles; put a name with {delimiter!r} in it in quotes"
-                named.troubles.append(Trouble(where, why))
-            elif name:
-                named.names.append(name)
-            elif any(line.values()):
-                named.troubles.append(Trouble(where, f"nothing in the column {column}"))
-    except csv.Error as error:
-        raise StoreError(f"{source}: this CSV can't be read: {error}") from error
-    return named
 
 
 def _holds(patterns: Iterable[str], name: str) -> bool:

@@ -56,7 +56,7 @@ class Manifest:
     def __init__(self, path: Path, name: Path | None = None) -> None:
         self.path = name or path
         path.parent.mkdir(parents=True, exist_ok=True)
-        with self._explained():
+        with self._as_manifest_error():
             self._db = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None)
             try:
                 self._prepare()
@@ -84,7 +84,7 @@ class Manifest:
         kinds["number"] = "INTEGER PRIMARY KEY"
         kinds["name"] = "TEXT NOT NULL UNIQUE"
         columns = ", ".join(f"{name} {kind}" for name, kind in kinds.items())
-        with self.together():
+        with self.transaction():
             db.execute(f"CREATE TABLE {_ROWS} ({columns})")
             db.execute(
                 "CREATE TABLE outputs (number INTEGER NOT NULL, kind TEXT NOT NULL, "
@@ -108,14 +108,14 @@ class Manifest:
         if present_only:
             where.append("present = 1")
         order = f"SELECT {', '.join(COLUMNS)} FROM {_ROWS} WHERE {' AND '.join(where)}"
-        with self._explained():
+        with self._as_manifest_error():
             found = self._db.execute(f"{order} ORDER BY name", states).fetchall()
         for values in found:
             yield self._row(values)
 
     def row(self, number: int) -> Row:
         """The row of a number."""
-        with self._explained():
+        with self._as_manifest_error():
             values = self._db.execute(
                 f"SELECT {', '.join(COLUMNS)} FROM {_ROWS} WHERE number = ?", (number,)
             ).fetchone()
@@ -129,7 +129,7 @@ class Manifest:
 
     def outputs(self) -> dict[int, list[Output]]:
         """The files that were written, by the numbers of their recordings."""
-        with self._explained():
+        with self._as_manifest_error():
             found = self._db.execute(
                 "SELECT number, kind, name, size, sha256, modified FROM outputs"
             ).fetchall()
@@ -143,28 +143,28 @@ class Manifest:
         return outputs
 
     def about(self, key: str) -> str:
-        """What was last said with `tell`; nothing if nothing was."""
-        with self._explained():
+        """What was last kept with `set_about`; empty if nothing was."""
+        with self._as_manifest_error():
             found = self._db.execute("SELECT value FROM about WHERE key = ?", (key,)).fetchone()
         return found[0] if found else ""
 
     # --- writing ---
 
-    def tell(self, key: str, value: str) -> None:
+    def set_about(self, key: str, value: str) -> None:
         """Keep something about the archive as a whole."""
-        with self._explained():
+        with self._as_manifest_error():
             self._db.execute("INSERT OR REPLACE INTO about VALUES (?, ?)", (key, value))
 
     def save(self, rows: Iterable[Row]) -> None:
         """Write rows, all or none; those without a number are new and get one."""
-        with self.together():
+        with self.transaction():
             for row in rows:
                 done = self._db.execute(_SAVE, row.as_columns() | {"number": row.number or None})
                 row.number = row.number or done.lastrowid or 0
 
-    def settle(self, row: Row, outputs: Iterable[Output]) -> None:
+    def finish(self, row: Row, outputs: Iterable[Output]) -> None:
         """Write a row with the files that were made of it, both or neither."""
-        with self.together():
+        with self.transaction():
             self._db.execute("DELETE FROM outputs WHERE number = ?", (row.number,))
             self._db.executemany(
                 "INSERT INTO outputs VALUES (?, ?, ?, ?, ?, ?)",
@@ -176,12 +176,12 @@ class Manifest:
             self.save([row])
 
     @contextmanager
-    def together(self) -> Iterator[None]:
+    def transaction(self) -> Iterator[None]:
         """What is written inside is written all or not at all; inside another, with that."""
         if self._db.in_transaction:
             yield
             return
-        with self._explained():
+        with self._as_manifest_error():
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield
@@ -192,19 +192,19 @@ class Manifest:
                 raise
 
     @contextmanager
-    def _explained(self) -> Iterator[None]:
+    def _as_manifest_error(self) -> Iterator[None]:
         """Errors of the database as errors of the manifest or of the disk."""
         try:
             yield
         except sqlite3.OperationalError as error:
-            said = str(error)
-            if "full" in said:
+            message = str(error)
+            if "full" in message:
                 advice = "no space left; make room and start again: what is done is kept"
                 raise OSError(errno.ENOSPC, advice, str(self.path)) from error
-            if "disk I/O" in said or "readonly" in said or "unable to" in said:
-                raise OSError(errno.EIO, said, str(self.path)) from error
-            if _is_held(error):
-                raise ManifestError(_HELD.format(self.path)) from error
+            if "disk I/O" in message or "readonly" in message or "unable to" in message:
+                raise OSError(errno.EIO, message, str(self.path)) from error
+            if _is_locked(error):
+                raise ManifestError(_LOCKED.format(self.path)) from error
             raise self._damaged(error) from error
         except (sqlite3.DatabaseError, OverflowError, UnicodeError) as error:
             raise self._damaged(error) from error
@@ -216,13 +216,13 @@ class Manifest:
         )
 
 
-_HELD = (
+_LOCKED = (
     "{}: another program holds this manifest, such as a database browser with changes that are not "
     "written, or a backup; close it there and start again: what is done is kept"
 )
 
 
-def _is_held(error: sqlite3.Error) -> bool:
+def _is_locked(error: sqlite3.Error) -> bool:
     """Whether a database is locked by another program, which has nothing to do with damage."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in (5, 6) or "is locked" in str(error)
 
@@ -240,8 +240,8 @@ def copy(manifest: Path, to: Path) -> None:
     try:
         _back_up(manifest, to)
     except sqlite3.OperationalError as error:
-        if _is_held(error):
-            raise ManifestError(_HELD.format(manifest)) from error
+        if _is_locked(error):
+            raise ManifestError(_LOCKED.format(manifest)) from error
         journal = Path(f"{manifest}-journal")
         if not journal.exists():
             raise _unreadable(manifest, error) from error

@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from transcribe.archive.jobs import Output
-from transcribe.archive.listing import Entry, Listing
+from transcribe.archive.listing import ListedRecording, Listing
 from transcribe.archive.manifest import Manifest
 from transcribe.archive.naming import folders, stems_of
 from transcribe.archive.rows import DONE, FAILED, WAITING, WORKING, Row
-from transcribe.archive.storage.base import OWN_FOLDER, Found, Store, StoreError
+from transcribe.archive.storage.base import OWN_FOLDER, Store, StoredFile, StoreError
 
 NEW, CHANGED, LOST, INTERRUPTED = "new", "changed", "output lost or changed", "interrupted"
 AGAIN, REDO, LEFT = "failed before", "done again", "left from before"
@@ -48,7 +48,7 @@ class Plan:
     todo: list[Row] = field(default_factory=list)
     """In order of their names."""
     why: Counter[str] = field(default_factory=Counter)
-    n_settled: int = 0
+    n_finished: int = 0
     """Recordings that are done, or failed for good."""
     n_outdated: int = 0
     """Of the done ones, those that another model or other settings did."""
@@ -57,7 +57,7 @@ class Plan:
     moves: list[tuple[str, str]] = field(default_factory=list)
     """Outputs to rename, because their recordings were."""
     n_moved: int = 0
-    settled: list[tuple[Row, list[Output]]] = field(default_factory=list)
+    moved_rows: list[tuple[Row, list[Output]]] = field(default_factory=list)
     """Moved recordings with their outputs' new names."""
     touched: list[Row] = field(default_factory=list)
     """All rows of recordings in the source, and of those that have gone."""
@@ -67,7 +67,7 @@ class Plan:
         return {
             "to_do": len(self.todo),
             "why": dict(self.why),
-            "settled_before": self.n_settled,
+            "settled_before": self.n_finished,
             "outdated": self.n_outdated,
             "moved": self.n_moved,
             "gone": self.n_gone,
@@ -81,7 +81,7 @@ def make_plan(
     destination: Store,
     wanted: Wanted,
     *,
-    looking: Callable[[str], None] = lambda name: None,
+    on_read: Callable[[str], None] = lambda name: None,
 ) -> Plan:
     """Hold the source against the manifest and the disk; changes nothing.
 
@@ -91,9 +91,9 @@ def make_plan(
     manifest : Manifest
     source, destination : Store
     wanted : Wanted
-    looking : callable
-        Is told of each recording whose content must be read to know whether it changed or
-        moved.
+    on_read : callable
+        Called with the name of each recording whose content must be read to find out whether
+        it changed or moved.
 
     Raises
     ------
@@ -106,17 +106,17 @@ def make_plan(
             f"{listing.source}: none of the {len(rows)} recordings known from earlier runs is "
             "there; is the disk mounted?"
         )
-    return _Planner(rows, manifest.outputs(), source, destination, wanted, looking).plan(listing)
+    return _Planner(rows, manifest.outputs(), source, destination, wanted, on_read).plan(listing)
 
 
 def apply(plan: Plan, manifest: Manifest, destination: Store) -> None:
     """Rename the outputs of what moved, and write the plan into the manifest."""
     for old, new in plan.moves:
         destination.rename(old, new)
-    with manifest.together():
+    with manifest.transaction():
         manifest.save(plan.touched)
-        for row, outputs in plan.settled:
-            manifest.settle(row, outputs)
+        for row, outputs in plan.moved_rows:
+            manifest.finish(row, outputs)
 
 
 class _Planner:
@@ -127,16 +127,16 @@ class _Planner:
         source: Store,
         destination: Store,
         wanted: Wanted,
-        looking: Callable[[str], None],
+        on_read: Callable[[str], None],
     ) -> None:
         self.rows, self.outputs = rows, dict(outputs)
         self.moved_from: dict[str, str] = {}
         self.source, self.destination, self.wanted = source, destination, wanted
-        self.looking = looking
+        self.on_read = on_read
         self.on_disk = {
             found.name: found
             for found in destination.walk(skip=lambda name: name == OWN_FOLDER)
-            if isinstance(found, Found)
+            if isinstance(found, StoredFile)
         }
 
     def plan(self, listing: Listing) -> Plan:
@@ -149,11 +149,11 @@ class _Planner:
             if row.sha256 is not None:
                 by_size[row.size].append(row)
         fresh: list[Row] = []
-        moved: list[tuple[Row, Entry]] = []
+        moved: list[tuple[Row, ListedRecording]] = []
         for entry in listing.entries:
             known = self.rows.get(entry.name)
             if known is not None:
-                self._meet(known, entry, plan)
+                self._compare(known, entry, plan)
                 continue
             original = self._original(entry, by_size[entry.size])
             if original is not None:
@@ -162,34 +162,34 @@ class _Planner:
                 continue
             row = Row(name=entry.name, place=entry.place, size=entry.size, modified=entry.modified)
             fresh.append(row)
-            self._do(row, NEW, plan)
+            self._add(row, NEW, plan)
         went_on = {row.number for row, _ in moved}
         gone = [row for row in absent if row.number not in went_on]
-        self._name(fresh, moved, plan)
+        self._name_outputs(fresh, moved, plan)
         plan.n_gone = len(gone)
         plan.touched += gone
         for row in plan.todo:
             if not row.attempts:  # later, what is there may be of the attempt
                 row.guarded = self._guarded(row)
         plan.todo.sort(key=lambda row: row.name)
-        plan.n_settled = len(listing.entries) - len(plan.todo)
+        plan.n_finished = len(listing.entries) - len(plan.todo)
         return plan
 
-    def _meet(self, row: Row, entry: Entry, plan: Plan) -> None:
+    def _compare(self, row: Row, entry: ListedRecording, plan: Plan) -> None:
         """A recording that has a row."""
         row.present, row.place = True, entry.place
         touched = (row.size, row.modified) != (entry.size, entry.modified)
         same_size = row.size == entry.size
         row.size, row.modified = entry.size, entry.modified
-        if touched and row.is_settled:
+        if touched and row.is_finished:
             same = same_size and row.sha256 is not None and self._digest(entry) == row.sha256
             if not same:
-                _forget(row)
-                self._do(row, CHANGED, plan)
+                _reset(row)
+                self._add(row, CHANGED, plan)
                 return
-        self._settle(row, plan)
+        self._decide(row, plan)
 
-    def _settle(self, row: Row, plan: Plan) -> None:
+    def _decide(self, row: Row, plan: Plan) -> None:
         """Whether a recording, the same as ever, is done."""
         why = None
         if row.state == WORKING:
@@ -212,23 +212,25 @@ class _Planner:
             plan.touched.append(row)
             return
         if why not in (INTERRUPTED, LEFT):
-            _forget(row)
-        self._do(row, why, plan)
+            _reset(row)
+        self._add(row, why, plan)
 
-    def _do(self, row: Row, why: str, plan: Plan) -> None:
+    def _add(self, row: Row, why: str, plan: Plan) -> None:
         row.state = WAITING
         plan.why[why] += 1
         plan.todo.append(row)
         plan.touched.append(row)
 
-    def _original(self, entry: Entry, candidates: Sequence[Row]) -> Row | None:
+    def _original(self, entry: ListedRecording, candidates: Sequence[Row]) -> Row | None:
         """The row of the recording that this one was before it got another name."""
         if not candidates:
             return None
         digest = self._digest(entry)
         return next((row for row in candidates if row.sha256 == digest), None)
 
-    def _name(self, fresh: Sequence[Row], moved: Sequence[tuple[Row, Entry]], plan: Plan) -> None:
+    def _name_outputs(
+        self, fresh: Sequence[Row], moved: Sequence[tuple[Row, ListedRecording]], plan: Plan
+    ) -> None:
         """Give stems to new names, and move the outputs of those that had another."""
         moving = {row.number for row, _ in moved}
         given = [row.stem for row in self.rows.values() if row.number not in moving]
@@ -242,10 +244,10 @@ class _Planner:
             row.modified = entry.modified
             old, row.stem = row.stem, stems[entry.name]
             plan.n_moved += 1
-            self._follow(row, old, plan)
-            self._settle(row, plan)
+            self._move_outputs(row, old, plan)
+            self._decide(row, plan)
 
-    def _follow(self, row: Row, old_stem: str, plan: Plan) -> None:
+    def _move_outputs(self, row: Row, old_stem: str, plan: Plan) -> None:
         """Have the outputs of a moved recording move with it."""
         outputs = []
         for output in self.outputs.get(row.number, ()):
@@ -254,12 +256,12 @@ class _Planner:
             if name != output.name and found is not None and name not in self.on_disk:
                 plan.moves.append((output.name, name))
                 self.moved_from[name] = output.name
-                self.on_disk[name] = Found(name, found.size, found.modified)
+                self.on_disk[name] = StoredFile(name, found.size, found.modified)
                 del self.on_disk[output.name]
             moved = Output(output.kind, name, output.size, output.sha256, output.modified)
             outputs.append(moved)
         self.outputs[row.number] = outputs
-        plan.settled.append((row, outputs))
+        plan.moved_rows.append((row, outputs))
 
     def _is_there(self, row: Row) -> bool:
         """Whether the outputs of a row are on the disk as they were written."""
@@ -284,9 +286,9 @@ class _Planner:
             for name in names
         )
 
-    def _digest(self, entry: Entry) -> str:
+    def _digest(self, entry: ListedRecording) -> str:
         """SHA-256 of a recording; of one that can't be read, none that any other has."""
-        self.looking(entry.name)
+        self.on_read(entry.name)
         try:
             return _digest_in(self.source, entry.place)
         except OSError:
@@ -301,7 +303,7 @@ def _digest_in(store: Store, name: str) -> str:
     return digest.hexdigest()
 
 
-def _forget(row: Row) -> None:
+def _reset(row: Row) -> None:
     """Begin anew with a recording."""
     row.attempts = row.deaths = 0
     row.may_pass = row.guarded = False

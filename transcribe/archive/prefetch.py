@@ -14,7 +14,7 @@ from typing import TypeVar
 Item = TypeVar("Item")
 
 
-def ahead(items: Iterable[Item], n_ahead: int = 2) -> Generator[Item, None, None]:
+def prefetch(items: Iterable[Item], n_ahead: int = 2) -> Generator[Item, None, None]:
     """The same items; up to ``n_ahead`` of them are made before they are asked for.
 
     What making them raises is raised here, after the items before it. A consumer that

@@ -43,7 +43,7 @@ class Preview:
 def preview(
     plan: Plan, listing: Listing, forecast: Forecast, wanted: Wanted, options: argparse.Namespace
 ) -> Preview:
-    """Tell what a plan comes to.
+    """Describe a plan.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ def preview(
     time = duration / (forecast.real_time_factor * len(devices))
     lines = [f"to do: {count_of(len(plan.todo), 'recording')}"]
     lines += [f"  {n:,} {why}" for why, n in plan.why.items()]
-    lines.append(f"settled before: {plan.n_settled:,}")
+    lines.append(f"finished earlier: {plan.n_finished:,}")
     if plan.n_outdated:
         lines.append(
             f"  {plan.n_outdated:,} of them by another model or with other settings than now "
@@ -71,7 +71,7 @@ def preview(
         if number:
             lines.append(f"{what}: {number:,}")
     if listing.ignored:
-        lines.append(told_ignored(listing))
+        lines.append(describe_ignored(listing))
     if plan.todo:
         known = (
             "" if n_probed == len(plan.todo) else f", by {count(n_probed, 'header')} and by size"
@@ -102,7 +102,7 @@ def preview(
     return Preview(lines, record)
 
 
-def told_ignored(listing: Listing) -> str:
+def describe_ignored(listing: Listing) -> str:
     """How many files of the source are left out, and of which endings."""
     n_files = count_of(listing.ignored.total(), "file")
     return f"left out, not taken for recordings: {n_files} ({in_words(listing.ignored)})"
@@ -111,7 +111,7 @@ def told_ignored(listing: Listing) -> str:
 def probe_some(
     rows: Sequence[Row], source: str, forecast: Forecast, *, counting: bool = False
 ) -> int:
-    """Look at recordings in processes of their own, which they may crash; how many told a length.
+    """Read the headers of some recordings, in worker processes; how many gave a length.
 
     Where a header can only guess the length, it is believed, or the packets are counted.
     """
@@ -119,9 +119,9 @@ def probe_some(
         return 0  # a header there costs as much as the recording
     unknown = [row for row in rows if row.duration is None]
     some = unknown if len(unknown) <= MOST_PROBED else random.Random(0).sample(unknown, MOST_PROBED)
-    n_told = len(rows) - len(unknown)
+    n_known = len(rows) - len(unknown)
     if not some:
-        return n_told
+        return n_known
     pool = ProcessPool(
         [partial(Prober, counting=counting)] * min(4, len(some)),
         WorkerLimits(seconds=_PROBE_SECONDS),
@@ -130,14 +130,14 @@ def probe_some(
         for number, row in enumerate(some):
             pool.submit(Job(number, row.name, source, row.place, "", ()))
         for _ in some:
-            news = pool.next(2 * _PROBE_SECONDS)
-            if isinstance(news, Finished) and news.outcome.duration:
-                row = some[news.job.number]
-                row.duration = news.outcome.duration
+            event = pool.next(2 * _PROBE_SECONDS)
+            if isinstance(event, Finished) and event.outcome.duration:
+                row = some[event.job.number]
+                row.duration = event.outcome.duration
                 forecast.learn(row)
-                n_told += 1
+                n_known += 1
     except PoolError as error:  # a forecast can do without
         log.info("no headers were read: %s", error)
     finally:
         pool.close()
-    return n_told
+    return n_known

@@ -1,4 +1,4 @@
-"""How an archive run tells of itself: a live line, a plain log, or JSON lines."""
+"""The progress of an archive run: a live line, a plain log, or JSON lines."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from transcribe.wording import count, one_line
 LIVE, PLAIN, JSON, NONE = "live", "plain", "json", "none"
 MODES = ("auto", LIVE, PLAIN, JSON, NONE)
 _BETWEEN = {LIVE: 0.2, PLAIN: 60.0, JSON: 10.0, NONE: float("inf")}
-"""Seconds between two words on how far it is."""
+"""Seconds between two messages."""
 
 
 class Progress:
-    """Counts what is settled, and tells of it; an `Observer` of `run.Driver`.
+    """Counts finished recordings and prints how far the run is; an `Observer` of `driver.Driver`.
 
     Parameters
     ----------
     todo : sequence of Row
-        What the run is to settle.
+        What the run is to transcribe.
     forecast : Forecast
-        Tells how long the recordings are that nobody has heard yet.
+        Knows or guesses how long each recording is.
     mode : str
         One of `MODES`.
     """
@@ -42,10 +42,10 @@ class Progress:
         self._open = {row.number: row for row in todo}
         self._n_files = len(todo)
         self._n = {DONE: 0, FAILED: 0, QUARANTINED: 0}
-        self._heard = self._working = 0.0
+        self._transcribed = self._working = 0.0
         self._left = sum(map(forecast.duration, todo))
         self._started = time.monotonic()
-        self._told = self._started if mode == PLAIN else 0.0
+        self._printed = self._started if mode == PLAIN else 0.0
         self._counted = 0.0
         self._shown = ""
 
@@ -54,16 +54,16 @@ class Progress:
         """Recordings that failed or were quarantined in this run."""
         return self._n[FAILED] + self._n[QUARANTINED]
 
-    # --- what the driver says ---
+    # --- called by the driver ---
 
-    def settled(self, row: Row) -> None:
+    def finished(self, row: Row) -> None:
         self._n[row.state] += 1
         self._left -= self._forecast.duration(row)
         self._open.pop(row.number, None)
         if not self._open:
             self._left = 0.0
         if row.duration:
-            self._heard += row.duration
+            self._transcribed += row.duration
             self._forecast.learn(row)
         if self.mode == JSON:
             self._write(
@@ -79,17 +79,17 @@ class Progress:
             what = "quarantined" if row.state == QUARANTINED else "failed"
             self._line(f"{escaped(row.name)}: {what}: {row.error}")
 
-    def again(self, row: Row, why: str) -> None:
+    def retried(self, row: Row, why: str) -> None:
         if self.mode == JSON:
             self._write(event="again", name=escaped(row.name), error=why, attempts=row.attempts)
         else:
-            self._line(f"{escaped(row.name)}: will be tried again: {why}")
+            self._line(f"{escaped(row.name)}: will be retried: {why}")
 
-    def tick(self, heard: float) -> None:
+    def tick(self, transcribed: float) -> None:
         now = time.monotonic()
-        if now - self._told < _BETWEEN[self.mode]:
+        if now - self._printed < _BETWEEN[self.mode]:
             return
-        self._told, self._working = now, heard
+        self._printed, self._working = now, transcribed
         if now - self._counted > 5:
             self._counted = now
             self._left = sum(map(self._forecast.duration, self._open.values()))
@@ -100,7 +100,7 @@ class Progress:
         else:
             self._show(self.sentence())
 
-    def ended(self) -> None:
+    def close(self) -> None:
         """Take the live line away."""
         self._show("")
 
@@ -109,16 +109,16 @@ class Progress:
     def figures(self) -> dict[str, Any]:
         """How far it is."""
         passed = time.monotonic() - self._started
-        heard = self._heard + self._working
+        transcribed = self._transcribed + self._working
         left = max(self._left - self._working, 0.0)
-        rate = heard / passed if passed > 0 else 0.0
+        rate = transcribed / passed if passed > 0 else 0.0
         return {
             "files": self._n_files,
             "files_done": self._n[DONE],
             "files_failed": self._n[FAILED],
             "files_quarantined": self._n[QUARANTINED],
             **_rounded(
-                seconds_heard=heard,
+                seconds_heard=transcribed,
                 seconds_of_music_left=left,
                 seconds_passed=passed,
                 real_time_factor=rate,
@@ -128,16 +128,16 @@ class Progress:
 
     def sentence(self) -> str:
         """How far it is, for people."""
-        told = self.figures()
-        n_settled = sum(self._n.values())
-        heard, left = told["seconds_heard"], told["seconds_of_music_left"]
-        words = [f"{n_settled:,} of {count_of(self._n_files, 'file')}"]
+        figures = self.figures()
+        n_finished = sum(self._n.values())
+        transcribed, left = figures["seconds_heard"], figures["seconds_of_music_left"]
+        words = [f"{n_finished:,} of {count_of(self._n_files, 'file')}"]
         if self.n_failed:
             words.append(f"{self.n_failed:,} failed")
-        words.append(f"{hours(heard)} of about {hours(heard + left)} of music")
-        if told["seconds_left"] is not None:
-            words.append(f"{told['real_time_factor']:.0f} x real time")
-            words.append(f"about {span(told['seconds_left'])} left")
+        words.append(f"{hours(transcribed)} of about {hours(transcribed + left)} of music")
+        if figures["seconds_left"] is not None:
+            words.append(f"{figures['real_time_factor']:.0f} x real time")
+            words.append(f"about {span(figures['seconds_left'])} left")
         return ", ".join(words)
 
     def _write(self, **record: Any) -> None:

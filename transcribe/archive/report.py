@@ -68,7 +68,7 @@ class Tally:
         return [(each.name, each.reason) for each in self.listing.troubles if each.is_loss]
 
     @property
-    def seconds_heard(self) -> float:
+    def seconds_of_music(self) -> float:
         """Seconds of music of all that is done."""
         return sum(row.duration or 0.0 for row in self.of(DONE))
 
@@ -88,11 +88,11 @@ def _doubt(row: Row) -> bool:
     return warned or row.confidence is None or row.confidence < DOUBTFUL_CONFIDENCE
 
 
-def in_words(tally: Tally) -> list[str]:
+def summary_lines(tally: Tally) -> list[str]:
     """A summary of some lines."""
     lines = [
         f"{len(tally.of(DONE)):,} of {count_of(len(tally.here), 'recording')} done, "
-        f"{hours(tally.seconds_heard)} of music"
+        f"{hours(tally.seconds_of_music)} of music"
     ]
     waiting = len(tally.here) - len(tally.of(DONE)) - len(tally.failures)
     if waiting:

@@ -47,7 +47,7 @@ class Row(Result):
     """UTC, as ISO 8601."""
 
     @property
-    def is_settled(self) -> bool:
+    def is_finished(self) -> bool:
         """Whether no more is to be done with it in this run."""
         return self.state in (DONE, FAILED, QUARANTINED)
 

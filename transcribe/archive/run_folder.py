@@ -46,7 +46,7 @@ def folder_of(destination: Store, chosen: Path | None) -> Path:
 
 
 @contextmanager
-def held(destination: Store, folder: Path) -> Iterator[Callable[[], None]]:
+def locked_for_run(destination: Store, folder: Path) -> Iterator[Callable[[], None]]:
     """Hold the destination for this run alone; a newer manifest that is there is brought here.
 
     Gives what raises BusyError once the destination is held no longer.
@@ -60,20 +60,20 @@ def held(destination: Store, folder: Path) -> Iterator[Callable[[], None]]:
     OSError
         Nothing can be written there.
     """
-    with ExitStack() as held_too:
-        held_too.enter_context(_alone(folder / LOCK, str(destination.address)))
+    with ExitStack() as locks:
+        locks.enter_context(_alone(folder / LOCK, str(destination.address)))
         if destination.folder is None:
             from transcribe.archive.storage.remote import FsspecStore
 
             assert isinstance(destination, FsspecStore)
-            lease = held_too.enter_context(leased(destination, f"{OWN_FOLDER}/{LOCK}", folder))
-            _bring(destination, folder)
+            lease = locks.enter_context(leased(destination, f"{OWN_FOLDER}/{LOCK}", folder))
+            _adopt_newer_manifest(destination, folder)
             yield lease.check
             return
         if is_elsewhere(destination, folder):
             with suppress(NoLockError):  # which may be why the folder was chosen
                 lock = destination.folder / OWN_FOLDER / LOCK
-                held_too.enter_context(_alone(lock, str(destination.address)))
+                locks.enter_context(_alone(lock, str(destination.address)))
         yield lambda: None
 
 
@@ -96,7 +96,7 @@ def _alone(lock: Path, what: str) -> Iterator[None]:
         yield
 
 
-def _bring(destination: Store, folder: Path) -> None:
+def _adopt_newer_manifest(destination: Store, folder: Path) -> None:
     """Take the manifest of a bucket, where another machine has gone on with it."""
     with TemporaryDirectory(prefix=UNFINISHED_START, dir=folder) as temporary:
         copied = Path(temporary) / MANIFEST
@@ -115,7 +115,7 @@ def _bring(destination: Store, folder: Path) -> None:
 
 
 def fetch_newer(destination: Store, folder: Path, to: Path) -> bool:
-    """Copy a bucket's manifest, if it tells of a run that the folder's does not; whether it did.
+    """Copy a bucket's manifest, if it has a run that the folder's has not; whether it did.
 
     Raises
     ------
@@ -123,7 +123,7 @@ def fetch_newer(destination: Store, folder: Path, to: Path) -> bool:
         One of them can't be read.
     """
     kept = f"{OWN_FOLDER}/{MANIFEST}"
-    if destination.folder is not None or destination.look(kept) is None:
+    if destination.folder is not None or destination.stat(kept) is None:
         return False
     with destination.fetch(kept) as path:
         shutil.copyfile(path, to)
@@ -154,7 +154,7 @@ def runs_of(manifest: Path) -> list[str]:
 def begin_run(manifest: Manifest) -> None:
     """Write down that another run writes this manifest."""
     runs = [*manifest.about(_RUNS).split(), uuid4().hex[:12]]
-    manifest.tell(_RUNS, " ".join(runs[-_MOST_RUNS:]))
+    manifest.set_about(_RUNS, " ".join(runs[-_MOST_RUNS:]))
 
 
 def is_elsewhere(destination: Store, folder: Path) -> bool:
@@ -162,7 +162,7 @@ def is_elsewhere(destination: Store, folder: Path) -> bool:
     return destination.folder is None or destination.folder / OWN_FOLDER != folder.absolute()
 
 
-def outputs_from(folder: Path, destination: Store) -> str | None:
+def link_prefix(folder: Path, destination: Store) -> str | None:
     """How links from a run's folder to outputs begin; None where they are on no disk."""
     if destination.folder is None:
         return None
@@ -205,7 +205,7 @@ class Publisher:
     Parameters
     ----------
     observer : Observer
-        Is told everything too.
+        Gets every call too.
     destination : Store
     folder : Path
         Where the manifest is.
@@ -228,14 +228,14 @@ class Publisher:
         self.interval = interval
         self._published = time.monotonic()
 
-    def settled(self, row: Row) -> None:
-        self.observer.settled(row)
+    def finished(self, row: Row) -> None:
+        self.observer.finished(row)
 
-    def again(self, row: Row, why: str) -> None:
-        self.observer.again(row, why)
+    def retried(self, row: Row, why: str) -> None:
+        self.observer.retried(row, why)
 
-    def tick(self, heard: float) -> None:
-        self.observer.tick(heard)
+    def tick(self, transcribed: float) -> None:
+        self.observer.tick(transcribed)
         self.check()
         if time.monotonic() - self._published >= self.interval:
             self._published = time.monotonic()

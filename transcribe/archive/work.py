@@ -1,4 +1,4 @@
-"""What one worker does with one recording: fetch, hear, judge, write; never raise.
+"""What one worker does with one recording: fetch, transcribe, write; errors become outcomes.
 
 Torch is imported only where a `Worker` is made.
 """
@@ -13,17 +13,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from transcribe.archive.diagnosis import DISK_FULL, KEPT, UNWRITABLE, judged
+from transcribe.archive.diagnosis import DISK_FULL, KEPT, UNWRITABLE, classify_error
 from transcribe.archive.escaping import escaped
-from transcribe.archive.jobs import DONE, FAILED, Beat, Job, JobSettings, Outcome, Output
-from transcribe.archive.storage.base import Found, Store
+from transcribe.archive.jobs import DONE, FAILED, Job, JobSettings, OnProgress, Outcome, Output
+from transcribe.archive.storage.base import Store, StoredFile
 from transcribe.archive.storage.opening import open_store
 from transcribe.errors import TranscribeError
 from transcribe.hardware import peak_memory
 from transcribe.wording import reason
 
 if TYPE_CHECKING:
-    from transcribe.archive.hearing import Heard
+    from transcribe.transcriber import Transcription
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +32,7 @@ _BLOCK_BYTES = 1 << 22
 
 
 class Worker:
-    """Hears recordings with weights that are loaded once.
+    """Transcribes recordings with weights that are loaded once.
 
     Parameters
     ----------
@@ -47,12 +47,12 @@ class Worker:
     """
 
     def __init__(self, settings: JobSettings) -> None:
-        from transcribe.archive.hearing import Hearer
+        from transcribe.archive.transcription import ArchiveTranscriber
 
         self.settings = settings
-        self._hearer = Hearer(settings)
+        self._transcriber = ArchiveTranscriber(settings)
 
-    def __call__(self, job: Job, beat: Beat | None = None) -> Outcome:
+    def __call__(self, job: Job, on_progress: OnProgress | None = None) -> Outcome:
         """Transcribe one recording and write its outputs; what is wrong with it is in the outcome.
 
         Raises
@@ -61,30 +61,30 @@ class Worker:
             A GPU failed, and with it this worker.
         """
         started = time.monotonic()
-        outcome = self._outcome(job, beat or (lambda seconds: None))
+        outcome = self._outcome(job, on_progress or (lambda seconds: None))
         return replace(
             outcome,
-            model=self._hearer.model,
-            model_sha256=self._hearer.model_sha256,
+            model=self._transcriber.model,
+            model_sha256=self._transcriber.model_sha256,
             seconds=time.monotonic() - started,
             peak_memory=peak_memory(),
         )
 
-    def _outcome(self, job: Job, beat: Beat) -> Outcome:
+    def _outcome(self, job: Job, on_progress: OnProgress) -> Outcome:
         path = Path(job.place)
-        found: Found | None = None
+        found: StoredFile | None = None
         digest = None
         try:
             source = open_store(job.source)
-            found = source.look(job.place)
+            found = source.stat(job.place)
             if found is None:
                 raise FileNotFoundError(errno.ENOENT, "no such file")
             with source.fetch(job.place) as path:
-                digest = _digest(path, beat)
-                heard = self._hearer.hear(path, beat)
-            if source.look(job.place) != found:
+                digest = _digest(path, on_progress)
+                transcription, outcome = self._transcriber.transcribe(path, on_progress)
+            if source.stat(job.place) != found:
                 raise OSError(errno.EBUSY, "the recording changed while it was read")
-            outputs, kept = self._write(job, heard)
+            outputs, kept = self._write(job, transcription)
         except _WriteError as error:
             cause = UNWRITABLE if error.__cause__.errno not in _NO_ROOM else DISK_FULL
             outcome = Outcome(state=FAILED, cause=cause, error=str(error), may_pass=True)
@@ -94,22 +94,24 @@ class Worker:
             # A decoder or a store may raise anything at all over a bad file.
             if not isinstance(error, (TranscribeError, OSError, MemoryError)):
                 log.exception("%s", job.name)
-            cause, said, may_pass = judged(error, path)
-            outcome = Outcome(state=FAILED, cause=cause, error=said, may_pass=may_pass)
+            cause, message, may_pass = classify_error(error, path)
+            outcome = Outcome(state=FAILED, cause=cause, error=message, may_pass=may_pass)
         else:
-            outcome = replace(heard.outcome, outputs=outputs)
+            outcome = replace(outcome, outputs=outputs)
             if kept:
                 warning = f"{KEPT}: {', '.join(map(escaped, kept))}"
                 outcome = replace(outcome, warnings=(*outcome.warnings, warning))
         return replace(outcome, recording=found, sha256=digest)
 
-    def _write(self, job: Job, heard: Heard) -> tuple[tuple[Output, ...], list[str]]:
+    def _write(
+        self, job: Job, transcription: Transcription
+    ) -> tuple[tuple[Output, ...], list[str]]:
         """Write what the job asks for; what had to be moved out of the way."""
         destination = open_store(job.destination)
         outputs, kept = [], []
         try:
             for kind, name in job.outputs:
-                content = self._hearer.content(kind, job.name, heard)
+                content = self._transcriber.content(kind, job.name, transcription)
                 if job.keep_existing:
                     kept += _keep(destination, name, content)
                 put = destination.put(name, content)
@@ -132,7 +134,7 @@ class Prober:
     def __init__(self, *, counting: bool = False) -> None:
         self.counting = counting
 
-    def __call__(self, job: Job, beat: Beat | None = None) -> Outcome:
+    def __call__(self, job: Job, on_progress: OnProgress | None = None) -> Outcome:
         """Duration, sample rate and codec of a recording."""
         from transcribe.audio.probe import counted_seconds, probe
 
@@ -142,8 +144,8 @@ class Prober:
                 info = probe(path)
                 duration = counted_seconds(path) if self.counting else info.duration
         except Exception as error:
-            cause, said, may_pass = judged(error, path)
-            return Outcome(state=FAILED, cause=cause, error=said, may_pass=may_pass)
+            cause, message, may_pass = classify_error(error, path)
+            return Outcome(state=FAILED, cause=cause, error=message, may_pass=may_pass)
         return Outcome(
             state=DONE, duration=duration, sample_rate=info.sample_rate, codec=info.codec
         )
@@ -155,26 +157,26 @@ class _WriteError(Exception):
     __cause__: OSError
 
 
-def _digest(path: Path, beat: Beat) -> str:
+def _digest(path: Path, on_progress: OnProgress) -> str:
     """SHA-256 of a file."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while block := file.read(_BLOCK_BYTES):
             digest.update(block)
-            beat(0.0)
+            on_progress(0.0)
     return digest.hexdigest()
 
 
 def _keep(destination: Store, name: str, content: bytes) -> list[str]:
     """Rename what is in the place of an output, if it is another; the new name."""
-    found = destination.look(name)
+    found = destination.stat(name)
     if found is None or not found.size:
         return []
     with destination.fetch(name) as path:
         if found.size == len(content) and path.read_bytes() == content:
             return []
     n = 1
-    while destination.look(f"{name}.kept-{n}") is not None:
+    while destination.stat(f"{name}.kept-{n}") is not None:
         n += 1
     destination.rename(name, f"{name}.kept-{n}")
     return [f"{name}.kept-{n}"]

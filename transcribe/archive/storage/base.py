@@ -27,7 +27,7 @@ class StoreError(TranscribeError):
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class StoredFile:
     """A file in a store."""
 
     name: str
@@ -58,15 +58,15 @@ class Trouble:
     """Whether there may be recordings in it that are not found elsewhere."""
     is_entry: bool = False
     """Whether it is a single thing in a folder that could have been a file, so that its name
-    tells whether anybody would miss it."""
+    decides whether it would be missed."""
 
 
-def left(name: str) -> Trouble:
-    """What is said of a file that was not finished."""
+def leftover(name: str) -> Trouble:
+    """The trouble with a file that was not finished."""
     return Trouble(name, "left by a run that was killed", is_loss=False, is_entry=True)
 
 
-def nothing(name: str) -> bool:
+def skip_nothing(name: str) -> bool:
     """Skips no folder."""
     return False
 
@@ -74,7 +74,7 @@ def nothing(name: str) -> bool:
 Skip: TypeAlias = Callable[[str], bool]
 
 
-def checked(name: str) -> str:
+def checked_name(name: str) -> str:
     """The name, if it is one of a file inside a store; OSError if it would lead out of it."""
     fault = fault_of(name)
     if fault:
@@ -100,17 +100,17 @@ class Store(Protocol):
 
     def walk(
         self, *, skip: Callable[[str], bool] = lambda name: False
-    ) -> Iterator[Found | Trouble]:
+    ) -> Iterator[StoredFile | Trouble]:
         """All files, in order of their names, each once; ``skip`` says of a folder not to enter.
 
         What is no file, or is not finished (`is_unfinished`), is a trouble.
         """
         ...
 
-    def look(self, name: str) -> Found | None:
+    def stat(self, name: str) -> StoredFile | None:
         """One file; None if it isn't there.
 
-        Raises OSError where that can't be told, or where something else has the name, such
+        Raises OSError where that can't be found out, or where something else has the name, such
         as a folder.
         """
         ...
@@ -119,7 +119,7 @@ class Store(Protocol):
         """A local file with the content, for as long as the context lasts; raises OSError."""
         ...
 
-    def put(self, name: str, content: bytes) -> Found:
+    def put(self, name: str, content: bytes) -> StoredFile:
         """Write a file, replacing one that is there; whole or not at all. Raises OSError."""
         ...
 

@@ -9,7 +9,14 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from transcribe.archive.storage.base import Found, Skip, Trouble, checked, left, nothing
+from transcribe.archive.storage.base import (
+    Skip,
+    StoredFile,
+    Trouble,
+    checked_name,
+    leftover,
+    skip_nothing,
+)
 from transcribe.files.atomic import write_atomically
 from transcribe.files.names import is_unfinished
 from transcribe.wording import reason
@@ -32,9 +39,9 @@ class LocalStore:
 
     def path(self, name: str) -> Path:
         """Where a name is on the disk."""
-        return self.root / (name if os.path.isabs(name) else checked(name))
+        return self.root / (name if os.path.isabs(name) else checked_name(name))
 
-    def walk(self, *, skip: Skip = nothing) -> Iterator[Found | Trouble]:
+    def walk(self, *, skip: Skip = skip_nothing) -> Iterator[StoredFile | Trouble]:
         """Links to folders are followed last, and only to folders not seen before."""
         seen: dict[tuple[int, int], str] = {}
         links: list[str] = []
@@ -54,7 +61,7 @@ class LocalStore:
 
     def _walk(
         self, top: str, seen: dict[tuple[int, int], str], links: list[str], skip: Skip
-    ) -> Iterator[Found | Trouble]:
+    ) -> Iterator[StoredFile | Trouble]:
         """Depth first, without links to folders, which are gathered."""
         waiting = [top]
         while waiting:
@@ -83,40 +90,40 @@ class LocalStore:
                 elif not stat.S_ISREG(status.st_mode):
                     yield Trouble(name, f"{_kind(status.st_mode)}, not a file", is_entry=True)
                 elif is_unfinished(name):
-                    yield left(name)
+                    yield leftover(name)
                 else:
-                    yield Found(name, status.st_size, status.st_mtime)
+                    yield StoredFile(name, status.st_size, status.st_mtime)
             waiting += reversed(folders)
 
-    def look(self, name: str) -> Found | None:
+    def stat(self, name: str) -> StoredFile | None:
         try:
             status = self.path(name).stat()
         except (FileNotFoundError, NotADirectoryError):
             return None
         if not stat.S_ISREG(status.st_mode):
             raise OSError(errno.EISDIR, f"there is {_kind(status.st_mode)} in its place")
-        return Found(name, status.st_size, status.st_mtime)
+        return StoredFile(name, status.st_size, status.st_mtime)
 
     @contextlib.contextmanager
     def fetch(self, name: str) -> Iterator[Path]:
         yield self.path(name)
 
-    def put(self, name: str, content: bytes) -> Found:
-        path = self.root / checked(name)
+    def put(self, name: str, content: bytes) -> StoredFile:
+        path = self.root / checked_name(name)
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, content)
         status = path.stat()
-        return Found(name, status.st_size, status.st_mtime)
+        return StoredFile(name, status.st_size, status.st_mtime)
 
     def rename(self, name: str, to: str) -> None:
-        path, target = self.root / checked(name), self.root / checked(to)
+        path, target = self.root / checked_name(name), self.root / checked_name(to)
         if path.is_dir() or target.is_dir():
             raise OSError(errno.EISDIR, "there is a folder in its place")
         target.parent.mkdir(parents=True, exist_ok=True)
         path.replace(target)
 
     def remove(self, name: str) -> None:
-        (self.root / checked(name)).unlink(missing_ok=True)
+        (self.root / checked_name(name)).unlink(missing_ok=True)
 
     def clear_leftovers(self) -> int:
         n_removed = 0
@@ -137,4 +144,4 @@ def _kind(mode: int) -> str:
         (stat.S_ISSOCK, "a socket"),
         (lambda mode: stat.S_ISCHR(mode) or stat.S_ISBLK(mode), "a device"),
     )
-    return next((said for is_one, said in kinds if is_one(mode)), "something else than a file")
+    return next((name for is_one, name in kinds if is_one(mode)), "something else than a file")

@@ -24,14 +24,14 @@ from typing import Any
 import fsspec
 
 from transcribe.archive.storage.base import (
-    Found,
     Skip,
+    StoredFile,
     StoreError,
     Trouble,
     Version,
-    checked,
-    left,
-    nothing,
+    checked_name,
+    leftover,
+    skip_nothing,
 )
 from transcribe.files.address import Address, whole
 from transcribe.files.names import is_unfinished, unfinished_name
@@ -66,12 +66,12 @@ class FsspecStore:
             self._fs, root = fsspec.core.url_to_fs(whole(address))
         except ImportError as error:
             raise StoreError(
-                f"{self._address}: {self._said(error)}; for s3:// install them with: "
+                f"{self._address}: {self._message(error)}; for s3:// install them with: "
                 "pip install 'transcribe[cloud]'"
             ) from error
         except Exception as error:  # of whatever package serves the protocol
-            # Not chained: what the package said may hold the password.
-            raise StoreError(f"{self._address}: can't be opened: {self._said(error)}") from None
+            # Not chained: the message may hold the password.
+            raise StoreError(f"{self._address}: can't be opened: {self._message(error)}") from None
         self._root = root.rstrip("/")
         self._renames = protocol not in OBJECT_STORES
         self._is_s3 = protocol in ("s3", "s3a")
@@ -80,8 +80,8 @@ class FsspecStore:
     def address(self) -> Address:
         return self._address
 
-    def _said(self, error: Exception) -> str:
-        """What an error says, in one line without the password."""
+    def _message(self, error: Exception) -> str:
+        """The message of an error, in one line without the password."""
         return one_line(self._address.clean(str(error))) or type(error).__name__
 
     @contextlib.contextmanager
@@ -93,11 +93,11 @@ class FsspecStore:
             if self._address.clean(str(error)) == str(error):
                 raise
             # Not chained, here and below: what it says holds the password.
-            raise type(error)(error.errno or errno.EIO, self._said(error)) from None
+            raise type(error)(error.errno or errno.EIO, self._message(error)) from None
         except Exception as error:
-            said = f"the address gives no answer: {self._said(error)}"
+            message = f"the address gives no answer: {self._message(error)}"
             hides = self._address.clean(str(error)) != str(error)
-            raise OSError(errno.EIO, said) from (None if hides else error)
+            raise OSError(errno.EIO, message) from (None if hides else error)
 
     @property
     def folder(self) -> Path | None:
@@ -106,9 +106,9 @@ class FsspecStore:
     def path(self, name: str) -> str:
         """Where a name is, as the file system calls it."""
         name = whole(name)  # of a signed address the signature too
-        return f"{self._root}/{_as_text(checked(name))}"
+        return f"{self._root}/{_as_text(checked_name(name))}"
 
-    def _told(self, path: str, info: dict[str, Any]) -> Found | Trouble | None:
+    def _parse(self, path: str, info: dict[str, Any]) -> StoredFile | Trouble | None:
         """A file of the address; None for what is none, such as the address itself."""
         if not path.startswith(f"{self._root}/"):
             return None
@@ -125,7 +125,7 @@ class FsspecStore:
             return Trouble(name, "the name is spelt so that it can't be asked for; rename it")
         return _found(name, info)
 
-    def walk(self, *, skip: Skip = nothing) -> Iterator[Found | Trouble]:
+    def walk(self, *, skip: Skip = skip_nothing) -> Iterator[StoredFile | Trouble]:
         try:
             listed = self._listed()
         except OSError as error:
@@ -139,9 +139,9 @@ class FsspecStore:
 
         for each in sorted(listed, key=lambda each: each.name):
             if not is_skipped(each.name.rpartition("/")[0]):
-                yield left(each.name) if is_unfinished(each.name) else each
+                yield leftover(each.name) if is_unfinished(each.name) else each
 
-    def _listed(self) -> list[Found | Trouble]:
+    def _listed(self) -> list[StoredFile | Trouble]:
         """All files; none where there is no such folder yet."""
         with self._as_os_error():
             self._fs.invalidate_cache()
@@ -149,10 +149,10 @@ class FsspecStore:
                 found = self._fs.find(self._root, detail=True)
             except FileNotFoundError:
                 return []
-        told = (self._told(path, info) for path, info in found.items())
-        return [each for each in told if each is not None]
+        found_files = (self._parse(path, info) for path, info in found.items())
+        return [each for each in found_files if each is not None]
 
-    def look(self, name: str) -> Found | None:
+    def stat(self, name: str) -> StoredFile | None:
         with self._as_os_error():
             self._fs.invalidate_cache()
             try:
@@ -171,11 +171,11 @@ class FsspecStore:
                 self._fs.get_file(self.path(name), str(local))
             yield local
 
-    def put(self, name: str, content: bytes) -> Found:
+    def put(self, name: str, content: bytes) -> StoredFile:
         path = self.path(name)
         with self._as_os_error():
             if self._renames:
-                self.look(name)  # a folder in its place would swallow the file
+                self.stat(name)  # a folder in its place would swallow the file
                 folder = posixpath.dirname(path)
                 self._fs.makedirs(folder, exist_ok=True)
                 temporary = f"{folder}/{unfinished_name(posixpath.basename(path))}"
@@ -187,7 +187,7 @@ class FsspecStore:
                         self._fs.rm_file(temporary)
             else:
                 self._fs.pipe_file(path, content)
-        found = self.look(name)
+        found = self.stat(name)
         if found is None or found.size != len(content):
             raise OSError(errno.EIO, f"what was written is not there: {name}")
         return found
@@ -246,7 +246,7 @@ class FsspecStore:
         old, new = self.path(name), self.path(to)
         with self._as_os_error():
             if self._renames:
-                self.look(name), self.look(to)  # folders stay where they are
+                self.stat(name), self.stat(to)  # folders stay where they are
                 self._fs.makedirs(posixpath.dirname(new), exist_ok=True)
                 self._fs.mv(old, new)
             else:
@@ -276,10 +276,10 @@ def _is_file(info: dict[str, Any]) -> bool:
     return info.get("type") == "file" and not str(info.get("name", "")).endswith("/")
 
 
-def _found(name: str, info: dict[str, Any]) -> Found:
-    told = next((info[key] for key in _TIMES if info.get(key) is not None), None)
-    modified = told.timestamp() if isinstance(told, datetime) else told
-    return Found(name, int(info["size"]), modified if isinstance(modified, float) else None)
+def _found(name: str, info: dict[str, Any]) -> StoredFile:
+    found_files = next((info[key] for key in _TIMES if info.get(key) is not None), None)
+    modified = found_files.timestamp() if isinstance(found_files, datetime) else found_files
+    return StoredFile(name, int(info["size"]), modified if isinstance(modified, float) else None)
 
 
 def _http_status(error: BaseException) -> int:

@@ -1,8 +1,8 @@
 """Workers that do jobs side by side: what the driver asks of any kind of them.
 
-A pool hears one recording after the other in each of its workers and tells what came of
+Each worker of a pool transcribes one recording after the other; the pool reports what came of
 each, or that its worker died of it. It tries nothing again: that is for the driver
-(`transcribe.archive.driver`), so that all kinds of pools treat a poisonous file alike.
+(`transcribe.archive.driver`), so that all kinds of pools treat a crashing file alike.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar, Generic, Protocol, TypeAlias, TypeVar
 
-from transcribe.archive.jobs import Beat, Job, Outcome
+from transcribe.archive.jobs import Job, OnProgress, Outcome
 
-Hear: TypeAlias = Callable[[Job, Beat], Outcome]
-Make: TypeAlias = Callable[[], Hear]
+Transcribe: TypeAlias = Callable[[Job, OnProgress], Outcome]
+MakeWorker: TypeAlias = Callable[[], Transcribe]
 """Makes a worker, in the worker's process; is pickled on the way there."""
 
 CRASHED, MEMORY, HUNG, LOST = "crashed", "memory", "hung", "lost"
@@ -87,8 +87,8 @@ class Pool(Protocol):
         ...
 
     @property
-    def heard(self) -> float:
-        """Seconds of music heard so far in jobs that are not finished; 0 if not known."""
+    def transcribed(self) -> float:
+        """Seconds of music transcribed so far in jobs that are not finished; 0 if not known."""
         ...
 
     def submit(self, job: Job) -> None:
@@ -118,7 +118,7 @@ class Task:
     started: float
     alive: float
     """When it last gave a sign of life."""
-    heard: float = 0.0
+    transcribed: float = 0.0
     """Seconds of music."""
 
 
@@ -136,10 +136,10 @@ class Member(ABC):
 
     @abstractmethod
     def send(self, job: Job) -> None:
-        """Give it a job; if it is gone, its end will be told of."""
+        """Give it a job; if it is gone, its end will be reported."""
 
     @abstractmethod
-    def ask(self) -> None:
+    def poll(self) -> None:
         """See how it is, as far as it doesn't tell by itself."""
 
     @abstractmethod
@@ -147,7 +147,7 @@ class Member(ABC):
         """End it at once, without waiting for that."""
 
     @abstractmethod
-    def clear(self) -> None:
+    def clean_up(self) -> None:
         """Wait for its end, and remove what it left."""
 
     @property
@@ -158,9 +158,9 @@ class Member(ABC):
 
 _Member = TypeVar("_Member", bound=Member)
 
-_SWOLLEN = 1.8
+_MEMORY_GROWTH = 1.8
 """How much of its first peak of memory a worker may take before it is renewed. Torch keeps
-something for every length of input that it has seen, so that a worker which hears a thousand
+something for every length of input that it has seen, so that a worker which transcribes a thousand
 recordings of a few seconds, all of different lengths, doubles in size."""
 
 
@@ -168,23 +168,23 @@ class SupervisedPool(ABC, Generic[_Member]):
     """What all pools do alike: who gets which job, and who has gone too far.
 
     Members are started while there is need. A kind of pool says how they are started and
-    listened to, and tells of what it hears with `_on_ready`, `_on_beat`, `_on_done` and
+    listened to, and passes messages on with `_on_ready`, `_on_progress`, `_on_done` and
     `_on_exit`.
     """
 
-    between_looks: ClassVar[float] = 0.5
+    check_interval: ClassVar[float] = 0.5
     """Seconds between looks at memory and clocks."""
-    most_failed_starts: ClassVar[int] = 3
+    max_failed_starts: ClassVar[int] = 3
     """Workers in a row that die before they are ready, until the pool gives up."""
 
-    def __init__(self, limits: WorkerLimits, side_by_side: int = 1, description: str = "") -> None:
+    def __init__(self, limits: WorkerLimits, n_parallel: int = 1, description: str = "") -> None:
         self.description = description
-        self._limits, self._side_by_side = limits, side_by_side
+        self._limits, self._n_parallel = limits, n_parallel
         self._members: list[_Member] = []
         self._queue: deque[Job] = deque()
-        self._news: deque[Finished | Died] = deque()
+        self._events: deque[Finished | Died] = deque()
         self._n_failed_starts = 0
-        self._looked = 0.0
+        self._checked = 0.0
 
     @property
     @abstractmethod
@@ -200,16 +200,16 @@ class SupervisedPool(ABC, Generic[_Member]):
         """Start a member."""
 
     @abstractmethod
-    def _listen(self, seconds: float) -> None:
+    def _wait_for_messages(self, seconds: float) -> None:
         """Wait so long for anything that members tell, and pass it on."""
 
     def _on_end(self, member: _Member) -> None:
         """A member is no more, whatever the reason."""
 
     @property
-    def heard(self) -> float:
-        """Seconds of music heard so far in jobs that are not finished."""
-        return sum(task.heard for member in self._members for task in member.tasks.values())
+    def transcribed(self) -> float:
+        """Seconds of music transcribed so far in jobs that are not finished."""
+        return sum(task.transcribed for member in self._members for task in member.tasks.values())
 
     def submit(self, job: Job) -> None:
         """Queue a job."""
@@ -220,20 +220,20 @@ class SupervisedPool(ABC, Generic[_Member]):
         until = time.monotonic() + timeout
         while True:
             self._assign()
-            if self._news:
-                return self._news.popleft()
+            if self._events:
+                return self._events.popleft()
             left = until - time.monotonic()
             if left <= 0:
                 return None
-            self._listen(min(left, self.between_looks))
-            self._look()
+            self._wait_for_messages(min(left, self.check_interval))
+            self._check_limits()
 
     def close(self) -> None:
         """End all members at once."""
         for member in self._members:
             member.kill()
         for member in self._members:
-            member.clear()
+            member.clean_up()
         self._members = []
 
     # --- who does what ---
@@ -248,10 +248,10 @@ class SupervisedPool(ABC, Generic[_Member]):
             member.used = True
             member.tasks[job.number] = Task(job, time.monotonic(), time.monotonic())
             member.send(job)
-        n_coming = sum(self._side_by_side for member in self._members if not member.used)
+        n_coming = sum(self._n_parallel for member in self._members if not member.used)
         while n_coming < len(self._queue) and self._has_vacancy():
             self._members.append(self._start())
-            n_coming += self._side_by_side
+            n_coming += self._n_parallel
 
     def _free(self, *, isolated: bool) -> _Member | None:
         """A member that may take a job; one that must be fresh may have to be made so."""
@@ -266,12 +266,12 @@ class SupervisedPool(ABC, Generic[_Member]):
         return None
 
     def _has_room(self, member: _Member) -> bool:
-        return member.ready and len(member.tasks) < self._side_by_side and not member.is_isolated
+        return member.ready and len(member.tasks) < self._n_parallel and not member.is_isolated
 
     def _end(self, member: _Member) -> None:
         """Have no more of a member; another may be started in its place."""
         member.kill()
-        member.clear()
+        member.clean_up()
         self._members.remove(member)
         self._on_end(member)
 
@@ -281,38 +281,41 @@ class SupervisedPool(ABC, Generic[_Member]):
         member.ready = True
         self._n_failed_starts = 0
 
-    def _on_beat(self, member: _Member, number: int, heard: float) -> None:
-        """A sign of life, with the seconds of music heard so far."""
+    def _on_progress(self, member: _Member, number: int, transcribed: float) -> None:
+        """A sign of life, with the seconds of music transcribed so far."""
         if number in member.tasks:
-            member.tasks[number].alive, member.tasks[number].heard = time.monotonic(), heard
+            member.tasks[number].alive, member.tasks[number].transcribed = (
+                time.monotonic(),
+                transcribed,
+            )
 
     def _on_done(self, member: _Member, number: int, outcome: Outcome) -> None:
         isolated = member.is_isolated
-        self._news.append(Finished(member.tasks.pop(number).job, outcome))
+        self._events.append(Finished(member.tasks.pop(number).job, outcome))
         if member.first_peak is None:
             member.first_peak = outcome.peak_memory
         first, now = member.first_peak, outcome.peak_memory
-        is_swollen = first is not None and now is not None and now > _SWOLLEN * first
-        if isolated or (is_swollen and self._side_by_side == 1):
+        has_grown = first is not None and now is not None and now > _MEMORY_GROWTH * first
+        if isolated or (has_grown and self._n_parallel == 1):
             self._end(member)
 
     def _on_exit(self, member: _Member, kind: str, reason: str) -> None:
         """A member ended, or must: each of its jobs has lost its worker."""
-        self._news += [Died(task.job, kind, reason) for task in member.tasks.values()]
+        self._events += [Died(task.job, kind, reason) for task in member.tasks.values()]
         if not member.ready:
             self._n_failed_starts += 1
         self._end(member)
-        if self._n_failed_starts >= self.most_failed_starts:
+        if self._n_failed_starts >= self.max_failed_starts:
             raise PoolError(f"workers do not start: {reason}")
 
-    def _look(self) -> None:
+    def _check_limits(self) -> None:
         """End the members that ask for too much."""
         now, limits = time.monotonic(), self._limits
-        if now - self._looked < self.between_looks:
+        if now - self._checked < self.check_interval:
             return
-        self._looked = now
+        self._checked = now
         for member in [member for member in self._members if member.tasks]:
-            member.ask()
+            member.poll()
             tasks = member.tasks.values()
             if any(now - task.alive > limits.stall for task in tasks):
                 self._on_exit(member, HUNG, f"no sign of life for {limits.stall:g} s")

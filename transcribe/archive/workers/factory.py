@@ -20,8 +20,8 @@ from transcribe.wording import count
 WORKER_MEMORY = 1_400_000_000
 """Bytes that a worker takes at most in ordinary use; measured, 0.75 to 0.85 GB, and 1.8 times what
 its first recording took before it is renewed (`base.SupervisedPool`)."""
-SIDE_BY_SIDE = 8
-"""Recordings that a GPU hears at once, their windows in one batch. On a CPU a batch is slower
+GPU_PARALLEL = 8
+"""Recordings that a GPU transcribes at once, their windows in one batch. On a CPU a batch is slower
 than its windows one by one."""
 
 
@@ -50,13 +50,13 @@ def make_pool(options: argparse.Namespace, settings: JobSettings, log: Path) -> 
         return pool
     devices = devices_of(options.device, options.workers)
     limits = limits_of(options, free_memory(), len(devices))
-    together = 1 if devices[0] == "cpu" else SIDE_BY_SIDE
-    each = [replace(settings, device=device, side_by_side=together) for device in devices]
+    together = 1 if devices[0] == "cpu" else GPU_PARALLEL
+    each = [replace(settings, device=device, n_parallel=together) for device in devices]
     makes = [partial(Worker, chosen) for chosen in each]
     description = f"{count(len(devices), 'worker')} on {', '.join(sorted(set(devices)))}"
     if together > 1:
         description += f", {together} recordings at once on each"
-    return ProcessPool(makes, limits, log, side_by_side=together, description=description)
+    return ProcessPool(makes, limits, log, n_parallel=together, description=description)
 
 
 def devices_of(device: str, n_workers: int | None) -> list[str]:
@@ -82,7 +82,7 @@ def cpu_workers(n_cores: int, free_memory: int | None) -> int:
 
 
 def _torch_sees_gpus() -> bool:
-    """Whether torch here was built for the GPUs; asked in a process of its own."""
+    """Whether torch here was built for the GPUs; polled in a process of its own."""
     code = "import torch; raise SystemExit(not torch.cuda.is_available())"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
     return done.returncode == 0

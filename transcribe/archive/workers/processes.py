@@ -1,6 +1,6 @@
 """Worker processes on this machine, watched: what kills one reaches nothing else.
 
-Each process makes its worker once and hears one recording after the other. The parent
+Each process makes its worker once and transcribes one recording after the other. The parent
 watches how long each goes without a sign of life and how much memory it holds, and ends
 it where that is too much. A process whose parent is gone ends too.
 """
@@ -28,7 +28,7 @@ from typing import Any
 from transcribe.archive.jobs import Job
 from transcribe.archive.workers.base import (
     CRASHED,
-    Make,
+    MakeWorker,
     Member,
     PoolError,
     SupervisedPool,
@@ -36,13 +36,15 @@ from transcribe.archive.workers.base import (
 )
 from transcribe.hardware import go_first, resident_memory
 
-_READY, _BEAT, _DONE, _UNFIT = "ready", "beat", "done", "unfit"
+_READY, _PROGRESS, _DONE, _NOT_STARTED = "ready", "beat", "done", "not started"
 
 
 class _Process(Member):
     """A worker process, and our end of the link to it."""
 
-    def __init__(self, process: SpawnProcess, link: Connection, make: Make, folder: str) -> None:
+    def __init__(
+        self, process: SpawnProcess, link: Connection, make: MakeWorker, folder: str
+    ) -> None:
         super().__init__()
         self.process, self.link, self.make, self.folder = process, link, make, folder
 
@@ -50,13 +52,13 @@ class _Process(Member):
         with contextlib.suppress(OSError):
             self.link.send(job)
 
-    def ask(self) -> None:
+    def poll(self) -> None:
         self.held = resident_memory(self.process.pid or 0)
 
     def kill(self) -> None:
         self.process.kill()
 
-    def clear(self) -> None:
+    def clean_up(self) -> None:
         self.process.join()
         self.link.close()
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -73,7 +75,7 @@ class ProcessPool(SupervisedPool[_Process]):
     limits : WorkerLimits
     log : path, optional
         File to which the processes' own output goes; without it, to where the parent's goes.
-    side_by_side : int
+    n_parallel : int
         Jobs that one process does at once, in threads.
     description : str
         How many workers and where, for people.
@@ -81,18 +83,18 @@ class ProcessPool(SupervisedPool[_Process]):
 
     def __init__(
         self,
-        makes: Sequence[Make],
+        makes: Sequence[MakeWorker],
         limits: WorkerLimits,
         log: Path | None = None,
         *,
-        side_by_side: int = 1,
+        n_parallel: int = 1,
         description: str = "",
     ) -> None:
-        super().__init__(limits, side_by_side, description)
+        super().__init__(limits, n_parallel, description)
         self._context = multiprocessing.get_context("spawn")
         self._log = log
         self._vacant = list(makes)
-        self._size = len(makes) * side_by_side
+        self._size = len(makes) * n_parallel
 
     @property
     def size(self) -> int:
@@ -106,8 +108,8 @@ class ProcessPool(SupervisedPool[_Process]):
         folder = tempfile.mkdtemp(prefix="transcribe-worker-")
         ours, theirs = self._context.Pipe()
         process = self._context.Process(
-            target=_serve,
-            args=(theirs, make, self._log, self._side_by_side, folder),
+            target=_run_worker,
+            args=(theirs, make, self._log, self._n_parallel, folder),
             name="transcribe worker",
             daemon=True,
         )
@@ -121,34 +123,34 @@ class ProcessPool(SupervisedPool[_Process]):
     def _on_end(self, member: _Process) -> None:
         self._vacant.append(member.make)
 
-    def _listen(self, seconds: float) -> None:
+    def _wait_for_messages(self, seconds: float) -> None:
         links: dict[object, _Process] = {member.link: member for member in self._members}
         if not links:
             time.sleep(min(seconds, 0.01))
             return
         for link in wait([member.link for member in self._members], seconds):
-            self._hear(links[link])
+            self._read_messages(links[link])
 
-    def _hear(self, member: _Process) -> None:
+    def _read_messages(self, member: _Process) -> None:
         try:
             while member in self._members and member.link.poll():
                 self._take(member, *member.link.recv())
         except (EOFError, OSError):  # its end of the link is closed: it is dead or dying
             member.process.join(5)
-            self._on_exit(member, CRASHED, _how(member.process.exitcode))
+            self._on_exit(member, CRASHED, _describe_exit(member.process.exitcode))
 
     def _take(self, member: _Process, kind: str, content: Any) -> None:
         if kind == _READY:
             self._on_ready(member)
-        elif kind == _UNFIT:
+        elif kind == _NOT_STARTED:
             raise PoolError(content)
-        elif kind == _BEAT:
-            self._on_beat(member, *content)
+        elif kind == _PROGRESS:
+            self._on_progress(member, *content)
         elif kind == _DONE:
             self._on_done(member, *content)
 
 
-def _how(exit_code: int | None) -> str:
+def _describe_exit(exit_code: int | None) -> str:
     """How a process ended."""
     if exit_code is not None and exit_code < 0:
         try:
@@ -159,7 +161,9 @@ def _how(exit_code: int | None) -> str:
     return f"its worker ended with exit code {exit_code}"
 
 
-def _serve(link: Connection, make: Make, log: Path | None, side_by_side: int, folder: str) -> None:
+def _run_worker(
+    link: Connection, make: MakeWorker, log: Path | None, n_parallel: int, folder: str
+) -> None:
     """A worker process: make the worker, then do jobs until the parent is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends us
     threading.Thread(target=_end_with_parent, daemon=True).start()
@@ -172,7 +176,7 @@ def _serve(link: Connection, make: Make, log: Path | None, side_by_side: int, fo
         worker = make()
     except Exception as error:
         traceback.print_exc()
-        link.send((_UNFIT, str(error) or type(error).__name__))
+        link.send((_NOT_STARTED, str(error) or type(error).__name__))
         return
     one_at_a_time = threading.Lock()
 
@@ -181,22 +185,22 @@ def _serve(link: Connection, make: Make, log: Path | None, side_by_side: int, fo
             link.send((kind, content))
 
     def do(job: Job) -> None:
-        told = 0.0
+        sent = 0.0
 
         def beat(seconds: float) -> None:
-            nonlocal told
-            if time.monotonic() - told > ProcessPool.between_looks:
-                told = time.monotonic()
-                tell(_BEAT, (job.number, seconds))
+            nonlocal sent
+            if time.monotonic() - sent > ProcessPool.check_interval:
+                sent = time.monotonic()
+                tell(_PROGRESS, (job.number, seconds))
 
         tell(_DONE, (job.number, worker(job, beat)))
 
     tell(_READY, None)
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
-        if side_by_side == 1:
+        if n_parallel == 1:
             while True:
                 do(link.recv())
-        with ThreadPoolExecutor(side_by_side) as threads:
+        with ThreadPoolExecutor(n_parallel) as threads:
             while True:
                 threads.submit(do, link.recv()).add_done_callback(_end_on_error)
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-# Read when ray is imported: it tells nobody that it is used, and waits longer than the 15 s
+# Read when ray is imported: no usage statistics are sent, and waits longer than the 15 s
 # that a busy machine's processes may need to start.
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 os.environ.setdefault("RAY_agent_register_timeout_ms", "120000")
@@ -46,13 +46,13 @@ def connect(address: str | None = None) -> None:
     TranscribeError
         There is no such cluster, or Ray can't be started.
     """
-    told: dict[str, Any] = {"log_to_driver": False, "logging_level": "error"}
+    settings: dict[str, Any] = {"log_to_driver": False, "logging_level": "error"}
     if address is None:
-        told |= {"num_cpus": n_cores(), "include_dashboard": False}
-        told["object_store_memory"] = _OBJECT_STORE
+        settings |= {"num_cpus": n_cores(), "include_dashboard": False}
+        settings["object_store_memory"] = _OBJECT_STORE
     for n_left in reversed(range(_MOST_STARTS)):
         try:
-            ray.init(address=address or "local", **told)
+            ray.init(address=address or "local", **settings)
         except Exception as error:  # Ray raises bare exceptions
             # On a busy machine its processes may need longer than the 30 s that Ray gives them.
             if address is None and n_left and "timed out" in str(error):

@@ -1,13 +1,13 @@
 """Workers of an archive as actors on a Ray cluster.
 
-Ray starts the workers, one actor each, and places them; nothing else is left to it. An
-actor that dies is never restarted and its job never tried again by Ray, which would give a
-poisonous file to worker after worker without end: `transcribe.archive.driver` counts attempts.
-Actors of a machine that is lost wait until there is room for them on another.
+Ray starts the workers, one actor each, and places them; nothing else is left to it. Ray
+restarts no actor and repeats no job, since it would give a file that crashes its worker to one
+worker after the other: `transcribe.archive.driver` counts attempts. Actors of a machine that
+is lost wait until there is room for them on another.
 
 Where Ray's own control service (GCS) is gone, Ray ends the whole program after a minute of
-waiting for it, with no exception that could be caught. So the service is knocked at before it
-is asked for anything, and a run without it ends in time to write its report.
+waiting for it, with no exception that could be caught. So the driver sees whether the service
+answers before it asks Ray for anything; without it, a run ends in time to write its report.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from typing import Any
 import ray
 from ray.exceptions import ActorDiedError, RayError
 
-from transcribe.archive.workers.base import Make, PoolError, SupervisedPool, WorkerLimits
+from transcribe.archive.workers.base import MakeWorker, PoolError, SupervisedPool, WorkerLimits
 from transcribe.archive.workers.ray_actors import RayMember, RayWorker, cause_of, last_line
 
 _BETWEEN_COUNTS = 10.0
@@ -58,12 +58,12 @@ class RayPool(SupervisedPool[RayMember]):
         How many workers and where, for people.
     """
 
-    between_looks = 1.0
-    most_failed_starts = 5
+    check_interval = 1.0
+    max_failed_starts = 5
 
     def __init__(
         self,
-        make: Make,
+        make: MakeWorker,
         limits: WorkerLimits,
         *,
         size: int | None = None,
@@ -96,23 +96,23 @@ class RayPool(SupervisedPool[RayMember]):
             return self._size
         now = time.monotonic()
         if now - self._counted > _BETWEEN_COUNTS and not self._is_lost:
-            self._knock()
+            self._check_service()
             self._counted, self._room = now, room_for(self._n_cpus, self._n_gpus)
         return self._room
 
     def close(self) -> None:
         if not self._is_lost:
             with contextlib.suppress(PoolError):
-                self._knock()
+                self._check_service()
         for member in self._members:
             member.is_gone = member.is_gone or self._is_lost
         super().close()
         if self._is_lost:
-            atexit.register(_leave)
+            atexit.register(_exit)
         else:
             ray.shutdown()
 
-    def _knock(self) -> None:
+    def _check_service(self) -> None:
         """See that Ray's control service is there.
 
         Raises
@@ -141,9 +141,9 @@ class RayPool(SupervisedPool[RayMember]):
     def _start(self) -> RayMember:
         return RayMember(self._actor.remote(self._make))
 
-    def _listen(self, seconds: float) -> None:
+    def _wait_for_messages(self, seconds: float) -> None:
         self._check_start()
-        awaited = {ref: member for member in self._members for ref in member.owed}
+        awaited = {ref: member for member in self._members for ref in member.pending}
         if not awaited:
             time.sleep(min(seconds, 0.01))
             return
@@ -166,13 +166,13 @@ class RayPool(SupervisedPool[RayMember]):
             member.starting, member.node = None, answer
             self._has_begun = True
             self._on_ready(member)
-        elif ref is member.asked:
-            member.asked = None
-            n_beats, heard, member.held = answer
-            if n_beats != member.n_beats:
-                member.n_beats = n_beats
+        elif ref is member.polled:
+            member.polled = None
+            n_reports, transcribed, member.held = answer
+            if n_reports != member.n_reports:
+                member.n_reports = n_reports
                 for number in member.tasks:
-                    self._on_beat(member, number, heard)
+                    self._on_progress(member, number, transcribed)
         else:
             member.working = None
             (number,) = member.tasks
@@ -182,14 +182,14 @@ class RayPool(SupervisedPool[RayMember]):
         """A member gave no answer: it is dead, or can't be reached."""
         if not member.ready and isinstance(error, ActorDiedError) and error.actor_init_failed:
             raise PoolError(last_line(error))
-        self._knock()
+        self._check_service()
         member.is_gone = isinstance(error, ActorDiedError)
         self._on_exit(member, *cause_of(error, member.node))
 
-    def _look(self) -> None:
-        if time.monotonic() - self._looked >= self.between_looks:
-            self._knock()
-        super()._look()
+    def _check_limits(self) -> None:
+        if time.monotonic() - self._checked >= self.check_interval:
+            self._check_service()
+        super()._check_limits()
 
     def _check_start(self) -> None:
         if self._has_begun or not self._members:
@@ -201,8 +201,8 @@ class RayPool(SupervisedPool[RayMember]):
             )
 
 
-def _leave() -> None:
-    """End the program, all done and said, before Ray's own ending waits for what is gone.
+def _exit() -> None:
+    """End the program, when everything is printed, before Ray's own ending waits for what is gone.
 
     Left to itself, Ray's native code ends with a segmentation fault there.
     """

@@ -1,10 +1,10 @@
-"""One recording heard: its performance, what is to be known of it, and the files it makes."""
+"""One recording transcribed: its performance, what the manifest keeps of it, and its files."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,9 @@ import torch
 from numpy.typing import NDArray
 
 from transcribe.archive.batching import Batcher
-from transcribe.archive.diagnosis import line
-from transcribe.archive.jobs import DONE, Beat, JobSettings, Outcome
-from transcribe.archive.prefetch import ahead
+from transcribe.archive.diagnosis import as_line
+from transcribe.archive.jobs import DONE, JobSettings, OnProgress, Outcome
+from transcribe.archive.prefetch import prefetch
 from transcribe.audio.quality import AudioWarning
 from transcribe.audio.reader import AudioReader
 from transcribe.export import export_bytes
@@ -23,16 +23,8 @@ from transcribe.transcriber import Transcriber
 from transcribe.transcription import Transcription
 
 
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """What a recording gave."""
-
-    transcription: Transcription
-    outcome: Outcome
-
-
-class Hearer:
-    """Loads the weights once; then hears as the settings say."""
+class ArchiveTranscriber:
+    """Loads the weights once; then transcribes as the settings say."""
 
     def __init__(self, settings: JobSettings) -> None:
         torch.set_num_threads(settings.threads)
@@ -49,15 +41,15 @@ class Hearer:
         chosen = {name: value for name, value in chosen.items() if value is not None}
         self.transcriber.decode = replace(self.transcriber.decode, **chosen)
         self._batcher: Batcher | None = None
-        if settings.side_by_side > 1:
+        if settings.n_parallel > 1:
             network = self.transcriber.checkpoint.model
-            self._batcher = Batcher(network.batch_activations, settings.side_by_side)
+            self._batcher = Batcher(network.batch_activations, settings.n_parallel)
             self.transcriber.activations = self._batcher
         self.model = self.transcriber.name
         self.model_sha256 = self.transcriber.checkpoint.metadata.get("sha256", "")
 
-    def hear(self, path: Path, beat: Beat) -> Heard:
-        """The performance, and all that is to be known of the recording.
+    def transcribe(self, path: Path, on_progress: OnProgress) -> tuple[Transcription, Outcome]:
+        """The transcription, and all that the manifest keeps of the recording.
 
         Raises
         ------
@@ -65,41 +57,40 @@ class Hearer:
             The recording can't be used.
         """
         reader = self.transcriber.reader(path, longest=self.settings.longest)
-        together = self._batcher.listening() if self._batcher else contextlib.nullcontext()
-        with together, contextlib.closing(_Ahead(reader)) as blocks:
-            heard = self.transcriber.transcribe(blocks, progress=beat)
-        outcome = Outcome(
+        together = self._batcher.active() if self._batcher else contextlib.nullcontext()
+        with together, contextlib.closing(_PrefetchedBlocks(reader)) as blocks:
+            transcription = self.transcriber.transcribe(blocks, progress=on_progress)
+        return transcription, Outcome(
             state=DONE,
-            duration=heard.duration,
+            duration=transcription.duration,
             sample_rate=reader.info.sample_rate,
             codec=reader.info.codec,
-            notes=len(heard.performance.notes),
-            pedal_presses=len(heard.performance.pedal),
-            confidence=heard.confidence,
-            tuning=heard.tuning,
-            warnings=tuple(map(line, heard.warnings)),
+            notes=len(transcription.performance.notes),
+            pedal_presses=len(transcription.performance.pedal),
+            confidence=transcription.confidence,
+            tuning=transcription.tuning,
+            warnings=tuple(map(as_line, transcription.warnings)),
         )
-        return Heard(heard, outcome)
 
-    def content(self, kind: str, recording: str, heard: Heard) -> bytes:
+    def content(self, kind: str, recording: str, transcription: Transcription) -> bytes:
         """What an output of a kind holds."""
         return export_bytes(
-            heard.transcription.performance,
+            transcription.performance,
             kind,
             recording=recording,
             model=self.model,
-            duration=heard.transcription.duration,
+            duration=transcription.duration,
             offsets=self.settings.offsets,
-            warnings=heard.transcription.warnings,
+            warnings=transcription.warnings,
         )
 
 
-class _Ahead:
-    """A recording's blocks, read ahead of the network, and what the reader warns of."""
+class _PrefetchedBlocks:
+    """A recording's blocks, decoded ahead of the network, and the reader's warnings."""
 
     def __init__(self, reader: AudioReader) -> None:
         self._reader = reader
-        self._blocks = ahead(reader)
+        self._blocks = prefetch(reader)
 
     def __iter__(self) -> Iterator[NDArray[np.float32]]:
         return self._blocks
