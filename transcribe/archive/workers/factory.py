@@ -82,7 +82,7 @@ def cpu_workers(n_cores: int, free_memory: int | None) -> int:
 
 
 def _torch_sees_gpus() -> bool:
-    """Whether torch here was built for the GPUs; polled in a process of its own."""
+    """Whether torch here was built for the GPUs; asked in a process of its own."""
     code = "import torch; raise SystemExit(not torch.cuda.is_available())"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
     return done.returncode == 0
