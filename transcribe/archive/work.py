@@ -23,7 +23,7 @@ from transcribe.hardware import peak_memory
 from transcribe.wording import reason
 
 if TYPE_CHECKING:
-    from transcribe.transcriber import Transcription
+    from transcribe.archive.transcription import Transcription
 
 log = logging.getLogger(__name__)
 
