@@ -20,9 +20,9 @@ from transcribe.midi_file import (
     MidiFile,
     metre_event,
     midi_file_bytes,
-    parse_midi,
     tempo_event,
 )
+from transcribe.midi_parser import parse_midi
 from transcribe.music.beat_grid import Metre
 from transcribe.notes import Note, PedalPress, Performance
 from transcribe.tokens.score_midi import ScoreNote, Track, read_score_midi, score_midi

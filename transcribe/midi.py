@@ -12,7 +12,7 @@ Events of one tick come in this order: pedal up, pedal down, key releases, key s
 So a pedal that goes down as a key comes up still catches the note, as `notes.sustained`
 has it.
 
-Read is a file of any type and division (`midi_file` reads its bytes): the reader is our own,
+Read is a file of any type and division (`midi_parser` reads its bytes): the reader is our own,
 as symusic 0.6 loses the pedal where it has a track for itself (four of ten files of
 piano-midi.de) and keys never released, and mido is five times slower. "All sound off", "all
 notes off" and the changes of mode (controllers 120, 123 to 127) release the keys of their
@@ -50,10 +50,10 @@ from transcribe.midi_file import (
     MidiTrack,
     metre_event,
     midi_file_bytes,
-    parse_midi,
     tempo_event,
     text_event,
 )
+from transcribe.midi_parser import parse_midi
 from transcribe.notes import (
     HIGHEST_PITCH,
     LOWEST_PITCH,

@@ -446,7 +446,7 @@ class Decoder:
             if offsets == SUSTAINED:
                 offset = sound_end
             else:
-                offset = self._caught(release, sound_end, following, presses)
+                offset = self._extend_into_pedal(release, sound_end, following, presses)
             note = Note(
                 onset=onset,
                 pitch=int(pitch),
@@ -456,7 +456,7 @@ class Decoder:
             )
             yield int(peak), note
 
-    def _caught(
+    def _extend_into_pedal(
         self, release: float, sound_end: float, following: float, presses: list[float]
     ) -> float:
         """A key release, moved past the pedal press that must have caught the note."""

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from transcribe.errors import MidiError
 from transcribe.midi import SUSTAIN_CONTROLLER
-from transcribe.midi_file import CONTROL, DRUM_CHANNEL, DamagedError, parse_midi
+from transcribe.midi_file import CONTROL, DRUM_CHANNEL, DamagedError
+from transcribe.midi_parser import parse_midi
 from transcribe.notes import PedalPress
 
 FloatArray = NDArray[np.float64]

@@ -23,11 +23,11 @@ from transcribe.midi_file import (
     MidiTrack,
     metre_event,
     midi_file_bytes,
-    parse_midi,
     smpte_rate,
     tempo_event,
     text_event,
 )
+from transcribe.midi_parser import parse_midi
 from transcribe.music.beat_grid import Metre
 
 TICKS = 480
