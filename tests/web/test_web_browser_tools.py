@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
 from eval.performance import page
 from eval.publish import screenshots
 from transcribe.notes import Note
+from transcribe.web import app
 
 
 def test_synthetic_notes_are_as_the_server_gives_them():
@@ -23,6 +26,21 @@ def test_synthetic_notes_are_as_the_server_gives_them():
     assert max(note.onset for note in notes) < 595
     assert 0 < sum(note.confidence < 0.9 for note in notes) < 250
     assert all(up <= down for (_, up), (down, _) in pairwise(given["pedal"]))
+
+
+def test_only_one_module_of_the_page_talks_to_the_server():
+    """So that another one with the same functions can take its place."""
+    static = Path(app.__file__).parent / "static"
+    talking = re.compile(r"\bfetch\(|EventSource|XMLHttpRequest|/api/")
+    found = [path.name for path in static.glob("*.js") if talking.search(path.read_text("utf-8"))]
+    assert found == ["server.js"]
+
+
+def test_every_element_that_a_script_looks_up_is_on_the_page():
+    static = Path(app.__file__).parent / "static"
+    ids = set(re.findall(r'\bid="([^"]+)"', (static / "index.html").read_text("utf-8")))
+    scripts = " ".join(path.read_text("utf-8") for path in static.glob("*.js"))
+    assert set(re.findall(r'byId\("([^"]+)"\)', scripts)) <= ids
 
 
 @pytest.mark.parametrize("tool", [page, screenshots])

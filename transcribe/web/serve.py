@@ -146,9 +146,10 @@ def _run(
     _show_address(f"open {url} (Ctrl-C ends it)")
     if not address.local:
         say(
-            "transcribe: the address admits one device; press Enter for an address for another. "
-            "Whoever has one can see and change all recordings. Use it in a network you trust: "
-            "nothing is encrypted.",
+            "transcribe: the address admits one device; "
+            + ("press Enter" if sys.stdin.isatty() else "start it in a terminal and press Enter")
+            + " for an address for another. Whoever has one can see and change all recordings. "
+            "Use it in a network you trust: nothing is encrypted.",
             sys.stdout,
         )
     say(f"transcribe: recordings and notes are kept in {folder}", sys.stdout)
