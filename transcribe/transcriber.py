@@ -23,7 +23,7 @@ from transcribe.audio.loudness import LevelledReader
 from transcribe.audio.source import Source, open_source
 from transcribe.checkpoint import Checkpoint, load_checkpoint
 from transcribe.decode.decoder import DecodeConfig, Decoder
-from transcribe.decode.events import Evidence, Reader
+from transcribe.decode.events import CandidateReader, Candidates
 from transcribe.features import Features
 from transcribe.frames import FrameGrid
 from transcribe.notes import A4_RANGE, STANDARD_A4, SUSTAINED, Performance
@@ -151,8 +151,8 @@ class Transcriber:
         *,
         sample_rate: int | None = None,
         progress: Callable[[float], None] | None = None,
-        evidence: Callable[[Evidence, Decoder], None] | None = None,
-        evidence_threshold: float | None = None,
+        candidates: Callable[[Candidates, Decoder], None] | None = None,
+        candidate_threshold: float | None = None,
     ) -> Transcription:
         """Transcribe a recording.
 
@@ -167,11 +167,11 @@ class Transcriber:
             file, which says its own, not allowed.
         progress : callable, optional
             Called now and then with how many seconds of the recording are done.
-        evidence : callable, optional
+        candidates : callable, optional
             Called piece by piece from the beginning with the candidate events that the notes
             are decoded from, and with the decoder when it has taken that piece; before
             ``progress`` is called for it.
-        evidence_threshold : float, optional
+        candidate_threshold : float, optional
             Onset probability from which events are candidates, if that is less
             than the decoder's own threshold, for decoding again with a lower one. The
             notes are the same.
@@ -197,13 +197,13 @@ class Transcriber:
             context_frames=windows.context_frames,
         )
         decoder = Decoder(grid, self.decode)
-        floor = min(self.decode.onset_threshold, evidence_threshold or 1.0)
-        reader = Reader(replace(self.decode, onset_threshold=floor).thresholds())
+        floor = min(self.decode.onset_threshold, candidate_threshold or 1.0)
+        reader = CandidateReader(replace(self.decode, onset_threshold=floor).thresholds())
 
-        def take(found: Evidence) -> None:
+        def take(found: Candidates) -> None:
             decoder.take(found)
-            if evidence is not None:
-                evidence(found, decoder)
+            if candidates is not None:
+                candidates(found, decoder)
 
         n_frames = 0
         for part in activations:

@@ -1,4 +1,4 @@
-"""Evidence: a hundredth of the rolls, from which decoding makes exactly the same notes."""
+"""Candidates: a hundredth of the rolls, from which decoding makes exactly the same notes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis.strategies import floats, integers, sampled_from
 
 from transcribe.decode.decoder import DecodeConfig, Decoder, decode
-from transcribe.decode.events import EVENT, Evidence, Reader
+from transcribe.decode.events import EVENT, CandidateReader, Candidates
 from transcribe.frames import FrameGrid
 from transcribe.notes import KEY, SUSTAINED, Note, PedalPress, Performance
 from transcribe.rolls import SHIFT_PLANES, Rolls, encode
@@ -30,9 +30,9 @@ def noisy_rolls(seed: int, n_frames: int = 300) -> Rolls:
     return rolls
 
 
-def read_in_parts(rolls: Rolls, config: DecodeConfig, length: int) -> list[Evidence]:
-    """Evidence at the floor, in the pieces in which it came."""
-    reader = Reader(replace(config, onset_threshold=FLOOR).thresholds())
+def read_in_parts(rolls: Rolls, config: DecodeConfig, length: int) -> list[Candidates]:
+    """Candidates at the floor, in the pieces in which they came."""
+    reader = CandidateReader(replace(config, onset_threshold=FLOOR).thresholds())
     stacked = rolls.stack()
     parts = [
         reader.push(Rolls.unstack(stacked[start : start + length]))
@@ -41,8 +41,8 @@ def read_in_parts(rolls: Rolls, config: DecodeConfig, length: int) -> list[Evide
     return [*parts, reader.finish()]
 
 
-def whole(parts: list[Evidence]) -> Evidence:
-    return Evidence(
+def whole(parts: list[Candidates]) -> Candidates:
+    return Candidates(
         np.concatenate([part.events for part in parts]),
         np.concatenate([part.pedal for part in parts]),
     )
@@ -58,20 +58,20 @@ def whole(parts: list[Evidence]) -> Evidence:
 def test_any_higher_threshold_decodes_as_from_the_rolls(seed, length, threshold, minimum_duration):
     rolls = noisy_rolls(seed, 120)
     config = DecodeConfig(onset_threshold=threshold, minimum_duration=minimum_duration)
-    evidence = whole(read_in_parts(rolls, config, length))
-    assert len(evidence.pedal) == len(rolls)
+    candidates = whole(read_in_parts(rolls, config, length))
+    assert len(candidates.pedal) == len(rolls)
     for offsets in (KEY, SUSTAINED):
         decoder = Decoder(GRID, replace(config, offsets=offsets))
-        decoder.take(evidence)
+        decoder.take(candidates)
         assert decoder.finish() == decode(rolls, GRID, replace(config, offsets=offsets))
 
 
-def test_evidence_survives_being_written_down():
+def test_candidates_survive_being_written_down():
     rolls = noisy_rolls(3)
-    evidence = whole(read_in_parts(rolls, DecodeConfig(), 64))
-    again = Evidence(
-        np.frombuffer(evidence.events.tobytes(), EVENT),
-        np.frombuffer(evidence.pedal.tobytes(), "<f4"),
+    candidates = whole(read_in_parts(rolls, DecodeConfig(), 64))
+    again = Candidates(
+        np.frombuffer(candidates.events.tobytes(), EVENT),
+        np.frombuffer(candidates.pedal.tobytes(), "<f4"),
     )
     decoder = Decoder(GRID, DecodeConfig())
     decoder.take(again)
@@ -82,21 +82,21 @@ def test_a_threshold_on_a_probability_itself_counts_it():
     """Thresholds are compared in single precision, as the rolls are."""
     rolls = Rolls.empty(40)
     rolls.onset[10, 39] = np.float32(0.7)
-    evidence = whole(read_in_parts(rolls, DecodeConfig(), 40))
+    candidates = whole(read_in_parts(rolls, DecodeConfig(), 40))
     for threshold in (0.7, float(np.float32(0.7)), 0.7000001, 0.71):
         config = DecodeConfig(onset_threshold=threshold)
         decoder = Decoder(GRID, config)
-        decoder.take(evidence)
+        decoder.take(candidates)
         assert len(decoder.finish().notes) == len(decode(rolls, GRID, config).notes)
 
 
 def test_a_note_keeps_its_name_when_the_threshold_moves():
     rolls = noisy_rolls(5)
-    evidence = whole(read_in_parts(rolls, DecodeConfig(), 64))
+    candidates = whole(read_in_parts(rolls, DecodeConfig(), 64))
 
     def named(threshold: float) -> dict[tuple[int, int], float]:
         decoder = Decoder(GRID, DecodeConfig(onset_threshold=threshold))
-        decoder.take(evidence)
+        decoder.take(candidates)
         decoder.finish()
         struck = decoder.struck()
         names = {(peak, note.pitch): note.onset for peak, note in struck}
@@ -138,4 +138,4 @@ def test_a_decoder_that_has_finished_takes_no_more():
     decoder = Decoder(GRID, DecodeConfig())
     decoder.finish()
     with pytest.raises(ValueError, match="has finished"):
-        decoder.take(Evidence.none())
+        decoder.take(Candidates.none())

@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from transcribe.decode.events import Evidence, Reader, Thresholds
+from transcribe.decode.events import CandidateReader, Candidates, Thresholds
 from transcribe.decode.peaks import AGREEMENT, KEY_END, KEY_FALL, ONSET, Floats, crossing
 from transcribe.decode.releases import LEVELS, likeliest_release
 from transcribe.frames import FrameGrid
@@ -224,15 +224,15 @@ class _Strike:
 class Decoder:
     """Rolls in pieces of any length to one `Performance`: what `decode` makes of them joined.
 
-    Holds a few frames, two strikes a key, and the notes found. Evidence that was read off
-    the rolls, at these thresholds or a lower one for onsets, does in place of them.
+    Holds a few frames, two strikes a key, and the notes found. Candidates that were read off
+    the rolls, at these thresholds or a lower one for onsets, do in place of them.
     """
 
     def __init__(self, grid: FrameGrid, config: DecodeConfig) -> None:
         config.check()
         self._grid = grid
         self._config = replace(config)
-        self._reader = Reader(config.thresholds())
+        self._reader = CandidateReader(config.thresholds())
         self._apart = max(grid.position(config.minimum_repeat), AGREEMENT)
         self._n_frames = 0
         self._latest: list[_Strike | None] = [None] * N_PITCHES
@@ -309,12 +309,12 @@ class Decoder:
         """The pedal presses that have ended so far."""
         return tuple(self._pedal())
 
-    def take(self, evidence: Evidence) -> None:
-        """Take evidence in place of the rolls that it was read from, in pieces or whole."""
+    def take(self, candidates: Candidates) -> None:
+        """Take candidates in place of the rolls they were read from, in pieces or whole."""
         if self._finished:
-            raise ValueError("this Decoder has finished; make a new one for more evidence")
-        self._read_pedal(evidence.pedal.astype(np.float64))
-        events = evidence.above(self._config.onset_threshold)
+            raise ValueError("this Decoder has finished; make a new one for more candidates")
+        self._read_pedal(candidates.pedal.astype(np.float64))
+        events = candidates.above(self._config.onset_threshold)
         for start in range(0, len(events), _EVENTS_AT_ONCE):
             part = events[start : start + _EVENTS_AT_ONCE]
             rows = (part[name].tolist() for name in ("frame", "kind", "column", "values"))

@@ -5,7 +5,7 @@ Conventions
 An *event* is a peak of the onset plane, or a place where a key comes up or a sound ends
 (`peaks`). Whatever the onset threshold, the events above it are the same ones: a higher
 threshold leaves some out and changes none. So events read at a low threshold hold the
-evidence for every higher one, in a hundredth of the space of the rolls, and `decode`
+candidates for every higher one, in a hundredth of the space of the rolls, and `decode`
 makes of them exactly what it makes of the rolls themselves.
 """
 
@@ -31,7 +31,7 @@ _CONFIDENCE = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
+class Candidates:
     """Events in order of frame, kind and column, and the pedal of the frames they cover."""
 
     events: NDArray[np.void]
@@ -40,7 +40,7 @@ class Evidence:
     """Probability that the pedal is down, shape (n_frames,)."""
 
     @classmethod
-    def none(cls) -> Evidence:
+    def none(cls) -> Candidates:
         """Of no frames."""
         return cls(np.zeros(0, EVENT), np.zeros(0, np.float32))
 
@@ -66,8 +66,8 @@ class Thresholds:
     """Whether it is told how the frame plane falls (`peaks.falls`)."""
 
 
-class Reader:
-    """Rolls in pieces of any length to evidence in pieces.
+class CandidateReader:
+    """Rolls in pieces of any length to candidates in pieces.
 
     Holds the last few frames, because an event depends on `peaks.REACH` frames around it.
     """
@@ -78,25 +78,25 @@ class Reader:
         self._held = Rolls.empty(REACH)
         self._held_start = -REACH
 
-    def push(self, rolls: Rolls) -> Evidence:
+    def push(self, rolls: Rolls) -> Candidates:
         """Take the next frames and tell of those whose surroundings are now known."""
         held = _joined(self._held, rolls)
         stop = len(held) - self._ahead
-        evidence = Evidence.none()
+        candidates = Candidates.none()
         if stop > REACH:
             told = [*self._onsets(held, stop), *self._ends(held, stop)]
             if self._thresholds.falls:
                 told += falls(held, REACH, stop)
             events = sorted(told)
-            evidence = Evidence(
+            candidates = Candidates(
                 _as_array(events, self._held_start), held.pedal[REACH:stop].astype(np.float32)
             )
             held = _copied(held, stop - REACH)
             self._held_start += stop - REACH
         self._held = held
-        return evidence
+        return candidates
 
-    def finish(self) -> Evidence:
+    def finish(self) -> Candidates:
         """Tell of the last frames; beyond them is silence."""
         return self.push(Rolls.empty(self._ahead))
 

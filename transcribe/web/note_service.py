@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from transcribe.decode.decoder import DecodeConfig, Decoder
-from transcribe.decode.events import EVENT, Evidence
+from transcribe.decode.events import EVENT, Candidates
 from transcribe.frames import FrameGrid
 from transcribe.notes import KEY, SUSTAINED, Note, Performance, sustained
 from transcribe.web.edits import ByHand, by_hand
@@ -32,11 +32,11 @@ _MOST_ANSWERED = 12
 class DecodedNotes:
     """The model's notes at some settings, by id, and the pedal."""
 
-    def __init__(self, evidence: Evidence, grid: FrameGrid, config: DecodeConfig) -> None:
+    def __init__(self, candidates: Candidates, grid: FrameGrid, config: DecodeConfig) -> None:
         self._decoder = Decoder(grid, config)
-        self._decoder.take(evidence)
+        self._decoder.take(candidates)
         self._decoder.finish()
-        self.size = f"{len(evidence.events)}-{len(evidence.pedal)}"
+        self.size = f"{len(candidates.events)}-{len(candidates.pedal)}"
         """How much of the recording this is."""
         self.key = self._by_id(KEY)
         """Ending with the key."""
@@ -74,9 +74,11 @@ def decode_config(entry: LibraryEntry) -> DecodeConfig:
     return config
 
 
-def read_evidence(folder: Path) -> Evidence:
-    """The evidence in the folder of a transcription, as far as it is written."""
-    return Evidence(_records(folder / "events", EVENT), _records(folder / "pedal", np.dtype("<f4")))
+def read_candidates(folder: Path) -> Candidates:
+    """The candidates in the folder of a transcription, as far as they are written."""
+    return Candidates(
+        _records(folder / "events", EVENT), _records(folder / "pedal", np.dtype("<f4"))
+    )
 
 
 def _records(path: Path, kind: np.dtype[Any]) -> np.ndarray[Any, Any]:
@@ -103,15 +105,21 @@ class NoteService:
     def decoded(self, entry: LibraryEntry) -> DecodedNotes:
         """The model's notes of a recording so far, at the person's settings."""
         folder = self._library.transcription(entry)
-        evidence = read_evidence(folder)
+        candidates = read_candidates(folder)
         config = decode_config(entry)
-        question = (entry.id, entry.attempt, len(evidence.events), len(evidence.pedal), str(config))
+        question = (
+            entry.id,
+            entry.attempt,
+            len(candidates.events),
+            len(candidates.pedal),
+            str(config),
+        )
         with self._lock:
             kept = self._kept.get(question)
             if kept is not None:
                 self._kept.move_to_end(question)
                 return kept
-        made = DecodedNotes(evidence, FrameGrid(entry.sample_rate, entry.hop_length), config)
+        made = DecodedNotes(candidates, FrameGrid(entry.sample_rate, entry.hop_length), config)
         with self._lock:
             self._kept[question] = made
             while len(self._kept) > _MOST_KEPT:

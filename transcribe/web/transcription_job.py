@@ -2,7 +2,7 @@
 
 The folder of a transcription holds
 
-- ``events`` and ``pedal``: the evidence (`transcribe.decode.events`) as raw records, appended
+- ``events`` and ``pedal``: the candidates (`transcribe.decode.events`) as raw records, appended
   as the work goes on;
 - ``sound.wav``: what was decoded, mono 16-bit, its header right after every block;
 - ``waveform``: for every 1/50 s the least and the greatest sample, as signed bytes.
@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from transcribe.audio.quality import AudioWarning
 from transcribe.audio.reader import AudioReader
 from transcribe.decode.decoder import Decoder
-from transcribe.decode.events import Evidence
+from transcribe.decode.events import Candidates
 from transcribe.transcriber import Transcriber
 from transcribe.web.library import LOWEST_THRESHOLD, PAIRS_PER_SECOND
 from transcribe.web.note_rows import as_row
@@ -79,8 +79,8 @@ def transcribe_into(transcriber: Transcriber, recording: Path, folder: Path, sen
     with _Sound(folder, reader) as sound, _Notes(folder, send) as notes:
         heard = transcriber.transcribe(
             sound,
-            evidence=notes.take,
-            evidence_threshold=LOWEST_THRESHOLD,
+            candidates=notes.take,
+            candidate_threshold=LOWEST_THRESHOLD,
             progress=notes.report,
         )
         notes.finish()
@@ -153,7 +153,7 @@ class DiskFullError(OSError):
 
 
 class _Notes:
-    """Keeps the evidence, and sends the notes as far as they are known."""
+    """Keeps the candidates, and sends the notes as far as they are known."""
 
     def __init__(self, folder: Path, send: Send) -> None:
         self._folder, self._send = folder, send
@@ -177,15 +177,15 @@ class _Notes:
         self._sent_at = 0.0
         self.report(None)
 
-    def take(self, evidence: Evidence, decoder: Decoder) -> None:
-        """Keep the evidence that the decoder has just taken."""
+    def take(self, candidates: Candidates, decoder: Decoder) -> None:
+        """Keep the candidates that the decoder has just taken."""
         self._decoder = decoder
-        self._events.write(evidence.events.tobytes())
-        self._pedal.write(evidence.pedal.astype("<f4").tobytes())
+        self._events.write(candidates.events.tobytes())
+        self._pedal.write(candidates.pedal.astype("<f4").tobytes())
         self._events.flush()
         self._pedal.flush()
-        self._n_events += len(evidence.events)
-        self._n_frames += len(evidence.pedal)
+        self._n_events += len(candidates.events)
+        self._n_frames += len(candidates.pedal)
 
     def report(self, seconds: float | None) -> None:
         """Send how far it is and which notes are new or have changed, not too often."""
