@@ -42,7 +42,7 @@ from transcribe.corpus.fingerprint import (
 )
 from transcribe.corpus.grouping import Groups, find_pairs
 from transcribe.corpus.passages import around
-from transcribe.corpus.sources import Source, read_source
+from transcribe.corpus.sources import TranscriptionSource, read_source
 from transcribe.corpus.splits import decide
 from transcribe.datasets.index import Recording, read_index
 from transcribe.evaluation.matching import Events, match
@@ -292,7 +292,7 @@ def report_heard(heard: Path, played: Path) -> dict[str, Any]:
             continue
         n += 1
         beside = path.with_suffix(".json")
-        est = read_source(Source(path, path.name, beside)).performance.notes
+        est = read_source(TranscriptionSource(path, path.name, beside)).performance.notes
         end = est[-1].onset + 1  # the recordings are the first minutes of what was played
         ref = tuple(note for note in read_midi(truth).notes if note.onset < end)
         likeness = compare(find_landmarks(est), find_landmarks(ref))

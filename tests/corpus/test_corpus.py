@@ -362,8 +362,8 @@ def test_shares_of_the_splits_are_those_asked_for():
 
 
 def test_the_most_held_out_promise_wins():
-    promised = {"a": "train", "b": "validation", "c": "test"}
-    decision = decide(["a", "b", "c", "d"], promised, CorpusConfig())
+    assigned_before = {"a": "train", "b": "validation", "c": "test"}
+    decision = decide(["a", "b", "c", "d"], assigned_before, CorpusConfig())
     assert (decision.split, decision.left_out) == ("test", ("a", "b"))
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from transcribe.corpus.entries import read_promises
-from transcribe.corpus.sources import Source, read_source
+from transcribe.corpus.entries import read_earlier_splits
+from transcribe.corpus.sources import TranscriptionSource, read_source
 from transcribe.errors import CheckpointError, DatasetError, InstrumentError
 from transcribe.files.json_text import parse_json
 from transcribe.midi import write_midi
@@ -29,7 +29,7 @@ def test_every_door_refuses_it(tmp_path):
     with pytest.raises(InstrumentError, match="nested too deep"):
         SampleBank.load(tmp_path)
     with pytest.raises(DatasetError, match="nested too deep"):
-        read_promises(tmp_path / "manifest.json")
+        read_earlier_splits(tmp_path / "manifest.json")
     with pytest.raises(ValueError, match="nested too deep"):
         read_items(tmp_path / "manifest.json")
     weights = tmp_path / "weights.safetensors"
@@ -42,6 +42,6 @@ def test_a_corpus_reads_the_midi_file_and_says_that_its_json_is_not_readable(tmp
     note = Note(onset=0.0, pitch=60, offset=1.0, velocity=64)
     write_midi(Performance((note,)), tmp_path / "a.mid")
     (tmp_path / "a.json").write_text(DEEP)
-    read = read_source(Source(tmp_path / "a.mid", "a.mid", tmp_path / "a.json"))
+    read = read_source(TranscriptionSource(tmp_path / "a.mid", "a.mid", tmp_path / "a.json"))
     assert [each.pitch for each in read.performance.notes] == [60]
     assert "nested too deep" in read.remarks[0]

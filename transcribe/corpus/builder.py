@@ -18,20 +18,27 @@ from typing import Any
 from transcribe.corpus.card import write_card
 from transcribe.corpus.config import SPLITS, CorpusConfig
 from transcribe.corpus.corpus import Corpus
-from transcribe.corpus.entries import FILE_NAME, USED, Entry, read_promises, settle, write_entries
+from transcribe.corpus.entries import (
+    FILE_NAME,
+    USED,
+    CorpusEntry,
+    read_earlier_splits,
+    settle,
+    write_entries,
+)
 from transcribe.corpus.grouping import find_pairs
 from transcribe.corpus.parallel import in_parallel
 from transcribe.corpus.reading import Reading, ReadingJob, read
 from transcribe.corpus.shards import (
-    Counts,
-    Recording,
     Shard,
+    ShardCounts,
     ShardJob,
+    ShardRecording,
     n_shards_for,
     shard_of,
     write_shard,
 )
-from transcribe.corpus.sources import Source, find_sources
+from transcribe.corpus.sources import TranscriptionSource, find_sources
 from transcribe.corpus.splits import assign
 from transcribe.errors import DatasetError
 from transcribe.files.atomic import write_atomically
@@ -76,7 +83,7 @@ def build_corpus(
     command : str
         How to make it again, for the card.
     progress : callable, optional
-        Is told what is being done, how many of these are done, and how many there are.
+        Called with what is being done, how many of these are done, and how many there are.
 
     Returns
     -------
@@ -105,13 +112,13 @@ def build_corpus(
     _prepare(dest, settings, overwrite=overwrite)
 
     readings = _read_all(sources, config, dest, workers, progress)
-    promised = read_promises(dest / FILE_NAME)
+    assigned_before = read_earlier_splits(dest / FILE_NAME)
     for reading in readings:
         if reading.name in assigned.splits and reading.midi_sha256:
-            promised[reading.midi_sha256] = assigned.splits[reading.name]
+            assigned_before[reading.midi_sha256] = assigned.splits[reading.name]
     told = None if progress is None else lambda n: progress("comparing", n, len(readings))
     pairs = find_pairs([reading.landmarks for reading in readings], progress=told)
-    entries = settle(readings, pairs, promised, config)
+    entries = settle(readings, pairs, assigned_before, config)
     shards = _write_shards(
         entries, {each.name: each for each in sources}, config, dest, workers, progress
     )
@@ -167,7 +174,7 @@ def _prepare(dest: Path, settings: Mapping[str, Any], *, overwrite: bool) -> Non
 
 
 def _read_all(
-    sources: Sequence[Source],
+    sources: Sequence[TranscriptionSource],
     config: CorpusConfig,
     dest: Path,
     workers: int,
@@ -184,8 +191,8 @@ def _read_all(
 
 
 def _write_shards(
-    entries: Sequence[Entry],
-    sources: Mapping[str, Source],
+    entries: Sequence[CorpusEntry],
+    sources: Mapping[str, TranscriptionSource],
     config: CorpusConfig,
     dest: Path,
     workers: int,
@@ -200,7 +207,7 @@ def _write_shards(
             if entry.status == USED and entry.split == split
         ]
         n_shards = n_shards_for(recordings, split, config)
-        shared: dict[int, list[Recording]] = {}
+        shared: dict[int, list[ShardRecording]] = {}
         for each in recordings:
             shared.setdefault(shard_of(each.midi_sha256, n_shards), []).append(each)
         for number, these in sorted(shared.items()):
@@ -215,9 +222,9 @@ def _write_shards(
     return tuple(sorted(shards, key=lambda shard: shard.path.name))
 
 
-def _recording(entry: Entry, sources: Mapping[str, Source]) -> Recording:
+def _recording(entry: CorpusEntry, sources: Mapping[str, TranscriptionSource]) -> ShardRecording:
     reading = entry.reading
-    return Recording(
+    return ShardRecording(
         sources[reading.name],
         reading.midi_sha256,
         reading.json_sha256,
@@ -226,10 +233,10 @@ def _recording(entry: Entry, sources: Mapping[str, Source]) -> Recording:
     )
 
 
-def _counted(shards: Sequence[Shard]) -> dict[str, Counts]:
-    counts: dict[str, Counts] = {}
+def _counted(shards: Sequence[Shard]) -> dict[str, ShardCounts]:
+    counts: dict[str, ShardCounts] = {}
     for shard in shards:
-        total = counts.setdefault(shard.split, Counts())
+        total = counts.setdefault(shard.split, ShardCounts())
         total += shard.counts
     return {split: counts[split] for split in SPLITS if split in counts}
 

@@ -1,4 +1,4 @@
-"""A corpus told to its users: ``statistics.json``, and a card, ``README.md``.
+"""The description of a corpus: ``statistics.json``, and a data card, ``README.md``.
 
 The card's front matter is what the ``datasets`` library reads. Between two marks the card
 is written anew by every run; what stands outside of them, the licence above all, is the
@@ -24,7 +24,7 @@ BEGIN, END = "<!-- written by transcribe corpus -->", "<!-- end of what transcri
 _LARGE_PIECE = 0.25
 """Share of the recordings in one piece above which the card warns."""
 
-_OURS_TO_FILL = """\
+_TEMPLATE = """\
 # {title}
 
 FILL IN: what this is, who played, who recorded, who may be asked.
@@ -39,12 +39,12 @@ transcriptions of them. The weights that came with `transcribe` are CC BY-NC-SA 
 
 def write_card(corpus: Corpus, config: CorpusConfig, *, command: str = "") -> None:
     """Write ``statistics.json`` and ``README.md`` into the corpus's folder."""
-    said = statistics(corpus, config, command=command)
-    text = json.dumps(said, ensure_ascii=False, indent=1) + "\n"
+    values = statistics(corpus, config, command=command)
+    text = json.dumps(values, ensure_ascii=False, indent=1) + "\n"
     write_atomically(corpus.folder / "statistics.json", text)
     path = corpus.folder / "README.md"
     earlier = path.read_text("utf-8") if path.is_file() else ""
-    section = f"{BEGIN}\n{_section(corpus, config, said)}\n{END}\n"
+    section = f"{BEGIN}\n{_section(corpus, config, values)}\n{END}\n"
     card = _merged(earlier, section, _front_matter(corpus), corpus.folder.resolve().name)
     write_atomically(path, card)
 
@@ -136,39 +136,39 @@ def _merged(earlier: str, section: str, configs: str, title: str) -> str:
     _, closed, after = rest.partition(END)
     if not (found and closed):
         front = f"---\nlicense: other\n{configs}\n---\n\n"
-        return front + _OURS_TO_FILL.format(title=title) + "\n" + section
+        return front + _TEMPLATE.format(title=title) + "\n" + section
     ours = re.compile(r"^configs:.*\n(?:(?: |- ).*\n)*", flags=re.MULTILINE)
     return ours.sub(f"{configs}\n", before, count=1) + section + after.removeprefix("\n")
 
 
-def _section(corpus: Corpus, config: CorpusConfig, said: dict[str, Any]) -> str:
-    parts = ["## What is in it", _splits_table(said)]
+def _section(corpus: Corpus, config: CorpusConfig, values: dict[str, Any]) -> str:
+    parts = ["## What is in it", _splits_table(values)]
     if remarks(corpus):
         parts.append("\n".join(f"- **Note**: {each}." for each in remarks(corpus)))
     parts += [
         _contents(config),
         "## What became of the transcriptions",
-        _statuses_table(said),
-        f"Within those that are in it, {count(said['cut_out']['doubtful_notes'], 'note')} in "
-        f"doubtful passages and {count(said['cut_out']['short_notes'], 'note')} in passages too "
+        _statuses_table(values),
+        f"Within those that are in it, {count(values['cut_out']['doubtful_notes'], 'note')} in "
+        f"doubtful passages and {count(values['cut_out']['short_notes'], 'note')} in passages too "
         f"short were cut out. `{FILE_NAME}` has a line for each transcription: what became of it "
         "and why, and which it duplicates.",
         "## How it was made",
-        f"By `transcribe` {said['transcribe']}"
-        + (f":\n\n```\n{said['command']}\n```" if said["command"] else "."),
+        f"By `transcribe` {values['transcribe']}"
+        + (f":\n\n```\n{values['command']}\n```" if values["command"] else "."),
         _how(config),
-        _models(said),
+        _models(values),
     ]
     return "\n\n".join(part for part in parts if part)
 
 
-def _splits_table(said: dict[str, Any]) -> str:
+def _splits_table(values: dict[str, Any]) -> str:
     lines = [
         "| split | pieces | recordings | passages | notes | hours | with variants: records "
         "| notes | hours |",
         "|---|--:|--:|--:|--:|--:|--:|--:|--:|",
     ]
-    for split, each in said["splits"].items():
+    for split, each in values["splits"].items():
         lines.append(
             f"| {split} | {each['pieces']} | {each['recordings']} | {each['n_played_records']} "
             f"| {each['n_played_notes']} | {each['played_seconds'] / 3600:.2f} "
@@ -177,9 +177,9 @@ def _splits_table(said: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _statuses_table(said: dict[str, Any]) -> str:
+def _statuses_table(values: dict[str, Any]) -> str:
     lines = ["| | recordings | notes | length | |", "|---|--:|--:|--:|---|"]
-    for status, each in said["recordings"].items():
+    for status, each in values["recordings"].items():
         if each["recordings"]:
             lines.append(
                 f"| {status} | {each['recordings']} | {each['notes']} | {clock(each['seconds'])} "
@@ -226,7 +226,7 @@ def _how(config: CorpusConfig) -> str:
             f"piece: those with {SAME_PIECE:g} melodic landmarks in one order beyond chance "
             "(`transcribe/corpus/fingerprint.py`). A recording that was once in a split stays "
             "there.",
-            "- **Near-duplicates**, one performance heard or saved twice, were dropped where "
+            "- **Near-duplicates**, one performance transcribed or saved twice, were dropped where "
             f"{100 * SAME_PERFORMANCE:g} % of the times between landmarks agree within 60 ms.",
             f"- **Doubtful passages**, where the mean confidence of four seconds is below "
             f"{config.confidence:g}, were cut out at note boundaries; silences of more than "
@@ -237,13 +237,13 @@ def _how(config: CorpusConfig) -> str:
     )
 
 
-def _models(said: dict[str, Any]) -> str:
+def _models(values: dict[str, Any]) -> str:
     lines = ["Transcribed by:", ""]
-    for each in said["models"]:
+    for each in values["models"]:
         name = each["model"] or "not known (MIDI without a JSON file beside it)"
         sha256 = each["weights_sha256"]
         sha256 = f", SHA-256 of the weights {sha256}" if sha256 else ""
         lines.append(f"- {name}{sha256}: {count(each['recordings'], 'recording')}")
     lines.append("")
-    lines.append(f"{count(said['with_confidences'], 'recording')} came with confidences.")
+    lines.append(f"{count(values['with_confidences'], 'recording')} came with confidences.")
     return "\n".join(lines)

@@ -111,7 +111,7 @@ def run(options: argparse.Namespace) -> int:
     from transcribe.corpus.splits import read_splits
 
     splits = None if options.splits is None else read_splits(options.splits)
-    with _told(quiet=options.quiet) as progress:
+    with _progress(quiet=options.quiet) as progress:
         corpus = build_corpus(
             options.source,
             options.output,
@@ -125,7 +125,7 @@ def run(options: argparse.Namespace) -> int:
     unreadable = [entry.reading for entry in corpus.entries if entry.status == "unreadable"]
     for reading in unreadable:
         say(f"{PROG}: {options.source / reading.name}: {reading.error}", sys.stderr)
-    _tell_remarks(corpus, options.source)
+    _print_remarks(corpus, options.source)
     for remark in remarks(corpus):
         say(f"{PROG}: {options.output}: warning: {remark}", sys.stderr)
     if not options.quiet:
@@ -141,7 +141,7 @@ def run(options: argparse.Namespace) -> int:
     return FAILED if unreadable else DONE
 
 
-def _tell_remarks(corpus: Corpus, source: Path) -> None:
+def _print_remarks(corpus: Corpus, source: Path) -> None:
     """Print what was found in the files, of the first few of them."""
     doubtful = [entry.reading for entry in corpus.entries if entry.reading.remarks]
     for reading in doubtful[:_MOST_TOLD]:
@@ -167,22 +167,22 @@ def _as_given(options: argparse.Namespace) -> str:
     return one_line(f"transcribe {shlex.join(shown)}")
 
 
-class _Told:
+class _ProgressLine:
     """Tells how far the work is: a bar on a terminal, elsewhere a line now and then."""
 
     def __init__(self) -> None:
-        self.started = self.told = time.monotonic()
+        self.started = self.printed = time.monotonic()
         self.stage = ""
         self.is_terminal = sys.stderr.isatty()
 
     def __call__(self, stage: str, n_done: int, n: int) -> None:
         now = time.monotonic()
         if stage != self.stage:
-            self.stage, self.started, self.told = stage, now, now
+            self.stage, self.started, self.printed = stage, now, now
         pause = 0.1 if self.is_terminal else SECONDS_BETWEEN_LINES
-        if now - self.told < pause or now - self.started < SILENT_SECONDS:
+        if now - self.printed < pause or now - self.started < SILENT_SECONDS:
             return
-        self.told = now
+        self.printed = now
         left = (n - n_done) * (now - self.started) / n_done
         line = f"{stage}: {n_done} of {n}, about {clock(left)} left"
         if self.is_terminal:
@@ -198,15 +198,15 @@ class _Told:
 
 
 @contextmanager
-def _told(*, quiet: bool) -> Iterator[_Told | None]:
+def _progress(*, quiet: bool) -> Iterator[_ProgressLine | None]:
     if quiet:
         yield None
         return
-    told = _Told()
+    line = _ProgressLine()
     try:
-        yield told
+        yield line
     finally:
-        told.end()
+        line.end()
 
 
 def _number(parser: argparse._ActionsContainer, name: str, metavar: str, what: str) -> None:

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from transcribe.corpus.entries import USED, Entry
-from transcribe.corpus.shards import Counts, Shard
+from transcribe.corpus.entries import USED, CorpusEntry
+from transcribe.corpus.shards import Shard, ShardCounts
 from transcribe.corpus.splits import Assigned
 
 
@@ -17,10 +17,10 @@ class Corpus:
     """A corpus that is written."""
 
     folder: Path
-    entries: tuple[Entry, ...]
+    entries: tuple[CorpusEntry, ...]
     """One a transcription, by name."""
     shards: tuple[Shard, ...]
-    counts: Mapping[str, Counts]
+    counts: Mapping[str, ShardCounts]
     """By split; those without a recording are absent."""
     assigned: Assigned
     """Splits that the user decided."""

@@ -19,7 +19,7 @@ from transcribe.files.json_text import parse_json
 USED = "used"
 STATUSES = {
     USED: "in the corpus",
-    "duplicate": "the same performance as another, heard or saved again",
+    "duplicate": "the same performance as another, transcribed or saved twice",
     "held out": "of a piece that another split has",
     "doubtful": "nothing left of it once doubtful passages were cut out",
     "short": "every passage too short",
@@ -31,7 +31,7 @@ FILE_NAME = "recordings.jsonl"
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class CorpusEntry:
     """One transcription and what became of it."""
 
     reading: Reading
@@ -48,7 +48,7 @@ class Entry:
     def as_json(self) -> dict[str, Any]:
         """One object; what does not apply is left out."""
         reading = self.reading
-        said: dict[str, Any] = {
+        values: dict[str, Any] = {
             "source": reading.name,
             "status": self.status,
             "split": self.split,
@@ -58,38 +58,38 @@ class Entry:
             "reason": reading.error,
             "duplicate_of": self.duplicate_of,
         }
-        said = {key: value for key, value in said.items() if value}
+        values = {key: value for key, value in values.items() if value}
         if self.pair is not None:
             likeness = self.pair.likeness
-            said["likeness"] = {
+            values["likeness"] = {
                 "semitones": abs(likeness.transposition),
                 "landmarks_in_order": likeness.n_in_order,
                 "steadiness": round(likeness.steadiness, 3),
                 "tempo": round(likeness.tempo, 4),
             }
         if reading.error:
-            return said
-        said |= {"notes": reading.n_notes, "seconds": reading.seconds}
+            return values
+        values |= {"notes": reading.n_notes, "seconds": reading.seconds}
         if reading.has_confidences:
-            said["confidence"] = round(reading.confidence, 3)
+            values["confidence"] = round(reading.confidence, 3)
         for key in ("model", "weights_sha256"):
             if getattr(reading, key):
-                said[key] = getattr(reading, key)
+                values[key] = getattr(reading, key)
         if reading.remarks:
-            said["remarks"] = list(reading.remarks)
+            values["remarks"] = list(reading.remarks)
         if self.status in (USED, "doubtful", "short"):
             cut = reading.cut
-            said |= {"doubtful_notes": cut.n_doubtful, "short_notes": cut.n_short}
-            said["passages"] = [[round(p.start, 4), round(p.stop, 4)] for p in cut.passages]
-        return said
+            values |= {"doubtful_notes": cut.n_doubtful, "short_notes": cut.n_short}
+            values["passages"] = [[round(p.start, 4), round(p.stop, 4)] for p in cut.passages]
+        return values
 
 
 def settle(
     readings: Sequence[Reading],
     pairs: Iterable[Pair],
-    promised: Mapping[str, str],
+    assigned_before: Mapping[str, str],
     config: CorpusConfig,
-) -> list[Entry]:
+) -> list[CorpusEntry]:
     """Say of every transcription what becomes of it.
 
     Parameters
@@ -98,7 +98,7 @@ def settle(
         In the order of `Reading.order`.
     pairs : iterable of Pair
         Those of one piece, by places among the readings.
-    promised : mapping
+    assigned_before : mapping
         Splits by SHA-256 of MIDI files.
     config : CorpusConfig
         Shares and seed of the splits.
@@ -123,11 +123,11 @@ def settle(
     for root, members in groups.all().items():
         if readings[root].error or not readings[root].n_notes:
             entries += [
-                Entry(readings[each], "unreadable" if readings[each].error else "empty")
+                CorpusEntry(readings[each], "unreadable" if readings[each].error else "empty")
                 for each in members
             ]
             continue
-        decision = decide([readings[each].midi_sha256 for each in members], promised, config)
+        decision = decide([readings[each].midi_sha256 for each in members], assigned_before, config)
         held_out = {each for each in members if readings[each].midi_sha256 in decision.left_out}
         near = [
             pair
@@ -140,14 +140,14 @@ def settle(
             status, other, shown = _passable(readings[each]), None, None
             split = decision.split
             if each in held_out:
-                status, split = "held out", promised[readings[each].midi_sha256]
+                status, split = "held out", assigned_before[readings[each].midi_sha256]
             elif each in equal and equal[each] not in held_out:
                 status, other = "duplicate", equal[each]
             elif each in dropped:
                 shown = dropped[each]
                 status, other = "duplicate", shown.first + shown.second - each
             name = "" if other is None else readings[other].name
-            entries.append(Entry(readings[each], status, piece, split, name, shown))
+            entries.append(CorpusEntry(readings[each], status, piece, split, name, shown))
     return sorted(entries, key=lambda entry: entry.reading.name)
 
 
@@ -158,13 +158,13 @@ def _passable(reading: Reading) -> str:
     return "doubtful" if reading.cut.n_doubtful > reading.cut.n_short else "short"
 
 
-def write_entries(entries: Iterable[Entry], path: Path) -> None:
+def write_entries(entries: Iterable[CorpusEntry], path: Path) -> None:
     """Write one JSON object a line."""
     lines = [json.dumps(entry.as_json(), ensure_ascii=False) + "\n" for entry in entries]
     write_atomically(path, "".join(lines))
 
 
-def read_promises(path: Path) -> dict[str, str]:
+def read_earlier_splits(path: Path) -> dict[str, str]:
     """The splits that an earlier run gave, by SHA-256 of MIDI files; none without such a file.
 
     Raises
@@ -173,8 +173,8 @@ def read_promises(path: Path) -> dict[str, str]:
         The file is damaged.
     """
     try:
-        said = [parse_json(line) for line in path.read_text("utf-8").splitlines()]
-        return {each["midi_sha256"]: each["split"] for each in said if each.get("split")}
+        values = [parse_json(line) for line in path.read_text("utf-8").splitlines()]
+        return {each["midi_sha256"]: each["split"] for each in values if each.get("split")}
     except FileNotFoundError:
         return {}
     except (ValueError, TypeError, KeyError, AttributeError) as error:

@@ -48,7 +48,7 @@ FEWEST_COMMON = 19
 _APART = 8.0
 """Seconds between landmarks whose distance in two performances is compared."""
 _STEADY = 0.06
-"""Seconds by which it may differ in one performance heard twice."""
+"""Seconds by which it may differ in one performance transcribed twice."""
 _MOSTLY_COVERED = 0.8
 _LARGEST_INTERVAL = 128
 
@@ -107,7 +107,7 @@ class Likeness:
 
     @property
     def is_same_performance(self) -> bool:
-        """Whether they are one playing, heard or saved twice, even transposed or stretched."""
+        """Whether they are one performance, saved twice, even transposed or stretched."""
         return (
             self.is_same_piece
             and self.steadiness >= SAME_PERFORMANCE

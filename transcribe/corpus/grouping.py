@@ -2,7 +2,7 @@
 
 All performances are compared with all, but through an index of their landmarks, so that
 only those with enough in common are looked at closely. Of a landmark that very many
-performances have, each is told only of the nearest `_MOST_BEARERS` before it: a piece that
+performances have, each is compared only with the nearest `_MOST_BEARERS` before it: a piece that
 was recorded a thousand times still hangs together, and a scale that is in everything costs
 no more than that.
 """
@@ -39,7 +39,7 @@ def find_pairs(
     sketches : sequence of Landmarks
         One a recording, in an order that does not change from run to run.
     progress : callable, optional
-        Is told how many recordings have been compared with those before them.
+        Called with the number of recordings that have been compared with those before them.
     """
     for second, candidates in enumerate(_candidates(sketches)):
         for first in candidates:

@@ -12,7 +12,7 @@ from typing import Any
 from transcribe.corpus.config import CorpusConfig
 from transcribe.corpus.fingerprint import Landmarks, find_landmarks
 from transcribe.corpus.passages import Cut, Passage, find_passages
-from transcribe.corpus.sources import Source, digests, read_source
+from transcribe.corpus.sources import TranscriptionSource, digests, read_source
 from transcribe.errors import MidiError
 from transcribe.files.atomic import write_atomically
 from transcribe.files.json_text import parse_json
@@ -54,28 +54,28 @@ class Reading:
 
     def as_json(self) -> dict[str, Any]:
         """All but the name, for `from_json`."""
-        said = asdict(self)
-        said["landmarks"] = base64.b64encode(self.landmarks.packed).decode("ascii")
-        del said["name"]
-        return said | {"version": _VERSION}
+        values = asdict(self)
+        values["landmarks"] = base64.b64encode(self.landmarks.packed).decode("ascii")
+        del values["name"]
+        return values | {"version": _VERSION}
 
     @classmethod
-    def from_json(cls, name: str, said: dict[str, Any]) -> Reading:
-        """Read what `as_json` said; KeyError, TypeError or ValueError for anything else."""
-        if said.pop("version") != _VERSION:
+    def from_json(cls, name: str, values: dict[str, Any]) -> Reading:
+        """Read what `as_json` values; KeyError, TypeError or ValueError for anything else."""
+        if values.pop("version") != _VERSION:
             raise ValueError("another version")
-        cut = said.pop("cut")
+        cut = values.pop("cut")
         passages = tuple(Passage(**each) for each in cut.pop("passages"))
-        landmarks = Landmarks.unpacked(base64.b64decode(said.pop("landmarks")))
-        remarks = tuple(said.pop("remarks"))
-        return cls(name, landmarks=landmarks, cut=Cut(passages, **cut), remarks=remarks, **said)
+        landmarks = Landmarks.unpacked(base64.b64decode(values.pop("landmarks")))
+        remarks = tuple(values.pop("remarks"))
+        return cls(name, landmarks=landmarks, cut=Cut(passages, **cut), remarks=remarks, **values)
 
 
 @dataclass(frozen=True, slots=True)
 class ReadingJob:
     """A source to read, and where readings are kept."""
 
-    source: Source
+    source: TranscriptionSource
     config: CorpusConfig
     kept: Path
 
@@ -98,12 +98,12 @@ def read(job: ReadingJob) -> Reading:
     return reading
 
 
-def _read(source: Source, midi: str, json_: str, config: CorpusConfig) -> Reading:
+def _read(source: TranscriptionSource, midi: str, json_: str, config: CorpusConfig) -> Reading:
     try:
-        heard = read_source(source)
+        loaded = read_source(source)
     except MidiError as error:
         return Reading(source.name, midi, json_, error=reason(error, about=source.path))
-    performance = heard.performance
+    performance = loaded.performance
     notes = performance.notes
     return Reading(
         source.name,
@@ -114,11 +114,11 @@ def _read(source: Source, midi: str, json_: str, config: CorpusConfig) -> Readin
         music=music_of(performance),
         landmarks=find_landmarks(notes),
         cut=find_passages(performance, config),
-        has_confidences=heard.has_confidences,
+        has_confidences=loaded.has_confidences,
         confidence=sum(note.confidence for note in notes) / len(notes) if notes else 1.0,
-        model=heard.model,
-        weights_sha256=heard.weights_sha256,
-        remarks=heard.remarks,
+        model=loaded.model,
+        weights_sha256=loaded.weights_sha256,
+        remarks=loaded.remarks,
     )
 
 
@@ -127,11 +127,11 @@ def music_of(performance: Performance) -> str:
     if not performance.notes:
         return ""
     first = performance.notes[0]
-    said = [
+    values = [
         (round((note.onset - first.onset) / _SAME_NOTES), note.pitch - first.pitch)
         for note in performance.notes
     ]
-    return hashlib.sha256(repr(said).encode()).hexdigest()
+    return hashlib.sha256(repr(values).encode()).hexdigest()
 
 
 def _key(midi: str, json_: str, config: CorpusConfig) -> str:

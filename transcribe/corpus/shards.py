@@ -27,7 +27,7 @@ from typing import IO, Any
 from transcribe.corpus.augment import AS_PLAYED, Variant, variants_of, vary
 from transcribe.corpus.config import CorpusConfig
 from transcribe.corpus.passages import Passage, take
-from transcribe.corpus.sources import Source, digests, read_source
+from transcribe.corpus.sources import TranscriptionSource, digests, read_source
 from transcribe.errors import TranscribeError
 from transcribe.files.atomic import atomic_path, write_atomically
 from transcribe.files.json_text import parse_json
@@ -40,10 +40,10 @@ _DIGITS = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Recording:
+class ShardRecording:
     """A source that is used."""
 
-    source: Source
+    source: TranscriptionSource
     midi_sha256: str
     json_sha256: str
     piece: str
@@ -58,7 +58,7 @@ class ShardJob:
     memory: Path
     """Where it is remembered what the file was made of."""
     split: str
-    recordings: tuple[Recording, ...]
+    recordings: tuple[ShardRecording, ...]
     config: CorpusConfig
 
     @property
@@ -73,12 +73,12 @@ class ShardJob:
             }
             for each in self.recordings
         ]
-        said = json.dumps([_VERSION, self.split, made_of, self.config.as_json()])
-        return hashlib.sha256(said.encode()).hexdigest()
+        values = json.dumps([_VERSION, self.split, made_of, self.config.as_json()])
+        return hashlib.sha256(values.encode()).hexdigest()
 
 
 @dataclass(slots=True)
-class Counts:
+class ShardCounts:
     """What there is in a shard or a split; ``played`` leaves out the variants."""
 
     n_records: int = 0
@@ -110,7 +110,7 @@ class Counts:
             self.pitches.update(note.pitch for note in performance.notes)
             self.velocities.update(note.velocity for note in performance.notes)
 
-    def __iadd__(self, other: Counts) -> Counts:
+    def __iadd__(self, other: ShardCounts) -> ShardCounts:
         for name in self.__slots__:
             value = getattr(self, name)
             value += getattr(other, name)
@@ -119,17 +119,17 @@ class Counts:
 
     def as_json(self) -> dict[str, Any]:
         """Everything, the pitches and velocities in order."""
-        said = {name: getattr(self, name) for name in self.__slots__}
+        values = {name: getattr(self, name) for name in self.__slots__}
         for name in ("pitches", "velocities"):
-            said[name] = {str(key): said[name][key] for key in sorted(said[name])}
+            values[name] = {str(key): values[name][key] for key in sorted(values[name])}
         for name in ("seconds", "played_seconds"):
-            said[name] = round(said[name], 3)
-        return said
+            values[name] = round(values[name], 3)
+        return values
 
     @classmethod
-    def from_json(cls, said: Mapping[str, Any]) -> Counts:
-        """Read what `as_json` said."""
-        values = dict(said)
+    def from_json(cls, values: Mapping[str, Any]) -> ShardCounts:
+        """Read what `as_json` values."""
+        values = dict(values)
         for name in ("pitches", "velocities"):
             values[name] = Counter({int(key): n for key, n in values[name].items()})
         return cls(**values)
@@ -143,7 +143,7 @@ class Shard:
     split: str
     sha256: str
     n_bytes: int
-    counts: Counts
+    counts: ShardCounts
 
 
 def write_shard(job: ShardJob) -> Shard:
@@ -159,7 +159,7 @@ def write_shard(job: ShardJob) -> Shard:
     remembered = _remembered(job)
     if remembered is not None:
         return remembered
-    counts = Counts()
+    counts = ShardCounts()
     job.path.parent.mkdir(parents=True, exist_ok=True)
     digest = hashlib.sha256()
     with atomic_path(job.path) as temporary:
@@ -173,25 +173,25 @@ def write_shard(job: ShardJob) -> Shard:
                 digest.update(block)
         n_bytes = temporary.stat().st_size
     shard = Shard(job.path, job.split, digest.hexdigest(), n_bytes, counts)
-    said = {
+    values = {
         "key": job.key,
         "sha256": shard.sha256,
         "n_bytes": n_bytes,
         "counts": counts.as_json(),
     }
     job.memory.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(job.memory, json.dumps(said))
+    write_atomically(job.memory, json.dumps(values))
     return shard
 
 
 def _remembered(job: ShardJob) -> Shard | None:
     """The shard, if it is there and was made of the same."""
     try:
-        said = parse_json(job.memory.read_bytes())
-        if said["key"] != job.key or job.path.stat().st_size != said["n_bytes"]:
+        values = parse_json(job.memory.read_bytes())
+        if values["key"] != job.key or job.path.stat().st_size != values["n_bytes"]:
             return None
-        counts = Counts.from_json(said["counts"])
-        return Shard(job.path, job.split, said["sha256"], said["n_bytes"], counts)
+        counts = ShardCounts.from_json(values["counts"])
+        return Shard(job.path, job.split, values["sha256"], values["n_bytes"], counts)
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -201,7 +201,7 @@ class _Record:
     """A passage, or a variant of one."""
 
     id: str
-    recording: Recording
+    recording: ShardRecording
     passage: Passage
     variant: Variant
     performance: Performance
@@ -220,7 +220,7 @@ class _Record:
         }
 
 
-def _records(job: ShardJob, counts: Counts) -> Iterator[_Record]:
+def _records(job: ShardJob, counts: ShardCounts) -> Iterator[_Record]:
     """All passages and variants, counted; one recording is in memory at a time."""
     for recording in job.recordings:
         source = recording.source
@@ -238,11 +238,11 @@ def _records(job: ShardJob, counts: Counts) -> Iterator[_Record]:
                 yield _Record(record_id, recording, passage, variant, varied)
 
 
-def _write_lines(file: IO[bytes], job: ShardJob, counts: Counts) -> None:
+def _write_lines(file: IO[bytes], job: ShardJob, counts: ShardCounts) -> None:
     with gzip.GzipFile(filename="", mode="wb", fileobj=file, compresslevel=6, mtime=0) as lines:
         for record in _records(job, counts):
             notes, pedal = record.performance.notes, record.performance.pedal
-            said = record.about() | {
+            values = record.about() | {
                 "onset": [round(note.onset, _DIGITS) for note in notes],
                 "offset": [round(note.offset, _DIGITS) for note in notes],
                 "pitch": [note.pitch for note in notes],
@@ -250,10 +250,10 @@ def _write_lines(file: IO[bytes], job: ShardJob, counts: Counts) -> None:
                 "pedal_onset": [round(press.onset, _DIGITS) for press in pedal],
                 "pedal_offset": [round(press.offset, _DIGITS) for press in pedal],
             }
-            lines.write(_json_bytes(said) + b"\n")
+            lines.write(_json_bytes(values) + b"\n")
 
 
-def _write_tar(file: IO[bytes], job: ShardJob, counts: Counts) -> None:
+def _write_tar(file: IO[bytes], job: ShardJob, counts: ShardCounts) -> None:
     from transcribe.tokens import encode
 
     target = job.config.target
@@ -281,9 +281,9 @@ def _add(tar: tarfile.TarFile, name: str, content: bytes) -> None:
     tar.addfile(info, io.BytesIO(content))
 
 
-def _json_bytes(said: Mapping[str, Any]) -> bytes:
+def _json_bytes(values: Mapping[str, Any]) -> bytes:
     # A file name that is no Unicode holds lone surrogates; as "\udcff" JSON can say them.
-    text = json.dumps(said, ensure_ascii=False, separators=(",", ":"))
+    text = json.dumps(values, ensure_ascii=False, separators=(",", ":"))
     return text.encode("utf-8", "backslashreplace")
 
 
@@ -292,7 +292,7 @@ def shard_of(midi_sha256: str, n_shards: int) -> int:
     return int(midi_sha256[:8], 16) * n_shards >> 32
 
 
-def n_shards_for(recordings: Iterable[Recording], split: str, config: CorpusConfig) -> int:
+def n_shards_for(recordings: Iterable[ShardRecording], split: str, config: CorpusConfig) -> int:
     """How many shards a split takes: a power of two, so that growth seldom moves recordings."""
     times = 1 + (config.copies if split == "train" else 0)
     notes = [times * sum(p.n_notes for p in each.passages) for each in recordings]

@@ -20,7 +20,7 @@ _SAME_ONSET = 0.005
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class TranscriptionSource:
     """One MIDI file, and the JSON file that ``transcribe --json`` left beside it."""
 
     path: Path
@@ -30,19 +30,19 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
-class Transcription:
+class LoadedTranscription:
     """What the files of one source say."""
 
     performance: Performance
     has_confidences: bool = False
     """Otherwise every confidence is 1."""
     model: str = ""
-    """Which weights heard it, where the JSON file tells."""
+    """Which weights made it, where the JSON file says so."""
     weights_sha256: str = ""
     remarks: tuple[str, ...] = ()
 
 
-def find_sources(folder: Path, *, without: Path | None = None) -> tuple[Source, ...]:
+def find_sources(folder: Path, *, without: Path | None = None) -> tuple[TranscriptionSource, ...]:
     """All MIDI files of a folder, subfolders included, sorted by name; hidden ones left out.
 
     Parameters
@@ -62,18 +62,18 @@ def find_sources(folder: Path, *, without: Path | None = None) -> tuple[Source, 
             continue
         if not path.is_file():
             continue
-        found.append(Source(path, below.as_posix(), beside(path, (".json",))))
+        found.append(TranscriptionSource(path, below.as_posix(), beside(path, (".json",))))
     return tuple(sorted(found, key=lambda source: source.name))
 
 
-def digests(source: Source) -> tuple[str, str]:
+def digests(source: TranscriptionSource) -> tuple[str, str]:
     """SHA-256 of the MIDI file, and of the JSON file (empty without one); OSError if unreadable."""
     midi = hashlib.sha256(source.path.read_bytes()).hexdigest()
     json_ = "" if source.json is None else hashlib.sha256(source.json.read_bytes()).hexdigest()
     return midi, json_
 
 
-def read_source(source: Source) -> Transcription:
+def read_source(source: TranscriptionSource) -> LoadedTranscription:
     """Notes and pedal from the MIDI file, confidences from the JSON file.
 
     The MIDI file is what counts: it may have been corrected. A note that the JSON file does
@@ -87,20 +87,22 @@ def read_source(source: Source) -> Transcription:
     read = load_midi(source.path)
     performance = read.performance
     if source.json is None:
-        return Transcription(performance, remarks=read.warnings)
+        return LoadedTranscription(performance, remarks=read.warnings)
     try:
         content = parse_json(source.json.read_bytes())
     except (OSError, ValueError) as error:
         remark = f"{source.json.name} is not readable as JSON, so confidences are not known"
-        return Transcription(performance, remarks=(*read.warnings, f"{remark}: {error}"))
+        return LoadedTranscription(performance, remarks=(*read.warnings, f"{remark}: {error}"))
     if not (isinstance(content, dict) and isinstance(content.get("notes"), list)):
-        return Transcription(performance, remarks=read.warnings)
+        return LoadedTranscription(performance, remarks=read.warnings)
     try:
         notes = _with_confidences(performance.notes, content["notes"])
     except (KeyError, TypeError, ValueError) as error:
         remark = f"{source.json.name}: expected notes with onset, pitch and confidence"
-        return Transcription(performance, remarks=(*read.warnings, f"{remark}; found {error!r}"))
-    return Transcription(
+        return LoadedTranscription(
+            performance, remarks=(*read.warnings, f"{remark}; found {error!r}")
+        )
+    return LoadedTranscription(
         Performance(notes, performance.pedal),
         has_confidences=bool(content["notes"]),
         model=_text(content.get("model")),
@@ -109,14 +111,14 @@ def read_source(source: Source) -> Transcription:
     )
 
 
-def _with_confidences(notes: Sequence[Note], said: Sequence[Any]) -> tuple[Note, ...]:
-    heard: defaultdict[int, list[tuple[float, float]]] = defaultdict(list)
-    for each in said:
-        heard[int(each["pitch"])].append((float(each["onset"]), float(each["confidence"])))
-    for strikes in heard.values():
+def _with_confidences(notes: Sequence[Note], values: Sequence[Any]) -> tuple[Note, ...]:
+    confidences_of: defaultdict[int, list[tuple[float, float]]] = defaultdict(list)
+    for each in values:
+        confidences_of[int(each["pitch"])].append((float(each["onset"]), float(each["confidence"])))
+    for strikes in confidences_of.values():
         strikes.sort()
     return tuple(
-        replace(note, confidence=_confidence(heard.get(note.pitch, []), note.onset))
+        replace(note, confidence=_confidence(confidences_of.get(note.pitch, []), note.onset))
         for note in notes
     )
 

@@ -33,22 +33,26 @@ class Decision:
 
     split: str
     left_out: tuple[str, ...]
-    """Checksums of recordings that were promised to another split."""
+    """Checksums of recordings that an earlier run gave to another split."""
 
 
-def decide(members: Sequence[str], promised: Mapping[str, str], config: CorpusConfig) -> Decision:
+def decide(
+    members: Sequence[str], assigned_before: Mapping[str, str], config: CorpusConfig
+) -> Decision:
     """The split of a piece.
 
     Parameters
     ----------
     members : sequence of str
         SHA-256 of each recording's MIDI file, in hexadecimal.
-    promised : mapping
+    assigned_before : mapping
         Splits that some of them, or others, have already.
     """
-    said = {promised[member] for member in members if member in promised}
-    split = next((each for each in _HELD_OUT if each in said), None) or drawn(min(members), config)
-    left_out = [member for member in members if promised.get(member, split) != split]
+    values = {assigned_before[member] for member in members if member in assigned_before}
+    split = next((each for each in _HELD_OUT if each in values), None) or drawn(
+        min(members), config
+    )
+    left_out = [member for member in members if assigned_before.get(member, split) != split]
     return Decision(split, tuple(left_out))
 
 
@@ -91,19 +95,19 @@ def read_splits(path: Path) -> dict[str, str]:
         raise DatasetError(f"{path}: can't be read: {error.strerror}") from error
     except csv.Error as error:
         raise DatasetError(f"{path}: expected a CSV file: {error}") from error
-    said: dict[str, str] = {}
+    values: dict[str, str] = {}
     for line, file, given in rows:
         split = given.strip().lower()
         if split not in SPLITS:
             raise DatasetError(
                 f"{path}, line {line}: expected the split {', '.join(SPLITS)}; found {given!r}"
             )
-        if said.setdefault(file, split) != split:
+        if values.setdefault(file, split) != split:
             raise DatasetError(
-                f"{path}, line {line}: {file} was in {said[file]} on an earlier line, and is in "
+                f"{path}, line {line}: {file} was in {values[file]} on an earlier line, and is in "
                 f"{split} here"
             )
-    return said
+    return values
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +120,7 @@ class Assigned:
     """Names for which there is no transcription."""
 
 
-def assign(said: Mapping[str, str], names: Sequence[str]) -> Assigned:
+def assign(values: Mapping[str, str], names: Sequence[str]) -> Assigned:
     """Find out which transcriptions the user means, by the rule of `transcribe.files.names`.
 
     Raises
@@ -124,20 +128,20 @@ def assign(said: Mapping[str, str], names: Sequence[str]) -> Assigned:
     DatasetError
         None is meant, or a name could mean several.
     """
-    wanted = list(said)
+    wanted = list(values)
     found = match_names(wanted, names)
     if found.ambiguous:
         raise DatasetError(
             "expected to know which transcription each split is for; found that "
             f"{'; '.join(found.ambiguous[:3])}. Name them with their folders"
         )
-    if said and not found.pairs:
+    if values and not found.pairs:
         raise DatasetError(
             f"expected splits of transcriptions such as {names[0]}; found none of these among "
             f"{len(wanted)} names, such as {wanted[0]}"
         )
     matched = {i for i, _ in found.pairs}
     return Assigned(
-        {names[j]: said[wanted[i]] for i, j in found.pairs},
+        {names[j]: values[wanted[i]] for i, j in found.pairs},
         tuple(name for i, name in enumerate(wanted) if i not in matched),
     )
