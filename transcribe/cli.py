@@ -145,7 +145,7 @@ def _epilog() -> str:
             "commands (transcribe COMMAND --help shows the options of one):",
             *lines,
             "",
-            "A recording that is named like a command is written ./train.",
+            "To transcribe a file that has the name of a command, write ./NAME.",
             "",
             command.EXAMPLES,
             "",

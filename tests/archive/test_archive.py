@@ -139,7 +139,7 @@ def test_a_tree_is_transcribed_and_reported_and_the_second_run_does_nothing(arch
     (archive.source / "programme.pdf").touch()
     code, told, complaints = archive("--json")
     assert (code, "nothing to do; 4 finished earlier" in complaints) == (0, True)
-    assert "left out, not taken for recordings: " in complaints
+    assert "ignored, not recordings: " in complaints
     assert "1 .pdf" in complaints
 
 

@@ -390,7 +390,7 @@ def test_every_line_of_a_table_is_taken_or_told(tmp_path):
     assert [(each.name, each.reason, each.is_loss) for each in troubles] == [
         (
             "tapes.csv, line 2",
-            "more cells than titles; put a name with ',' in it in quotes",
+            "more cells than column names; put a name with ',' in it in quotes",
             True,
         ),
         ("tapes.csv, line 3", "nothing in the column path", True),

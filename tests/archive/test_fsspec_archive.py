@@ -88,9 +88,9 @@ def test_a_place_without_recordings_is_no_success(
 ) -> None:
     open_store(f"{bucket}/texts").put("notes.txt", b"from tape")
     for source, said in (
-        ("s3://tape/1962", "s3://tape/1962: there is no such place, or nothing is in it"),
-        (f"{bucket}/mistyped", "there is no such place, or nothing is in it"),
-        (f"{bucket}/texts", "no recordings to transcribe; left out, not taken for recordings: 1"),
+        ("s3://tape/1962", "s3://tape/1962: no such place, or it is empty"),
+        (f"{bucket}/mistyped", "no such place, or it is empty"),
+        (f"{bucket}/texts", "no recordings to transcribe; ignored, not recordings: 1"),
         (f"{bucket}/texts/notes.txt", "expected a folder or a recording there"),
     ):
         assert main(["archive", source, "--out", str(tmp_path / "out")]) == 1
@@ -165,9 +165,9 @@ def test_a_bucket_s_manifest_wins_only_if_another_machine_went_on(
     assert run(one, "b.wav", published=False) == ["a.wav", "b.wav"]
     assert run(one, "c.wav") == ["a.wav", "b.wav", "c.wav"]
     assert run(two, "d.wav") == ["a.wav", "b.wav", "c.wav", "d.wav"]
-    assert "another machine has gone on" not in caplog.text
+    assert "another machine has continued" not in caplog.text
     assert run(one) == ["a.wav", "b.wav", "c.wav", "d.wav"]
-    assert "another machine has gone on" in caplog.text
+    assert "another machine has continued" in caplog.text
     with closing(Manifest(one / run_folder.REPLACED)) as before:
         assert [row.name for row in before.rows()] == ["a.wav", "b.wav", "c.wav"]
 
@@ -177,7 +177,7 @@ def test_a_bucket_is_held_by_one_machine(bucket: str, tmp_path: Path) -> None:
     with run_folder.locked_for_run(out, tmp_path / "one") as check:
         check()
         with (
-            pytest.raises(BusyError, match=r"another run \(process \d+ on .*\) is at work"),
+            pytest.raises(BusyError, match=r"another run \(process \d+ on .*\) is working"),
             run_folder.locked_for_run(out, tmp_path / "two"),
         ):
             pass
@@ -194,7 +194,7 @@ def test_a_bucket_is_held_by_one_machine(bucket: str, tmp_path: Path) -> None:
 def test_a_run_that_was_killed_holds_a_bucket_for_a_while(bucket: str) -> None:
     store = FsspecStore(f"{bucket}/killed")
     killed = Lease(store, "lock", "one", every=1000.0)
-    with pytest.raises(BusyError, match="lapses in"):
+    with pytest.raises(BusyError, match="expires in"):
         Lease(store, "lock", "two", every=1000.0)
     # The folder of the killed run is locked by who asks, so it is dead.
     again = Lease(store, "lock", "one", every=1000.0)

@@ -83,7 +83,7 @@ class TestCommand:
         ("words", "code", "message"),
         [
             (["--seconds", "0"], 2, "seconds, above 0"),
-            (["--temperature", "0"], 2, "a temperature is 0.05 to 5; found 0"),
+            (["--temperature", "0"], 2, "expected a temperature of 0.05 to 5; found 0"),
             (["--top-p", "2"], 2, "at most 1"),
             (["-o", "out.wav"], 2, "ends in .mid"),
             (["-o", "tune.mid"], 2, "overwritten"),
@@ -103,7 +103,7 @@ class TestCommand:
     def test_silence_and_absence(self, weights, tmp_path, capsys):
         write_midi(Performance(), tmp_path / "empty.mid")
         assert go_on(tmp_path / "empty.mid", "--generator", weights) == 1
-        assert "expected notes to go on from; found no notes" in capsys.readouterr().err
+        assert "expected notes to continue from; found no notes" in capsys.readouterr().err
         assert not (tmp_path / "empty.continued.mid").exists()
         assert go_on(tmp_path / "absent.mp3") == 1
         assert "no such file" in capsys.readouterr().err

@@ -170,7 +170,7 @@ def test_other_metres_than_common_time_are_refused_with_the_reason():
     for target in ("music-vae", "groovae"):
         encoded = encode(target, performance, waltz)
         assert encoded.items == ()
-        assert "4/4 only; this is in 3/4" in encoded.remarks[0]
+        assert "4/4 only, found 3/4" in encoded.remarks[0]
 
 
 MILLISECONDS = integers(0, 30_000).map(lambda value: value / 1000)

@@ -35,7 +35,7 @@ class ReadingNotice:
         if time.monotonic() - self._printed > SECONDS_BETWEEN_LINES:
             self._printed = time.monotonic()
             n = count_of(self._n, "recording")
-            notify(self._options, f"{n} read, to see what changed or moved; at {escaped(name)}")
+            notify(self._options, f"{n} checked for changes; at {escaped(name)}")
 
 
 def print_troubles(listing: Listing) -> None:
@@ -45,7 +45,7 @@ def print_troubles(listing: Listing) -> None:
         )
     rest = len(listing.troubles) - _SHOWN_TROUBLES
     if rest > 0:
-        say(f"transcribe archive: and {rest} more places, all in the report", sys.stderr)
+        say(f"transcribe archive: and {rest} more places; the report lists them all", sys.stderr)
 
 
 def print_plan(plan: Plan, listing: Listing, wanted: Wanted, options: argparse.Namespace) -> None:
@@ -62,14 +62,14 @@ def print_plan(plan: Plan, listing: Listing, wanted: Wanted, options: argparse.N
     if listing.ignored:
         notify(options, describe_ignored(listing))
     if plan.n_moved:
-        notify(options, f"{plan.n_moved:,} moved in the source; their outputs moved along")
+        notify(options, f"{plan.n_moved:,} moved in the source; their outputs were moved too")
     if plan.n_gone:
         notify(options, f"{plan.n_gone:,} no longer in the source; their outputs are kept")
     if plan.n_outdated:
         notify(
             options,
-            f"{plan.n_outdated:,} were done by another model or with other settings than now "
-            f"({wanted.model}); --redo does them again",
+            f"{plan.n_outdated:,} were done with another model or other settings than now "
+            f"({wanted.model}); use --redo to redo them",
         )
 
 

@@ -135,9 +135,9 @@ class Lease:
         if content.get("identity") == self._identity or there.age >= self._lapse:
             return
         raise BusyError(
-            f"{self._store.address}: another run ({content.get('holder', 'unknown')}) is at "
-            f"work on this archive, or was {there.age:.0f} s ago; wait for it to end. If it was "
-            f"killed, its lock lapses in {self._lapse - there.age:.0f} s"
+            f"{self._store.address}: another run ({content.get('holder', 'unknown')}) is "
+            f"working on this archive, or was {there.age:.0f} s ago; wait until it ends. If it was "
+            f"killed, its lock expires in {self._lapse - there.age:.0f} s"
         )
 
     def _content(self) -> bytes:

@@ -113,7 +113,7 @@ def list_source(source: str, patterns: Patterns, destination: Store) -> Listing:
     source = Address(local_path(source))
     path = Path(source)
     if _SCHEME not in source and source != "-" and not path.exists():
-        raise StoreError(f"{source}: there is no such folder, list or recording")
+        raise StoreError(f"{source}: no such folder, list or recording")
     if source == "-":
         return _listed(read_lines(sys.stdin.buffer.read(), Path.cwd()), Path.cwd(), patterns)
     if _SCHEME in source:
@@ -149,7 +149,7 @@ def _addressed_source(source: Address, patterns: Patterns, destination: Store) -
                 f"{source}: expected a folder or a recording there; lists are read from a disk "
                 "of this machine"
             )
-    raise StoreError(f"{source}: there is no such place, or nothing is in it; is it spelt right?")
+    raise StoreError(f"{source}: no such place, or it is empty; check the spelling")
 
 
 def _walked(store: Store, patterns: Patterns, destination: Store) -> Listing:
@@ -180,7 +180,7 @@ def _inside(source: Store, destination: Store) -> str | None:
     if there == here or there in here.parents:
         raise StoreError(
             f"{destination.address}: outputs can't go among the recordings, where a file could "
-            "be written over; choose another --out (a folder inside the source will do)"
+            "be overwritten; choose another -o (a folder inside the source will do)"
         )
     return there.relative_to(here).as_posix() if here in there.parents else None
 

@@ -66,7 +66,7 @@ def read_csv(content: bytes, source: str) -> NamedRecordings:
             beyond, name = line.pop(None, None), line.get(column)
             where = f"{Path(source).name}, line {table.line_num}"
             if any(beyond or ()):
-                why = f"more cells than titles; put a name with {delimiter!r} in it in quotes"
+                why = f"more cells than column names; put a name with {delimiter!r} in it in quotes"
                 named.troubles.append(Trouble(where, why))
             elif name:
                 named.names.append(name)

@@ -64,8 +64,8 @@ def preview(
     lines.append(f"finished earlier: {plan.n_finished:,}")
     if plan.n_outdated:
         lines.append(
-            f"  {plan.n_outdated:,} of them by another model or with other settings than now "
-            f"({wanted.model}); --redo does them again"
+            f"  {plan.n_outdated:,} of them with another model or other settings than now "
+            f"({wanted.model}); use --redo to redo them"
         )
     for number, what in ((plan.n_moved, "moved in the source"), (plan.n_gone, "gone from it")):
         if number:
@@ -105,7 +105,7 @@ def preview(
 def describe_ignored(listing: Listing) -> str:
     """How many files of the source are left out, and of which endings."""
     n_files = count_of(listing.ignored.total(), "file")
-    return f"left out, not taken for recordings: {n_files} ({in_words(listing.ignored)})"
+    return f"ignored, not recordings: {n_files} ({in_words(listing.ignored)})"
 
 
 def probe_some(

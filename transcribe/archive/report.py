@@ -96,7 +96,7 @@ def summary_lines(tally: Tally) -> list[str]:
     ]
     waiting = len(tally.here) - len(tally.of(DONE)) - len(tally.failures)
     if waiting:
-        lines.append(f"{waiting:,} not done yet; the same command goes on")
+        lines.append(f"{waiting:,} not done yet; the same command continues")
     if tally.failures:
         causes = ", ".join(f"{cause} ({n})" for cause, n in tally.causes)
         lines.append(f"{len(tally.failures):,} failed: {causes}")

@@ -106,8 +106,8 @@ def _adopt_newer_manifest(destination: Store, folder: Path) -> None:
         if manifest.exists():
             manifest.replace(folder / REPLACED)
             log.warning(
-                "%s: another machine has gone on with this archive; its manifest is taken, and "
-                "the one of this machine kept as %s",
+                "%s: another machine has continued this archive; its manifest is used, and "
+                "the one of this machine is kept as %s",
                 destination.address,
                 folder / REPLACED,
             )
@@ -133,7 +133,7 @@ def fetch_newer(destination: Store, folder: Path, to: Path) -> bool:
     except ManifestError as error:
         raise ManifestError(
             f"{destination.address}/{kept}: this manifest can't be read; put back a copy of it, "
-            "or remove it to go on with what this machine knows"
+            "or remove it to continue with what this machine knows"
         ) from error
     if manifest.exists():
         with TemporaryDirectory(prefix="transcribe-") as temporary:

@@ -161,8 +161,8 @@ def _prepare(dest: Path, settings: Mapping[str, Any], *, overwrite: bool) -> Non
         if not overwrite:
             differing = [key for key in settings if earlier.get(key) != settings[key]]
             raise DatasetError(
-                f"{dest} has a corpus of other settings ({', '.join(differing)}); choose another "
-                "folder, or --overwrite to make it anew"
+                f"{dest} holds a corpus made with other settings ({', '.join(differing)}); "
+                "choose another folder, or use --overwrite to replace it"
             )
         shutil.rmtree(dest / DATA, ignore_errors=True)
         shutil.rmtree(dest / WORK / "shards", ignore_errors=True)

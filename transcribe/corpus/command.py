@@ -76,8 +76,8 @@ def add_parser(subparsers: Subparsers) -> None:
         "--splits",
         metavar="CSV",
         type=Path,
-        help="splits that are given: a table with the columns midi_filename and split, as in "
-        "MAESTRO; recordings of the same pieces go into the same splits",
+        help="given splits: a table with the columns midi_filename and split, as in MAESTRO; other "
+        "recordings of these pieces follow them",
     )
     _number(group, "--seed", "N", "random seed of splits and augmentation")
     group = parser.add_argument_group("filters")
@@ -85,7 +85,7 @@ def add_parser(subparsers: Subparsers) -> None:
         group,
         "--confidence",
         "P",
-        "cut out four-second stretches whose mean confidence is below this; 0 keeps everything",
+        "cut out every four seconds with a mean confidence below this; 0 keeps everything",
     )
     _number(group, "--silence", "SECONDS", "split passages at silences longer than this")
     _number(group, "--shortest", "SECONDS", "leave out passages shorter than this")
@@ -211,10 +211,11 @@ def _progress(*, quiet: bool) -> Iterator[_ProgressLine | None]:
 
 def _number(parser: argparse._ActionsContainer, name: str, metavar: str, what: str) -> None:
     default = getattr(_DEFAULTS, name.removeprefix("--").replace("-", "_"))
+    shown = f"{default:g}" if isinstance(default, float) else str(default)
     parser.add_argument(
         name,
         metavar=metavar,
         type=type(default),
         default=default,
-        help=f"{what} (default: {default:g})".replace("%", "%%"),
+        help=f"{what} (default: {shown})",
     )

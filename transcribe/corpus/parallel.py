@@ -57,8 +57,8 @@ def in_parallel(
                 yield future.result()
     except BrokenProcessPool as error:
         raise TranscribeError(
-            f"one of {workers} processes was killed, perhaps for want of memory; run again to go "
-            "on, with fewer --workers"
+            f"one of {workers} processes was killed, perhaps because memory ran out; run again "
+            "with fewer --workers to continue"
         ) from error
     finally:
         pool.shutdown(cancel_futures=True)

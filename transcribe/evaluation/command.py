@@ -91,8 +91,8 @@ def add_est_suffix(parser: argparse._ActionsContainer) -> None:
         "--est-suffix",
         metavar="TEXT",
         default="",
-        help="what file names of transcriptions have at their end that those of the reference "
-        "do not, such as _basic_pitch",
+        help="ending of the transcriptions' file names that is ignored in pairing, such as "
+        "_basic_pitch",
     )
 
 

@@ -349,7 +349,7 @@ def evaluate_without_piano(recordings: Path, est: Path, *, est_suffix: str = "")
             seconds = sound.seconds
             if not seconds:
                 raise AudioError(
-                    f"{sound.audio}: expected to be told how long it is; found no word",
+                    f"{sound.audio}: expected a duration in its header; found none",
                     kind="damaged",
                 )
             n_notes = len(first_seconds(heard.read().performance, seconds).notes)

@@ -53,7 +53,11 @@ def add_parser(subparsers: Subparsers) -> None:
     add = parser.add_argument
     add("source", metavar="SOURCE", type=Path, help="a recording or a MIDI file")
     group = parser.add_argument_group("output")
-    add_output(group, "MIDI", help="default: the name of the source with .continued.mid")
+    add_output(
+        group,
+        "MIDI",
+        help="MIDI file to write (default: the name of the source with .continued.mid)",
+    )
     add_overwrite(group)
     add = parser.add_argument_group("generation").add_argument
     add(

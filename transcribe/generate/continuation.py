@@ -117,11 +117,11 @@ class Continuer:
             ``seconds`` or ``at`` is no such time, or nothing was played before it.
         """
         if not 0 < seconds < np.inf:
-            raise ValueError(f"a continuation lasts more than 0 seconds; found {seconds:g}")
+            raise ValueError(f"expected a continuation of more than 0 seconds; found {seconds:g}")
         opening = performance if at is None else before(performance, at)
         if not opening.notes:
             found = "no notes" if at is None else f"no notes before {at:g} s"
-            raise ValueError(f"expected notes to go on from; found {found}")
+            raise ValueError(f"expected notes to continue from; found {found}")
         last = max(opening.notes[-1].onset, opening.pedal[-1].onset if opening.pedal else 0.0)
         start = last if at is None else at
         last = max(last, start - float(TIMES[-1]) * STEP)

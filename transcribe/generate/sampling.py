@@ -35,11 +35,11 @@ class Sampling:
 
     def __post_init__(self) -> None:
         if not 0.05 <= self.temperature <= 5:
-            raise ValueError(f"a temperature is 0.05 to 5; found {self.temperature:g}")
+            raise ValueError(f"expected a temperature of 0.05 to 5; found {self.temperature:g}")
         if not 0 < self.top_p <= 1:
-            raise ValueError(f"top_p is above 0 and at most 1; found {self.top_p:g}")
+            raise ValueError(f"expected a top-p above 0 and at most 1; found {self.top_p:g}")
         if self.seed < 0:
-            raise ValueError(f"a seed is 0 or more; found {self.seed}")
+            raise ValueError(f"expected a seed of 0 or more; found {self.seed}")
 
 
 class Listener(Protocol):

@@ -40,7 +40,9 @@ def add_parser(subparsers: Subparsers) -> None:
         help="the folder of a sample bank (with its manifest.json), or a SoundFont (.sf2, .sf3; "
         "needs FluidSynth)",
     )
-    add_output(parser, "WAV", help="default: the name of the MIDI file with .wav, next to it")
+    add_output(
+        parser, "WAV", help="WAV file to write (default: the name of the MIDI file with .wav)"
+    )
     add_overwrite(parser)
     add_quiet(parser)
 

@@ -29,7 +29,7 @@ def encode(performance: Performance, settings: Settings, *, target: str) -> Enco
     grid = settings.grid_of(performance)
     line = line_on_grid(find_melody(performance), grid)
     if not line:
-        return Encoded(target, (), grid_about(grid), ("there are no notes",))
+        return Encoded(target, (), grid_about(grid), ("no notes",))
     bars = bars_of(line, grid)
     key = find_key(performance.notes)
     text = abc_tune(bars.cut(line), bars, key)

@@ -44,7 +44,7 @@ def encode(performance: Performance, settings: Settings, *, target: str) -> Enco
     grid = settings.grid_of(performance)
     melody = in_range(line_on_grid(find_melody(performance), grid))
     if not melody:
-        return Encoded(target, (), grid_about(grid), ("there are no notes",))
+        return Encoded(target, (), grid_about(grid), ("no notes",))
     whole = bars_of(melody, grid)
     items: list[Item] = []
     for first in range(whole.first, whole.first + whole.n_bars - SOPRANO_BARS + 1, SOPRANO_BARS):

@@ -64,7 +64,7 @@ def add_parser(subparsers: Subparsers) -> None:
         help="the generator to encode for; repeat the option for several",
     )
     group = parser.add_argument_group("output")
-    add_output(group, "FOLDER", default=Path("tokens"), help="default: tokens")
+    add_output(group, "FOLDER", default=Path("tokens"), help="folder to write to (default: tokens)")
     add_overwrite(group)
     add = parser.add_argument_group("beats").add_argument
     add(
@@ -74,7 +74,7 @@ def add_parser(subparsers: Subparsers) -> None:
         help="beats per minute, constant throughout (default: estimated)",
     )
     add("--metre", metavar="N/M", type=_metre, help="such as 3/4 (default: estimated)")
-    add("--follow", action="store_true", help="follow the player where the tempo strays from BPM")
+    add("--follow", action="store_true", help="let the beats follow the player around BPM")
     group = parser.add_argument_group("run")
     add_checkpoint(group)
     add_device(group)

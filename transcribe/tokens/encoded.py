@@ -34,7 +34,9 @@ class Settings:
 
     def __post_init__(self) -> None:
         if self.tempo is not None and not 10 <= self.tempo <= 400:
-            raise ValueError(f"expected a tempo of 10 to 400 beats a minute; found {self.tempo:g}")
+            raise ValueError(
+                f"expected a tempo of 10 to 400 beats per minute; found {self.tempo:g}"
+            )
 
     def grid_of(self, performance: Performance) -> BeatGrid:
         """The grid to lay under a performance."""

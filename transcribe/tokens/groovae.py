@@ -43,10 +43,10 @@ def encode(performance: Performance, settings: Settings, *, target: str) -> Enco
     grid = settings.grid_of(performance)
     about = grid_about(grid)
     if grid.metre != COMMON_TIME:
-        remark = f"GrooVAE reads 4/4 only; this is in {grid.metre} (--metre 4/4 says otherwise)"
+        remark = f"GrooVAE reads 4/4 only, found {grid.metre} (use --metre 4/4 if that is wrong)"
         return Encoded(target, (), about, (remark,))
     if not performance.notes:
-        return Encoded(target, (), about, ("there are no notes",))
+        return Encoded(target, (), about, ("no notes",))
     notes = tuple(sorted(_as_played(note, grid) for note in performance.notes))
     items = [_tap_item(notes, grid)]
     whole = bars_of([replace(note, step=round(note.step), n_steps=1) for note in notes], grid)

@@ -38,7 +38,7 @@ def encode(performance: Performance, settings: Settings, *, target: str) -> Enco
     grid = settings.grid_of(performance)
     about = grid_about(grid)
     if grid.metre != COMMON_TIME:
-        remark = f"MusicVAE reads 4/4 only; this is in {grid.metre} (--metre 4/4 says otherwise)"
+        remark = f"MusicVAE reads 4/4 only, found {grid.metre} (use --metre 4/4 if that is wrong)"
         return Encoded(target, (), about, (remark,))
     melody = line_on_grid(find_melody(performance), grid)
     bass = line_on_grid(find_bass(performance), grid)

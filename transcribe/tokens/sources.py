@@ -67,7 +67,7 @@ def find_sources(named: Sequence[str]) -> Found:
             if other.path != source.path:
                 raise ValueError(
                     f"{other.path} and {source.path} would both be written as {source.name}; "
-                    "give them one at a time, with --out"
+                    "name one of them at a time, with another -o"
                 )
     return Found(tuple(found.values()), left_out, n_beside_midi)
 

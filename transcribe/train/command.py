@@ -16,9 +16,9 @@ def add_parser(subparsers: Subparsers) -> None:
         "train",
         run,
         usage="transcribe train [-h] [OVERRIDE ...] [Hydra options]",
-        description="Train a network. Settings are composed by Hydra from the files in conf/ "
-        "and the overrides, each written NAME=VALUE. A run that was interrupted resumes when "
-        "the same command is given again.",
+        description="Train a network. Hydra composes the settings from the files in conf/ and the\n"
+        "overrides, each written NAME=VALUE. An interrupted run resumes when the same command\n"
+        "is given again.",
         epilog="examples:\n"
         "  transcribe train experiment=tiny                   train a small network\n"
         "  transcribe train experiment=maestro trainer=gpus   on all GPUs\n"

@@ -34,19 +34,20 @@ def add_parser(subparsers: Subparsers) -> None:
         "--folder",
         metavar="FOLDER",
         type=Path,
-        help=f"where recordings and notes are kept (default: {default_folder()})",
+        help="where recordings and notes are kept (default: the folder transcribe in the data "
+        "folder of your account, on Linux ~/.local/share/transcribe)",
     )
     add(
         "--host",
         metavar="ADDRESS",
-        help="let other devices in the house use it too, at this address of this computer "
-        "(0.0.0.0 for any); prints an address with a token that admits one device",
+        help="address of this computer at which other devices in the house may use the page too, "
+        "0.0.0.0 for any; prints a link with a token that admits one device",
     )
     add(
         "--port",
         metavar="N",
         type=_port,
-        help=f"default: {DEFAULT_PORT}, or any free port if that is taken",
+        help=f"port to listen on (default: {DEFAULT_PORT}, or a free one if that is taken)",
     )
     add("--no-browser", action="store_true", help="print the address without opening a browser")
     add(

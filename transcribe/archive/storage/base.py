@@ -50,7 +50,7 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """A part of a store that could not be looked into, or is left out on purpose."""
+    """A part of a store that could not be read, or is left out on purpose."""
 
     name: str
     reason: str

@@ -56,7 +56,7 @@ def connect(address: str | None = None) -> None:
         except Exception as error:  # Ray raises bare exceptions
             # On a busy machine its processes may need longer than the 30 s that Ray gives them.
             if address is None and n_left and "timed out" in str(error):
-                log.warning("Ray did not start in its time; it is tried again: %s", error)
+                log.warning("Ray did not start in time; retrying: %s", error)
                 ray.shutdown()
                 continue
             where = "can be started on this machine" if address is None else f"answers at {address}"
