@@ -43,6 +43,7 @@ from eval.common.transcribing import (
     load_transcriber,
     recordings_with_audio,
 )
+from eval.publish.tables import markdown
 from transcribe.datasets import Recording, reference_performance
 from transcribe.errors import DatasetError
 from transcribe.evaluation.aggregate import LEAST_RECORDINGS
@@ -225,29 +226,25 @@ def calibration(options: argparse.Namespace) -> dict[str, Any]:
 
 def calibration_table(record: dict[str, Any]) -> str:
     """The curve and the figures below it as Markdown."""
-    lines = ["| confidence | notes | mean confidence, % | right, % |", "|---|--:|--:|--:|"]
-    for each in record["bins"]:
-        cells = (
-            ("", "")
-            if each["right"] is None
-            else (f"{100 * each['confidence']:.1f}", f"{100 * each['right']:.1f}")
-        )
-        lines.append(
-            f"| {each['low']:.1f} to {each['high']:.1f} | {each['n_notes']} | {' | '.join(cells)} |"
-        )
+    rows = [
+        [
+            f"{each['low']:.1f} to {each['high']:.1f}",
+            str(each["n_notes"]),
+            *("" if each[k] is None else f"{100 * each[k]:.1f}" for k in ("confidence", "right")),
+        ]
+        for each in record["bins"]
+    ]
     summary = record["summary"]
+    n_notes, right = summary["n_notes"], summary["n_right"] / summary["n_notes"]
+    sure = f"{100 * summary['mean_confidence']:.1f}"
+    rows.append(["**all**", str(n_notes), sure, f"{100 * right:.1f}"])
     interval = summary["expected_calibration_error_interval_95"]
     edges = "" if interval is None else f" [{interval[0]:.4f}, {interval[1]:.4f}]"
-    lines.append(
-        f"| **all** | {summary['n_notes']} | {100 * summary['mean_confidence']:.1f} "
-        f"| {100 * summary['n_right'] / summary['n_notes']:.1f} |"
+    return (
+        markdown(("confidence", "notes", "mean confidence, %", "right, %"), rows)
+        + f"\n\nExpected calibration error {summary['expected_calibration_error']:.4f}{edges}, "
+        f"Brier score {summary['brier_score']:.4f}."
     )
-    lines += [
-        "",
-        f"Expected calibration error {summary['expected_calibration_error']:.4f}{edges}, "
-        f"Brier score {summary['brier_score']:.4f}.",
-    ]
-    return "\n".join(lines)
 
 
 def plot(record: dict[str, Any], path: Path) -> None:

@@ -59,6 +59,7 @@ from eval.common.transcribing import (
     load_transcriber,
     recordings_with_audio,
 )
+from eval.publish.tables import markdown, mean_cell
 from transcribe.audio.reader import read_audio
 from transcribe.audio.wav import write_wav
 from transcribe.datasets import Recording, has_pedal, has_velocity, reference_performance
@@ -321,19 +322,17 @@ def damage(options: argparse.Namespace) -> dict[str, Any] | None:
 
 def damage_table(record: Mapping[str, Any]) -> str:
     """A record's figures as Markdown."""
-    lines = [
-        "| damage, less is better | recordings | mean over recordings | pooled | damaged of |",
-        "|---|--:|--:|--:|--:|",
-    ]
+    rows = []
     for name, each in record["summary"].items():
         pooled, counts = "", ""
         if each.get("pooled") is not None:
             pooled, counts = f"{each['pooled']:.2f}", f"{each['n_damaged']} of {each['n_notes']}"
-        cells = [_label(name, record), str(each["n_recordings"]), _cell(each), pooled, counts]
-        lines.append(f"| {' | '.join(cells)} |")
+        mean = mean_cell(each, 1, 2)
+        rows.append([_label(name, record), str(each["n_recordings"]), mean, pooled, counts])
+    head = ("damage, less is better", "recordings", "mean over recordings", "pooled", "damaged of")
     f1 = {name: f"{100 * each['mean']:.1f} %" for name, each in record["onset_f1"].items()}
-    told = ", ".join(f"{name.replace('_', ' ')} {mean}" for name, mean in f1.items())
-    return "\n".join([*lines, "", f"Aligned onset F1: {told}."])
+    means = ", ".join(f"{name.replace('_', ' ')} {mean}" for name, mean in f1.items())
+    return f"{markdown(head, rows)}\n\nAligned onset F1: {means}."
 
 
 def comparison_table(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
@@ -370,9 +369,12 @@ def comparison_table(before: Mapping[str, Any], after: Mapping[str, Any]) -> str
         "|---|--:|--:|--:|---|",
     ]
     for name, change in _means(changes).items():
-        cells = [_cell(record["summary"][name], interval=False) for record in (before, after)]
+        cells = [
+            mean_cell(record["summary"][name], 1, 2, interval=False) for record in (before, after)
+        ]
         summary = change.as_json()
-        line = f"| {_label(name, after)} | {' | '.join(cells)} | {_cell(summary, signed=True)} |"
+        cells.append(mean_cell(summary, 1, 2, signed=True))
+        line = f"| {_label(name, after)} | {' | '.join(cells)} |"
         lines.append(f"{line} {_verdict(summary['interval_95'])} |".replace("  |", " |"))
     return "\n".join(lines)
 
@@ -405,15 +407,6 @@ def _pooled_json(count: Count | None) -> dict[str, Any]:
 
 def _label(name: str, record: Mapping[str, Any]) -> str:
     return LABELS.get(name) or DETUNED_LABELS[name].format(cents=record["data"]["cents"])
-
-
-def _cell(summary: Mapping[str, Any], *, interval: bool = True, signed: bool = False) -> str:
-    sign = "+" if signed else ""
-    cell = f"{summary['mean']:{sign}.2f}"
-    if not interval or summary["interval_95"] is None:
-        return cell
-    low, high = summary["interval_95"]
-    return f"{cell} [{low:{sign}.2f}, {high:{sign}.2f}]"
 
 
 def _verdict(interval: Sequence[float] | None) -> str:

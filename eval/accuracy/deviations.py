@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 
 from eval.common.command import new_parser, run
 from eval.common.record import data_name
+from eval.publish.tables import markdown
 from transcribe.datasets import Recording, has_velocity, load_dataset, reference_performance
 from transcribe.errors import DatasetError
 from transcribe.evaluation.error_types import BREAKDOWNS, NEARLY
@@ -85,21 +86,26 @@ def _range(values: NDArray[np.float64]) -> float:
 
 def deviations_table(record: Mapping[str, Any]) -> str:
     """The record as Markdown; times in milliseconds."""
-    lines = [
-        "| velocity | notes | ours, ms | theirs, ms | correlation | between, ms | both off, % |",
-        "|---|" + "--:|" * 6,
-    ]
+    head = (
+        "velocity",
+        "notes",
+        "ours, ms",
+        "theirs, ms",
+        "correlation",
+        "between, ms",
+        "both off, %",
+    )
+    rows = []
     for name, found in record["by_velocity"].items():
-        if "ours" not in found:
-            lines.append(f"| {name} | {found['n_notes']} | | | | | |")
-            continue
-        times = [f"{1000 * found[key]:.0f}" for key in ("ours", "theirs", "between")]
-        correlation = "" if found["correlation"] is None else f"{found['correlation']:.2f}"
-        lines.append(
-            f"| {name} | {found['n_notes']} | {times[0]} | {times[1]} | {correlation} | "
-            f"{times[2]} | {100 * found['late_by_both']:.1f} |"
-        )
-    return "\n".join(lines)
+        cells = [""] * 5
+        if "ours" in found:
+            ours, theirs, between = (
+                f"{1000 * found[k]:.0f}" for k in ("ours", "theirs", "between")
+            )
+            correlation = "" if found["correlation"] is None else f"{found['correlation']:.2f}"
+            cells = [ours, theirs, correlation, between, f"{100 * found['late_by_both']:.1f}"]
+        rows.append([name, str(found["n_notes"]), *cells])
+    return markdown(head, rows)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

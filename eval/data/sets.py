@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -347,17 +346,6 @@ def noise_files(wanted: BenchmarkSet, folder: Path) -> list[Path]:
         raise DatasetError(_missing(wanted, f"found none in {folder}")) from error
     check_count(wanted, len(files), folder)
     return files
-
-
-def sets_table(sets: Sequence[BenchmarkSet] = tuple(SETS.values())) -> str:
-    """Every set on a line, as Markdown."""
-    lines = ["| set | what | recordings | split | licence |", "|---|---|--:|---|---|"]
-    lines += [
-        f"| `{each.name}` | {each.title} | {each.n_recordings} "
-        f"| {'-' if each.kind == NO_PIANO else each.split} | {each.licence} |"
-        for each in sets
-    ]
-    return "\n".join(lines)
 
 
 def _missing(wanted: BenchmarkSet, found: str, expected: str | None = None) -> str:

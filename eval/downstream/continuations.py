@@ -41,6 +41,7 @@ from numpy.typing import NDArray
 from eval.common.command import new_parser, run
 from eval.common.record import data_name
 from eval.downstream.markov import LONGEST, MarkovChain
+from eval.publish.tables import ABSENT, markdown
 from transcribe.datasets import load_dataset, reference_performance
 from transcribe.errors import TranscribeError
 from transcribe.generate import Continuer, Sampling
@@ -296,13 +297,12 @@ def summary(rows: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, float]
 
 def table(record: Mapping[str, Any]) -> str:
     """The rows as Markdown: bits, then shares in range in percent."""
-    columns = ("bits per note", "pitch classes", "polyphony", "density", "all three")
-    lines = [f"| | {' | '.join(columns)} |", "|---|" + "--:|" * len(columns)]
+    columns = ("", "bits per note", "pitch classes", "polyphony", "density", "all three")
+    rows = []
     for name, row in record["generators"].items():
-        bits = f"{row['bits_per_note']['all']:.2f}" if "bits_per_note" in row else "–"
-        shares = (f"{100 * row['within'][each]:.0f} %" for each in (*FIGURES, "all"))
-        lines.append(f"| {name} | {bits} | {' | '.join(shares)} |")
-    return "\n".join(lines)
+        bits = f"{row['bits_per_note']['all']:.2f}" if "bits_per_note" in row else ABSENT
+        rows.append([name, bits, *(f"{100 * row['within'][f]:.0f} %" for f in (*FIGURES, "all"))])
+    return markdown(columns, rows)
 
 
 def _performances(options: argparse.Namespace, split: str) -> list[Performance]:

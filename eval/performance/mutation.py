@@ -39,6 +39,7 @@ from typing import Any
 from scipy.stats import binomtest
 
 from eval.common.command import new_parser, run
+from eval.publish.tables import markdown
 from transcribe.errors import TranscribeError
 
 if sys.version_info >= (3, 11):
@@ -161,14 +162,14 @@ def _changed(diff: str) -> list[str]:
 
 def table(found: Mapping[str, Mapping[str, Any]]) -> str:
     """Parts and their shares as Markdown."""
-    lines = ["| part | mutants | tried | killed, % | 95 % interval |", "|---|--:|--:|--:|--:|"]
+    rows = []
     for name, each in found.items():
         low, high = each["interval_95"]
-        lines.append(
-            f"| {name} | {each.get('n_mutants', '')} | {each['n_tried']} "
-            f"| {100 * each['killed']:.1f} | {100 * low:.1f} to {100 * high:.1f} |"
+        counts = [str(each.get("n_mutants", "")), str(each["n_tried"])]
+        rows.append(
+            [name, *counts, f"{100 * each['killed']:.1f}", f"{100 * low:.1f} to {100 * high:.1f}"]
         )
-    return "\n".join(lines)
+    return markdown(("part", "mutants", "tried", "killed, %", "95 % interval"), rows)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
