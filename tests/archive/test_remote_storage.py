@@ -137,7 +137,7 @@ def test_of_two_files_that_would_have_one_name_both_are_told(tmp_path: Path) -> 
     told = list(FsspecStore(f"file://{tmp_path.as_posix()}").walk())
     assert [each.name for each in told] == ["two\nlines.wav"] * 2
     (trouble,) = (each for each in told if isinstance(each, Trouble))
-    assert trouble.reason == "the name is spelt so that it can't be polled for; rename it"
+    assert trouble.reason == "the name is spelt so that it can't be asked for; rename it"
 
 
 def test_a_file_is_put_only_where_nobody_was_faster(store: Store) -> None:

@@ -277,8 +277,8 @@ def _is_file(info: dict[str, Any]) -> bool:
 
 
 def _found(name: str, info: dict[str, Any]) -> StoredFile:
-    found_files = next((info[key] for key in _TIMES if info.get(key) is not None), None)
-    modified = found_files.timestamp() if isinstance(found_files, datetime) else found_files
+    value = next((info[key] for key in _TIMES if info.get(key) is not None), None)
+    modified = value.timestamp() if isinstance(value, datetime) else value
     return StoredFile(name, int(info["size"]), modified if isinstance(modified, float) else None)
 
 
