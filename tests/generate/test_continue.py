@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -13,6 +15,7 @@ from omegaconf import OmegaConf
 
 from transcribe import cli
 from transcribe.datasets.index import COLUMNS
+from transcribe.errors import SettingsError
 from transcribe.generate.command import write_growing
 from transcribe.generate.continuation import Continued, Continuer
 from transcribe.generate.model import EventModel, GeneratorConfig
@@ -20,7 +23,9 @@ from transcribe.generate.weights import GeneratorWeights, load_generator, save_g
 from transcribe.midi import read_midi, write_midi
 from transcribe.notes import Note, Performance
 from transcribe.train.conf import CONF
-from transcribe.train.generator import GeneratorTrainConfig, LitGenerator, train
+from transcribe.train.config import GeneratorTrainConfig
+from transcribe.train.generator import train
+from transcribe.train.lit_generator import LitGenerator
 
 TUNE = Performance(
     tuple(
@@ -190,6 +195,20 @@ def test_a_run_that_was_killed_ends_as_one_that_was_not(body, data, monkeypatch)
     assert whole.metadata["events_seen"] == parts.metadata["events_seen"] == "256"
     for name, tensor in whole.model.state_dict().items():
         assert torch.equal(tensor, parts.model.state_dict()[name]), name
+
+
+def test_a_run_may_end_by_the_clock(data, monkeypatch):
+    """As the transcriber's; every look at this clock takes a second."""
+    seconds = itertools.count(1.0)
+    clock = SimpleNamespace(monotonic=lambda: next(seconds))
+    monkeypatch.setattr("transcribe.train.lit_module.time", clock)
+    words = ("trainer.max_minutes=0.05", "optimizer.decay_share=0.5")
+    assert load_generator(train(settings(data / "out", *words))).metadata["steps"] == "3"
+
+
+def test_a_part_that_the_generator_does_not_have_can_not_be_frozen(data):
+    with pytest.raises(SettingsError, match=r"frozen names 'bdy'.* it has .*(blocks|lstm)"):
+        train(settings(data / "out", "optimizer.frozen=[bdy]"))
 
 
 def test_music_that_is_too_short_is_told(data):

@@ -20,9 +20,9 @@ from transcribe.midi import write_midi
 from transcribe.notes import Note, Performance, without_overlaps
 from transcribe.train.augment.config import AugmentConfig
 from transcribe.train.data import DataConfig
-from transcribe.train.generator_data import EventDataConfig, EventSource, load_event_libraries
+from transcribe.train.event_windows import EventDataConfig, EventSourceConfig
 from transcribe.train.held_out import HeldOutConfig
-from transcribe.train.sources import SourceConfig, TrainingSource, load_libraries
+from transcribe.train.sources import SourceConfig, TrainingSource
 from transcribe.train.training_windows import TrainingWindows
 
 N_CHORDS = 120
@@ -53,8 +53,8 @@ def write_set(folder: Path, **performances: tuple[str, list[Note]]) -> Path:
     return folder / "index.csv"
 
 
-def names(libraries: list[TrainingSource]) -> list[str]:
-    return [each.title for library in libraries for each in library.recordings]
+def names(sources: list[TrainingSource]) -> list[str]:
+    return [each.title for source in sources for each in source.recordings]
 
 
 @pytest.fixture
@@ -81,13 +81,13 @@ def load(sources: dict[str, Path], tests: Path | None, cache: Path, **more: bool
         cache=str(cache),
         **more,
     )
-    return config.load_libraries()
+    return config.load_sources()
 
 
 def test_a_test_piece_is_found_in_a_recital_in_another_key_and_said(rolls, tests, tmp_path, caplog):
     with caplog.at_level(logging.INFO):
-        libraries, left_out = load({"piano_rolls": rolls}, tests, tmp_path / "cache")
-    assert names(libraries) == ["bb988jx6754", "ds710xd1794"]
+        sources, left_out = load({"piano_rolls": rolls}, tests, tmp_path / "cache")
+    assert names(sources) == ["bb988jx6754", "ds710xd1794"]
     (found,) = left_out
     assert (found.source, found.recording.title) == ("piano_rolls", "zb497jz4405")
     assert (found.tested.title, found.likeness.transposition) == ("etude", -4)
@@ -98,15 +98,15 @@ def test_a_test_piece_is_found_in_a_recital_in_another_key_and_said(rolls, tests
 def test_the_test_split_of_one_source_is_held_out_of_all(rolls, tmp_path):
     own = write_set(tmp_path / "own", here=("train", music(6)), there=("test", music(1)))
     again = tmp_path / "cache"
-    libraries, left_out = load({"own": own, "rolls": rolls}, None, again)
-    assert names(libraries) == ["here", "zb497jz4405", "ds710xd1794"]
+    sources, left_out = load({"own": own, "rolls": rolls}, None, again)
+    assert names(sources) == ["here", "zb497jz4405", "ds710xd1794"]
     assert [each.source for each in left_out] == ["rolls"]
     assert load({"own": own, "rolls": rolls}, None, again)[1] == left_out
 
 
 def test_who_wants_test_music_says_so(rolls, tests, tmp_path):
-    libraries, left_out = load({"r": rolls}, tests, tmp_path, leave_out_test_music=False)
-    assert (len(names(libraries)), left_out) == (3, [])
+    sources, left_out = load({"r": rolls}, tests, tmp_path, leave_out_test_music=False)
+    assert (len(names(sources)), left_out) == (3, [])
 
 
 def test_nothing_left_is_an_error_that_says_what_to_do(tests, tmp_path):
@@ -137,18 +137,18 @@ def test_windows_are_drawn_from_what_is_left(rolls, tests, tmp_path):
     )
 
     windows = TrainingWindows(config, AugmentConfig.nothing(), FeatureConfig(), seed=0)
-    assert names(windows.libraries) == ["bb988jx6754", "ds710xd1794"]
+    assert names(windows.sources) == ["bb988jx6754", "ds710xd1794"]
 
 
 def test_the_generator_does_not_learn_it_either(rolls, tests, tmp_path):
     config = EventDataConfig(
-        sources={"rolls": EventSource(index=str(rolls))},
+        sources={"rolls": EventSourceConfig(index=str(rolls))},
         held_out={"tests": HeldOutConfig(index=str(tests))},
         cache=str(tmp_path / "cache"),
     )
-    libraries, left_out = load_event_libraries(config)
+    sources, left_out = config.load_sources()
     assert [each.recording.title for each in left_out] == ["zb497jz4405"]
-    assert [len(library) for library in libraries] == [2]
+    assert [len(source) for source in sources] == [2]
 
 
 def test_maps_calls_one_study_by_two_names(tmp_path):
@@ -163,8 +163,8 @@ def test_maps_calls_one_study_by_two_names(tmp_path):
         lines = [f"{n.onset:.5f}\t{n.offset:.5f}\t{n.pitch}" for n in sorted(music(seed))]
         path.with_suffix(".txt").write_text("\n".join(lines) + "\n")
     assert len(load_dataset(tmp_path / "MAPS", split="train")) == 2
-    libraries, left_out = load({"maps": tmp_path / "MAPS"}, None, tmp_path / "cache")
-    assert names(libraries) == ["alb_se3"]
+    sources, left_out = load({"maps": tmp_path / "MAPS"}, None, tmp_path / "cache")
+    assert names(sources) == ["alb_se3"]
     assert [each.tested.title for each in left_out] == ["chpn-e01"]
 
 
@@ -186,7 +186,8 @@ class TestWhatIsMissing:
         with pytest.raises(DatasetError, match=r"1 of 1 audio files .*2018/a\.wav.*audio=false"):
             load({"maestro": folder}, None, tmp_path / "cache")
         rendered = {"maestro": SourceConfig(index=str(folder), audio=False)}
-        assert names(load_libraries(rendered, {}, tmp_path / "cache")[0]) == ["Waltz"]
+        config = DataConfig(sources=rendered, cache=str(tmp_path / "cache"))
+        assert names(config.load_sources()[0]) == ["Waltz"]
 
     def test_instruments_are_asked_for_where_music_has_no_audio(self, rolls, tmp_path):
         config = DataConfig(

@@ -32,8 +32,9 @@ from transcribe.train.__main__ import train
 from transcribe.train.augment.config import AugmentConfig
 from transcribe.train.conf import CONF
 from transcribe.train.config import OptimizerConfig, TrainConfig
+from transcribe.train.data_module import WindowSampler
 from transcribe.train.features import TorchFeatures
-from transcribe.train.lit_transcriber import LitTranscriber, WindowSampler
+from transcribe.train.lit_transcriber import LitTranscriber
 from transcribe.train.trainer import make_trainer
 from transcribe.train.training_windows import TrainingWindows
 
@@ -139,9 +140,9 @@ class TestWindows:
         """A window 40 cents sharp has its loudest bins higher, and no other note names."""
         data = settings(pieces, tmp_path).data
         windows = TrainingWindows(data, AugmentConfig.nothing(), FeatureConfig(), seed=1)
-        library = windows.libraries[0]
+        source = windows.sources[0]
         stretch = 2 ** (-40 / 1200)
-        table = library.table(0)
+        table = source.table(0)
         plain = table.excerpt(0.0, 4.0)
         moved = table.excerpt(0.0, 4.0, stretch)
         assert [n.pitch for n in plain.notes] == [n.pitch for n in moved.notes]
@@ -366,7 +367,7 @@ class Clock:
 
 def test_a_run_may_end_by_the_clock(pieces, tmp_path, monkeypatch):
     """It stops when its minutes are over, with the rate at nothing, and knows it when resumed."""
-    monkeypatch.setattr("transcribe.train.lit_transcriber.time", Clock())
+    monkeypatch.setattr("transcribe.train.lit_module.time", Clock())
     words = [*SHORT, "trainer.max_minutes=0.1", "optimizer.decay_share=0.5"]
     words += ["trainer.max_steps=100000", "optimizer.warmup_steps=1"]
     train(settings(pieces, tmp_path, *words))

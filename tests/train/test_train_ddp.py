@@ -16,8 +16,9 @@ from transcribe.errors import SettingsError
 from transcribe.synthesis.render import render
 from transcribe.synthesis.sample_bank import SampleBank
 from transcribe.train.__main__ import train
-from transcribe.train.lit_transcriber import NoPiece, Share, steps_of_epoch
+from transcribe.train.data_module import steps_of_epoch
 from transcribe.train.sources import SourceConfig
+from transcribe.train.transcriber_data import NoPiece, ProcessShare
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +73,7 @@ def test_processes_do_not_wait_for_what_one_does_not_have(
 
 @pytest.mark.parametrize("n_passages", range(6))
 def test_every_passage_is_in_one_share_and_shares_are_equally_long(n_passages):
-    shares = [list(Share(list(range(n_passages)), rank, 3)) for rank in range(3)]
+    shares = [list(ProcessShare(list(range(n_passages)), rank, 3)) for rank in range(3)]
     assert len({len(share) for share in shares}) == 1
     heard = [each for share in shares for each in share if not isinstance(each, NoPiece)]
     assert sorted(heard) == list(range(n_passages))

@@ -142,11 +142,11 @@ def test_a_piece_is_drawn_as_often_as_it_is_long_and_a_source_as_its_weight_says
     config = data_config(folder, "played", "two")
     config.sources["two"].weight = 3.0
     windows = TrainingWindows(config, AugmentConfig.nothing(), FEATURES, seed=0)
-    assert windows.libraries[1].share.tolist() == [0.25, 0.75]
+    assert windows.sources[1].share.tolist() == [0.25, 0.75]
     drawn = []
 
-    def note_down(self, library, piece, rng):
-        drawn.append((windows.libraries.index(library), piece))
+    def note_down(self, source, piece, rng):
+        drawn.append((windows.sources.index(source), piece))
         return self._empty(rng)
 
     monkeypatch.setattr(TrainingWindows, "_draw", note_down)
@@ -164,9 +164,9 @@ def test_a_pedal_that_the_labels_do_not_know_is_unknown(folder):
     lines = [f"{note.onset}\t{note.offset}\t{note.pitch}" for note in notes]
     labels.write_text("\n".join(["OnsetTime\tOffsetTime\tMidiPitch", *lines]) + "\n")
 
-    def without_pedal(library: TrainingSource) -> None:
-        recording = replace(library.recordings[0], midi_path=None, labels_path=labels)
-        library.recordings = [recording]
+    def without_pedal(source: TrainingSource) -> None:
+        recording = replace(source.recordings[0], midi_path=None, labels_path=labels)
+        source.recordings = [recording]
 
     config = data_config(folder, "played", validation_windows=1, validation_seconds=2.0)
     config.validation_sources = config.sources
@@ -174,8 +174,8 @@ def test_a_pedal_that_the_labels_do_not_know_is_unknown(folder):
     pieces = ValidationPieces(config, FEATURES)
     assert windows[0]["pedal_known"] == 1
     assert pieces[0].has_pedal
-    without_pedal(windows.libraries[0])
-    without_pedal(pieces.libraries[0])
+    without_pedal(windows.sources[0])
+    without_pedal(pieces.sources[0])
     assert windows[0]["pedal_known"] == 0
     assert windows[0]["velocity_known"] == 0
     assert not pieces[0].has_pedal

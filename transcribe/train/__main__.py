@@ -10,25 +10,21 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import hydra
-
-from transcribe.train.conf import CONF
 from transcribe.train.config import TrainConfig
-from transcribe.train.lit_transcriber import LitData, LitTranscriber
+from transcribe.train.lit_transcriber import LitTranscriber
 from transcribe.train.report import Report
 from transcribe.train.trainer import Jobs, fit
+from transcribe.train.transcriber_data import TranscriberData
 
 
 def train(config: TrainConfig) -> Path:
     """Train from settings; returns the path of the averaged weights."""
-    return fit(config, LitTranscriber, LitData, Report(Path(config.output)))
+    return fit(config, LitTranscriber, TranscriberData, Report(Path(config.output)))
 
 
 def main() -> None:
     """Read the command line, train, and exit with 1 if a run could not be trained."""
-    jobs = Jobs(TrainConfig, train)
-    hydra.main(version_base="1.3", config_path=str(CONF), config_name="train")(jobs.run)()
-    jobs.end()
+    Jobs(TrainConfig, train).main("train")
 
 
 if __name__ == "__main__":

@@ -11,9 +11,11 @@ from hydra.core.config_store import ConfigStore
 from transcribe.decode.decoder import DecodeConfig
 from transcribe.errors import SettingsError
 from transcribe.features import FeatureConfig
+from transcribe.generate.model import GeneratorConfig
 from transcribe.model.config import ModelConfig
 from transcribe.train.augment.config import AugmentConfig
 from transcribe.train.data import DataConfig
+from transcribe.train.event_windows import EventDataConfig
 from transcribe.train.losses import LossConfig
 from transcribe.windows import WindowConfig
 
@@ -96,13 +98,16 @@ class TrainerConfig:
     progress_bar: bool = True
 
 
-class Run(Protocol):
-    """What the settings of a run have, whatever it trains."""
+class RunConfig(Protocol):
+    """The settings that every run has, whatever it trains."""
 
     name: str
     output: str
     seed: int
     resume: bool
+    licence: str
+    data: Any
+    optimizer: OptimizerConfig
     trainer: TrainerConfig
 
 
@@ -134,5 +139,22 @@ class TrainConfig:
     """Chosen from ``conf/experiment``."""
 
 
-# Whoever composes conf/train.yaml checks it against these settings.
+@dataclass
+class GeneratorTrainConfig:
+    """A run of ``python -m transcribe.train.generator``."""
+
+    name: str = "generator"
+    output: str = "outputs/${name}"
+    seed: int = 0
+    resume: bool = True
+    licence: str = "CC BY-NC-SA 4.0"
+    """Of the weights; MAESTRO and what derives from it allow no freer one."""
+    model: GeneratorConfig = field(default_factory=GeneratorConfig)
+    data: EventDataConfig = field(default_factory=EventDataConfig)
+    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    trainer: TrainerConfig = field(default_factory=TrainerConfig)
+
+
+# Whoever composes a file of conf/ checks it against these settings.
 ConfigStore.instance().store(name="train_schema", node=TrainConfig)
+ConfigStore.instance().store(name="generator_schema", node=GeneratorTrainConfig)

@@ -11,9 +11,9 @@ from transcribe.errors import SettingsError
 from transcribe.train.augment.noises import synthetic_noises
 from transcribe.train.augment.rooms import room_like
 from transcribe.train.augment.sounds import Samples, load_impulse_responses, load_noises
-from transcribe.train.held_out import HeldOutConfig, LeftOut
+from transcribe.train.held_out import HeldOutConfig, LeftOut, training_recordings
 from transcribe.train.render_variety import RenderVariety
-from transcribe.train.sources import SourceConfig, TrainingSource, load_libraries
+from transcribe.train.sources import SourceConfig, TrainingSource
 
 
 @dataclass
@@ -88,14 +88,15 @@ class DataConfig:
         if self.reuse > 1 and not self.on_device:
             raise SettingsError("data.reuse above 1 needs data.on_device=true")
 
-    def load_libraries(self) -> tuple[list[TrainingSource], list[LeftOut]]:
+    def load_sources(self) -> tuple[list[TrainingSource], list[LeftOut]]:
         """The sources less the music that is tested on, and what that is."""
-        return load_libraries(
+        kept, left_out = training_recordings(
             self.sources,
             self.held_out,
             Path(self.cache),
             leave_out_test_music=self.leave_out_test_music,
         )
+        return [TrainingSource(self.sources[name], kept[name]) for name in kept], left_out
 
     def rooms_and_noises(self, sample_rate: int) -> tuple[tuple[Samples, ...], tuple[Samples, ...]]:
         """Impulse responses of rooms, and noises: synthesised ones and those of the folders."""

@@ -56,8 +56,8 @@ class HeldOutConfig:
     split: str = "test"
 
 
-class Source(Protocol):
-    """What is asked of a source of music to train on."""
+class IndexedSource(Protocol):
+    """A source of music to train on: an index and one of its splits."""
 
     index: str
     split: str
@@ -123,7 +123,7 @@ class HeldOut:
 
 
 def held_out(
-    sources: Mapping[str, Source], more: Mapping[str, HeldOutConfig], cache: Path
+    sources: Mapping[str, IndexedSource], more: Mapping[str, HeldOutConfig], cache: Path
 ) -> HeldOut:
     """What no source may teach: the test splits of all of them, and more.
 
@@ -175,6 +175,31 @@ def without(
         )
     logger.info("left out of training, %s", what)
     return kept, tuple(found)
+
+
+def training_recordings(
+    sources: Mapping[str, IndexedSource],
+    held_out_too: Mapping[str, HeldOutConfig],
+    cache: Path,
+    *,
+    leave_out_test_music: bool = True,
+) -> tuple[dict[str, Sequence[Recording]], list[LeftOut]]:
+    """The recordings of each source, less the music that is tested on, and what that is.
+
+    Raises
+    ------
+    DatasetError
+        A source can't be read, or is all music that is tested on.
+    """
+    held = held_out(sources, held_out_too, cache) if leave_out_test_music else None
+    kept: dict[str, Sequence[Recording]] = {}
+    left_out: list[LeftOut] = []
+    for name, source in sources.items():
+        kept[name] = load_dataset(Path(source.index), split=source.split)
+        if held is not None:
+            kept[name], gone = without(held, name, kept[name])
+            left_out += gone
+    return kept, left_out
 
 
 def write_left_out(found: Sequence[LeftOut], path: Path) -> None:

@@ -12,13 +12,13 @@ from pytorch_lightning.loggers import CSVLogger, Logger
 
 from transcribe.errors import TranscribeError
 from transcribe.files.atomic import write_atomically
-from transcribe.train.config import Run
+from transcribe.train.config import RunConfig
 
 LOG = "log"
 """Folder of the CSV logs in a run's output; each start of the run adds a ``version_N``."""
 
 
-def make_loggers(config: Run) -> list[Logger]:
+def make_loggers(config: RunConfig) -> list[Logger]:
     """The loggers that the settings ask for, CSV first.
 
     TensorBoard writes to ``tensorboard/`` and Weights and Biases to ``wandb/`` in the output

@@ -5,6 +5,11 @@ replaced by the nearest orthogonal matrix, so that a step is as long in every di
 [1]_, and scaled so that its entries are as large as AdamW's [2]_: both parts share one
 learning rate.
 
+`torch.optim.Muon` (since torch 2.9) takes two-dimensional parameters only, so it would leave
+out the kernels of the convolutions, which are most of the network here. It also leaves AdamW
+and the choice of who gets which to the caller, while Lightning's schedules, gradient clipping
+and checkpoints want one optimizer: `MuonAdamW`.
+
 References
 ----------
 .. [1] K. Jordan et al., "Muon: An optimizer for hidden layers in neural networks", 2024.

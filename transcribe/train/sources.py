@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,7 +16,6 @@ from transcribe.synthesis.dampers import read_pedal_travel
 from transcribe.synthesis.performance_arrays import PerformanceArrays
 from transcribe.synthesis.sample_bank import SampleBank
 from transcribe.train.doubts import Doubt, doubts_beside, read_doubts
-from transcribe.train.held_out import HeldOutConfig, LeftOut, held_out, without
 
 
 @dataclass
@@ -89,33 +88,6 @@ class TrainingSource:
             recordings = [self.recordings[i] for i in missing]
             tables = pool.map(_table, recordings, chunksize=4)
             self._tables.update(zip(missing, tables, strict=True))
-
-
-def load_libraries(
-    sources: Mapping[str, SourceConfig],
-    held_out_too: Mapping[str, HeldOutConfig],
-    cache: Path,
-    *,
-    leave_out_test_music: bool = True,
-) -> tuple[list[TrainingSource], list[LeftOut]]:
-    """The sources of a training run, less the music that is tested on, and what that is.
-
-    Raises
-    ------
-    DatasetError
-        A source can't be read, or is all music that is tested on; or see `TrainingSource`.
-    """
-    if not leave_out_test_music:
-        return [TrainingSource(source) for source in sources.values()], []
-    held = held_out(sources, held_out_too, cache)
-    libraries: list[TrainingSource] = []
-    left_out: list[LeftOut] = []
-    for name, source in sources.items():
-        recordings = load_dataset(Path(source.index), split=source.split)
-        kept, gone = without(held, name, recordings)
-        libraries.append(TrainingSource(source, kept))
-        left_out += gone
-    return libraries, left_out
 
 
 def _refuse_absent_audio(config: SourceConfig, recordings: Sequence[Recording]) -> None:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, cast
 
+import hydra
 import pytorch_lightning as pl
 import torch
 from hydra.core.hydra_config import HydraConfig
@@ -26,7 +27,8 @@ from safetensors import SafetensorError, safe_open
 from transcribe.errors import SettingsError, TranscribeError
 from transcribe.files.atomic import write_atomically
 from transcribe.model.onsets_and_frames import fast_bfloat16
-from transcribe.train.config import Run
+from transcribe.train.conf import CONF
+from transcribe.train.config import RunConfig
 from transcribe.train.loggers import make_loggers
 
 WEIGHTS = "last.safetensors"
@@ -64,7 +66,7 @@ class ExportingModule(Protocol):
 
 
 def fit(
-    config: Run,
+    config: RunConfig,
     make_module: Callable[[Any], pl.LightningModule],
     make_data: Callable[[Any], pl.LightningDataModule],
     *callbacks: Callback,
@@ -73,7 +75,7 @@ def fit(
 
     Parameters
     ----------
-    config : Run
+    config : RunConfig
         The settings.
     make_module, make_data : callable
         Make the module (an `ExportingModule`) and the data of the settings; called once
@@ -108,7 +110,7 @@ def fit(
     return weights
 
 
-def make_trainer(config: Run, *callbacks: Callback) -> pl.Trainer:
+def make_trainer(config: RunConfig, *callbacks: Callback) -> pl.Trainer:
     """Seed everything, make the output folder, and set a trainer up for it."""
     output = Path(config.output)
     output.mkdir(parents=True, exist_ok=True)
@@ -153,7 +155,7 @@ def make_trainer(config: Run, *callbacks: Callback) -> pl.Trainer:
     )
 
 
-def checkpoint_to_resume(config: Run) -> Path | None:
+def checkpoint_to_resume(config: RunConfig) -> Path | None:
     """The last checkpoint in the output folder, if there is one and the run is to go on.
 
     Raises
@@ -215,7 +217,7 @@ def _shown(settings: Mapping[str, Any], name: str) -> str:
 class _KeepSettings(Callback):
     """Writes the settings of a run into its checkpoints, and beside them for people."""
 
-    def __init__(self, config: Run) -> None:
+    def __init__(self, config: RunConfig) -> None:
         self.config = config
 
     def on_save_checkpoint(
@@ -239,7 +241,7 @@ def _reached(checkpoint: Path) -> int:
     return int(_read(checkpoint)["global_step"])
 
 
-def _is_finished(checkpoint: Path, config: Run) -> bool:
+def _is_finished(checkpoint: Path, config: RunConfig) -> bool:
     minutes, steps = config.trainer.max_minutes, config.trainer.max_steps
     content = _read(checkpoint)
     by_the_clock = minutes > 0 and content.get("seconds_trained", 0.0) >= 60 * minutes
@@ -271,24 +273,28 @@ class Jobs:
         self.n_failed = 0
 
     def run(self, settings: DictConfig) -> None:
-        """Past Hydra's door: plain dataclasses, a folder for each run, errors in one line."""
+        """One run: settings as plain dataclasses, a folder of its own, errors in one line."""
         try:
             config = OmegaConf.to_object(settings)
             if not isinstance(config, self.kind):
                 raise TypeError(f"expected settings of {self.kind.__name__}; found {type(config)}")
-            own_folder(cast(Run, config), str(OmegaConf.to_container(settings)["output"]))  # type: ignore[index, call-overload]
+            own_folder(cast(RunConfig, config), str(OmegaConf.to_container(settings)["output"]))  # type: ignore[index, call-overload]
             logger.info("weights are in %s", self.train(config))
         except TranscribeError as error:
             logger.error("%s", error)
             self.n_failed += 1
 
-    def end(self) -> None:
-        """Raise SystemExit if a run failed; the others of a multirun were trained all the same."""
+    def main(self, config_name: str) -> None:
+        """Train what the command line asks for, beside the settings of conf/``config_name``.yaml.
+
+        Raises SystemExit if a run failed; the others of a multirun were trained all the same.
+        """
+        hydra.main(version_base="1.3", config_path=str(CONF), config_name=config_name)(self.run)()
         if self.n_failed:
             raise SystemExit(1)
 
 
-def own_folder(config: Run, template: str) -> None:
+def own_folder(config: RunConfig, template: str) -> None:
     """Give a job of a multirun its own output folder.
 
     Where ``output`` names settings of the job, as in ``sweep/seed=${seed}``, it is taken as it

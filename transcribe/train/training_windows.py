@@ -59,20 +59,19 @@ class TrainingWindows(Dataset[dict[str, Tensor]]):
         features: FeatureConfig,
         *,
         seed: int,
-        libraries: Sequence[TrainingSource] | None = None,
+        sources: Sequence[TrainingSource] | None = None,
     ) -> None:
         config.check()
         self.config = config
         self.features = TorchFeatures(features)
         self.seed = seed
-        sources = list(config.sources.values())
-        self.libraries = libraries or config.load_libraries()[0]
-        weights = np.array([source.weight for source in sources], np.float64)
+        self.sources = sources or config.load_sources()[0]
+        weights = np.array([source.weight for source in config.sources.values()], np.float64)
         self.share = weights / weights.sum()
         needs_instrument = any(
             recording.audio_path is None
-            for library in self.libraries
-            for recording in library.recordings
+            for source in self.sources
+            for recording in source.recordings
         )
         self.instruments = (
             Instruments(config.instruments, config.instrument_weights) if needs_instrument else None
@@ -87,8 +86,8 @@ class TrainingWindows(Dataset[dict[str, Tensor]]):
             else Augmenter(augment, rooms, self.noises, sample_rate=features.sample_rate)
         )
         if config.preload:
-            for library in self.libraries:
-                library.preload()
+            for source in self.sources:
+                source.preload()
             if self.instruments is not None:
                 self.instruments.preload()
 
@@ -100,9 +99,9 @@ class TrainingWindows(Dataset[dict[str, Tensor]]):
         if rng.uniform() < self.config.empty_probability:
             window = self._empty(rng)
         else:
-            library = self.libraries[rng.choice(len(self.libraries), p=self.share)]
-            piece = int(rng.choice(len(library.recordings), p=library.share))
-            window = self._draw(library, piece, rng)
+            source = self.sources[rng.choice(len(self.sources), p=self.share)]
+            piece = int(rng.choice(len(source.recordings), p=source.share))
+            window = self._draw(source, piece, rng)
         samples = torch.from_numpy(window.samples)
         if self.augmenter is None:
             return {"samples": samples, **self._labels(window, half=True)}
@@ -118,10 +117,10 @@ class TrainingWindows(Dataset[dict[str, Tensor]]):
         noise = noise_alone(self.noises, n_samples, rng, self.features.config.sample_rate)
         return _Window(noise, Performance(), 0)
 
-    def _draw(self, library: TrainingSource, piece: int, rng: np.random.Generator) -> _Window:
+    def _draw(self, source: TrainingSource, piece: int, rng: np.random.Generator) -> _Window:
         """A window of one recording, in tune or not, before augmentation."""
         config, grid = self.config, self.features.config.grid
-        recording, table = library.recordings[piece], library.table(piece)
+        recording, table = source.recordings[piece], source.table(piece)
         cents = float(rng.uniform(-config.detune_cents, config.detune_cents))
         stretch = 2 ** (-cents / 1200)
         seconds = grid.seconds(config.window_frames)
@@ -149,10 +148,10 @@ class TrainingWindows(Dataset[dict[str, Tensor]]):
             table.excerpt(start, stop, stretch),
             start_frame,
             pedal_known=has_pedal(recording),
-            velocity_known=library.velocities and has_velocity(recording),
-            loudness_known=library.loudness,
-            releases_known=library.releases,
-            doubts=library.doubts(piece),
+            velocity_known=source.velocities and has_velocity(recording),
+            loudness_known=source.loudness,
+            releases_known=source.releases,
+            doubts=source.doubts(piece),
             stretch=stretch,
         )
 

@@ -42,29 +42,29 @@ class ValidationPieces(Dataset[ValidationPiece]):
 
     def __init__(self, config: DataConfig, features: FeatureConfig) -> None:
         self.config, self.sample_rate = config, features.sample_rate
-        self.libraries = [TrainingSource(source) for source in config.validation_sources.values()]
+        self.sources = [TrainingSource(source) for source in config.validation_sources.values()]
 
     def __len__(self) -> int:
-        return self.config.validation_windows if self.libraries else 0
+        return self.config.validation_windows if self.sources else 0
 
     def __getitem__(self, index: int) -> ValidationPiece:
         if not 0 <= index < len(self):
             raise IndexError(index)
         config = self.config
-        library = self.libraries[index % len(self.libraries)]
+        source = self.sources[index % len(self.sources)]
         rng = np.random.default_rng([20180923, index])
-        piece = int(rng.choice(len(library.recordings), p=library.share))
-        recording = library.recordings[piece]
+        piece = int(rng.choice(len(source.recordings), p=source.share))
+        recording = source.recordings[piece]
         duration = min(config.validation_seconds, recording.duration)
         start = float(rng.uniform(0, recording.duration - duration))
-        table = library.table(piece)
+        table = source.table(piece)
         if recording.audio_path is not None:
             whole = read_audio(recording.audio_path, self.sample_rate)
             first = round(start * self.sample_rate)
             samples = whole[first : first + round(duration * self.sample_rate)]
         else:
-            # Every instrument plays every library, however many there are of either.
-            turn = index // len(self.libraries)
+            # Every instrument plays every source, however many there are of either.
+            turn = index // len(self.sources)
             name = config.validation_instruments[turn % len(config.validation_instruments)]
             bank = _bank(str(Path(config.instruments) / name))
             samples = render(

@@ -1,6 +1,6 @@
 """Windows of events for the generator: drawn from MIDI, transposed and stretched.
 
-As with `data.TrainingWindows`, a window is made of its own random numbers, seeded by
+As with `training_windows.TrainingWindows`, a window is made of its own random numbers, seeded by
 (seed, index), so a run that goes on sees what it would have seen.
 """
 
@@ -23,11 +23,11 @@ from transcribe.errors import SettingsError
 from transcribe.files.atomic import atomic_path
 from transcribe.generate.events import PEDAL, Events, Table, events_of, table_of
 from transcribe.notes import N_PITCHES
-from transcribe.train.held_out import HeldOutConfig, LeftOut, held_out, without
+from transcribe.train.held_out import HeldOutConfig, LeftOut, training_recordings
 
 
 @dataclass
-class EventSource:
+class EventSourceConfig:
     """One index of performances, of which the MIDI is read."""
 
     index: str = ""
@@ -41,8 +41,8 @@ class EventSource:
 class EventDataConfig:
     """What the generator is trained and validated on."""
 
-    sources: dict[str, EventSource] = field(default_factory=dict)
-    validation: EventSource = field(default_factory=EventSource)
+    sources: dict[str, EventSourceConfig] = field(default_factory=dict)
+    validation: EventSourceConfig = field(default_factory=EventSourceConfig)
     held_out: dict[str, HeldOutConfig] = field(default_factory=dict)
     """Performances whose music no source may teach, beside the test splits of the sources."""
     leave_out_test_music: bool = True
@@ -70,12 +70,20 @@ class EventDataConfig:
         if not 0 <= self.stretch < 1:
             raise SettingsError(f"data.stretch is 0 or more and below 1; found {self.stretch}")
 
+    def load_sources(self) -> tuple[list[SourceEvents], list[LeftOut]]:
+        """The sources less the music that is tested on, and what that is."""
+        cache = Path(self.cache)
+        kept, left_out = training_recordings(
+            self.sources, self.held_out, cache, leave_out_test_music=self.leave_out_test_music
+        )
+        return [SourceEvents(self.sources[name], cache, kept[name]) for name in kept], left_out
 
-class EventLibrary:
+
+class SourceEvents:
     """All events of a source, as one table with its pieces' borders."""
 
     def __init__(
-        self, source: EventSource, cache: Path, recordings: Sequence[Recording] | None = None
+        self, source: EventSourceConfig, cache: Path, recordings: Sequence[Recording] | None = None
     ) -> None:
         index = Path(source.index)
         if recordings is None:
@@ -110,22 +118,6 @@ class EventLibrary:
         return self.piece(number)[start : start + size]
 
 
-def load_event_libraries(config: EventDataConfig) -> tuple[list[EventLibrary], list[LeftOut]]:
-    """The sources less the music that is tested on, and what that is."""
-    cache = Path(config.cache)
-    if not config.leave_out_test_music:
-        return [EventLibrary(source, cache) for source in config.sources.values()], []
-    held = held_out(config.sources, config.held_out, cache)
-    libraries: list[EventLibrary] = []
-    left_out: list[LeftOut] = []
-    for name, source in config.sources.items():
-        recordings = load_dataset(Path(source.index), split=source.split)
-        kept, gone = without(held, name, recordings)
-        libraries.append(EventLibrary(source, cache, kept))
-        left_out += gone
-    return libraries, left_out
-
-
 def varied(table: Table, rng: np.random.Generator, config: EventDataConfig) -> Table:
     """The same music in another key and tempo; the pedal follows the tempo."""
     table = table.copy()
@@ -149,28 +141,28 @@ class EventWindows(Dataset[Tensor]):
     def __init__(
         self,
         config: EventDataConfig,
-        libraries: Sequence[EventLibrary],
+        sources: Sequence[SourceEvents],
         *,
         context: int,
         seed: int,
     ) -> None:
-        self.config, self.libraries, self.context, self.seed = config, libraries, context, seed
+        self.config, self.sources, self.context, self.seed = config, sources, context, seed
         weights = np.array([source.weight for source in config.sources.values()])
         self.share = weights / weights.sum()
 
     def __getitem__(self, index: int) -> Tensor:
         rng = np.random.default_rng((self.seed, index))
-        library = self.libraries[rng.choice(len(self.libraries), p=self.share)]
-        table = library.draw(rng, self.context + 1)
+        source = self.sources[rng.choice(len(self.sources), p=self.share)]
+        table = source.draw(rng, self.context + 1)
         return torch.from_numpy(events_of(varied(table, rng, self.config)))
 
     def __len__(self) -> int:
         return self.config.windows_per_epoch
 
 
-def validation_windows(library: EventLibrary, *, context: int, n_windows: int) -> list[Events]:
+def validation_windows(source: SourceEvents, *, context: int, n_windows: int) -> list[Events]:
     """Windows of ``context + 1`` events, evenly from all that the pieces have."""
-    pieces = [events_of(library.piece(number)) for number in range(len(library))]
+    pieces = [events_of(source.piece(number)) for number in range(len(source))]
     whole = list(
         itertools.chain.from_iterable(
             (
