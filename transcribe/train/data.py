@@ -62,7 +62,7 @@ class DataConfig:
     empty_probability: float = 0.05
     """Windows in which nobody plays: silence, or noise alone."""
     noises_left_out: list[str] = field(default_factory=list)
-    """Files of ``noises``, without suffix, that training never hears."""
+    """Files of ``noises``, without suffix, that are left out of training."""
     n_synthetic_rooms: int = 0
     """How many rooms are synthesised beside ``rooms``."""
     n_synthetic_noises: int = 40
