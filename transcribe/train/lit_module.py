@@ -60,8 +60,9 @@ class LitNetwork(pl.LightningModule):
         for find in (self.model.get_submodule, self.model.get_parameter):
             with contextlib.suppress(AttributeError):
                 return find(name)
-        names = (name for name, _ in self.model.named_modules())
-        known = ", ".join(each for each in names if each and each.count(".") <= 1)
+        names = [name for name, _ in self.model.named_modules() if name and name.count(".") <= 1]
+        whole = {each.split(".")[0] for each in names if "." in each}
+        known = ", ".join(each for each in names if each not in whole)
         raise SettingsError(
             f"optimizer.frozen names {name!r}, which the network does not have; it has {known}"
         )
