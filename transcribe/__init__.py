@@ -19,9 +19,17 @@ if TYPE_CHECKING:
     from transcribe.notes import Note, PedalPress, Performance
     from transcribe.transcriber import Transcriber
 
-__version__ = "0.1.0"
+from transcribe.version import __version__
 
-__all__ = ["Note", "PedalPress", "Performance", "Transcriber", "to_pretty_midi", "write_midi"]
+__all__ = [
+    "Note",
+    "PedalPress",
+    "Performance",
+    "Transcriber",
+    "__version__",
+    "to_pretty_midi",
+    "write_midi",
+]
 
 __getattr__ = lazy_names(
     __name__,

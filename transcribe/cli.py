@@ -17,9 +17,10 @@ from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple
 
-from transcribe import __version__, command
+from transcribe import command
 from transcribe.options import EXIT_CODES, FAILED, INTERRUPTED, UsageError
 from transcribe.terminal import FAILURES, let_go, say, standard_streams
+from transcribe.version import __version__
 from transcribe.wording import one_line, reason
 
 

@@ -13,10 +13,10 @@ import io
 import json
 from collections.abc import Sequence
 
-from transcribe import __version__
 from transcribe.audio.quality import AudioWarning
 from transcribe.midi import midi_bytes
 from transcribe.notes import KEY, SUSTAINED, Performance, pitch_name
+from transcribe.version import __version__
 
 MIDI, CSV, JSON = "mid", "csv", "json"
 KINDS = (MIDI, CSV, JSON)

@@ -92,7 +92,7 @@ def checked(job: Job, *, overwrite: bool = False) -> Job:
     PermissionError
         The folder may not be written to.
     """
-    from transcribe.audio.probe import probe
+    from transcribe.audio.probing import probe
 
     if job.recording.is_dir():
         raise AudioError(

@@ -32,7 +32,7 @@ from torch import Tensor
 from eval.accuracy.validation import train_config
 from eval.common.command import new_parser, run
 from eval.common.record import command, provenance
-from eval.publish.tables import SHORT_ROWS, markdown
+from eval.common.tables import SHORT_ROWS, markdown
 from transcribe.decode.decoder import DecodeConfig, Decoder
 from transcribe.errors import TranscribeError
 from transcribe.evaluation.metrics import Scores, score

@@ -32,10 +32,10 @@ from eval.accuracy.musical import musical_measures
 from eval.common.command import new_parser, run
 from eval.common.paired import differences
 from eval.common.record import data_name, precision_on
+from eval.common.tables import benchmark_tables, latex, of_systems, recordings_csv
 from eval.common.transcribing import cut_at_end
 from eval.data.clips import Clip, Labelled, noise_clips, pieces_of
 from eval.data.sets import NO_PIANO, SETS, find_set
-from eval.publish.tables import benchmark_tables, latex, of_systems, recordings_csv
 from eval.systems.peers.ours import SUSTAINED_SUFFIX
 from eval.systems.registry import SYSTEMS, System, default_environments, find_systems, python_of
 from eval.systems.serving import Setup, speed_of, transcribe_all

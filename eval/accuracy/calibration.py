@@ -33,6 +33,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from eval.common.command import run
 from eval.common.record import data_name
+from eval.common.tables import markdown
 from eval.common.transcribing import (
     Transcribe,
     about,
@@ -43,7 +44,6 @@ from eval.common.transcribing import (
     load_transcriber,
     recordings_with_audio,
 )
-from eval.publish.tables import markdown
 from transcribe.datasets import Recording, reference_performance
 from transcribe.errors import DatasetError
 from transcribe.evaluation.aggregate import LEAST_RECORDINGS

@@ -49,6 +49,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eval.common.command import run
+from eval.common.tables import markdown, mean_cell
 from eval.common.transcribing import (
     Transcribe,
     about,
@@ -59,7 +60,6 @@ from eval.common.transcribing import (
     load_transcriber,
     recordings_with_audio,
 )
-from eval.publish.tables import markdown, mean_cell
 from transcribe.audio.reader import read_audio
 from transcribe.audio.wav import write_wav
 from transcribe.datasets import Recording, has_pedal, has_velocity, reference_performance

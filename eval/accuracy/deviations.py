@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 
 from eval.common.command import new_parser, run
 from eval.common.record import data_name
-from eval.publish.tables import markdown
+from eval.common.tables import markdown
 from transcribe.datasets import Recording, has_velocity, load_dataset, reference_performance
 from transcribe.errors import DatasetError
 from transcribe.evaluation.error_types import BREAKDOWNS, NEARLY

@@ -21,8 +21,8 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from eval.common.command import new_parser, run
+from eval.common.tables import metrics_table
 from eval.common.transcribing import describe
-from eval.publish.tables import metrics_table
 from transcribe.evaluation.aggregate import aggregate
 from transcribe.evaluation.metrics import score
 from transcribe.train.conf import CONF

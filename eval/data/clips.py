@@ -22,7 +22,7 @@ from eval.data.sets import (
     noise_files,
     recordings_of,
 )
-from transcribe.audio.probe import probe
+from transcribe.audio.probing import probe
 from transcribe.audio.reader import AudioReader
 from transcribe.datasets import Recording, has_pedal, has_velocity, load_dataset
 from transcribe.errors import DatasetError

@@ -40,8 +40,8 @@ from numpy.typing import NDArray
 
 from eval.common.command import new_parser, run
 from eval.common.record import data_name
+from eval.common.tables import ABSENT, markdown
 from eval.downstream.markov import LONGEST, MarkovChain
-from eval.publish.tables import ABSENT, markdown
 from transcribe.datasets import load_dataset, reference_performance
 from transcribe.errors import TranscribeError
 from transcribe.generate import Continuer, Sampling

@@ -39,7 +39,7 @@ from typing import Any
 from scipy.stats import binomtest
 
 from eval.common.command import new_parser, run
-from eval.publish.tables import markdown
+from eval.common.tables import markdown
 from transcribe.errors import TranscribeError
 
 if sys.version_info >= (3, 11):

@@ -31,7 +31,7 @@ from eval.common.transcribing import (
     load_transcriber,
     recordings_with_audio,
 )
-from transcribe.audio.probe import probe
+from transcribe.audio.probing import probe
 from transcribe.datasets import Recording, has_pedal, reference_performance
 from transcribe.errors import MidiError
 from transcribe.evaluation.metrics import onset_f1

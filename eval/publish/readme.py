@@ -18,12 +18,7 @@ from eval.accuracy.calibration import calibration_table
 from eval.accuracy.damage import comparison_table
 from eval.accuracy.deviations import deviations_table
 from eval.common.paired import differences
-from eval.data.sets import find_set
-from eval.downstream.continuations import table as continuations_table
-from eval.downstream.corpus import corpus_table
-from eval.downstream.tokens import line_and_grid, tokens_table
-from eval.performance.speed import speed_table
-from eval.publish.tables import (
+from eval.common.tables import (
     SCALES,
     SHORT_ROWS,
     alignments_table,
@@ -34,6 +29,11 @@ from eval.publish.tables import (
     noise_table,
     systems_table,
 )
+from eval.data.sets import find_set
+from eval.downstream.continuations import table as continuations_table
+from eval.downstream.corpus import corpus_table
+from eval.downstream.tokens import line_and_grid, tokens_table
+from eval.performance.speed import speed_table
 from transcribe.evaluation.aggregate import aggregate
 from transcribe.evaluation.counts import Scores
 from transcribe.evaluation.tables import RATIOS

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from wav_files import write_float_wav
 
 from eval.data.recordings import FRAGMENTED, encode
-from transcribe.audio.probe import counted_seconds, probe
+from transcribe.audio.probing import counted_seconds, probe
 from transcribe.audio.quality import AudioWarning
 from transcribe.audio.reader import AudioReader, measured_seconds, read_audio
 from transcribe.audio.wav import write_wav

@@ -14,7 +14,7 @@ import pytest
 from fuzzing import Child, mutated, with_ogg_checksums
 
 from eval.data.recordings import FRAGMENTED, KINDS, encode, write_kind
-from transcribe.audio.probe import probe
+from transcribe.audio.probing import probe
 from transcribe.audio.reader import AudioReader
 from transcribe.errors import AudioError
 

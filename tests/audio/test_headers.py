@@ -10,7 +10,7 @@ import pytest
 
 from eval.data.recordings import encode
 from transcribe.audio.headers import TruthfulFile, find_samples
-from transcribe.audio.probe import probe
+from transcribe.audio.probing import probe
 from transcribe.audio.reader import AudioReader, measured_seconds
 
 RATE = 8000

@@ -11,7 +11,7 @@ from eval.data.recordings import encode
 from transcribe.archive.jobs import Job
 from transcribe.archive.work import Prober
 from transcribe.audio.joined import PartOfFile, parts_of
-from transcribe.audio.probe import counted_seconds, probe
+from transcribe.audio.probing import counted_seconds, probe
 from transcribe.audio.reader import AudioReader, measured_seconds
 from transcribe.errors import AudioError
 from transcribe.evaluation.pairing import Source

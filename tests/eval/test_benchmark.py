@@ -14,15 +14,15 @@ from eval.common import command as commands
 from eval.common import transcribing
 from eval.common.paired import differences, paired_tests
 from eval.common.record import command, provenance, rounded, write_record
-from eval.data import sets
-from eval.data.sets import BenchmarkSet
-from eval.publish.tables import (
+from eval.common.tables import (
     composers_table,
     latex,
     metrics_table,
     noise_table,
     recordings_csv,
 )
+from eval.data import sets
+from eval.data.sets import BenchmarkSet
 from eval.systems import registry
 from eval.systems.registry import System
 from transcribe.audio.wav import write_wav

@@ -9,7 +9,7 @@ from data_sets import write_data_set
 from eval.accuracy import damage
 from eval.accuracy.damage import Count, comparison_table, find_damage
 from eval.common import transcribing
-from transcribe.audio.probe import probe
+from transcribe.audio.probing import probe
 from transcribe.audio.wav import write_wav
 from transcribe.datasets import load_dataset
 from transcribe.errors import TranscribeError

@@ -136,7 +136,7 @@ class Prober:
 
     def __call__(self, job: Job, on_progress: OnProgress | None = None) -> Outcome:
         """Duration, sample rate and codec of a recording."""
-        from transcribe.audio.probe import counted_seconds, probe
+        from transcribe.audio.probing import counted_seconds, probe
 
         path = Path(job.place)
         try:

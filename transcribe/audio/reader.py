@@ -37,7 +37,7 @@ from transcribe.audio.container import (
 )
 from transcribe.audio.headers import find_samples
 from transcribe.audio.joined import Part, parts_of
-from transcribe.audio.probe import counted_seconds, probe_track
+from transcribe.audio.probing import counted_seconds, probe_track
 from transcribe.audio.quality import AudioWarning
 from transcribe.audio.resampling import Gathered
 from transcribe.audio.scale import Scale, sanitised

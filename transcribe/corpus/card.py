@@ -12,12 +12,12 @@ import re
 from collections import Counter
 from typing import Any
 
-from transcribe import __version__
 from transcribe.corpus.config import CorpusConfig
 from transcribe.corpus.corpus import Corpus
 from transcribe.corpus.entries import FILE_NAME, STATUSES, USED
 from transcribe.corpus.fingerprint import SAME_PERFORMANCE, SAME_PIECE
 from transcribe.files.atomic import write_atomically
+from transcribe.version import __version__
 from transcribe.wording import clock, count
 
 BEGIN, END = "<!-- written by transcribe corpus -->", "<!-- end of what transcribe wrote -->"

@@ -24,7 +24,7 @@ import logging
 from pathlib import Path
 from typing import NamedTuple
 
-from transcribe.audio.probe import probe
+from transcribe.audio.probing import probe
 from transcribe.datasets.index import Recording, refuse_missing
 from transcribe.datasets.labels import labels_beside
 from transcribe.errors import DatasetError

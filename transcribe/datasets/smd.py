@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from transcribe.audio.probe import probe
+from transcribe.audio.probing import probe
 from transcribe.datasets.index import Recording
 from transcribe.errors import DatasetError
 from transcribe.files.endings import RECORDING_SUFFIXES

@@ -1,1 +1,21 @@
 """Planes of probabilities to notes and pedal presses."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from transcribe.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from transcribe.decode.decoder import DecodeConfig, Decoder, decode
+
+__all__ = ["DecodeConfig", "Decoder", "decode"]
+
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "DecodeConfig": "transcribe.decode.decoder",
+        "Decoder": "transcribe.decode.decoder",
+        "decode": "transcribe.decode.decoder",
+    },
+)

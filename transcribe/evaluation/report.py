@@ -15,7 +15,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from transcribe import __version__
 from transcribe.evaluation.aggregate import Summary, aggregate
 from transcribe.evaluation.counts import Scores
 from transcribe.evaluation.error_types import Mistakes
@@ -23,6 +22,7 @@ from transcribe.evaluation.evaluate import Evaluation, FalseNotes
 from transcribe.evaluation.tables import tables_of
 from transcribe.export import no_formula
 from transcribe.files.atomic import write_atomically
+from transcribe.version import __version__
 from transcribe.wording import count
 
 CSV_COLUMNS = (

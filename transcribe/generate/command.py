@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from transcribe import __version__
 from transcribe.errors import MidiError, OutputError, TranscribeError
 from transcribe.files.names import output_stem
 from transcribe.options import (
@@ -27,6 +26,7 @@ from transcribe.options import (
     usage_errors,
 )
 from transcribe.terminal import progress_of, say
+from transcribe.version import __version__
 from transcribe.wording import clock, count
 
 if TYPE_CHECKING:
@@ -199,7 +199,7 @@ def _performance(options: argparse.Namespace) -> Performance:
         for told in read.warnings:
             say(f"transcribe continue: {source}: warning: {told}", sys.stderr)
         return read.performance
-    from transcribe.audio.probe import probe
+    from transcribe.audio.probing import probe
     from transcribe.transcriber import Transcriber, find_device
 
     with usage_errors():

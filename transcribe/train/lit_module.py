@@ -13,11 +13,11 @@ import pytorch_lightning as pl
 import torch
 from torch import nn
 
-from transcribe import __version__
 from transcribe.errors import SettingsError
 from transcribe.train.config import RunConfig
 from transcribe.train.muon import MuonAdamW
 from transcribe.train.trainer import WEIGHTS
+from transcribe.version import __version__
 
 
 class LitNetwork(pl.LightningModule):

@@ -16,8 +16,7 @@ from transcribe.options import (
     add_threads,
     whole_number,
 )
-
-DEFAULT_PORT = 8737
+from transcribe.web.port import DEFAULT_PORT
 
 
 def add_parser(subparsers: Subparsers) -> None:

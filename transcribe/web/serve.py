@@ -23,9 +23,9 @@ from transcribe.files.lock import BusyError, locked
 from transcribe.terminal import say, show
 from transcribe.web.access import AccessMiddleware, Sessions
 from transcribe.web.app import Server
-from transcribe.web.command import DEFAULT_PORT
 from transcribe.web.http_protocol import HeaderTimeoutProtocol
 from transcribe.web.library import RecordingLibrary
+from transcribe.web.port import DEFAULT_PORT
 from transcribe.web.uploads import UploadLimits
 
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
