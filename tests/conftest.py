@@ -65,23 +65,21 @@ def tone_checkpoint():
     A key is down while its fundamental is above -18 dB in the short spectrum; velocities
     are 64 / 127; there is no pedal. It sees one frame to either side.
     """
-    import torch
-
     from transcribe.checkpoint import Checkpoint
     from transcribe.decode.decoder import DecodeConfig
     from transcribe.features import FeatureConfig
     from transcribe.rolls import Rolls
     from transcribe.windows import WindowConfig
 
-    class ToneFollower(torch.nn.Module):
+    class ToneFollower:
+        device_name = "cpu"
+
         def __init__(self, features: FeatureConfig) -> None:
-            super().__init__()
-            self.level = torch.nn.Parameter(torch.tensor(0.8))
             per_key = features.bins_per_semitone
             self.bins = np.arange(88) * per_key + per_key // 2
 
         def activations(self, frames: np.ndarray) -> np.ndarray:
-            down = frames[:, 1:, self.bins].mean(1) > self.level.item()
+            down = frames[:, 1:, self.bins].mean(1) > 0.8
             down[:, :60] = False
             before = np.concatenate([np.zeros_like(down[:1]), down[:-1]])
             rolls = Rolls.empty(len(frames))

@@ -49,7 +49,7 @@ class Ran(NamedTuple):
 def run(monkeypatch, capsys, tone_checkpoint) -> Callable[..., Ran]:
     """Run the command in this process."""
 
-    def load_checkpoint(path: Path | None = None, *, device: str = "cpu"):
+    def load_checkpoint(path: Path | None = None, *, device: str, threads: int | None):
         return tone_checkpoint
 
     monkeypatch.setattr("transcribe.transcriber.load_checkpoint", load_checkpoint)

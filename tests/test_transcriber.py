@@ -14,9 +14,11 @@ from wav_files import write_float_wav
 
 from transcribe.audio.quality import AudioWarning
 from transcribe.checkpoint import Checkpoint
-from transcribe.errors import AudioError, CheckpointError
+from transcribe.errors import AudioError, CheckpointError, TranscribeError
+from transcribe.model import device
+from transcribe.model.device import find_device
 from transcribe.notes import Performance
-from transcribe.transcriber import Transcriber, find_device
+from transcribe.transcriber import Transcriber
 
 
 @pytest.fixture(scope="module")
@@ -235,10 +237,10 @@ def test_a_missing_checkpoint_is_a_checkpoint_error(tmp_path):
 def test_devices(monkeypatch):
     import torch
 
+    monkeypatch.setattr(device, "_may_have_gpu", lambda: True)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
-    assert find_device("auto").type == "cpu"
-    assert find_device("cpu").type == "cpu"
+    assert find_device("auto") == find_device("cpu") == find_device("cpu:0") == "cpu"
     for name in ("cuda", "cuda:0", "mps"):
         with pytest.raises(ValueError, match=rf"no device '{name}' here; there is cpu$"):
             find_device(name)
@@ -246,13 +248,30 @@ def test_devices(monkeypatch):
         with pytest.raises(ValueError, match="a device is one of auto, cpu, cuda, mps"):
             find_device(name)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
-    assert find_device("auto").type == "mps"
+    assert find_device("auto") == "mps"
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    assert find_device("auto").type == "cuda"
-    assert find_device("cuda:1") == torch.device("cuda:1")
+    assert find_device("auto") == "cuda"
+    assert find_device("cuda:1") == "cuda:1"
     with pytest.raises(ValueError, match="no device 'cuda:2' here; there is cpu and cuda and mps"):
         find_device("cuda:2")
+
+
+def test_a_gpu_without_torch_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(TranscribeError, match=r"pip install 'transcribe\[gpu\]'"):
+        find_device("cuda")
+    assert find_device("cpu") == "cpu"
+
+
+def test_transcribing_imports_no_torch():
+    code = (
+        "import sys, numpy; from transcribe import Transcriber; "
+        "transcriber = Transcriber.load(device='cpu', threads=1); "
+        "transcriber(numpy.zeros(9000, 'f4'), sample_rate=16000); "
+        "assert not {'torch', 'torchaudio'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_the_package_imports_no_torch_before_it_is_needed():

@@ -80,7 +80,7 @@ def test_a_folder_that_can_not_be_written_to_is_said(tmp_path):
 def test_reading_needs_no_torch():
     code = (
         "import sys; from transcribe.weights_file import *; "
-        "assert len(read_weights(PACKAGED, 'transcribe-1').arrays) > 50; "
+        "assert len(read_weights(PACKAGED_CHECKPOINT, 'transcribe-1').arrays) > 50; "
         "assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -166,15 +166,14 @@ def _shown(recording: Path) -> str:
 
 def _load(options: argparse.Namespace) -> Transcriber:
     """The transcriber that the options describe."""
-    import torch
+    from transcribe.model.device import find_device
+    from transcribe.transcriber import Transcriber
 
-    from transcribe.transcriber import Transcriber, find_device
-
-    if options.threads:
-        torch.set_num_threads(options.threads)
     with usage_errors():
         device = find_device(options.device)
-    transcriber = Transcriber.load(options.checkpoint, device=str(device), a4=options.a4)
+    transcriber = Transcriber.load(
+        options.checkpoint, device=device, a4=options.a4, threads=options.threads
+    )
     chosen = {
         "onset_threshold": options.onset_threshold,
         "frame_threshold": options.frame_threshold,

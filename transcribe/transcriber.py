@@ -16,7 +16,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from transcribe.audio.loudness import LevelledReader
@@ -26,14 +25,13 @@ from transcribe.decode.decoder import DecodeConfig, Decoder
 from transcribe.decode.events import CandidateReader, Candidates
 from transcribe.features import Features
 from transcribe.frames import FrameGrid
+from transcribe.model.device import find_device
 from transcribe.notes import A4_RANGE, STANDARD_A4, SUSTAINED, Performance
 from transcribe.rolls import Rolls
 from transcribe.transcription import Transcription, conclude
 from transcribe.windows import stream_in_windows
 
 log = logging.getLogger(__name__)
-
-DEVICES = ("auto", "cpu", "cuda", "mps")
 
 
 class Transcriber:
@@ -66,7 +64,8 @@ class Transcriber:
         self.a4 = a4
         self.checkpoint = checkpoint
         self.decode = checkpoint.decode if decode is None else decode
-        self.device = next(checkpoint.model.parameters()).device
+        self.device = checkpoint.model.device_name
+        """Where the network runs: ``"cpu"``, ``"cuda:0"``, ``"mps"``."""
         self.features = Features(checkpoint.features)
         self.activations: Callable[[NDArray[np.float32]], NDArray[np.float32]] | None = None
         """In place of the network's own, such as one that gathers windows of several recordings."""
@@ -79,30 +78,36 @@ class Transcriber:
         device: str = "auto",
         decode: DecodeConfig | None = None,
         a4: float = STANDARD_A4,
+        threads: int | None = None,
     ) -> Transcriber:
         """Load weights onto a device.
 
         Parameters
         ----------
         checkpoint : path, optional
-            Weights file; the packaged weights if left out.
+            Weights file (.onnx, or .safetensors with torch); the packaged weights if left out.
         device : str
-            One of `DEVICES`, or ``"cuda:1"`` and the like; see `find_device`.
+            One of `model.device.DEVICES`, or ``"cuda:1"`` and the like; see `find_device`.
         decode : DecodeConfig, optional
             Thresholds to use in place of the checkpoint's.
         a4 : float
             Hertz of the instrument's A above middle C, 390 to 490.
+        threads : int, optional
+            How many cores the network may take; all of them if left out.
 
         Raises
         ------
         CheckpointError
             The weights file is missing, damaged, or made for another network.
+        TranscribeError
+            The device or the weights need torch, and it is not installed.
         ValueError
             The device is not there, or ``a4`` is out of range.
         """
         found = find_device(device)
         path = None if checkpoint is None else Path(checkpoint)
-        transcriber = cls(load_checkpoint(path, device=str(found)), decode=decode, a4=a4)
+        loaded = load_checkpoint(path, device=found, threads=threads)
+        transcriber = cls(loaded, decode=decode, a4=a4)
         log.info("%s on %s", transcriber.name, transcriber.device)
         return transcriber
 
@@ -213,24 +218,3 @@ class Transcriber:
                 progress(grid.seconds(n_frames))
         take(reader.finish())
         return conclude(decoder.finish(), decoder.finish(SUSTAINED), sound, a4=self.a4)
-
-
-def find_device(name: str) -> torch.device:
-    """The device of a name; ``"auto"`` is CUDA, else MPS, else the CPU.
-
-    Raises
-    ------
-    ValueError
-        There is no device of that name here.
-    """
-    has_cuda, has_mps = torch.cuda.is_available(), torch.backends.mps.is_available()
-    if name == "auto":
-        return torch.device("cuda" if has_cuda else "mps" if has_mps else "cpu")
-    kind, _, index = name.partition(":")
-    if kind not in DEVICES[1:] or (index and not index.isdecimal()):
-        raise ValueError(f"a device is one of {', '.join(DEVICES)}; found {name!r}")
-    n_devices = {"cpu": 1, "cuda": torch.cuda.device_count() if has_cuda else 0, "mps": has_mps}
-    if int(index or 0) >= n_devices[kind]:
-        others = [other for other in ("cuda", "mps") if n_devices[other]]
-        raise ValueError(f"no device {name!r} here; there is {' and '.join(['cpu', *others])}")
-    return torch.device(name)

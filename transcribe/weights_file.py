@@ -5,6 +5,11 @@ the ``format``, which says what the weights are for; the settings that belong to
 JSON objects; a SHA-256 of the arrays, so that a damaged file is refused instead of
 transcribing nonsense; and what people want to know (name, version, licence, training).
 Reading one runs no code from it and needs no torch.
+
+What was exported to run without torch is an ONNX file instead, with the same strings in its
+metadata. There ``sha256`` is that of the arrays it was exported from, which says what the
+network has learnt whichever runtime it runs in, and ``graph_sha256`` that of the graph in
+the file, by which damage is found.
 """
 
 from __future__ import annotations
@@ -21,14 +26,19 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from transcribe.errors import CheckpointError
 from transcribe.files.atomic import atomic_path
 from transcribe.files.json_text import parse_json, parse_settings
+from transcribe.files.onnx_model import graph_checksum, metadata_of, with_metadata
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 FOLDER = Path(__file__).parent / "weights"
 """Weights that are part of the package."""
-PACKAGED = FOLDER / "default.safetensors"
-"""The weights that transcribe."""
+PACKAGED = FOLDER / "default.onnx"
+"""The network that transcribes, exported for the CPU."""
+PACKAGED_CHECKPOINT = FOLDER / "default.safetensors"
+"""What it was exported from: for GPUs, and for training to go on from."""
+ONNX_ENDING = ".onnx"
+"""Of exported networks; all other files are safetensors."""
 _LONGEST_HEADER = 1 << 24
 """Bytes; what claims to be longer is no weights file."""
 
@@ -147,21 +157,91 @@ def read_weights(path: str | os.PathLike[str], format_name: str) -> Weights:
 
     path = Path(path)
     header = _read_header(path)
+    _check_format(path, header, format_name)
+    try:
+        arrays = load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise _unreadable(path, error) from error
+    if header.get("sha256") != checksum(arrays):
+        raise _damaged(path)
+    return Weights(path, header, arrays)
+
+
+def write_graph(
+    path: str | os.PathLike[str],
+    format_name: str,
+    graph: bytes,
+    settings: Mapping[str, Any],
+    metadata: Mapping[str, str],
+) -> None:
+    """Write an exported network; its folder is made if it is missing.
+
+    Parameters
+    ----------
+    path : path
+    format_name : str
+        What the network is for, and in which version.
+    graph : bytes
+        An ONNX file without metadata.
+    settings : mapping
+        Dataclasses, by the names to give to `Weights.settings`.
+    metadata : mapping
+        For people, and the ``sha256`` of the arrays that the graph was made from.
+
+    Raises
+    ------
+    CheckpointError
+        The file can't be written.
+    """
+    path = Path(path)
+    header = {
+        **metadata,
+        "format": format_name,
+        "graph_sha256": graph_checksum(graph),
+        **{name: json.dumps(dataclasses.asdict(each)) for name, each in settings.items()},
+    }
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with atomic_path(path) as temporary:
+            temporary.write_bytes(with_metadata(graph, header))
+    except OSError as error:
+        raise CheckpointError(f"{path}: the weights could not be written: {error}") from error
+
+
+def read_graph(path: str | os.PathLike[str], format_name: str) -> tuple[Weights, bytes]:
+    """Read an exported network of a format: its header, without arrays, and the ONNX file.
+
+    Raises
+    ------
+    CheckpointError
+        The file is missing, damaged, or of another format.
+    """
+    path = Path(path)
+    header = _read_header(path)
+    _check_format(path, header, format_name)
+    try:
+        content = path.read_bytes()
+        found = graph_checksum(content)
+    except (OSError, ValueError) as error:
+        raise _unreadable(path, error) from error
+    if header.get("graph_sha256") != found:
+        raise _damaged(path)
+    return Weights(path, header, {}), content
+
+
+def _check_format(path: Path, header: Mapping[str, str], format_name: str) -> None:
     if header.get("format") != format_name:
         raise CheckpointError(
             f"{path}: expected weights of format {format_name!r}, found "
             f"{header.get('format', 'none')!r}; the file was made for another task or another "
             "program"
         )
-    try:
-        arrays = load_file(path)
-    except (SafetensorError, OSError) as error:
-        raise _unreadable(path, error) from error
-    if header.get("sha256") != checksum(arrays):
-        raise CheckpointError(
-            f"{path}: the weights do not match their checksum; the file is damaged, get it again"
-        )
-    return Weights(path, header, arrays)
+
+
+def _damaged(path: Path) -> CheckpointError:
+    return CheckpointError(
+        f"{path}: the weights do not match their checksum; the file is damaged, get it again"
+    )
 
 
 def read_provenance(path: str | os.PathLike[str] | None = None) -> Provenance:
@@ -189,11 +269,13 @@ def packaged_settings(name: str) -> dict[str, Any]:
 
 
 def _read_header(path: Path) -> dict[str, str]:
-    """The strings in a safetensors file's header."""
+    """The strings in the header of a safetensors file, or in the metadata of an ONNX file."""
     if not path.is_file():
         advice = "reinstall transcribe" if path.parent == FOLDER else "check the path"
         raise CheckpointError(f"{path}: no such weights file; {advice}")
     try:
+        if path.suffix == ONNX_ENDING:
+            return metadata_of(path.read_bytes())
         with path.open("rb") as file:
             size = int.from_bytes(file.read(8), "little")
             if size > _LONGEST_HEADER:
@@ -205,9 +287,8 @@ def _read_header(path: Path) -> dict[str, str]:
 
 
 def _unreadable(path: Path, error: Exception) -> CheckpointError:
-    return CheckpointError(
-        f"{path}: not a readable weights file (safetensors): {error}; get it again"
-    )
+    kind = "ONNX" if path.suffix == ONNX_ENDING else "safetensors"
+    return CheckpointError(f"{path}: not a readable weights file ({kind}): {error}; get it again")
 
 
 def checksum(arrays: Mapping[str, NDArray[Any]]) -> str:

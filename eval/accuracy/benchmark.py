@@ -31,7 +31,7 @@ from typing import Any
 from eval.accuracy.musical import musical_measures
 from eval.common.command import new_parser, run
 from eval.common.paired import differences
-from eval.common.record import data_name, precision_on
+from eval.common.record import data_name
 from eval.common.tables import benchmark_tables, latex, of_systems, recordings_csv
 from eval.common.transcribing import cut_at_end
 from eval.data.clips import Clip, Labelled, noise_clips, pieces_of
@@ -161,7 +161,7 @@ def _setup(system: System, options: argparse.Namespace) -> tuple[Setup, dict[str
     settings: dict[str, Any] = {}
     weights = None
     if system.requirements is None:
-        checkpoint = load_checkpoint(options.checkpoint)
+        checkpoint = load_checkpoint(options.checkpoint, device=options.device)
         # Of the whole file, since thresholds are in its header.
         weights = hashlib.sha256((options.checkpoint or PACKAGED).read_bytes()).hexdigest()
         if options.checkpoint is not None:
@@ -171,11 +171,11 @@ def _setup(system: System, options: argparse.Namespace) -> tuple[Setup, dict[str
         said |= {
             "name": f"{checkpoint.name} {version}".strip(),
             "weights_sha256": checkpoint.metadata.get("sha256"),
-            "n_parameters": sum(each.numel() for each in checkpoint.model.parameters()),
+            "n_parameters": checkpoint.n_parameters,
             "decode": vars(checkpoint.decode),
             "windows": vars(checkpoint.windows),
         }
-        said["precision"] = precision_on(options.device)
+        said["precision"] = checkpoint.precision
     said["device"] = settings.get("device", "cpu")
     return Setup(
         system=system,

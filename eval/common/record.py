@@ -16,7 +16,6 @@ from typing import Any
 import torch
 
 from transcribe.files.atomic import write_atomically
-from transcribe.model.onsets_and_frames import fast_bfloat16
 
 RECORDED_PACKAGES = ("torch", "numpy", "mir_eval", "transcribe")
 
@@ -37,11 +36,6 @@ def provenance() -> dict[str, Any]:
             **{package: version(package) for package in RECORDED_PACKAGES},
         },
     }
-
-
-def precision_on(device: torch.device | str) -> str:
-    """In which precision our networks compute there; figures differ a little between the two."""
-    return "bfloat16" if fast_bfloat16(torch.device(device)) else "float32"
 
 
 def command(module: str, options: argparse.Namespace, *, positional: Sequence[str] = ()) -> str:

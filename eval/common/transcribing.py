@@ -12,10 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
-import torch
-
 from eval.common.command import new_parser
-from eval.common.record import data_name, precision_on
+from eval.common.record import data_name
 from transcribe.audio.reader import AudioReader
 from transcribe.datasets import Recording, load_dataset
 from transcribe.errors import DatasetError
@@ -40,8 +38,7 @@ class FileTranscriber:
         cls, checkpoint: Path | None, device: str, threads: int, max_seconds: float | None
     ) -> FileTranscriber:
         """Load the weights in this process, with this number of threads."""
-        torch.set_num_threads(threads)
-        return cls(Transcriber.load(checkpoint, device=device), max_seconds)
+        return cls(Transcriber.load(checkpoint, device=device, threads=threads), max_seconds)
 
     def __call__(self, path: Path) -> Transcription:
         """The notes of a recording."""
@@ -63,9 +60,9 @@ def describe(transcriber: Transcriber) -> dict[str, Any]:
     return {
         "name": transcriber.name,
         "weights_sha256": checkpoint.metadata.get("sha256"),
-        "n_parameters": sum(each.numel() for each in checkpoint.model.parameters()),
-        "device": str(transcriber.device),
-        "precision": precision_on(transcriber.device),
+        "n_parameters": checkpoint.n_parameters,
+        "device": transcriber.device,
+        "precision": checkpoint.precision,
         "decode": dataclasses.asdict(transcriber.decode),
         "windows": dataclasses.asdict(checkpoint.windows),
     }

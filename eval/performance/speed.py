@@ -39,6 +39,7 @@ from transcribe.midi import write_midi
 from transcribe.model.onsets_and_frames import fast_bfloat16
 from transcribe.rolls import Rolls
 from transcribe.transcriber import Transcriber
+from transcribe.weights_file import PACKAGED_CHECKPOINT
 from transcribe.windows import stream_in_windows
 
 FILE_SAMPLE_RATE = 44100
@@ -50,11 +51,11 @@ _STARTUP_SECONDS = 10.0
 _STARTUP = """
 import json, sys, time
 began = time.perf_counter()
-import torch
 from transcribe import Transcriber, write_midi
 imported = time.perf_counter()
-torch.set_num_threads(int(sys.argv[2]))
-transcriber = Transcriber.load(sys.argv[4] or None, device=sys.argv[3])
+transcriber = Transcriber.load(
+    sys.argv[4] or None, device=sys.argv[3], threads=int(sys.argv[2])
+)
 loaded = time.perf_counter()
 write_midi(transcriber(sys.argv[1]), sys.argv[1] + ".mid")
 heard = time.perf_counter()
@@ -103,7 +104,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:
     """Time the stages, then run the command on recordings of each length."""
-    transcribers = [Transcriber.load(options.checkpoint, device=each) for each in options.device]
+    weights = options.checkpoint or PACKAGED_CHECKPOINT  # which torch runs, as its parts are timed
+    transcribers = [Transcriber.load(weights, device=each) for each in options.device]
     record: dict[str, Any] = {
         "system": describe(transcribers[0]),
         "recording": f"{options.recording.name}, repeated, 16-bit wav, mono, {FILE_SAMPLE_RATE} Hz",
@@ -115,7 +117,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         path = Path(folder) / "speed.wav"
         write_repeated(options.recording, options.seconds, path)
         for transcriber in transcribers:
-            on_cpu = transcriber.device.type == "cpu"
+            on_cpu = transcriber.device == "cpu"
             for n_threads in options.threads if on_cpu else options.threads[:1]:
                 torch.set_num_threads(n_threads)
                 for name in options.precision:
@@ -156,7 +158,7 @@ def _speed(
     options: argparse.Namespace,
 ) -> dict[str, Any]:
     """One row: the stages, the network's parts and the machine's peak."""
-    device, checkpoint = transcriber.device, transcriber.checkpoint
+    device, checkpoint = torch.device(transcriber.device), transcriber.checkpoint
     config = checkpoint.features
     window = np.zeros((checkpoint.windows.window_frames, config.n_channels, config.n_bins))
     with precision(precision_name):
@@ -222,7 +224,7 @@ def time_stages(transcriber: Transcriber, path: Path, repeats: int) -> dict[str,
 
 
 def _time_once(transcriber: Transcriber, path: Path) -> dict[str, float]:
-    checkpoint, device = transcriber.checkpoint, transcriber.device
+    checkpoint, device = transcriber.checkpoint, torch.device(transcriber.device)
     config, windows = checkpoint.features, checkpoint.windows
     decoder = Decoder(config.grid, transcriber.decode)
     midi = path.with_suffix(".mid")

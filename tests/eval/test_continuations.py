@@ -11,7 +11,8 @@ import torch
 from eval.downstream.continuations import main, summary, table
 from recipes.check import verdict
 from transcribe.datasets.index import COLUMNS
-from transcribe.generate.model import EventModel, GeneratorConfig
+from transcribe.generate.config import GeneratorConfig
+from transcribe.generate.model import EventModel
 from transcribe.generate.weights import GeneratorWeights, save_generator
 from transcribe.midi import write_midi
 from transcribe.notes import Note, Performance

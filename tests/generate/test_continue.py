@@ -17,8 +17,9 @@ from transcribe import cli
 from transcribe.datasets.index import COLUMNS
 from transcribe.errors import SettingsError
 from transcribe.generate.command import write_growing
+from transcribe.generate.config import GeneratorConfig
 from transcribe.generate.continuation import Continued, Continuer
-from transcribe.generate.model import EventModel, GeneratorConfig
+from transcribe.generate.model import EventModel
 from transcribe.generate.weights import GeneratorWeights, load_generator, save_generator
 from transcribe.midi import read_midi, write_midi
 from transcribe.notes import Note, Performance

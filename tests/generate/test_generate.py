@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import json
+import subprocess
+import sys
 from collections import Counter
 
 import numpy as np
@@ -19,6 +21,7 @@ from eval.downstream.continuations import figures, network_nats, ranges, within
 from eval.downstream.markov import MarkovChain
 from transcribe.errors import CheckpointError
 from transcribe.generate import Continuer, Sampling
+from transcribe.generate.config import GeneratorConfig
 from transcribe.generate.events import (
     DURATION,
     KEY,
@@ -31,9 +34,10 @@ from transcribe.generate.events import (
     encode,
     onsets_of,
 )
-from transcribe.generate.model import EventModel, GeneratorConfig, Memory
-from transcribe.generate.sampling import LONGEST_SILENCE, NetworkListener, draw_events
-from transcribe.generate.weights import GeneratorWeights, load_generator, save_generator
+from transcribe.generate.lstm import LstmListener
+from transcribe.generate.model import EventModel, Memory, NetworkListener
+from transcribe.generate.sampling import LONGEST_SILENCE, draw_events
+from transcribe.generate.weights import GeneratorWeights, load_generator, load_lstm, save_generator
 from transcribe.notes import Note, PedalPress, Performance
 
 SMALL = {
@@ -172,6 +176,34 @@ class TestNetwork:
         )
         assert one == same
         assert one != other
+
+
+def test_without_torch_the_lstm_says_the_same(tmp_path):
+    """Of an opening longer than its reach, then event by event."""
+    path = tmp_path / "weights.safetensors"
+    save_generator(GeneratorWeights(network("lstm")), path)
+    in_torch, in_numpy = (
+        NetworkListener(load_generator(path).model),
+        LstmListener(load_lstm(path)[0]),
+    )
+    events = encode(prelude(12))
+    assert len(events) > SMALL["lstm"].context + 2
+    for part in (events[:-2], events[-2:-1], events[-1:]):
+        for listener in (in_torch, in_numpy):
+            listener.read(part)
+        for known in ([], [3], [3, 40], [3, PEDAL, 0]):
+            assert_allclose(in_numpy.logits(known), in_torch.logits(known), atol=1e-5)
+
+
+def test_continuing_imports_no_torch():
+    code = (
+        "import sys; from transcribe.generate import Continuer; "
+        "from transcribe.notes import Note, Performance; "
+        "opening = Performance(notes=(Note(onset=0.0, pitch=60, offset=0.5, velocity=64),)); "
+        "assert len(Continuer.load()(opening, seconds=3).notes) > 1; "
+        "assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_a_damaged_file_is_refused(tmp_path):

@@ -16,7 +16,7 @@ from transcribe.model.harmonic import IntervalNorm
 from transcribe.model.onsets_and_frames import OnsetsAndFrames
 from transcribe.notes import N_PITCHES
 from transcribe.rolls import N_ACTIVATIONS, Rolls
-from transcribe.weights_file import PACKAGED
+from transcribe.weights_file import PACKAGED_CHECKPOINT
 
 SMALL = ModelConfig(conv_channels=6, width=8, n_blocks=1, lstm_size=8, context_size=4, pedal_size=4)
 
@@ -59,7 +59,7 @@ def test_the_paper_network_has_the_paper_size():
 
 def test_parameters_keep_the_names_that_weights_files_have():
     """Renamed, and files and checkpoints of before would no longer load."""
-    with safe_open(PACKAGED, framework="pt") as file:
+    with safe_open(PACKAGED_CHECKPOINT, framework="pt") as file:
         stored = set(file.keys())
     harmonic = OnsetsAndFrames(ModelConfig(), FeatureConfig()).state_dict()
     assert set(harmonic) == stored

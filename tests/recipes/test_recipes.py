@@ -20,7 +20,7 @@ from recipes.check import main, misses
 from recipes.gather import Run, by_value_and_metric, point, varied_by, write_tables
 from recipes.studies import study
 from transcribe.audio.reader import read_audio
-from transcribe.checkpoint import PACKAGED, load_checkpoint, save_checkpoint
+from transcribe.checkpoint import PACKAGED_CHECKPOINT, load_checkpoint, save_checkpoint
 from transcribe.datasets import load_dataset
 from transcribe.evaluation.metrics import onset_f1
 from transcribe.features import Features
@@ -360,7 +360,12 @@ def test_weights_between_two(tmp_path, random_checkpoint):
 
 
 def test_there_is_nothing_between_two_kinds_of_networks(tmp_path, random_checkpoint, capsys):
-    words = [str(PACKAGED), str(random_checkpoint), "--out", str(tmp_path / "mean.safetensors")]
+    words = [
+        str(PACKAGED_CHECKPOINT),
+        str(random_checkpoint),
+        "--out",
+        str(tmp_path / "mean.safetensors"),
+    ]
     assert average_main(words) == 1
     assert "two networks" in capsys.readouterr().err
     assert not (tmp_path / "mean.safetensors").exists()

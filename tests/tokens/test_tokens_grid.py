@@ -395,7 +395,7 @@ def test_the_command_writes_keeps_and_goes_on(tmp_path, capsys):
 
 def test_a_recording_is_heard_first(tmp_path, monkeypatch, melody_wav, tone_checkpoint, capsys):
     monkeypatch.setattr(
-        "transcribe.transcriber.load_checkpoint", lambda path=None, *, device: tone_checkpoint
+        "transcribe.transcriber.load_checkpoint", lambda path, *, device, threads: tone_checkpoint
     )
     recording = melody_wav()
     words = ("tokens", recording, "--for", "melody-rnn", "-o", tmp_path, "--tempo", "240")

@@ -31,7 +31,7 @@ class JobSettings:
     device: str = "cpu"
     """As in torch, such as ``"cuda:1"``."""
     threads: int = 1
-    """Of torch, in each worker."""
+    """That the network takes in each worker."""
     n_parallel: int = 1
     """Recordings that one worker transcribes at once, their windows in one batch."""
     longest: float = 12 * 3600.0

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from transcribe.archive.batching import Batcher
@@ -27,10 +26,9 @@ class ArchiveTranscriber:
     """Loads the weights once; then transcribes as the settings say."""
 
     def __init__(self, settings: JobSettings) -> None:
-        torch.set_num_threads(settings.threads)
         self.settings = settings
         self.transcriber = Transcriber.load(
-            settings.checkpoint, device=settings.device, a4=settings.a4
+            settings.checkpoint, device=settings.device, a4=settings.a4, threads=settings.threads
         )
         chosen: dict[str, Any] = {
             "onset_threshold": settings.onset_threshold,

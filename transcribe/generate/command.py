@@ -128,10 +128,6 @@ def run(options: argparse.Namespace) -> int:
 
     with usage_errors():
         sampling = Sampling(options.temperature, options.top_p, options.seed)
-    if options.threads:
-        import torch
-
-        torch.set_num_threads(options.threads)
     continuer = Continuer.load(options.generator)
     performance = _performance(options)
     started = time.monotonic()
@@ -200,12 +196,13 @@ def _performance(options: argparse.Namespace) -> Performance:
             say(f"transcribe continue: {source}: warning: {told}", sys.stderr)
         return read.performance
     from transcribe.audio.probing import probe
-    from transcribe.transcriber import Transcriber, find_device
+    from transcribe.model.device import find_device
+    from transcribe.transcriber import Transcriber
 
     with usage_errors():
-        device = str(find_device(options.device))
+        device = find_device(options.device)
     duration = probe(source).duration
-    transcriber = Transcriber.load(options.checkpoint, device=device)
+    transcriber = Transcriber.load(options.checkpoint, device=device, threads=options.threads)
     with progress_of(source.name, duration, quiet=options.quiet) as progress:
         heard = transcriber.transcribe(source, progress=progress)
     for warning in heard.warnings:

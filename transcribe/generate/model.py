@@ -16,46 +16,29 @@ References
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from transcribe.generate.events import DURATION, KEY, PEDAL, SHIFT, SIZES, STEP, TIMES, VELOCITY
+from transcribe.generate.config import N_PITCH_CLASSES, GeneratorConfig
+from transcribe.generate.events import (
+    DURATION,
+    KEY,
+    PEDAL,
+    SHIFT,
+    SIZES,
+    STEP,
+    TIMES,
+    VELOCITY,
+    Events,
+)
+from transcribe.generate.sampling import Logits
 
 _LONGEST_WAVE_EVENTS = 4000.0
 _SHORTEST_WAVE_SECONDS, _LONGEST_WAVE_SECONDS = 0.1, 200.0
-_N_PITCH_CLASSES = 12
-
-
-@dataclass
-class GeneratorConfig:
-    """Sizes of the network."""
-
-    body: str = "lstm"
-    """``"lstm"`` or ``"transformer"``."""
-    width: int = 256
-    n_layers: int = 2
-    n_heads: int = 4
-    """Of a transformer; even, and of an even width."""
-    context: int = 512
-    """How many events a transformer looks back, and how many a window of training has."""
-
-    def check(self) -> None:
-        """Raise ValueError for sizes that don't fit each other."""
-        if self.body not in ("transformer", "lstm"):
-            raise ValueError(f"model.body is transformer or lstm; found {self.body!r}")
-        limits = {"width": 8192, "n_layers": 64, "n_heads": 256, "context": 1 << 20}
-        for name, highest in limits.items():
-            value = getattr(self, name)
-            if not 1 <= value <= highest:
-                raise ValueError(f"model.{name} is 1 to {highest}; found {value}")
-        if self.n_heads % 2 or self.width % (2 * self.n_heads):
-            raise ValueError(
-                "model.n_heads is even and model.width a multiple of twice as many; found "
-                f"{self.n_heads} and {self.width}"
-            )
 
 
 class Memory:
@@ -149,7 +132,7 @@ class EventModel(nn.Module):
         width = config.width
         self.embed_head = nn.ModuleDict(
             {name: nn.Embedding(size, width) for name, size in SIZES.items()}
-            | {"pitch_class": nn.Embedding(_N_PITCH_CLASSES + 1, width)}
+            | {"pitch_class": nn.Embedding(N_PITCH_CLASSES + 1, width)}
         )
         for embedding in self.embed_head.values():
             nn.init.normal_(embedding.weight, std=0.02**0.5)  # type: ignore[arg-type]
@@ -182,7 +165,7 @@ class EventModel(nn.Module):
             Shape (B, T, width); the last one is for the event after.
         """
         key = events[..., KEY]
-        pitch_class = torch.where(key == PEDAL, _N_PITCH_CLASSES, key % _N_PITCH_CLASSES)
+        pitch_class = torch.where(key == PEDAL, N_PITCH_CLASSES, key % N_PITCH_CLASSES)
         x: Tensor = self.embed_head["pitch_class"](pitch_class)
         for column, name in enumerate(SIZES):
             x = x + self.embed_head[name](events[..., column])
@@ -253,6 +236,31 @@ class EventModel(nn.Module):
         ]
         terms[VELOCITY] = terms[VELOCITY] * (following[..., KEY] != PEDAL)
         return torch.stack(terms, -1)
+
+
+class NetworkListener:
+    """The network, which remembers what it has read; see `sampling.Listener`."""
+
+    def __init__(self, model: EventModel) -> None:
+        self.model = model
+        self.memory = Memory()
+        self.last: Tensor | None = None
+
+    @torch.inference_mode()
+    def read(self, events: Events) -> None:
+        """Take in events; of many events only those in reach are looked at."""
+        reach = self.model.config.context
+        recent = torch.from_numpy(np.ascontiguousarray(events[-reach:]))
+        self.last = self.model.read(recent[None], self.memory)[0, -1]
+
+    @torch.inference_mode()
+    def logits(self, known: Sequence[int]) -> Logits:
+        """Of the next event's number ``len(known)``, given those before it."""
+        if self.last is None:
+            raise ValueError("nothing was read yet")
+        numbers = torch.tensor(known, dtype=torch.long)
+        found: Logits = self.model.logits(self.last, numbers, len(known)).numpy()
+        return found
 
 
 def _rotated(x: Tensor, rotation: tuple[Tensor, Tensor]) -> Tensor:

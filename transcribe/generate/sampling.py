@@ -1,7 +1,7 @@
 """From what may come next to what does: drawing events one after the other.
 
 Anything that says how likely the next event's numbers are can be drawn from; the network
-is one such `Listener`.
+is one such `Listener` (`lstm.LstmListener`, or in torch `model.NetworkListener`).
 """
 
 from __future__ import annotations
@@ -11,11 +11,9 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from transcribe.generate.events import KEY, PEDAL, SHIFT, SIZES, STEP, TIMES, VELOCITY, Events
-from transcribe.generate.model import EventModel, Memory
 
 Logits = NDArray[np.floating[Any]]
 LONGEST_SILENCE = 4.0
@@ -50,31 +48,6 @@ class Listener(Protocol):
 
     def logits(self, known: Sequence[int]) -> Logits:
         """Of the next event's number ``len(known)``, given its numbers before that."""
-
-
-class NetworkListener:
-    """The network, which remembers what it has read."""
-
-    def __init__(self, model: EventModel) -> None:
-        self.model = model
-        self.memory = Memory()
-        self.last: torch.Tensor | None = None
-
-    @torch.inference_mode()
-    def read(self, events: Events) -> None:
-        """See `Listener`; of many events only those in reach are looked at."""
-        reach = self.model.config.context
-        recent = torch.from_numpy(np.ascontiguousarray(events[-reach:]))
-        self.last = self.model.read(recent[None], self.memory)[0, -1]
-
-    @torch.inference_mode()
-    def logits(self, known: Sequence[int]) -> Logits:
-        """See `Listener`."""
-        if self.last is None:
-            raise ValueError("nothing was read yet")
-        numbers = torch.tensor(known, dtype=torch.long)
-        found: Logits = self.model.logits(self.last, numbers, len(known)).numpy()
-        return found
 
 
 def draw_events(

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from transcribe.generate.model import EventModel, GeneratorConfig
-from transcribe.model.parameters import network_with, parameters_of
+from transcribe.errors import CheckpointError
+from transcribe.extras import needing
+from transcribe.generate.config import GeneratorConfig
+from transcribe.generate.lstm import LstmNetwork
 from transcribe.weights_file import FOLDER, read_weights, write_weights
+
+if TYPE_CHECKING:
+    from transcribe.generate.model import EventModel
 
 FORMAT = "transcribe-generator-1"
 PACKAGED = FOLDER / "generator.safetensors"
@@ -35,19 +41,46 @@ def save_generator(weights: GeneratorWeights, path: Path) -> None:
     CheckpointError
         The file can't be written.
     """
+    from transcribe.model.parameters import parameters_of
+
     network = weights.model
     write_weights(path, FORMAT, parameters_of(network), {"model": network.config}, weights.metadata)
 
 
 def load_generator(path: Path | None = None) -> GeneratorWeights:
-    """Read weights written by `save_generator`; the packaged ones if ``path`` is left out.
+    """Read weights written by `save_generator` for torch; the packaged ones if left out.
 
     Raises
     ------
     CheckpointError
         The file is missing, damaged, or made for something else.
     """
+    with needing("gpu", "torch"):
+        from transcribe.generate.model import EventModel
+        from transcribe.model.parameters import network_with
     weights = read_weights(PACKAGED if path is None else path, FORMAT)
     config = weights.settings(GeneratorConfig, "model")
     model = network_with(weights, lambda: EventModel(config))
     return GeneratorWeights(model.requires_grad_(False), weights.metadata("model"))
+
+
+def load_lstm(path: Path | None = None) -> tuple[LstmNetwork, str] | None:
+    """Read an LSTM and its name without torch; None where the body is a transformer.
+
+    Raises
+    ------
+    CheckpointError
+        If the file is missing, damaged, or made for something else.
+    """
+    weights = read_weights(PACKAGED if path is None else path, FORMAT)
+    config = weights.settings(GeneratorConfig, "model")
+    if config.body != "lstm":
+        return None
+    try:
+        network = LstmNetwork(weights.arrays, config)
+    except ValueError as error:
+        raise CheckpointError(
+            f"{weights.path}: the weights do not fit their settings: {error}; get the file again, "
+            "or write it with this version of transcribe"
+        ) from error
+    return network, weights.header.get("name", "unnamed")

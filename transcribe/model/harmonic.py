@@ -133,7 +133,7 @@ class HarmonicStack(nn.Module):
                 f"{len(config.harmonics)} lists for {len(features.windows)} windows"
             )
         bins = features.bins_per_semitone
-        self.n_columns = N_PITCHES * bins
+        self.n_bins, self.n_columns = features.n_bins, N_PITCHES * bins
         channel = 0
         self.taps: list[tuple[int, int]] = []
         for harmonics, n_phases in zip(config.harmonics, features.phases, strict=True):

@@ -56,6 +56,11 @@ class OnsetsAndFrames(nn.Module):
         planes: Planes = self.network(frames)
         return planes
 
+    @property
+    def device_name(self) -> str:
+        """Where the parameters are; see `network.Network`."""
+        return str(next(self.parameters()).device)
+
     def activations(self, frames: NDArray[np.float32]) -> NDArray[np.float32]:
         """Run one window: the narrow call that everything around the network uses.
 
@@ -85,7 +90,7 @@ class OnsetsAndFrames(nn.Module):
             Shape (n_windows, n_frames, N_ACTIVATIONS), float32.
         """
         if not self._inference:
-            self._inference.append(self._fused())
+            self._inference.append(self.fused())
         device = next(self.parameters()).device
         with torch.inference_mode():
             windows = torch.from_numpy(frames).to(device)
@@ -98,7 +103,7 @@ class OnsetsAndFrames(nn.Module):
         self._inference.clear()
         return super().train(mode)
 
-    def _fused(self) -> OnsetsAndFrames:
+    def fused(self) -> OnsetsAndFrames:
         """A copy for inference, batch normalisation folded into the convolutions."""
         fused = copy.deepcopy(self).eval().requires_grad_(False)
         for module in fused.modules():

@@ -166,10 +166,11 @@ class _Reader:
                 say(f"{PROG}: {source.path}: warning: {told}", sys.stderr)
             return read.performance, {"file": source.path.name}
         if self.transcriber is None:
-            from transcribe.transcriber import Transcriber, find_device
+            from transcribe.model.device import find_device
+            from transcribe.transcriber import Transcriber
 
             with usage_errors():
-                device = str(find_device(self.options.device))
+                device = find_device(self.options.device)
             self.transcriber = Transcriber.load(self.options.checkpoint, device=device)
         with progress_of(source.path.name, None, quiet=self.options.quiet) as progress:
             heard = self.transcriber.transcribe(source.path, progress=progress)

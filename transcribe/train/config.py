@@ -11,7 +11,7 @@ from hydra.core.config_store import ConfigStore
 from transcribe.decode.decoder import DecodeConfig
 from transcribe.errors import SettingsError
 from transcribe.features import FeatureConfig
-from transcribe.generate.model import GeneratorConfig
+from transcribe.generate.config import GeneratorConfig
 from transcribe.model.config import ModelConfig
 from transcribe.train.augment.config import AugmentConfig
 from transcribe.train.data import DataConfig

@@ -40,7 +40,7 @@ def start_from(network: OnsetsAndFrames, weights: Path) -> None:
     CheckpointError
         The file can't be read, or is of another network.
     """
-    known = load_checkpoint(weights).model
+    known = load_checkpoint(weights).trainable
     found = dataclasses.asdict(known.config)
     for name, wanted in dataclasses.asdict(network.config).items():
         fewer_blocks = name == "n_blocks" and wanted < found[name]

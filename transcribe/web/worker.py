@@ -52,14 +52,12 @@ def main() -> int:
 
 
 def _work(options: argparse.Namespace, send: Send) -> int:
-    import torch
-
     from transcribe.transcriber import Transcriber
 
     try:
-        if options.threads:
-            torch.set_num_threads(options.threads)
-        transcriber = Transcriber.load(options.checkpoint, device=options.device)
+        transcriber = Transcriber.load(
+            options.checkpoint, device=options.device, threads=options.threads
+        )
         second = np.zeros(transcriber.checkpoint.features.sample_rate, np.float32)
         transcriber([second])  # so that the first recording does not wait for it
     except (TranscribeError, OSError, ValueError, RuntimeError) as error:

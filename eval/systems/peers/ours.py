@@ -16,13 +16,10 @@ def load(
     n_threads: int, checkpoint: str | None = None, device: str = "cpu"
 ) -> Callable[[str, str], list[str]]:
     """Load the packaged weights, or those of a file."""
-    import torch
-
     from transcribe.midi import write_midi
     from transcribe.transcriber import Transcriber
 
-    torch.set_num_threads(n_threads)
-    transcriber = Transcriber.load(checkpoint, device=device)
+    transcriber = Transcriber.load(checkpoint, device=device, threads=n_threads)
 
     def transcribe(audio: str, midi: str) -> list[str]:
         heard = transcriber.transcribe(audio)

@@ -1,0 +1,209 @@
+"""Compare the runtimes of one network in one run: torch and ONNX, and the command as shipped.
+
+    python -m eval.performance.runtime --out eval/results/runtime.json tests/data/prelude.mp3
+
+The network alone runs on the recording's first window, on each number of threads: in torch
+in float32 and (where the processor computes in it) bfloat16, exported in float32, and
+exported as it ships. They take turns, and of each the fastest turn counts, because other
+work on the machine slows them all: compare the rows of one run with each other, not with
+those of another. Processor seconds hardly depend on other work, wall seconds do.
+
+Beside these stand start-up (the whole command on a 5 s clip, as a process), its peak memory
+for recordings of two lengths, and, with ``--install``, size and time of a fresh environment.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from eval.common.command import new_parser, run
+from eval.common.record import rounded
+from eval.common.transcribing import describe
+from eval.performance.flops import precision
+from eval.performance.speed import run_and_watch, write_repeated
+from transcribe.audio.reader import read_audio
+from transcribe.checkpoint import Checkpoint, load_checkpoint
+from transcribe.features import Features
+from transcribe.model.onnx_export import as_onnx
+from transcribe.model.onnx_network import OnnxNetwork
+from transcribe.model.onsets_and_frames import fast_bfloat16
+from transcribe.transcriber import Transcriber
+from transcribe.weights_file import PACKAGED, PACKAGED_CHECKPOINT
+
+_CLIP_SECONDS = 5.0
+_ROOT = Path(__file__).resolve().parents[2]
+Window = NDArray[np.float32]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run what the arguments say."""
+    parser = new_parser("eval.performance.runtime", __doc__)
+    parser.add_argument("recording", type=Path, help="repeated to each length")
+    parser.add_argument("--checkpoint", type=Path, default=PACKAGED_CHECKPOINT, help="for torch")
+    parser.add_argument("--exported", type=Path, nargs="+", default=[PACKAGED], help=".onnx")
+    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2], help="default: 1 2")
+    parser.add_argument("--turns", type=int, default=5, help="default: 5")
+    parser.add_argument("--starts", type=int, default=3, help="default: 3")
+    parser.add_argument(
+        "--minutes", type=float, nargs="*", default=[1.0, 20.0], help="default: 1 20"
+    )
+    parser.add_argument(
+        "--install", action="store_true", help="time a fresh environment (needs uv and an index)"
+    )
+    return run(parser, measure, arguments, show=table, positional=["recording"])
+
+
+def measure(options: argparse.Namespace) -> dict[str, Any]:
+    """The figures of the record."""
+    checkpoint = load_checkpoint(options.checkpoint)
+    config = checkpoint.features
+    samples = read_audio(options.recording, config.sample_rate)
+    window = Features(config).whole(samples)[: checkpoint.windows.window_frames]
+    seconds = config.grid.seconds(len(window))
+    record: dict[str, Any] = {
+        "system": describe(Transcriber(load_checkpoint(options.exported[0]))),
+        "window_seconds": round(seconds, 3),
+        "network": [],
+    }
+    for n_threads in options.threads:
+        torch.set_num_threads(n_threads)
+        rows = time_in_turns(runtimes(checkpoint, options, n_threads), window, options.turns)
+        record["network"] += [
+            {
+                "runtime": name,
+                "threads": n_threads,
+                **rounded(row),
+                "times_real_time": round(seconds / row["wall_seconds"], 1),
+                "times_processor_time": round(seconds / row["processor_seconds"], 1),
+            }
+            for name, row in rows.items()
+        ]
+    with tempfile.TemporaryDirectory() as folder:
+        record |= of_command(options, Path(folder))
+        if options.install:
+            record["install"] = rounded(install(Path(folder) / "environment"))
+    return record
+
+
+def runtimes(
+    checkpoint: Checkpoint, options: argparse.Namespace, n_threads: int
+) -> dict[str, Callable[[Window], Any]]:
+    """What is timed, by name: from a window to its activations."""
+
+    def in_torch(name: str) -> Callable[[Window], Any]:
+        def activations(window: Window) -> Any:
+            with precision(name):
+                return checkpoint.trainable.activations(window)
+
+        return activations
+
+    graph = as_onnx(checkpoint.trainable)[0].SerializeToString()
+    found = {"torch float32": in_torch("float32")}
+    if fast_bfloat16(torch.device("cpu")):
+        found["torch bfloat16"] = in_torch("bfloat16")
+    found["ONNX float32"] = OnnxNetwork(graph, threads=n_threads).activations
+    for path in options.exported:
+        exported = load_checkpoint(path, threads=n_threads)
+        found[f"{path.name} ({exported.precision})"] = exported.model.activations
+    return found
+
+
+def time_in_turns(
+    runtimes: Mapping[str, Callable[[Window], Any]], window: Window, n_turns: int
+) -> dict[str, dict[str, float]]:
+    """Fewest wall and processor seconds of each, after a turn that does not count."""
+    best: dict[str, dict[str, float]] = {}
+    for turn in range(n_turns + 1):
+        for name, activations in runtimes.items():
+            started, started_processor = time.perf_counter(), time.process_time()
+            activations(window)
+            took = {
+                "wall_seconds": time.perf_counter() - started,
+                "processor_seconds": time.process_time() - started_processor,
+            }
+            if turn:
+                before = best.setdefault(name, took)
+                best[name] = {key: min(before[key], value) for key, value in took.items()}
+    return best
+
+
+def of_command(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
+    """Start-up and memory of the command that a user gives, on one thread."""
+
+    def words(seconds: float) -> list[str]:
+        path = folder / f"{seconds:g}.wav"
+        write_repeated(options.recording, seconds, path)
+        command = [sys.executable, "-m", "transcribe", str(path), "--overwrite", "--quiet"]
+        return [*command, "--threads", "1", "--checkpoint", str(options.exported[0])]
+
+    clip = words(_CLIP_SECONDS)
+    starts = [run_and_watch(clip) for _ in range(options.starts)]
+    memory = []
+    for minutes in options.minutes:
+        wall_seconds, peak = run_and_watch(words(60 * minutes))
+        memory.append(
+            {
+                "minutes": minutes,
+                "peak_mb": round(peak / 1e6, 1),
+                "wall_seconds": round(wall_seconds, 2),
+            }
+        )
+    return {
+        "startup": {
+            "audio_seconds": _CLIP_SECONDS,
+            "wall_seconds": [round(wall_seconds, 2) for wall_seconds, _ in starts],
+        },
+        "memory": memory,
+    }
+
+
+def install(environment: Path) -> dict[str, float]:
+    """Seconds and bytes of a fresh environment with the base install, from uv's cache."""
+    started = time.perf_counter()
+    subprocess.run(["uv", "venv", "--quiet", str(environment)], check=True)
+    subprocess.run(
+        ["uv", "pip", "install", "--quiet", "--python", str(environment), "."],
+        check=True,
+        cwd=_ROOT,
+    )
+    wall_seconds = time.perf_counter() - started
+    n_bytes = sum(path.lstat().st_size for path in environment.rglob("*"))
+    return {"seconds": wall_seconds, "megabytes": n_bytes / 1e6}
+
+
+def table(record: Mapping[str, Any]) -> str:
+    """Runtimes, start-up, memory and install as Markdown."""
+    lines = [
+        "| network alone, one window | threads | times real time | by processor time |",
+        "|---|--:|--:|--:|",
+    ]
+    for row in record["network"]:
+        lines.append(
+            f"| {row['runtime']} | {row['threads']} | {row['times_real_time']:.0f} "
+            f"| {row['times_processor_time']:.0f} |"
+        )
+    starts = ", ".join(f"{each:.2f}" for each in record["startup"]["wall_seconds"])
+    lines += ["", f"A clip of {record['startup']['audio_seconds']:g} s, as a process: {starts} s."]
+    for row in record["memory"]:
+        lines.append(
+            f"{row['minutes']:g} min: at most {row['peak_mb']:.0f} MB, {row['wall_seconds']:.1f} s."
+        )
+    if "install" in record:
+        size, seconds = record["install"]["megabytes"], record["install"]["seconds"]
+        lines.append(f"Base install: {size:.0f} MB in {seconds:.0f} s.")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

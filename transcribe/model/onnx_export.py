@@ -1,0 +1,225 @@
+"""A network as an ONNX graph, in float32 or, where it costs little, in 8 bits.
+
+The graph is written out operator by operator, because tracing a network freezes lengths
+that differ from window to window. It takes any number of windows of any number of frames,
+and what is computed agrees with `OnsetsAndFrames` to some 1e-5 in float32.
+
+Shapes: B windows, T frames, 88 keys, D features a key. Convolutions have their channels
+second in float32, (B, D, T, 88), and last in 8 bits, (B, T, 88, D).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import onnx
+import torch
+from torch import Tensor, nn
+
+from transcribe.model.harmonic import HarmonicNetwork, HarmonicStack, VelocityHead
+from transcribe.model.layers import ConvNorm
+from transcribe.model.onnx_graph import INPUT, Graph, Ranges
+from transcribe.model.onsets_and_frames import OnsetsAndFrames
+from transcribe.model.paper import MelStack, PaperNetwork
+from transcribe.notes import N_PITCHES
+
+
+def as_onnx(
+    network: OnsetsAndFrames, ranges: Ranges | None = None
+) -> tuple[onnx.ModelProto, dict[str, str]]:
+    """A network, and which of its tensors' ranges to measure for its quantised version."""
+    fused = network.fused()
+    graph = Graph(ranges)
+    with torch.no_grad():
+        inner = fused.network
+        output = (
+            _paper(graph, inner) if isinstance(inner, PaperNetwork) else _harmonic(graph, inner)
+        )
+    return graph.model(network.features, output), graph.measured
+
+
+def _paper(g: Graph, network: PaperNetwork) -> str:
+    """Frames to activations."""
+    frames = g.op("Transpose", INPUT, perm=[0, 2, 1, 3])
+    planes = g.heads(
+        g.along_time(_mel_stack(g, network.onset_stack, frames), network.onset_sequence),
+        network.onset_head,
+    )
+    planes |= g.heads(
+        g.along_time(_mel_stack(g, network.offset_stack, frames), network.offset_sequence),
+        network.offset_head,
+    )
+    planes |= g.heads(_mel_stack(g, network.velocity_stack, frames), network.velocity_head)
+    projected = _mel_stack(g, network.frame_stack, frames)
+    hint = g.linear(projected, network.frame_hint.weight, network.frame_hint.bias)
+    hints = [g.op("Sigmoid", each) for each in (planes["onset"], planes["offset"], hint)]
+    sequence = g.along_time(g.op("Concat", *hints, axis=-1), network.frame_sequence)
+    planes |= g.heads(sequence, network.frame_head)
+    both = g.op("Concat", projected, sequence, axis=-1)
+    pedal = g.along_time(both, network.pedal_sequence)
+    return g.activations(
+        planes, g.linear(pedal, network.pedal_head.weight, network.pedal_head.bias)
+    )
+
+
+def _mel_stack(g: Graph, stack: MelStack, x: str) -> str:
+    """(B, n_channels, T, n_bins) to (B, T, width)."""
+    for layer in stack.layers:
+        if isinstance(layer, ConvNorm):
+            x = g.convolution(x, layer.conv)
+        elif isinstance(layer, nn.MaxPool2d):
+            x = g.op("MaxPool", x, kernel_shape=[1, 2], strides=[1, 2])
+    x = g.op("Reshape", g.op("Transpose", x, perm=[0, 2, 1, 3]), g.ints(0, 0, -1))
+    return g.linear(x, stack.project.weight, stack.project.bias)
+
+
+def _harmonic(g: Graph, network: HarmonicNetwork) -> str:
+    """Frames to activations."""
+    in_8_bits = g.ranges is not None
+    attacks = (_attacks_in_8_bits if in_8_bits else _attacks)(g, network.stack)
+    keys = (_blocks_in_8_bits if in_8_bits else _blocks)(g, network.stack, attacks)
+    whole = [
+        g.op("ReduceMean", keys, axes=[2], keepdims=0),
+        g.op("ReduceMax", keys, axes=[2], keepdims=0),
+    ]
+    if network.context is not None and network.spread is not None:
+        context = g.along_time(g.op("Concat", *whole, axis=-1), network.context)
+        spread = g.linear(context, network.spread.weight, network.spread.bias)
+        keys = g.op("Add", keys, g.op("Unsqueeze", spread, g.ints(2)))
+        whole.append(context)
+    tracked = g.op(
+        "Add",
+        _along_time(g, network, keys),
+        g.linear(keys, network.local.weight, network.local.bias, quantised=True),
+    )
+    tracked = g.op("Relu", tracked)
+    planes = g.heads(tracked, network.head)
+    if network.touch is not None:
+        planes["velocity"] = _velocity(g, network.touch, attacks, keys, tracked)
+    whole.append(g.op("ReduceMean", tracked, axes=[2], keepdims=0))
+    pedal = g.along_time(g.op("Concat", *whole, axis=-1), network.pedal_sequence)
+    return g.activations(
+        planes, g.linear(pedal, network.pedal_head.weight, network.pedal_head.bias)
+    )
+
+
+def _spectra(g: Graph, stack: HarmonicStack) -> str:
+    """Normalised frames, and silence as far beyond them as harmonics reach."""
+    norm = stack.norm
+    assert norm.running_mean is not None
+    assert norm.running_var is not None
+    scale = (norm.running_var + norm.eps).rsqrt()
+    x = g.op("Mul", INPUT, g.constant(scale[:, None]))
+    x = g.op("Add", x, g.constant((-norm.running_mean * scale)[:, None]))
+    return g.op("Pad", x, g.ints(0, 0, 0, stack.below, 0, 0, 0, stack.above))
+
+
+def _attacks(g: Graph, stack: HarmonicStack) -> str:
+    """Frames to features of each key, (B, D, T, 88)."""
+    x = _spectra(g, stack)
+    g.range_of("spectra", x)
+    spectra = g.op("Transpose", x, perm=[0, 2, 1, 3])
+    columns = [
+        g.op(
+            "Slice",
+            g.op("Slice", spectra, g.ints(channel), g.ints(channel + 1), g.ints(1)),
+            g.ints(stack.below + shift),
+            g.ints(stack.below + shift + stack.n_columns),
+            g.ints(3),
+        )
+        for channel, shift in stack.taps
+    ]
+    attack = g.convolution(g.op("Concat", *columns, axis=1), stack.attack.conv)
+    fold = g.convolution(attack, stack.fold.conv)
+    attacks = g.op("Add", fold, g.constant(stack.key_bias))
+    for name, tensor in (("attack", attack), ("fold", fold), ("attacks", attacks)):
+        g.range_of(name, tensor)
+    return attacks
+
+
+def _attacks_in_8_bits(g: Graph, stack: HarmonicStack) -> str:
+    """The same with channels last, (B, T, 88, D), and in 8 bits."""
+    x = g.quantised(_spectra(g, stack), "spectra")
+    n_padded = stack.below + stack.n_bins + stack.above
+    x = g.op("Reshape", x, g.ints(0, 0, -1))
+    columns = []
+    for channel, shift in stack.taps:
+        start = channel * n_padded + stack.below + shift
+        columns.append(g.op("Slice", x, g.ints(start), g.ints(start + stack.n_columns), g.ints(2)))
+    joined = g.op("Reshape", g.op("Concat", *columns, axis=2), g.ints(0, 0, -1, stack.n_columns))
+    stacked = g.op("Transpose", joined, perm=[0, 1, 3, 2])
+    attack = g.convolution_in_8_bits(stacked, "spectra", "attack", stack.attack.conv)
+    fold = g.convolution_in_8_bits(attack, "attack", "fold", stack.fold.conv)
+    bias = g.constant(stack.key_bias[:, 0].T)
+    return g.quantised(g.op("Add", g.dequantised(fold, "fold"), bias), "attacks")
+
+
+def _blocks(g: Graph, stack: HarmonicStack, x: str) -> str:
+    """(B, D, T, 88) to (B, T, 88, D)."""
+    blocks: Any = stack.blocks
+    for index, block in enumerate(blocks):
+        near = g.convolution(x, block.near.conv)
+        middle = g.op("Add", near, x)
+        far = g.convolution(middle, block.far.own, *block.far.convs)
+        x = g.op("Add", far, middle)
+        for name, tensor in (("near", near), ("middle", middle), ("far", far), ("end", x)):
+            g.range_of(f"{index}.{name}", tensor)
+    return g.op("Transpose", x, perm=[0, 2, 3, 1])
+
+
+def _blocks_in_8_bits(g: Graph, stack: HarmonicStack, x: str) -> str:
+    """The same from 8 bits and with channels last throughout."""
+    at = "attacks"
+    blocks: Any = stack.blocks
+    for index, block in enumerate(blocks):
+        near, middle, far, end = (f"{index}.{each}" for each in ("near", "middle", "far", "end"))
+        y = g.convolution_in_8_bits(x, at, near, block.near.conv)
+        x = g.sum_in_8_bits(x, at, y, near, middle)
+        y = g.convolution_in_8_bits(x, middle, far, block.far.own, *block.far.convs)
+        x, at = g.sum_in_8_bits(x, middle, y, far, end), end
+    return g.dequantised(x, at)
+
+
+def _along_time(g: Graph, network: HarmonicNetwork, keys: str) -> str:
+    """A BiLSTM over each key, ``stride`` frames a step: (B, T, 88, D) to the same shape."""
+    stride, width = network.stride, network.local.in_features
+    n_frames = g.op("Gather", g.op("Shape", keys), g.ints(1))
+    missing = g.op("Mod", g.op("Neg", n_frames), g.ints(stride))
+    pads = g.op("Concat", g.ints(0, 0, 0, 0, 0), missing, g.ints(0, 0), axis=0)
+    padded = g.op("Pad", keys, pads)
+    shape = g.op("Shape", padded)
+    n_windows = g.op("Gather", shape, g.ints(0))
+    steps = g.op(
+        "Reshape", padded, g.op("Concat", n_windows, g.ints(-1, stride, N_PITCHES, width), axis=0)
+    )
+    steps = g.op("Transpose", steps, perm=[1, 0, 3, 2, 4])
+    n_rows = g.op("Mul", n_windows, g.ints(N_PITCHES))
+    steps = g.op(
+        "Reshape", steps, g.op("Concat", g.ints(-1), n_rows, g.ints(stride * width), axis=0)
+    )
+    y = g.lstm(steps, network.sequence, quantised=True)
+    y = g.linear(y, network.unfold.weight, network.unfold.bias, quantised=True)
+    shape = g.op("Concat", g.ints(-1), n_windows, g.ints(N_PITCHES, stride, width), axis=0)
+    y = g.op("Transpose", g.op("Reshape", y, shape), perm=[1, 0, 3, 2, 4])
+    y = g.op("Reshape", y, g.op("Concat", n_windows, g.ints(-1, N_PITCHES, width), axis=0))
+    return g.op("Slice", y, g.ints(0), n_frames, g.ints(1))
+
+
+def _velocity(g: Graph, head: VelocityHead, attacks: str, keys: str, tracked: str) -> str:
+    if g.ranges is None:
+        struck = g.op("Transpose", g.convolution(attacks, head.attack.conv), perm=[0, 2, 3, 1])
+        g.range_of("struck", struck)
+    else:
+        struck = g.convolution_in_8_bits(attacks, "attacks", "struck", head.attack.conv)
+        struck = g.dequantised(struck, "struck")
+    first: Any = head.head[0]
+    last: Any = head.head[2]
+    bias: Tensor | None = first.bias
+    total = ""
+    for part, weight in zip(
+        (struck, keys, tracked), first.weight.split(head.parts, dim=1), strict=True
+    ):
+        y = g.linear(part, weight, bias)
+        total, bias = g.op("Add", total, y) if total else y, None
+    y = g.linear(g.op("Relu", total), last.weight, last.bias)
+    return g.op("Squeeze", y, g.ints(-1))

@@ -1,0 +1,173 @@
+"""Export a checkpoint for the CPU: a smaller and faster network that needs no torch.
+
+    python -m transcribe.train.export last.safetensors -o default.onnx experiment=default
+
+Convolutions and the keys' LSTM are quantised to 8 bits. How far their activations reach is
+measured on windows of the experiment's training data. The exported network must then
+transcribe the experiment's validation passages as well as the checkpoint does, by the
+decoder that ships; otherwise nothing is written. ``--precision float32`` quantises nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+from hydra import compose, initialize_config_dir
+from numpy.typing import NDArray
+from omegaconf import OmegaConf
+
+from transcribe.checkpoint import Checkpoint, load_checkpoint, save_exported
+from transcribe.errors import SettingsError, TranscribeError
+from transcribe.evaluation.aggregate import aggregate
+from transcribe.evaluation.metrics import score
+from transcribe.model.onnx_export import as_onnx
+from transcribe.model.onnx_graph import INPUT, Ranges
+from transcribe.model.onnx_network import OnnxNetwork
+from transcribe.train.conf import CONF
+from transcribe.train.config import TrainConfig
+from transcribe.train.training_windows import TrainingWindows
+from transcribe.train.validation_pieces import ValidationPieces
+from transcribe.transcriber import Transcriber
+
+INT8, FLOAT32 = "int8", "float32"
+LARGEST_LOSS_OF_F1 = 0.002
+"""Of notes by onset, mean over the validation passages."""
+LARGEST_RISE_OF_VELOCITY_ERROR = 0.5
+"""Of 127, mean over the validation passages."""
+
+
+@dataclass(frozen=True)
+class Quality:
+    """How well a network transcribes the validation passages: means over them."""
+
+    f1: float
+    """Of notes by onset within 50 ms, 0 to 1."""
+    velocity_error: float
+    """Mean absolute error of matched notes, of 127."""
+
+    def __str__(self) -> str:
+        return f"note F1 {100 * self.f1:.2f} %, velocity error {self.velocity_error:.2f}"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Export as the arguments say; 1 if the network could not be exported."""
+    parser = argparse.ArgumentParser(
+        prog="python -m transcribe.train.export",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("checkpoint", type=Path, help="weights file (.safetensors)")
+    parser.add_argument("-o", "--output", type=Path, required=True, help="file to write (.onnx)")
+    parser.add_argument("--precision", choices=(INT8, FLOAT32), default=INT8, help="default: int8")
+    parser.add_argument("--windows", type=int, default=32, help="to measure on; default: 32")
+    parser.add_argument("--passages", type=int, default=24, help="to compare on; default: 24")
+    parser.add_argument("overrides", nargs="*", help="Hydra overrides that name the data")
+    options = parser.parse_intermixed_args(arguments)
+    if options.output.suffix != ".onnx":
+        parser.error(f"the output is an .onnx file; found {options.output}")
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        config = OmegaConf.to_object(compose("train", overrides=options.overrides))
+    assert isinstance(config, TrainConfig)
+    config.data.validation_windows = options.passages
+    try:
+        checkpoint = load_checkpoint(options.checkpoint)
+        ranges = None
+        if options.precision == INT8:
+            ranges = measure(checkpoint, training_frames(config, checkpoint, options.windows))
+        graph = as_onnx(checkpoint.trainable, ranges)[0].SerializeToString()
+        check(checkpoint, graph, ValidationPieces(config.data, checkpoint.features))
+        checkpoint.metadata |= {
+            "n_parameters": str(checkpoint.n_parameters),
+            "precision": INT8 if ranges else FLOAT32,
+        }
+        save_exported(checkpoint, graph, options.output)
+    except TranscribeError as error:
+        print(f"transcribe.train.export: {error}", file=sys.stderr)
+        return 1
+    print(f"{options.output}: {options.output.stat().st_size / 1e6:.2f} MB")
+    return 0
+
+
+def training_frames(
+    config: TrainConfig, checkpoint: Checkpoint, n_windows: int
+) -> Iterable[NDArray[np.float32]]:
+    """Feature frames of windows as training draws them, each of shape (n_frames, ...).
+
+    Nothing is learnt from them, so no music is left out.
+    """
+    data = replace(config.data, on_device=False, reuse=1, preload=False, held_out={})
+    windows = TrainingWindows(data, config.augment, checkpoint.features, seed=config.seed)
+    return (windows[index]["frames"].numpy() for index in range(n_windows))
+
+
+def measure(checkpoint: Checkpoint, windows: Iterable[NDArray[np.float32]]) -> Ranges:
+    """The least and greatest value of every tensor that will be quantised."""
+    model, measured = as_onnx(checkpoint.trainable)
+    if not measured:
+        return {}
+    model.graph.output.extend(
+        onnx.helper.make_tensor_value_info(tensor, onnx.TensorProto.FLOAT, None)
+        for tensor in measured.values()
+    )
+    session = onnxruntime.InferenceSession(
+        model.SerializeToString(), providers=["CPUExecutionProvider"]
+    )
+    ranges: dict[str, tuple[float, float]] = dict.fromkeys(measured, (0.0, 0.0))
+    for frames in windows:
+        tensors = session.run(list(measured.values()), {INPUT: frames[np.newaxis]})
+        for (name, (least, greatest)), tensor in zip(list(ranges.items()), tensors, strict=True):
+            ranges[name] = (min(least, float(tensor.min())), max(greatest, float(tensor.max())))
+    return ranges
+
+
+def check(checkpoint: Checkpoint, graph: bytes, pieces: ValidationPieces) -> None:
+    """Compare a graph with the network that it was made of.
+
+    Raises
+    ------
+    SettingsError
+        There is nothing to compare them on, or the graph transcribes noticeably worse.
+    """
+    if not len(pieces):
+        raise SettingsError(
+            "an exported network is compared with its checkpoint on validation passages; found "
+            "none: name data that has some, such as experiment=default"
+        )
+    exported = replace(checkpoint, model=OnnxNetwork(graph))
+    before, after = quality(checkpoint, pieces), quality(exported, pieces)
+    print(f"checkpoint: {before}\nexported: {after}", file=sys.stderr)
+    if (
+        before.f1 - after.f1 > LARGEST_LOSS_OF_F1
+        or after.velocity_error - before.velocity_error > LARGEST_RISE_OF_VELOCITY_ERROR
+    ):
+        raise SettingsError(
+            f"the exported network transcribes worse than its checkpoint ({after}; the checkpoint: "
+            f"{before}); at most {100 * LARGEST_LOSS_OF_F1:.1f} points of F1 and "
+            f"{LARGEST_RISE_OF_VELOCITY_ERROR:g} of velocity may be lost: measure on more "
+            "--windows, or use --precision float32"
+        )
+
+
+def quality(checkpoint: Checkpoint, pieces: ValidationPieces) -> Quality:
+    """How well a checkpoint's network transcribes the passages."""
+    transcriber = Transcriber(checkpoint)
+    sample_rate = checkpoint.features.sample_rate
+    scores = []
+    for index in range(len(pieces)):
+        piece = pieces[index]
+        found = transcriber.transcribe(piece.samples, sample_rate=sample_rate)
+        scores.append(score(piece.performance, found.performance))
+    means = aggregate(scores)
+    velocity = means.get("as_found/velocity_error")
+    return Quality(means["as_found/onset"].mean, velocity.mean if velocity else 0.0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
