@@ -743,10 +743,20 @@ def test_render_writes_what_is_played(run, tmp_path, bank, played):
     assert run(*words) == (0, "", "")
 
 
+def test_render_without_an_instrument_plays_the_packaged_piano(run, tmp_path, played):
+    from transcribe.audio import read_audio
+    from transcribe.synthesis import packaged_piano
+
+    write_midi(played, tmp_path / "song.mid")
+    ran = run("render", tmp_path / "song.mid", "-o", tmp_path / "out.wav")
+    assert ran.code == 0, ran.err
+    samples = read_audio(tmp_path / "out.wav", packaged_piano().sample_rate)
+    assert np.abs(samples).max() > 0.01
+
+
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [
-        (["song.mid"], 2, "--instrument"),
         (["song.mid", "--instrument", "bank", "-o", "x.mp3"], 2, "ends in .wav"),
         (["song.mid", "--instrument", "nowhere"], 1, "nowhere"),
         (["nowhere.mid", "--instrument", "bank"], 1, "nowhere.mid"),

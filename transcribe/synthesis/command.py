@@ -36,9 +36,8 @@ def add_parser(subparsers: Subparsers) -> None:
         "--instrument",
         metavar="PATH",
         type=Path,
-        required=True,
         help="the folder of a sample bank (with its manifest.json), or a SoundFont (.sf2, .sf3; "
-        "needs FluidSynth)",
+        "needs FluidSynth) (default: the grand piano in the package)",
     )
     add_output(
         parser, "WAV", help="WAV file to write (default: the name of the MIDI file with .wav)"
@@ -62,13 +61,14 @@ def run(options: argparse.Namespace) -> int:
     from transcribe.midi import load_midi
     from transcribe.synthesis.fluidsynth import render_soundfont
     from transcribe.synthesis.render import render
-    from transcribe.synthesis.sample_bank import SampleBank
+    from transcribe.synthesis.sample_bank import SampleBank, packaged_piano
 
-    if options.instrument.suffix.lower() in SOUNDFONT_SUFFIXES:
+    instrument: Path | None = options.instrument
+    if instrument is not None and instrument.suffix.lower() in SOUNDFONT_SUFFIXES:
         sample_rate = 44100
-        samples = render_soundfont(options.midi, options.instrument, sample_rate=sample_rate)
+        samples = render_soundfont(options.midi, instrument, sample_rate=sample_rate)
     else:
-        bank = SampleBank.load(options.instrument)
+        bank = packaged_piano() if instrument is None else SampleBank.load(instrument)
         read = load_midi(options.midi)
         for warning in read.warnings:
             say(f"transcribe render: {options.midi}: warning: {warning}", sys.stderr)
