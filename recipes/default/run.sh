@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# From MIDI and instruments to the packaged weights and their table, in four parts: what pianos
-# sound like, on a GPU; what dampers sound like and what strings struck again, on a CPU; and all
-# of it together in a smaller network, on a GPU.
+# From MIDI and instruments to the packaged weights and their table, in five parts: what pianos
+# sound like, on a GPU; what dampers sound like and what strings struck again, on a CPU; all of it
+# together in a smaller network, on a GPU; and dampers as real pianos have them, on a CPU.
 #   PIANO_DATA=FOLDER recipes/default/run.sh [HYDRA OVERRIDES of all parts]
 # OUTPUT is where the run goes, PYTHON the interpreter.
 # Stop it and start it again as you like: every part goes on from its last epoch.
@@ -18,9 +18,22 @@ python=${PYTHON:-python} output=${OUTPUT:-outputs/default}
     initial_weights="$output/sounds/last.safetensors" "$@"
 "$python" -m transcribe.train experiment=default_repeats output="$output/repeats" \
     initial_weights="$output/dampers/last.safetensors" "$@"
-"$python" -m transcribe.train experiment=default_together output="$output" \
+"$python" -m transcribe.train experiment=default_together output="$output/together" \
     initial_weights="$output/repeats/last.safetensors" "$@"
+"$python" -m eval.accuracy.thresholds --checkpoint "$output/together/last.safetensors" \
+    --out "$output/together/chosen.safetensors" experiment=default
+# Test music is left out, and two old recordings in which the other transcriber hardly hears pedal.
+"$python" -m recipes.second_opinion "$PIANO_DATA/audio/real-unlabelled" \
+    --out "$output/second-opinion" --checkpoint "$output/together/chosen.safetensors" \
+    --validation confuoko_debussy_petitnegre_ligoratti --leave-out \
+    confuoko_debussy_clairdelune_salvatori numeria_debussy_clairdelune_goedhart \
+    hourglass_home_satie_gymnopedie1_alciatore soulradio_schumann_traumerei_betts
+"$python" -m transcribe.train experiment=default_dampers_real output="$output/real" \
+    initial_weights="$output/together/last.safetensors" \
+    data.sources.second_opinion.index="$output/second-opinion/index.csv" "$@"
+"$python" -m recipes.average "$output/together/last.safetensors" "$output/real/last.safetensors" \
+    --share 0.65 --out "$output/last.safetensors"
 "$python" -m eval.accuracy.thresholds --checkpoint "$output/last.safetensors" \
-    --out "$output/chosen.safetensors" experiment=default
+    --out "$output/chosen.safetensors" experiment=default_dampers_real
 "$python" -m recipes.check recipes/default/expected.json "$output/maps-real-dev.json" \
     --data "$PIANO_DATA/audio/maps-real-dev" --checkpoint "$output/chosen.safetensors"
