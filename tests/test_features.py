@@ -163,6 +163,20 @@ def test_mel_filters_are_triangles_on_the_htk_scale() -> None:
     assert_allclose(weights[128, 76:80], [0, 0.54076, 0.45924, 0], atol=1e-4)
 
 
+@pytest.mark.parametrize("n_fft", [2048, 4096])
+def test_mel_filters_are_those_of_librosa_and_torchaudio(n_fft: int) -> None:
+    librosa = pytest.importorskip("librosa")
+    functional = pytest.importorskip("torchaudio.functional")
+    config = CONFIGS["mel"]
+    ours = filters(config, n_fft)
+    mels = {"sr": RATE, "n_fft": n_fft, "n_mels": config.n_bins, "fmin": config.lowest_frequency}
+    assert_allclose(ours.T, librosa.filters.mel(**mels, htk=True, norm=None), atol=1e-5)
+    from_torchaudio = functional.melscale_fbanks(
+        n_fft // 2 + 1, config.lowest_frequency, RATE / 2, config.n_bins, RATE
+    )
+    assert_allclose(ours, from_torchaudio.numpy(), atol=1e-4)
+
+
 def test_a_frame_is_the_filtered_power_of_its_windowed_samples() -> None:
     """With the Fourier transform written out."""
     samples = noise(RATE)
