@@ -37,6 +37,7 @@ from transcribe.files.address import Address, without_secrets
         ("sftp://me:sec ret@host/tapes", "sftp://me:***@host/tapes"),
         ("simplecache::sftp://me:secret@host", "simplecache::sftp://me:***@host"),
         ("https://token@host/a.wav", "https://***@host/a.wav"),
+        ("HTTPS://token@host/a.wav?Key=me", "HTTPS://***@host/a.wav?Key=***"),
         ("https://host/a.wav?Key=me&Sig=s%2Fx", "https://host/a.wav?Key=***&Sig=***"),
         ("https://host/a.wav?signature", "https://host/a.wav?***"),
         ("sftp://me@host/tapes", "sftp://me@host/tapes"),
@@ -55,6 +56,8 @@ def test_an_address_opens_by_its_whole_and_reads_without_what_is_secret(given, t
 def test_what_others_say_of_an_address_is_cleaned():
     address = Address("sftp://me:s%40cret@host/tapes")
     assert address.clean("no login with s@cret (s%40cret)") == "no login with *** (***)"
+    slashed = Address("ftp://me:secret/word@host:21/tapes")
+    assert slashed.clean("no port: 'secret'") == "no port: '***'"
     assert without_secrets("a: https://x@h/?k=v: no; ftp://u:p@h") == (
         "a: https://***@h/?k=*** no; ftp://u:***@h"
     )

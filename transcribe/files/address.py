@@ -15,7 +15,7 @@ _SCHEME = r"[A-Za-z][A-Za-z0-9+.-]*://"
 _USER = re.compile(rf"({_SCHEME})([^/?#\s]*)@")
 _SPACED_USER = re.compile(rf"({_SCHEME})([^/?#]*)@")
 _SLASHED_USER = re.compile(rf"({_SCHEME})([^/?#@:\[]*:(?!\d*(?:/|$)).*)@")
-_QUERY = re.compile(r"(https?://[^\s?#]*\?)([^\s#]*)")
+_QUERY = re.compile(r"(https?://[^\s?#]*\?)([^\s#]*)", re.IGNORECASE)
 _PASSWORD = re.compile(r"://[^/?#@:]*:(.*)@")
 _SHORTEST_SECRET = 4
 """Letters; a shorter one would be found in half of all words."""
@@ -36,7 +36,7 @@ def without_secrets(text: str) -> str:
 def _hide_user(match: re.Match[str]) -> str:
     scheme, said = match.groups()
     user, colon, _ = said.partition(":")
-    is_token = scheme.startswith("http") and not colon
+    is_token = scheme.lower().startswith("http") and not colon
     return f"{scheme}{HIDDEN if is_token else user}{colon and ':' + HIDDEN}@"
 
 
@@ -76,8 +76,10 @@ class Address(str):
     def clean(self, said: str) -> str:
         """What a library said of this address, without what is secret in it."""
         secrets = _PASSWORD.findall(self.whole) if self.whole != str(self) else []
-        if self.whole.startswith("http"):
+        if self.whole.lower().startswith("http"):
             secrets += _VALUE.findall(self.whole.partition("?")[2])
+        # A library that takes a slash for the end of the host quotes what is before it.
+        secrets += [part for secret in secrets for part in secret.split("/")]
         for secret in (*secrets, *map(unquote, secrets)):
             if len(secret) >= _SHORTEST_SECRET:
                 said = said.replace(secret, HIDDEN)
