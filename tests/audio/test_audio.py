@@ -164,6 +164,14 @@ def test_sound_that_starts_after_the_picture_is_heard_after_it(tmp_path: Path) -
         assert reader.warnings == ()
 
 
+def test_a_clock_that_begins_late_is_no_missing_sound(tmp_path: Path) -> None:
+    path = encode(tmp_path / "a.mkv", "libopus", tone(48000), 48000, start=2.0)
+    reader = AudioReader(path)
+    assert attacks(np.concatenate(list(reader))) == [pytest.approx(ATTACK, abs=0.003)]
+    assert reader.warnings == ()
+    assert probe(path).duration == pytest.approx(SECONDS, abs=0.02)
+
+
 def peak_memory(path: Path) -> int:
     tracemalloc.start()
     longest = max(len(block) for block in AudioReader(path))

@@ -76,6 +76,14 @@ def test_a_placeholder_promises_nothing(tmp_path: Path, name: str, size: int) ->
     assert probe(path).duration == SECONDS
 
 
+def test_a_long_header_may_have_its_size_in_the_short_field_alone(tmp_path: Path) -> None:
+    path = saying(tmp_path, "rf64.wav", 0)
+    data = path.read_bytes()
+    size = struct.pack("<I", 2 * len(NOISE))
+    path.write_bytes(data.replace(b"data\xff\xff\xff\xff", b"data" + size))
+    np.testing.assert_allclose(read(path)[0], NOISE, atol=1e-4)
+
+
 def test_a_size_beyond_4_gib_is_known_by_what_the_file_holds(tmp_path: Path) -> None:
     path = saying(tmp_path, "a.wav", (2**32 + 3 * RATE) % 2**32)
     with path.open("r+b") as file:

@@ -186,8 +186,9 @@ def header_seconds(path: Path, container: InputContainer, stream: AudioStream) -
             late = float(stream.start_time * stream.time_base) - container.start_time / av.time_base
         return float(stream.duration * stream.time_base) + max(0.0, late)
     told = re.fullmatch(r"(\d+):(\d+):([\d.]+)", stream.metadata.get("DURATION", ""))
-    if told is not None:  # Matroska
-        return int(told[1]) * 3600 + int(told[2]) * 60 + float(told[3])
+    if told is not None:  # Matroska; it tells when the track ends, which may begin late
+        ends = int(told[1]) * 3600 + int(told[2]) * 60 + float(told[3])
+        return ends - max(0.0, (container.start_time or 0) / av.time_base)
     return None if container.duration is None else container.duration / av.time_base
 
 

@@ -157,7 +157,9 @@ def _riff(file: BinaryIO, order: str) -> _Layout | None:
             if code not in _WAV_CODES:
                 return None
         elif name == b"data":
-            told = long_size if long_place and size == 0xFFFFFFFF else size
+            # FFmpeg goes by the long size alone, and a recorder may have filled in only the other.
+            is_long = long_place and (size == 0xFFFFFFFF or not long_size)
+            told = long_size if is_long else size
             patch = partial(_riff_sizes, order, place + 4, long_place)
             return _Layout(place + 8, told, byte_rate, _go_on(f"{order}4sI", 2), patch, frame)
     return None
