@@ -78,7 +78,7 @@ def parse_midi(data: bytes) -> MidiFile:
             damage.append(f"expected a track at byte {position}, found one at byte {following}")
             position = following
     if not tracks:
-        raise DamagedError(f"truncated: expected {n_tracks} tracks, found 0")
+        raise DamagedError(f"truncated: expected {n_tracks or 'some'} tracks, found 0")
     if len(tracks) < n_tracks:
         damage.append(f"truncated: expected {n_tracks} tracks, found {len(tracks)}")
     elif len(tracks) > n_tracks:

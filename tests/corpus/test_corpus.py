@@ -392,6 +392,9 @@ def test_given_splits_of_no_file_or_of_one_that_could_be_two_are_refused(tmp_pat
     table.write_text("file,split\na.mid,test\na.mid,train\n")
     with pytest.raises(DatasetError, match=r"line 3: a\.mid was in test"):
         read_splits(table)
+    table.write_text("file,split\n")
+    with pytest.raises(DatasetError, match="found only the columns' names"):
+        read_splits(table)
 
 
 def test_a_given_split_that_matches_nothing_is_counted(tmp_path):

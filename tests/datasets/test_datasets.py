@@ -200,9 +200,19 @@ def test_what_a_midi_file_may_say_labels_may_say_too(tmp_path):
     assert [(n.pitch, n.velocity) for n in labels.notes] == [(60, 1), (64, 127)]
     assert labels.warnings == (
         "1 velocities above 127, taken for 127",
-        "1 notes off the keyboard (21 to 108) left out",
-        "1 notes without length left out",
+        "1 note off the keyboard (21 to 108) left out",
+        "1 note without length left out",
     )
+
+
+@pytest.mark.parametrize(
+    "text", ["# onset\n0,5\t1,25\t60\t80\n", "onset,offset,pitch,velocity\n0.5,1.25,60,80\n"]
+)
+def test_labels_may_have_decimal_commas_or_a_line_of_names(tmp_path, text):
+    path = tmp_path / "a.tsv"
+    path.write_text(text)
+    (note,) = load_labels(path).notes
+    assert (note.onset, note.offset, note.pitch, note.velocity) == (0.5, 1.25, 60, 80)
 
 
 @pytest.mark.parametrize(

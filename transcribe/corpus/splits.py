@@ -95,6 +95,8 @@ def read_splits(path: Path) -> dict[str, str]:
         raise DatasetError(f"{path}: can't be read: {error.strerror}") from error
     except csv.Error as error:
         raise DatasetError(f"{path}: expected a CSV file: {error}") from error
+    if not rows:
+        raise DatasetError(f"{path}: expected a line for each piece; found only the columns' names")
     values: dict[str, str] = {}
     for line, file, given in rows:
         split = given.strip().lower()

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import logging
 import math
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,7 @@ from transcribe.errors import DatasetError
 from transcribe.files.endings import beside
 from transcribe.files.names import decode_text
 from transcribe.notes import HIGHEST_PITCH, LOWEST_PITCH, Note, without_overlaps
+from transcribe.wording import count
 
 UNKNOWN_VELOCITY = 64
 """What notes get whose labels say nothing about loudness."""
@@ -79,17 +81,17 @@ def load_labels(path: Path | str) -> Labels:
         else:
             notes.append(Note(onset=onset, offset=offset, pitch=pitch, velocity=velocity))
     if n_off_keyboard:
-        warnings.append(f"{n_off_keyboard} notes off the keyboard (21 to 108) left out")
+        warnings.append(f"{count(n_off_keyboard, 'note')} off the keyboard (21 to 108) left out")
     if n_empty:
-        warnings.append(f"{n_empty} notes without length left out")
+        warnings.append(f"{count(n_empty, 'note')} without length left out")
     return Labels(without_overlaps(notes), tuple(warnings))
 
 
 def _rows(lines: Sequence[str], path: Path) -> Iterator[tuple[float, float, int, float | None]]:
     """Onset, offset, pitch and velocity, if there is one, of every line with a note."""
     for number, line in enumerate(lines, start=1):
-        columns = line.replace(",", "\t").split()
-        if not columns or line.startswith("#") or columns[0] == "OnsetTime":
+        columns = _columns(line)
+        if not columns or line.startswith("#") or columns[0].lower().startswith("onset"):
             continue
         try:
             onset, offset, pitch, *more = (float(column) for column in columns)
@@ -104,6 +106,13 @@ def _rows(lines: Sequence[str], path: Path) -> Iterator[tuple[float, float, int,
                 f"found {line!r}: {error}"
             ) from error
         yield onset, offset, int(pitch), velocity
+
+
+def _columns(line: str) -> list[str]:
+    """Separated by tabs or commas; between digits of a column a comma may be the decimal point."""
+    if "\t" in line:
+        line = re.sub(r"(?<=\d),(?=\d)", ".", line)
+    return line.replace(",", "\t").split()
 
 
 def _velocities(said: Sequence[float | None]) -> tuple[list[int], list[str]]:
