@@ -6,7 +6,7 @@ python -m eval.publish.command_line
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from transcribe.cli import COMMANDS, make_parser
@@ -19,8 +19,10 @@ What `transcribe --help` and `transcribe COMMAND --help` show. This page is writ
 """
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Write the page."""
+    described = argparse.ArgumentParser("python -m eval.publish.command_line", description=__doc__)
+    described.parse_args(arguments)
     PAGE.write_text(page(), encoding="utf-8")
     print(f"wrote {PAGE}")
     return 0

@@ -7,6 +7,7 @@ the records say and nothing else, and so does all of ``results/README.md``;
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -352,8 +353,11 @@ def _record(name: str) -> dict[str, Any]:
     return record
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Rewrite both pages."""
+    argparse.ArgumentParser("python -m eval.publish.readme", description=__doc__).parse_args(
+        arguments
+    )
     README.write_text(with_results(README.read_text("utf-8"), current()), "utf-8")
     REPORT.write_text(report(), "utf-8")
     return 0

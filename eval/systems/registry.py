@@ -1,9 +1,9 @@
 """Every system that is measured, and the environment that each runs in.
 
 Ours runs in the Python that runs the benchmark. A peer runs in an environment of its own,
-made on first use from ``eval/peers/NAME.txt``, which pins every package, in the user's cache
-(or ``environments=FOLDER``), and reused until that file changes. With uv on the path uv
-makes it, and finds the Python that the peer wants; otherwise `venv` and pip do, from a
+made on first use from ``eval/systems/peers/NAME.txt``, which pins every package, in the
+user's cache (or ``environments=FOLDER``), and reused until that file changes. With uv on the
+path uv makes it, and finds the Python that the peer wants; otherwise `venv` and pip do, from a
 Python of that version on the path.
 """
 
