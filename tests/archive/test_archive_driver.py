@@ -28,6 +28,8 @@ from transcribe.archive.workers.base import HUNG, Died, Finished, PoolError, Wor
 from transcribe.archive.workers.processes import ProcessPool
 from transcribe.files.names import UNFINISHED_START
 
+pytestmark = pytest.mark.slow
+
 WANTED = Wanted(kinds=("mid",), model="tone 1", model_sha256="aa", settings="{}")
 
 

@@ -30,6 +30,8 @@ from transcribe.files.address import Address
 from transcribe.files.lock import BusyError
 from transcribe.midi import read_midi
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def bucket() -> Iterator[str]:

@@ -26,6 +26,8 @@ TIME_LIMIT = 30.0
 LONGEST = 2 * 3600.0
 """Seconds of sound that a few kilobytes may turn into, most of them silence."""
 
+pytestmark = pytest.mark.slow
+
 
 def melody(rate: int) -> np.ndarray:
     time = np.arange(round(rate * SECONDS)) / rate

@@ -14,7 +14,7 @@ from transcribe.audio.joined import PartOfFile, parts_of
 from transcribe.audio.probing import counted_seconds, probe
 from transcribe.audio.reader import AudioReader, measured_seconds
 from transcribe.errors import AudioError
-from transcribe.evaluation.pairing import Source
+from transcribe.evaluation.pairing import PerformanceFiles
 
 SECONDS = 1.0
 ATTACK = 0.5
@@ -85,7 +85,7 @@ def test_results_hang_on_what_is_there_and_not_on_what_headers_guess(tmp_path: P
     path = tmp_path / "a.opus"
     path.write_bytes(2 * one)
     assert probe(path).duration == pytest.approx(SECONDS, abs=0.1)
-    assert Source("a", audio=path).seconds == pytest.approx(2 * SECONDS, abs=0.1)
+    assert PerformanceFiles("a", audio=path).seconds == pytest.approx(2 * SECONDS, abs=0.1)
     job = Job(0, "a.opus", str(tmp_path), "a.opus", "", ())
     assert Prober()(job).duration == pytest.approx(SECONDS, abs=0.1)
     assert Prober(counting=True)(job).duration == pytest.approx(2 * SECONDS, abs=0.1)

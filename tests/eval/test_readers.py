@@ -12,6 +12,8 @@ from eval.downstream.readers import ReaderMissingError, prove
 from tests.tokens.test_tokens_grid import a_piece
 from transcribe.tokens import Settings, encode
 
+pytestmark = pytest.mark.slow
+
 
 def proofs_of(target, tmp_path, *, change=None):
     performance, grid = a_piece(8)

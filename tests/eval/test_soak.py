@@ -22,6 +22,8 @@ from transcribe.errors import AudioError
 from transcribe.midi import write_midi
 from transcribe.notes import Note, Performance
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def archive(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, tuple[Made, ...]]:

@@ -20,6 +20,8 @@ from transcribe.checkpoint import load_checkpoint
 from transcribe.errors import TranscribeError
 from transcribe.model.onsets_and_frames import fast_bfloat16
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_recording_is_repeated_to_the_sample(tmp_path):
     sweep = np.linspace(-0.5, 0.5, 1000, dtype=np.float32)

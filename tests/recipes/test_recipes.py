@@ -29,6 +29,8 @@ from transcribe.notes import Note, Performance
 from transcribe.rolls import Rolls, encode
 from transcribe.train.conf import CONF
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 RECIPES = ("continue", "default", "maestro", "maps", "rendered", "sweep", "tiny")
 EXPECTED = {"metrics": {"aligned/onset": {"mean": 0.9, "tolerance": 0.01}}}

@@ -13,6 +13,8 @@ from transcribe.checkpoint import load_checkpoint
 from transcribe.errors import SettingsError
 from transcribe.train.__main__ import main, train
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def finished(pieces: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:  # noqa: F811

@@ -20,6 +20,8 @@ from transcribe.train.data_module import steps_of_epoch
 from transcribe.train.sources import SourceConfig
 from transcribe.train.transcriber_data import NoPiece, ProcessShare
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def without_pedal(pieces: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:  # noqa: F811

@@ -31,6 +31,8 @@ DONE = 180_000
 """Milliseconds that a recording may take: the machine may be busy."""
 SOON = 20_000
 """Milliseconds that anything else may take."""
+
+pytestmark = pytest.mark.slow
 expect.set_options(timeout=SOON)
 RATE = 48000
 

@@ -27,6 +27,8 @@ from transcribe.errors import AudioError
 from transcribe.midi import read_midi
 from transcribe.web import job_queue
 
+pytestmark = pytest.mark.slow
+
 PRELUDE = Path(__file__).parents[1] / "data" / "prelude.mp3"
 KINDS = {"mid": "prelude.mid", "csv": "prelude.csv", "json": "prelude.json"}
 
