@@ -628,6 +628,8 @@ def test_a_release_is_not_moved_past_the_next_strike() -> None:
         ({"minimum_lift": -1}, "minimum_lift"),
         ({"pedal_grace": -1}, "pedal_grace"),
         ({"bridge_frames": -1}, "bridge_frames is 0 or more; found -1"),
+        ({"bridge_frames": 10**18}, "bridge_frames is at most 1000"),
+        ({"prolong_to": 1e308}, r"prolong_to is at most 60; found 1e\+308"),
     ],
 )
 def test_settings_out_of_range_are_refused(settings_: dict, message: str) -> None:

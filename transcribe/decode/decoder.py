@@ -132,6 +132,9 @@ class DecodeConfig:
             raise ValueError(f"decode.confidence_shift is a number; found {self.confidence_shift}")
         if self.bridge_frames < 0:
             raise ValueError(f"decode.bridge_frames is 0 or more; found {self.bridge_frames}")
+        for name, most in (("prolong_to", 60), ("bridge_frames", 1000)):
+            if getattr(self, name) > most:
+                raise ValueError(f"decode.{name} is at most {most}; found {getattr(self, name)}")
 
     def thresholds(self) -> Thresholds:
         """The part of these settings that decides what counts as an event."""
