@@ -68,6 +68,20 @@ def outputs(folder: Path) -> set[str]:
     return {path.as_posix() for path in files if path.parts[0] != "_transcribe"}
 
 
+@pytest.mark.parametrize("words", [(), ("--dry-run",)])
+def test_a_file_is_no_place_for_the_outputs(archive, words):
+    (archive.source / "a.mp3").write_bytes(PRELUDE.read_bytes())
+    archive.out.write_text("a list, say")
+    code, _, err = archive(*words)
+    assert (code, err) == (1, f"transcribe: -o {archive.out}: expected a folder, found a file\n")
+
+
+@pytest.mark.parametrize("limit", ["--time-limit", "--stall-limit"])
+def test_a_limit_under_which_nothing_could_be_done_is_wrong_usage(archive, limit):
+    with pytest.raises(SystemExit, match="2"):
+        archive(limit, "0")
+
+
 def broken(folder: Path) -> dict[str, str]:
     """Recordings that can't be used, with what is said of them."""
     whole = PRELUDE.read_bytes()

@@ -16,7 +16,7 @@ from transcribe.options import (
     add_transcription,
     add_verbose,
     add_workers,
-    seconds,
+    positive_seconds,
     whole_number,
 )
 
@@ -94,14 +94,14 @@ def add_parser(subparsers: Subparsers) -> None:
     add(
         "--time-limit",
         metavar="SECONDS",
-        type=seconds,
+        type=positive_seconds,
         default=3600.0,
         help="give up on a recording after this time (default: 3600)",
     )
     add(
         "--stall-limit",
         metavar="SECONDS",
-        type=seconds,
+        type=positive_seconds,
         default=300.0,
         help="restart a worker that has made no progress for this long (default: 300)",
     )

@@ -52,6 +52,8 @@ def run_archive(options: argparse.Namespace) -> int:
     if options.verbose:
         logging.basicConfig(level=logging.INFO, format="%(name)s: %(message)s")
     destination = open_store(options.output)
+    if destination.folder is not None and destination.folder.is_file():
+        raise StoreError(f"-o {options.output}: expected a folder, found a file")
     with _interrupted_by_signals(), scratch():
         listing = list_source(
             options.source, Patterns(options.include, options.exclude), destination
