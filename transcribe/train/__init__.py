@@ -1,0 +1,1 @@
+"""Training: Lightning, Hydra, what music is drawn from and how it is varied."""
