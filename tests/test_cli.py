@@ -693,7 +693,7 @@ def test_evaluate_refuses_in_one_line(run, tmp_path, played):
             "eval",
         ),
         (["evaluate", "a.mid", "b.mid", "-o", "report"], "matplotlib", (), "eval"),
-        (["train"], "hydra", ("train.__main__",), "train"),
+        (["train"], "hydra", ("train.__main__", "train.trainer"), "train"),
     ],
 )
 def test_a_missing_extra_is_named(run, monkeypatch, command, package, modules, extra):
