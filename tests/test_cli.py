@@ -707,6 +707,19 @@ def test_a_missing_extra_is_named(run, monkeypatch, command, package, modules, e
     ]
 
 
+def test_an_installation_from_before_a_new_requirement_is_told(run, monkeypatch, melody_wav):
+    def load_checkpoint(*_, **__):
+        raise ModuleNotFoundError("No module named 'onnxruntime'", name="onnxruntime")
+
+    monkeypatch.setattr("transcribe.transcriber.load_checkpoint", load_checkpoint)
+    ran = run(melody_wav())
+    assert ran.code == 1
+    assert ran.complaints == [
+        "transcribe: onnxruntime is not installed, though this version needs it; install "
+        "transcribe again, as you did at first"
+    ]
+
+
 @pytest.fixture
 def bank(tmp_path) -> Path:
     """A sample bank of one decaying tone, A4."""

@@ -87,6 +87,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 traceback.print_exc()
             say(f"transcribe: {reason(error)}", sys.stderr)
             return FAILED
+        except ModuleNotFoundError as error:
+            package = (error.name or "").partition(".")[0]
+            if package in ("", "transcribe"):
+                raise
+            say(
+                f"transcribe: {package} is not installed, though this version needs it; install "
+                "transcribe again, as you did at first",
+                sys.stderr,
+            )
+            return FAILED
 
 
 def make_parser(name: str | None = None) -> argparse.ArgumentParser:
