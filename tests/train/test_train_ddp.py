@@ -58,7 +58,7 @@ def test_processes_do_not_wait_for_what_one_does_not_have(
         "trainer.precision=32-true",
     )
     config.data.validation_sources["text"] = SourceConfig(str(without_pedal), "validation")
-    run = multiprocessing.get_context("fork").Process(target=train, args=(config,))
+    run = multiprocessing.get_context("spawn").Process(target=train, args=(config,))
     run.start()
     run.join(timeout=100)
     if run.is_alive():

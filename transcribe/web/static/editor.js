@@ -158,7 +158,7 @@ export class Editor {
   }
 
   get duration() {
-    const { duration, heard_seconds: heard } = this.recording;
+    const { duration, heard_seconds: heard } = this.recording ?? {};
     return Math.max(duration ?? 0, heard ?? 0, this.notes.end, 1);
   }
 
