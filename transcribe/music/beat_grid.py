@@ -11,6 +11,7 @@ import math
 import re
 from bisect import bisect_right
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Literal
 
 import numpy as np
@@ -68,6 +69,16 @@ class Metre:
     def beats_per_bar(self) -> int:
         """2 for 6/8, 3 for 3/4."""
         return self.numerator // 3 if self.is_compound else self.numerator
+
+    @property
+    def quarters_per_beat(self) -> Fraction:
+        """1 for 4/4, 3/2 for 6/8, 2 for 2/2."""
+        return Fraction(4 * (3 if self.is_compound else 1), self.denominator)
+
+    @property
+    def quarters_per_bar(self) -> Fraction:
+        """4 for 4/4, 3 for 6/8."""
+        return self.quarters_per_beat * self.beats_per_bar
 
     @property
     def steps_per_beat(self) -> int:

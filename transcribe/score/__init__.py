@@ -1,0 +1,1 @@
+"""Performance to sheet music: what was played as bars, beats, hands, voices and written notes."""
