@@ -66,7 +66,7 @@ def tone_checkpoint():
     are 64 / 127; there is no pedal. It sees one frame to either side.
     """
     from transcribe.checkpoint import Checkpoint
-    from transcribe.decode.decoder import DecodeConfig
+    from transcribe.decode.config import DecodeConfig
     from transcribe.features import FeatureConfig
     from transcribe.rolls import Rolls
     from transcribe.windows import WindowConfig
@@ -105,7 +105,7 @@ def random_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     import torch
 
     from transcribe.checkpoint import Checkpoint, save_checkpoint
-    from transcribe.decode.decoder import DecodeConfig
+    from transcribe.decode.config import DecodeConfig
     from transcribe.features import FeatureConfig
     from transcribe.model.config import ModelConfig
     from transcribe.model.onsets_and_frames import OnsetsAndFrames

@@ -11,7 +11,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from transcribe.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from transcribe.decode.decoder import DecodeConfig
+from transcribe.decode.config import DecodeConfig
 from transcribe.errors import CheckpointError
 from transcribe.features import FeatureConfig
 from transcribe.model.config import ModelConfig

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from transcribe.decode.decoder import DecodeConfig
+from transcribe.decode.config import DecodeConfig
 from transcribe.errors import CheckpointError
 from transcribe.extras import needing
 from transcribe.features import FeatureConfig

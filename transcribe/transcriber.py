@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 from transcribe.audio.loudness import LevelledReader
 from transcribe.audio.source import Source, open_source
 from transcribe.checkpoint import Checkpoint, load_checkpoint
-from transcribe.decode.decoder import DecodeConfig, Decoder
+from transcribe.decode.config import DecodeConfig
+from transcribe.decode.decoder import Decoder
 from transcribe.decode.events import CandidateReader, Candidates
 from transcribe.features import Features
 from transcribe.frames import FrameGrid

@@ -33,7 +33,8 @@ from eval.accuracy.validation import train_config
 from eval.common.command import new_parser, run
 from eval.common.record import command, provenance
 from eval.common.tables import SHORT_ROWS, markdown
-from transcribe.decode.decoder import DecodeConfig, Decoder
+from transcribe.decode.config import DecodeConfig
+from transcribe.decode.decoder import Decoder
 from transcribe.errors import TranscribeError
 from transcribe.evaluation.metrics import Scores, score
 from transcribe.evaluation.tables import NUMBERS, RATIOS

@@ -25,7 +25,8 @@ from eval.accuracy.validation import train_config
 from eval.common.command import new_parser, run
 from eval.common.logistic import fit_logistic
 from transcribe.checkpoint import load_checkpoint, save_checkpoint
-from transcribe.decode.decoder import DecodeConfig, Decoder
+from transcribe.decode.config import DecodeConfig
+from transcribe.decode.decoder import Decoder
 from transcribe.evaluation.matching import match_aligned
 from transcribe.evaluation.metrics import Scores, frame_f1, note_f1, onset_f1, score
 from transcribe.features import Features, FrameGrid

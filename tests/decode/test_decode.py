@@ -22,7 +22,8 @@ from hypothesis.strategies import (
     sets,
 )
 
-from transcribe.decode.decoder import DecodeConfig, Decoder, calibrated, decode
+from transcribe.decode.config import DecodeConfig
+from transcribe.decode.decoder import Decoder, calibrated, decode
 from transcribe.features import FrameGrid
 from transcribe.notes import KEY, SUSTAINED, Note, PedalPress, Performance, sustained
 from transcribe.rolls import SHIFT_PLANES, Rolls, encode

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis.strategies import floats, integers, sampled_from
 
-from transcribe.decode.decoder import DecodeConfig, Decoder, decode
+from transcribe.decode.config import DecodeConfig
+from transcribe.decode.decoder import Decoder, decode
 from transcribe.decode.events import EVENT, CandidateReader, Candidates
 from transcribe.frames import FrameGrid
 from transcribe.notes import KEY, SUSTAINED, Note, PedalPress, Performance

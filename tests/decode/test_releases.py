@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from transcribe.decode.decoder import DecodeConfig, Decoder, decode
+from transcribe.decode.config import DecodeConfig
+from transcribe.decode.decoder import Decoder, decode
 from transcribe.decode.peaks import KEY_FALL, falls
 from transcribe.decode.releases import LEVELS, likeliest_release
 from transcribe.frames import FrameGrid

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from eval.accuracy.thresholds import calibrate, choose, middle_of_the_best
-from transcribe.decode.decoder import DecodeConfig, Decoder
+from transcribe.decode.config import DecodeConfig
+from transcribe.decode.decoder import Decoder
 from transcribe.features import FeatureConfig
 from transcribe.notes import Note, PedalPress, Performance
 from transcribe.rolls import Rolls, encode

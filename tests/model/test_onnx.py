@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from transcribe.checkpoint import Checkpoint, load_checkpoint, save_checkpoint, save_exported
-from transcribe.decode.decoder import DecodeConfig
+from transcribe.decode.config import DecodeConfig
 from transcribe.errors import CheckpointError, SettingsError
 from transcribe.features import FeatureConfig, mel_features
 from transcribe.model.config import ModelConfig, paper_model

@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING
 from transcribe.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from transcribe.decode.decoder import DecodeConfig, Decoder, decode
+    from transcribe.decode.config import DecodeConfig
+    from transcribe.decode.decoder import Decoder, decode
 
 __all__ = ["DecodeConfig", "Decoder", "decode"]
 
 __getattr__ = lazy_names(
     __name__,
     {
-        "DecodeConfig": "transcribe.decode.decoder",
+        "DecodeConfig": "transcribe.decode.config",
         "Decoder": "transcribe.decode.decoder",
         "decode": "transcribe.decode.decoder",
     },

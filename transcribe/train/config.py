@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from hydra.core.config_store import ConfigStore
 
-from transcribe.decode.decoder import DecodeConfig
+from transcribe.decode.config import DecodeConfig
 from transcribe.errors import SettingsError
 from transcribe.features import FeatureConfig
 from transcribe.generate.config import GeneratorConfig

@@ -15,7 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from transcribe.decode.decoder import DecodeConfig, Decoder
+from transcribe.decode.config import DecodeConfig
+from transcribe.decode.decoder import Decoder
 from transcribe.decode.events import EVENT, Candidates
 from transcribe.frames import FrameGrid
 from transcribe.notes import KEY, SUSTAINED, Note, Performance, sustained
