@@ -9,7 +9,7 @@ cd "$(dirname "$0")/../.."
 export PIANO_DATA OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}
 python=${PYTHON:-python} output=${OUTPUT:-outputs/continue}
 
-"$python" -m transcribe.train.generator output="$output" "$@"
+"$python" -m transcribe.train --config-name continue output="$output" "$@"
 "$python" -m eval.downstream.continuations --data "$PIANO_DATA/midi/maestro-v3.0.0.csv" \
     --generator "continue=$output/last.safetensors" --out "$output/validation.json"
 "$python" -m recipes.check recipes/continue/expected.json "$output/validation.json"

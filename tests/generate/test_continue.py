@@ -14,6 +14,7 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from transcribe import cli
+from transcribe.cli import main
 from transcribe.datasets.index import COLUMNS
 from transcribe.errors import SettingsError
 from transcribe.generate.command import write_growing
@@ -23,9 +24,9 @@ from transcribe.generate.model import EventModel
 from transcribe.generate.weights import GeneratorWeights, load_generator, save_generator
 from transcribe.midi import read_midi, write_midi
 from transcribe.notes import Note, Performance
+from transcribe.train.__main__ import train
 from transcribe.train.conf import CONF
 from transcribe.train.config import GeneratorTrainConfig
-from transcribe.train.generator import train
 from transcribe.train.lit_generator import LitGenerator
 
 TUNE = Performance(
@@ -156,8 +157,8 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def settings(output: Path, *overrides: str) -> GeneratorTrainConfig:
-    small = (
+def small(output: Path, *overrides: str) -> list[str]:
+    return [
         "model.width=16",
         "model.n_layers=1",
         "model.n_heads=2",
@@ -167,9 +168,13 @@ def settings(output: Path, *overrides: str) -> GeneratorTrainConfig:
         "data.validation_windows=2",
         f"data.cache={output.parent / 'cache'}",
         f"output={output}",
-    )
+        *overrides,
+    ]
+
+
+def settings(output: Path, *overrides: str) -> GeneratorTrainConfig:
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        config = OmegaConf.to_object(compose("continue", overrides=[*small, *overrides]))
+        config = OmegaConf.to_object(compose("continue", overrides=small(output, *overrides)))
     assert isinstance(config, GeneratorTrainConfig)
     return config
 
@@ -196,6 +201,23 @@ def test_a_run_that_was_killed_ends_as_one_that_was_not(body, data, monkeypatch)
     assert whole.metadata["events_seen"] == parts.metadata["events_seen"] == "256"
     for name, tensor in whole.model.state_dict().items():
         assert torch.equal(tensor, parts.model.state_dict()[name]), name
+
+
+def test_the_training_command_reaches_the_generator(data, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["transcribe"])
+    words = small(data / "out", "trainer.max_steps=1", f"hydra.run.dir={data}/hydra")
+    assert main(["train", "--config-name", "continue", *words]) == 0
+    assert load_generator(data / "out/last.safetensors").metadata["steps"] == "1"
+
+
+def test_settings_of_no_run_are_refused_with_what_to_do(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["transcribe"])
+    words = [f"hydra.run.dir={tmp_path}", "hydra.output_subdir=null"]
+    with pytest.raises(SystemExit, match="1"):
+        main(["train", "--config-name", "ablations", *words])
+    said = "".join(capsys.readouterr())
+    assert "ablations.yaml holds no settings of a run" in said
+    assert "choose another with --config-name" in said
 
 
 def test_a_run_may_end_by_the_clock(data, monkeypatch):

@@ -16,7 +16,8 @@ def add_parser(subparsers: Subparsers) -> None:
         "train",
         run,
         usage="transcribe train [-h] [OVERRIDE ...] [Hydra options]",
-        description="Train a network. Hydra composes the settings from the files in conf/ and the\n"
+        description="Train a network that transcribes or, with --config-name continue, one that\n"
+        "continues music. Hydra composes the settings from the files in conf/ and the\n"
         "overrides, each written NAME=VALUE. An interrupted run resumes when the same command\n"
         "is given again.",
         epilog="examples:\n"
@@ -24,6 +25,7 @@ def add_parser(subparsers: Subparsers) -> None:
         "  transcribe train experiment=maestro trainer=gpus   on all GPUs\n"
         "  transcribe train experiment=tiny --cfg job         print the settings, train nothing\n"
         "  transcribe train experiment=tiny -m seed=0,1,2     train three times\n"
+        "  transcribe train --config-name continue            train the network of 'continue'\n"
         "  transcribe train --hydra-help                      list the options of Hydra\n\n"
         "Needs pip install 'transcribe[train]'.",
         formatter_class=argparse.RawDescriptionHelpFormatter,

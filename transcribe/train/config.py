@@ -113,7 +113,7 @@ class RunConfig(Protocol):
 
 @dataclass
 class TrainConfig:
-    """A run of ``python -m transcribe.train``."""
+    """A run of ``python -m transcribe.train``: a network that transcribes."""
 
     name: str = "unnamed"
     """Of the run and of the weights that come out."""
@@ -141,7 +141,7 @@ class TrainConfig:
 
 @dataclass
 class GeneratorTrainConfig:
-    """A run of ``python -m transcribe.train.generator``."""
+    """A run of ``python -m transcribe.train --config-name continue``."""
 
     name: str = "generator"
     output: str = "outputs/${name}"

@@ -13,7 +13,7 @@ import logging
 import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Protocol, TypeVar, cast
+from typing import Any, Protocol, cast
 
 import hydra
 import pytorch_lightning as pl
@@ -54,8 +54,6 @@ _N_SHOWN = 8
 _CHECKPOINT_KEY = "transcribe_settings"
 
 logger = logging.getLogger(__name__)
-
-Settings = TypeVar("Settings")
 
 
 class ExportingModule(Protocol):
@@ -262,22 +260,26 @@ class Jobs:
 
     Parameters
     ----------
-    kind : type
-        The dataclass of their settings.
+    kinds : tuple of types
+        The dataclasses that their settings may be of.
     train : callable
         Settings to weights.
     """
 
-    def __init__(self, kind: type[Settings], train: Callable[[Settings], Path]) -> None:
-        self.kind, self.train = kind, train
+    def __init__(self, kinds: tuple[type, ...], train: Callable[[Any], Path]) -> None:
+        self.kinds, self.train = kinds, train
         self.n_failed = 0
 
     def run(self, settings: DictConfig) -> None:
         """One run: settings as plain dataclasses, a folder of its own, errors in one line."""
         try:
             config = OmegaConf.to_object(settings)
-            if not isinstance(config, self.kind):
-                raise TypeError(f"expected settings of {self.kind.__name__}; found {type(config)}")
+            if not isinstance(config, self.kinds):
+                names = " or ".join(kind.__name__ for kind in self.kinds)
+                raise SettingsError(
+                    f"conf/{HydraConfig.get().job.config_name}.yaml holds no settings of a run "
+                    f"({names}); choose another with --config-name"
+                )
             own_folder(cast(RunConfig, config), str(OmegaConf.to_container(settings)["output"]))  # type: ignore[index, call-overload]
             logger.info("weights are in %s", self.train(config))
         except TranscribeError as error:
@@ -285,7 +287,7 @@ class Jobs:
             self.n_failed += 1
 
     def main(self, config_name: str) -> None:
-        """Train what the command line asks for, beside the settings of conf/``config_name``.yaml.
+        """Train what the command line asks for; its settings begin in conf/``config_name``.yaml.
 
         Raises SystemExit if a run failed; the others of a multirun were trained all the same.
         """
