@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ast
+from collections import defaultdict
 from importlib import import_module
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -30,3 +33,13 @@ def test_every_public_name_is_there_and_no_module_hides_it(room):
 def test_what_is_not_there_is_told_by_name():
     with pytest.raises(AttributeError, match=r"'transcribe\.audio' has no attribute 'prob'"):
         _ = import_module("transcribe.audio").prob
+
+
+def test_a_class_name_has_one_meaning():
+    root = Path(__file__).parents[1]
+    places = defaultdict(list)
+    for path in sorted([*root.glob("transcribe/**/*.py"), *root.glob("eval/**/*.py")]):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.ClassDef):
+                places[node.name].append(str(path.relative_to(root)))
+    assert {name: where for name, where in places.items() if len(where) > 1} == {}

@@ -30,7 +30,7 @@ from transcribe.options import (
     add_verbose,
     usage_errors,
 )
-from transcribe.outputs import MIDI_SUFFIXES, Job, checked, plan
+from transcribe.outputs import MIDI_SUFFIXES, RecordingPlan, checked, plan
 from transcribe.terminal import progress_of, reported, say
 from transcribe.wording import clock, count
 
@@ -99,7 +99,7 @@ def run(options: argparse.Namespace) -> int:
     with _standard_files(options):
         with usage_errors():
             jobs = plan(options.recordings, options.output, csv=options.csv, json=options.json)
-        ready: list[Job] = []
+        ready: list[RecordingPlan] = []
         for job in jobs:
             with _reported(job, options):
                 ready.append(checked(job, overwrite=options.overwrite))
@@ -185,7 +185,9 @@ def _load(options: argparse.Namespace) -> Transcriber:
     return transcriber
 
 
-def _transcribe_one(job: Job, transcriber: Transcriber, options: argparse.Namespace) -> None:
+def _transcribe_one(
+    job: RecordingPlan, transcriber: Transcriber, options: argparse.Namespace
+) -> None:
     """Transcribe one recording, write its files and print a line."""
     from transcribe.export import CSV, JSON, MIDI, export_bytes
     from transcribe.files.atomic import write_atomically
@@ -219,7 +221,7 @@ def _transcribe_one(job: Job, transcriber: Transcriber, options: argparse.Namesp
         )
 
 
-def _reported(job: Job, options: argparse.Namespace) -> AbstractContextManager[None]:
+def _reported(job: RecordingPlan, options: argparse.Namespace) -> AbstractContextManager[None]:
     return reported(
         "transcribe", _shown(job.recording), about=job.recording, verbose=options.verbose
     )

@@ -18,7 +18,7 @@ from transcribe.wording import reason
 
 
 @dataclass(frozen=True)
-class Job:
+class RecordingPlan:
     """One recording and the files to make of it."""
 
     recording: Path
@@ -36,7 +36,7 @@ class Job:
 
 def plan(
     recordings: Sequence[str], output: str | None = None, *, csv: bool = False, json: bool = False
-) -> tuple[Job, ...]:
+) -> tuple[RecordingPlan, ...]:
     """Name the outputs of recordings, and make the folder they go to.
 
     Parameters
@@ -62,7 +62,7 @@ def plan(
         endings = [".mid", *([".csv"] if csv else []), *([".json"] if json else [])]
         stem = output_stem((file or recording).name, room=max(map(len, endings)))
         midi = file or (folder or recording.parent) / f"{stem}.mid"
-        job = Job(
+        job = RecordingPlan(
             recording=recording,
             midi=midi,
             csv=midi.with_name(f"{stem}.csv") if csv else None,
@@ -80,7 +80,7 @@ def plan(
     return tuple(jobs)
 
 
-def checked(job: Job, *, overwrite: bool = False) -> Job:
+def checked(job: RecordingPlan, *, overwrite: bool = False) -> RecordingPlan:
     """The job with its duration, if its recording opens and its outputs may be written.
 
     Raises
@@ -128,8 +128,8 @@ def _place(output: str | None, n_recordings: int) -> tuple[Path | None, Path | N
     return path, None
 
 
-def _check_distinct(jobs: Sequence[Job]) -> None:
-    owners: dict[str, Job] = {}
+def _check_distinct(jobs: Sequence[RecordingPlan]) -> None:
+    owners: dict[str, RecordingPlan] = {}
     sources = {_identity(job.recording): job.recording for job in jobs}
     for job in jobs:
         for output in job.outputs:

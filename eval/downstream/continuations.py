@@ -60,7 +60,7 @@ Go = Callable[[Performance, int], Sequence[Note]]
 
 
 @dataclass(frozen=True, slots=True)
-class Passage:
+class RealContinuation:
     """An opening, and the notes that really followed."""
 
     opening: Performance
@@ -109,7 +109,7 @@ def within(found: Figures, allowed: NDArray[np.float64]) -> dict[str, float]:
 
 def passages(
     performances: Sequence[Performance], *, opening: float, following: float
-) -> list[Passage]:
+) -> list[RealContinuation]:
     """From the middle of each performance that is long enough, on its own clock from 0."""
     found = []
     for performance in performances:
@@ -121,7 +121,7 @@ def passages(
         )
         rest = tuple(n for n in moved.notes if n.onset >= opening)
         if start > 0 and len(rest) < len(moved.notes) and rest:
-            found.append(Passage(before(moved, opening), rest))
+            found.append(RealContinuation(before(moved, opening), rest))
     return found
 
 
@@ -129,7 +129,7 @@ def _moved(each: Any, by: float) -> Any:
     return replace(each, onset=each.onset - by, offset=each.offset - by)
 
 
-def scored(found: Sequence[Passage], go: Go, options: argparse.Namespace) -> Figures:
+def scored(found: Sequence[RealContinuation], go: Go, options: argparse.Namespace) -> Figures:
     """Figures of what a generator makes of each opening, a row each."""
     start, stop = options.opening, options.opening + options.following
     rows = []

@@ -66,7 +66,7 @@ class Setup:
         return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:10]
 
 
-class Server:
+class SystemProcess:
     """A system in a process of its own, loaded once."""
 
     def __init__(self, setup: Setup, cores: Sequence[int], log_path: Path) -> None:
@@ -224,7 +224,7 @@ def _serve(
     number: int,
     tell: Callable[[str], None],
 ) -> None:
-    server: Server | None = None
+    server: SystemProcess | None = None
     try:
         while True:
             try:
@@ -265,9 +265,9 @@ def _said(state: dict[str, Any]) -> str:
     return f"{state['seconds']:.0f} s of audio in {state['wall_seconds']:.1f} s"
 
 
-def _started(setup: Setup, folder: Path, number: int) -> Server:
+def _started(setup: Setup, folder: Path, number: int) -> SystemProcess:
     cores = cores_of(number, setup.threads)
-    server = Server(setup, cores, folder / f"server-{number}.log")
+    server = SystemProcess(setup, cores, folder / f"server-{number}.log")
     with _starts_lock:
         tones = _tones(folder)
     server.warm_up(tones)

@@ -14,8 +14,8 @@ import pytest
 from eval.data.clips import make_clip
 from eval.systems.registry import System
 from eval.systems.serving import (
-    Server,
     Setup,
+    SystemProcess,
     cores_of,
     speed_of,
     starts,
@@ -129,7 +129,7 @@ def test_two_workers_share_the_clips_and_starts_are_timed_as_often_as_asked(setu
 def test_a_system_that_does_not_start_says_why(setup, tmp_path):
     broken = dataclasses.replace(setup, options={**setup.options, "crash": "load"})
     with pytest.raises(TranscribeError, match=r"a stand-in did not start: .*no such weights"):
-        Server(broken, [], tmp_path / "log.txt")
+        SystemProcess(broken, [], tmp_path / "log.txt")
 
 
 def test_a_system_that_fails_at_once_is_not_taken_for_one_that_failed_on_every_clip(

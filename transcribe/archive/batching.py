@@ -19,7 +19,7 @@ _LONGEST_WAIT = 0.01
 
 
 @dataclass(slots=True, eq=False)
-class _Window:
+class _PendingWindow:
     frames: Floats
     done: threading.Event = field(default_factory=threading.Event)
     result: Floats | None = None
@@ -40,7 +40,7 @@ class Batcher:
     def __init__(self, apply: Callable[[Floats], Floats], most: int) -> None:
         self._apply, self._most = apply, most
         self._changed = threading.Condition()
-        self._pending: list[_Window] = []
+        self._pending: list[_PendingWindow] = []
         self._n_active = 0
         threading.Thread(target=self._run, name="batches", daemon=True).start()
 
@@ -58,7 +58,7 @@ class Batcher:
 
     def __call__(self, frames: Floats) -> Floats:
         """The result for one window, shape (n_frames, ...)."""
-        window = _Window(frames)
+        window = _PendingWindow(frames)
         with self._changed:
             self._pending.append(window)
             self._changed.notify_all()
@@ -81,7 +81,7 @@ class Batcher:
             for window in windows:
                 window.done.set()
 
-    def _next_batch(self) -> list[_Window]:
+    def _next_batch(self) -> list[_PendingWindow]:
         """The next windows of one length: of all active threads, or of those that are in time."""
         with self._changed:
             self._changed.wait_for(lambda: self._pending)

@@ -102,7 +102,7 @@ def open_recording(path: Path, part: Part | None = None) -> InputContainer:
 
 
 @dataclass(frozen=True, slots=True)
-class Track:
+class AudioTrack:
     """Which of a file's audio tracks is heard."""
 
     index: int
@@ -112,7 +112,7 @@ class Track:
     """The track that should be heard, where it can't be decoded."""
 
 
-def choose_track(path: Path) -> Track:
+def choose_track(path: Path) -> AudioTrack:
     """The track that a player would play: the one marked default, or the first.
 
     Of several tracks, one that can't be decoded is passed over.
@@ -137,7 +137,7 @@ def choose_track(path: Path) -> Track:
     chosen = usable[0]
     if len(streams) > 1:
         chosen = next((index for index in usable if _decodes(path, index)), chosen)
-    return Track(chosen, len(problems), None if chosen == ranked[0] else ranked[0])
+    return AudioTrack(chosen, len(problems), None if chosen == ranked[0] else ranked[0])
 
 
 def _rank(stream: AudioStream) -> tuple[bool, bool, int]:

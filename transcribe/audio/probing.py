@@ -10,7 +10,7 @@ import av
 from av.audio.stream import AudioStream
 from av.container import InputContainer
 
-from transcribe.audio.container import Track, choose_track, header_seconds, open_recording
+from transcribe.audio.container import AudioTrack, choose_track, header_seconds, open_recording
 from transcribe.audio.joined import Part, parts_of
 
 _LEAST_BIT_RATE = 50
@@ -43,7 +43,7 @@ def probe(path: str | os.PathLike[str]) -> AudioInfo:
     return probe_track(Path(path), choose_track(Path(path)))
 
 
-def probe_track(path: Path, track: Track) -> AudioInfo:
+def probe_track(path: Path, track: AudioTrack) -> AudioInfo:
     """As `probe`, of a track that is chosen already."""
     with open_recording(path) as container:
         stream = container.streams.audio[track.index]

@@ -31,7 +31,7 @@ from transcribe.wording import count
 if TYPE_CHECKING:
     from transcribe.music.beat_grid import Metre
     from transcribe.tokens.encoded import Settings
-    from transcribe.tokens.sources import Source
+    from transcribe.tokens.sources import TokenSource
     from transcribe.transcriber import Transcriber
 
 PROG = "transcribe tokens"
@@ -111,7 +111,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _one(
-    source: Source,
+    source: TokenSource,
     targets: Sequence[str],
     settings: Settings,
     reader: _Reader,
@@ -156,7 +156,7 @@ class _Reader:
         self.options = options
         self.transcriber: Transcriber | None = None
 
-    def read(self, source: Source) -> tuple[Performance, dict[str, Any]]:
+    def read(self, source: TokenSource) -> tuple[Performance, dict[str, Any]]:
         """The performance of a source and, as plain data, where it is from."""
         if source.is_midi:
             from transcribe.midi import load_midi

@@ -15,7 +15,7 @@ ROOM = 40
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class TokenSource:
     """One piece to turn into tokens."""
 
     path: Path
@@ -32,7 +32,7 @@ class Source:
 class Found:
     """The sources in what was named, and what of the folders is none."""
 
-    sources: tuple[Source, ...] = ()
+    sources: tuple[TokenSource, ...] = ()
     left_out: Counter[str] = field(default_factory=Counter)
     """Number of other files, by their endings."""
     n_beside_midi: int = 0
@@ -52,7 +52,7 @@ def find_sources(named: Sequence[str]) -> Found:
     ValueError
         A folder holds none, or two sources would be written under one name.
     """
-    found: dict[Path, Source] = {}
+    found: dict[Path, TokenSource] = {}
     left_out: Counter[str] = Counter()
     n_beside_midi = 0
     for text in named:
@@ -72,8 +72,8 @@ def find_sources(named: Sequence[str]) -> Found:
     return Found(tuple(found.values()), left_out, n_beside_midi)
 
 
-def _named(path: Path) -> Source:
-    return Source(path, Path(output_stem(path.name, room=ROOM)))
+def _named(path: Path) -> TokenSource:
+    return TokenSource(path, Path(output_stem(path.name, room=ROOM)))
 
 
 def _in_folder(folder: Path) -> Found:
@@ -94,5 +94,7 @@ def _in_folder(folder: Path) -> Found:
         n_beside_midi += len(paths) - len(taken)
         for path in taken:
             own = name if len(taken) == 1 else path.relative_to(folder)
-            sources.append(Source(path, own.with_name(shortened(own.name, LONGEST_NAME - ROOM))))
+            sources.append(
+                TokenSource(path, own.with_name(shortened(own.name, LONGEST_NAME - ROOM)))
+            )
     return Found(tuple(sources), left_out, n_beside_midi)

@@ -56,7 +56,7 @@ _Work: TypeAlias = Callable[[asyncio.Event], Awaitable[None]]
 
 
 @dataclass(slots=True)
-class Job:
+class RunningJob:
     """How far the work on a recording is."""
 
     entry: LibraryEntry
@@ -108,7 +108,7 @@ class JobQueue:
     ) -> None:
         self._library, self._streams, self._describe = library, streams, describe
         self._n_jobs, self._options = n_jobs, list(options)
-        self.running: dict[str, Job] = {}
+        self.running: dict[str, RunningJob] = {}
         self._wakers: list[asyncio.Event] = []
         self._taking = asyncio.Lock()
         self._tasks: list[asyncio.Task[None]] = []
@@ -323,7 +323,7 @@ class JobQueue:
         choose: Callable[[], LibraryEntry | None],
         *,
         short: bool,
-    ) -> Job | None:
+    ) -> RunningJob | None:
         """Wait for a recording, and mark it as being worked on; None after a long wait."""
         while True:
             waker.clear()
@@ -336,11 +336,13 @@ class JobQueue:
             except asyncio.TimeoutError:
                 return None
 
-    async def _begin(self, entry: LibraryEntry, process: WorkerProcess, *, short: bool) -> Job:
+    async def _begin(
+        self, entry: LibraryEntry, process: WorkerProcess, *, short: bool
+    ) -> RunningJob:
         before = self._library.transcription(entry)
         entry.state = WORKING
         entry.attempt += 1
-        job = Job(entry, short, started=time.monotonic(), process=process)
+        job = RunningJob(entry, short, started=time.monotonic(), process=process)
         job.seconds_left = self._expected(entry)
         self.running[entry.id] = job
         await self._saved(entry)
@@ -350,7 +352,7 @@ class JobQueue:
         self.wake()
         return job
 
-    async def _run(self, job: Job, process: WorkerProcess) -> bool:
+    async def _run(self, job: RunningJob, process: WorkerProcess) -> bool:
         """Have one recording transcribed; return whether the worker can take another."""
         entry = job.entry
         request = {
@@ -378,7 +380,7 @@ class JobQueue:
         await self._saved(entry)
         return fit
 
-    async def _on_message(self, job: Job, message: dict[str, Any]) -> None:
+    async def _on_message(self, job: RunningJob, message: dict[str, Any]) -> None:
         """Handle a message of the worker."""
         entry, kind = job.entry, message["kind"]
         if kind == "begun":
