@@ -25,7 +25,7 @@ from transcribe.midi_file import (
 from transcribe.midi_parser import parse_midi
 from transcribe.music.beat_grid import Metre
 from transcribe.notes import Note, PedalPress, Performance
-from transcribe.tokens.score_midi import ScoreNote, Track, read_score_midi, score_midi
+from transcribe.tokens.score_midi import StepNote, Track, read_score_midi, score_midi
 
 END = b"\0\xff\x2f\0"
 QUARTER = b"\x83\x60"
@@ -461,7 +461,7 @@ def test_what_a_generator_writes_is_in_sixteenths_whatever_its_division(division
         events.append(((n + 1) * quarter // 4, bytes((0x90, pitch, 0))))
     score = read_score_midi(midi_file_bytes(division, [head, events]))
     (track,) = score.tracks
-    assert track.notes == tuple(ScoreNote(n, p, 1, 100) for n, p in enumerate((64, 67, 72)))
+    assert track.notes == tuple(StepNote(n, p, 1, 100) for n, p in enumerate((64, 67, 72)))
     assert score.tempos == ((0, pytest.approx(72, abs=1e-4)),)
     assert score.metres == ((0, "3/4"),)
     assert score.bars == (0,)
@@ -473,7 +473,7 @@ def test_what_a_generator_writes_is_in_sixteenths_whatever_its_division(division
 )
 @settings(max_examples=40, deadline=None)
 def test_what_is_written_in_musical_time_is_read_back(notes, metre):
-    by_pitch = {pitch: ScoreNote(step, pitch, n, 90) for step, n, pitch in notes}
+    by_pitch = {pitch: StepNote(step, pitch, n, 90) for step, n, pitch in notes}
     track = Track("Right hand", tuple(sorted(by_pitch.values())), 3)
     content = score_midi([track], quarters_a_minute=100, metre=Metre.parse(metre))
     score = read_score_midi(content)

@@ -25,7 +25,7 @@ from transcribe.tokens.abc import abc_tune, read_tune
 from transcribe.tokens.coconet import as_roll
 from transcribe.tokens.music_vae import is_melody, is_trio
 from transcribe.tokens.quantised import Bars
-from transcribe.tokens.score_midi import ScoreNote, Track, read_score_midi, score_midi
+from transcribe.tokens.score_midi import StepNote, Track, read_score_midi, score_midi
 
 GRID_TARGETS = ("melody-rnn", "music-vae", "groovae", "coconet", "abc")
 ABC2MIDI = shutil.which("abc2midi")
@@ -155,11 +155,11 @@ def test_note_seq_finds_the_whole_of_every_melody_for_music_vae(piece):
 
 
 def test_what_music_vae_would_drop_is_not_called_a_melody():
-    late, early, held = ScoreNote(16, 60, 4), ScoreNote(0, 60, 4), ScoreNote(28, 62, 4)
-    assert is_melody([early, ScoreNote(14, 64, 4), held], 2)
+    late, early, held = StepNote(16, 60, 4), StepNote(0, 60, 4), StepNote(28, 62, 4)
+    assert is_melody([early, StepNote(14, 64, 4), held], 2)
     assert not is_melody([late, held], 2)
     assert not is_melody([early, held], 2)
-    assert not is_melody([early, ScoreNote(14, 64, 2)], 2)
+    assert not is_melody([early, StepNote(14, 64, 2)], 2)
     assert not is_melody([], 2)
     assert not is_trio([early], [early], [early])
 
@@ -287,10 +287,10 @@ def test_the_soprano_is_the_melody_moved_by_octaves(piece):
 tunes = lists(tuples(integers(21, 108), integers(1, 20), integers(0, 12)), min_size=1, max_size=30)
 
 
-def a_tune(parts, metre: Metre) -> tuple[list[ScoreNote], Bars]:
+def a_tune(parts, metre: Metre) -> tuple[list[StepNote], Bars]:
     notes, step = [], 0
     for pitch, n_steps, rest in parts:
-        notes.append(ScoreNote(step, pitch, n_steps))
+        notes.append(StepNote(step, pitch, n_steps))
         step += n_steps + rest
     grid = BeatGrid(tuple(np.arange(0, 200, 0.5).tolist()), metre)
     return notes, Bars(grid, 0, -(-step // metre.steps_per_bar))
@@ -344,8 +344,8 @@ def test_abc2midi_reads_the_notes_without_a_warning(tmp_path_factory, parts, ton
 
 
 def test_score_midi_is_read_by_us_and_by_others(tmp_path):
-    tune = (ScoreNote(0, 60, 4, 90), ScoreNote(4, 64, 2, 80), ScoreNote(6.25, 67, 1.5, 70))
-    drums = (ScoreNote(0, 36, 1, 100), ScoreNote(8, 42, 1, 60))
+    tune = (StepNote(0, 60, 4, 90), StepNote(4, 64, 2, 80), StepNote(6.25, 67, 1.5, 70))
+    drums = (StepNote(0, 36, 1, 100), StepNote(8, 42, 1, 60))
     tracks = (Track("Melody", tune, 3), Track("Drums", drums, is_drum=True))
     content = score_midi(tracks, quarters_a_minute=90, metre=Metre(3, 4), text="by hand")
     assert read_score_midi(content).tracks == tracks

@@ -15,7 +15,7 @@ from transcribe.music.melody import find_melody
 from transcribe.notes import Performance
 from transcribe.tokens.encoded import Encoded, Item, Settings
 from transcribe.tokens.quantised import Bars, bars_of, grid_about, line_on_grid, performed
-from transcribe.tokens.score_midi import ScoreNote
+from transcribe.tokens.score_midi import StepNote
 
 _BARS_PER_LINE = 4
 _LETTERS = "CDEFGAB"
@@ -43,7 +43,7 @@ def decode(item: Item, *, target: str) -> Performance:
     return performed(read_tune(item.content.decode("ascii")), item.about)
 
 
-def abc_tune(notes: Sequence[ScoreNote], bars: Bars, key: Key, *, title: str = "Melody") -> str:
+def abc_tune(notes: Sequence[StepNote], bars: Bars, key: Key, *, title: str = "Melody") -> str:
     """One tune in ABC; notes are one voice in steps from the first bar."""
     metre = bars.grid.metre
     beat = "3/8" if metre.is_compound else f"1/{metre.denominator}"
@@ -70,13 +70,13 @@ def abc_tune(notes: Sequence[ScoreNote], bars: Bars, key: Key, *, title: str = "
     return head + "\n".join(lines) + "]\n"
 
 
-def read_tune(text: str) -> tuple[ScoreNote, ...]:
+def read_tune(text: str) -> tuple[StepNote, ...]:
     """The notes of a tune that `abc_tune` wrote, in steps."""
     _head, _, body = text.partition("\nK:")
     name, _, body = body.partition("\n")
     key = Key.from_abc(name)
     spelling = _Spelling(key)
-    notes: list[ScoreNote] = []
+    notes: list[StepNote] = []
     step, tied = 0, False
     for token in _TOKEN.finditer(body):
         if token[0] == "|":
@@ -87,9 +87,9 @@ def read_tune(text: str) -> tuple[ScoreNote, ...]:
             pitch = spelling.read(token[1] or "", token[2], token[3])
             if tied and notes[-1].pitch == pitch:
                 last = notes.pop()
-                notes.append(ScoreNote(last.step, pitch, last.n_steps + length))
+                notes.append(StepNote(last.step, pitch, last.n_steps + length))
             else:
-                notes.append(ScoreNote(step, pitch, length))
+                notes.append(StepNote(step, pitch, length))
         tied = bool(token[5])
         step += length
     return tuple(notes)
@@ -132,7 +132,7 @@ class _Spelling:
         return self.in_force.get(place, self.key.signature[place[1]])
 
 
-def _with_rests(notes: Sequence[ScoreNote], n_steps: int) -> list[tuple[int, int, int | None]]:
+def _with_rests(notes: Sequence[StepNote], n_steps: int) -> list[tuple[int, int, int | None]]:
     """Onset, stop and pitch of notes and, with no pitch, of the rests around them."""
     found: list[tuple[int, int, int | None]] = []
     now = 0

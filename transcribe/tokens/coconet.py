@@ -28,7 +28,7 @@ from transcribe.music.melody import find_melody
 from transcribe.notes import Performance, sustained
 from transcribe.tokens.encoded import Encoded, Item, Settings
 from transcribe.tokens.quantised import Bars, bars_of, grid_about, line_on_grid, on_grid, performed
-from transcribe.tokens.score_midi import ScoreNote, Track, read_score_midi, score_midi
+from transcribe.tokens.score_midi import StepNote, Track, read_score_midi, score_midi
 
 LOWEST, HIGHEST = 36, 81
 N_PITCHES = HIGHEST - LOWEST + 1
@@ -79,12 +79,12 @@ def decode(item: Item, *, target: str) -> Performance:
             pitch = pitches[onset, voice]
             if step == len(pitches) or not _same(pitches[step, voice], pitch):
                 if not np.isnan(pitch):
-                    notes.append(ScoreNote(onset, int(pitch), step - onset))
+                    notes.append(StepNote(onset, int(pitch), step - onset))
                 onset = step
     return performed(notes, item.about)
 
 
-def in_range(line: Sequence[ScoreNote]) -> tuple[ScoreNote, ...]:
+def in_range(line: Sequence[StepNote]) -> tuple[StepNote, ...]:
     """A line moved by octaves into 36 to 81: as a whole if it fits, else note by note."""
     if not line:
         return ()
@@ -96,7 +96,7 @@ def in_range(line: Sequence[ScoreNote]) -> tuple[ScoreNote, ...]:
 
 
 def four_voices(
-    performance: Performance, melody: Sequence[ScoreNote], grid: BeatGrid
+    performance: Performance, melody: Sequence[StepNote], grid: BeatGrid
 ) -> tuple[NDArray[np.float64], int]:
     """What four voices sing at each step, and the grid's step of the first.
 
@@ -136,7 +136,7 @@ def as_roll(pitches: NDArray[np.float64]) -> NDArray[np.uint8]:
     return roll
 
 
-def _soprano_item(name: str, notes: Sequence[ScoreNote], bars: Bars) -> Item:
+def _soprano_item(name: str, notes: Sequence[StepNote], bars: Bars) -> Item:
     content = score_midi(
         [Track("Soprano", notes)], quarters_a_minute=QUARTERS_A_MINUTE, metre=bars.grid.metre
     )
@@ -159,8 +159,8 @@ def _voices_item(name: str, pitches: NDArray[np.float64], start: int, grid: Beat
     return Item(name, ".npz", content.getvalue(), max(seconds[0], 0.0), stop, about)
 
 
-def _moved(note: ScoreNote, pitch: int) -> ScoreNote:
-    return ScoreNote(note.step, pitch, note.n_steps, note.velocity)
+def _moved(note: StepNote, pitch: int) -> StepNote:
+    return StepNote(note.step, pitch, note.n_steps, note.velocity)
 
 
 def _folded(pitch: int) -> int:

@@ -27,7 +27,7 @@ from transcribe.notes import Note, Performance
 from transcribe.tokens.encoded import Encoded, Item, Settings
 from transcribe.tokens.music_vae import COMMON_TIME
 from transcribe.tokens.quantised import Bars, bars_of, grid_about, performed
-from transcribe.tokens.score_midi import ScoreNote, Track, read_score_midi, score_midi
+from transcribe.tokens.score_midi import StepNote, Track, read_score_midi, score_midi
 
 WINDOW_BARS = 2
 N_DRUMS = 9
@@ -66,7 +66,7 @@ def decode(item: Item, *, target: str) -> Performance:
         return performed(track.notes, item.about)
     with np.load(io.BytesIO(item.content)) as arrays:
         notes = [
-            ScoreNote(float(step) - float(offset), int(pitch), float(n_steps), int(velocity))
+            StepNote(float(step) - float(offset), int(pitch), float(n_steps), int(velocity))
             for step, offset, pitch, velocity, n_steps in zip(
                 arrays["note_step"],
                 arrays["note_offset"],
@@ -79,9 +79,9 @@ def decode(item: Item, *, target: str) -> Performance:
     return performed(notes, item.about)
 
 
-def taps(notes: Iterable[ScoreNote]) -> tuple[ScoreNote, ...]:
+def taps(notes: Iterable[StepNote]) -> tuple[StepNote, ...]:
     """One hit a step: the loudest of the notes nearest to it, a step long."""
-    loudest: dict[int, ScoreNote] = {}
+    loudest: dict[int, StepNote] = {}
     for note in notes:
         step = round(note.step)
         if step not in loudest or note.velocity > loudest[step].velocity:
@@ -89,17 +89,17 @@ def taps(notes: Iterable[ScoreNote]) -> tuple[ScoreNote, ...]:
     hits = [loudest[step] for step in sorted(loudest)]
     nexts = [hit.step for hit in hits[1:]] + [math.inf]
     return tuple(
-        ScoreNote(hit.step, TAP_PITCH, min(_TAP_STEPS, following - hit.step), hit.velocity)
+        StepNote(hit.step, TAP_PITCH, min(_TAP_STEPS, following - hit.step), hit.velocity)
         for hit, following in zip(hits, nexts, strict=True)
     )
 
 
-def _as_played(note: Note, grid: BeatGrid) -> ScoreNote:
+def _as_played(note: Note, grid: BeatGrid) -> StepNote:
     onset, offset = grid.step(note.onset), grid.step(note.offset)
-    return ScoreNote(onset, note.pitch, offset - onset, note.velocity)
+    return StepNote(onset, note.pitch, offset - onset, note.velocity)
 
 
-def _tap_item(notes: Sequence[ScoreNote], grid: BeatGrid) -> Item:
+def _tap_item(notes: Sequence[StepNote], grid: BeatGrid) -> Item:
     hits = [replace(hit, step=_within(hit.step)) for hit in taps(notes)]
     bars = bars_of(hits, grid)
     content = score_midi(
@@ -115,7 +115,7 @@ def _within(step: float) -> float:
     return min(max(step, round(step) - _FARTHEST), round(step) + _FARTHEST)
 
 
-def _groove_item(name: str, notes: Sequence[ScoreNote], bars: Bars) -> Item:
+def _groove_item(name: str, notes: Sequence[StepNote], bars: Bars) -> Item:
     start = bars.start_step
     hits, velocities, offsets = (np.zeros((bars.n_steps, N_DRUMS), np.float32) for _ in range(3))
     for hit in taps(notes):

@@ -14,7 +14,7 @@ from transcribe.music.melody import find_melody
 from transcribe.notes import Performance
 from transcribe.tokens.encoded import Encoded, Item, Settings
 from transcribe.tokens.quantised import Bars, bars_of, grid_about, line_on_grid, performed
-from transcribe.tokens.score_midi import ScoreNote, Track, read_score_midi, score_midi
+from transcribe.tokens.score_midi import StepNote, Track, read_score_midi, score_midi
 
 FEWEST_BARS = 2
 NOTE_OFF, NO_EVENT = -1, -2
@@ -46,7 +46,7 @@ def decode(item: Item, *, target: str) -> Performance:
     return performed(track.notes, item.about)
 
 
-def melody_item(name: str, notes: Sequence[ScoreNote], bars: Bars) -> Item:
+def melody_item(name: str, notes: Sequence[StepNote], bars: Bars) -> Item:
     """A stretch of a melody as a MIDI file."""
     cut = bars.cut(notes)
     content = score_midi(
@@ -58,7 +58,7 @@ def melody_item(name: str, notes: Sequence[ScoreNote], bars: Bars) -> Item:
     return Item(name, ".mid", content, max(bars.start, 0.0), bars.stop, about)
 
 
-def melody_events(notes: Sequence[ScoreNote], n_steps: int) -> list[int]:
+def melody_events(notes: Sequence[StepNote], n_steps: int) -> list[int]:
     """Magenta's melody events, one a step: pitch, `NOTE_OFF` or `NO_EVENT`."""
     events = [NO_EVENT] * n_steps
     for note in notes:
@@ -70,9 +70,9 @@ def melody_events(notes: Sequence[ScoreNote], n_steps: int) -> list[int]:
     return events
 
 
-def phrases(line: Sequence[ScoreNote], steps_per_bar: int) -> Iterator[tuple[ScoreNote, ...]]:
+def phrases(line: Sequence[StepNote], steps_per_bar: int) -> Iterator[tuple[StepNote, ...]]:
     """A line cut where it rests for a bar or longer."""
-    phrase: list[ScoreNote] = []
+    phrase: list[StepNote] = []
     for note in line:
         if phrase and note.step - (phrase[-1].step + phrase[-1].n_steps) >= steps_per_bar:
             yield tuple(phrase)

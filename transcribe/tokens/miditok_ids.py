@@ -32,7 +32,7 @@ from transcribe.notes import (
     without_overlaps,
 )
 from transcribe.tokens.encoded import Encoded, Item, Settings
-from transcribe.tokens.score_midi import ScoreNote, Track, score_midi
+from transcribe.tokens.score_midi import StepNote, Track, score_midi
 
 TOKENISERS = {"remi": "REMI", "tsd": "TSD", "midi-like": "MIDILike", "compound-word": "CPWord"}
 """Targets, and miditok's classes for them."""
@@ -163,8 +163,8 @@ def _vocabulary_size(tokeniser: Any) -> int | list[int]:
     return list(sizes) if isinstance(sizes, list) else int(sizes)
 
 
-def _in_seconds(note: Note, start: float) -> ScoreNote:
-    return ScoreNote(
+def _in_seconds(note: Note, start: float) -> StepNote:
+    return StepNote(
         step=(note.onset - start) * _SIXTEENTHS_A_SECOND,
         pitch=note.pitch,
         n_steps=(note.offset - note.onset) * _SIXTEENTHS_A_SECOND,
@@ -172,9 +172,9 @@ def _in_seconds(note: Note, start: float) -> ScoreNote:
     )
 
 
-def _on_grid(note: Note, grid: BeatGrid, first_step: int) -> ScoreNote:
+def _on_grid(note: Note, grid: BeatGrid, first_step: int) -> StepNote:
     onset = grid.step(note.onset)
-    return ScoreNote(
+    return StepNote(
         step=max(0.0, onset - first_step),
         pitch=note.pitch,
         n_steps=grid.step(note.offset) - onset,

@@ -21,7 +21,7 @@ from transcribe.notes import Note, Performance
 from transcribe.tokens.encoded import Encoded, Item, Settings
 from transcribe.tokens.melody_rnn import melody_item
 from transcribe.tokens.quantised import Bars, bars_of, grid_about, line_on_grid, on_grid, performed
-from transcribe.tokens.score_midi import ScoreNote, Track, read_score_midi, score_midi
+from transcribe.tokens.score_midi import StepNote, Track, read_score_midi, score_midi
 
 COMMON_TIME = Metre(4, 4)
 STEPS_PER_BAR = 16
@@ -69,7 +69,7 @@ def decode(item: Item, *, target: str) -> Performance:
     return performed(notes, item.about)
 
 
-def is_melody(notes: Sequence[ScoreNote], n_bars: int) -> bool:
+def is_melody(notes: Sequence[StepNote], n_bars: int) -> bool:
     """Whether the melody converter makes exactly one tensor of these notes.
 
     Steps are from the start of the window, which the notes do not leave.
@@ -82,7 +82,7 @@ def is_melody(notes: Sequence[ScoreNote], n_bars: int) -> bool:
     return notes[-1].step + notes[-1].n_steps > (n_bars - 1) * STEPS_PER_BAR
 
 
-def is_trio(*voices: Sequence[ScoreNote]) -> bool:
+def is_trio(*voices: Sequence[StepNote]) -> bool:
     """Whether the trio converter takes these voices, 16 bars long, as one window.
 
     Each voice has notes, within two bars of every bar but the first and last two, where any
@@ -129,20 +129,20 @@ def find_bass(performance: Performance) -> tuple[Note, ...]:
 
 
 def tapped(
-    performance: Performance, bass: Sequence[ScoreNote], grid: BeatGrid
-) -> tuple[ScoreNote, ...]:
+    performance: Performance, bass: Sequence[StepNote], grid: BeatGrid
+) -> tuple[StepNote, ...]:
     """The rhythm of a performance on two drums, a step long each."""
     loudest: dict[float, int] = {}
     for note in on_grid(performance.notes, grid):
         loudest[note.step] = max(note.velocity, loudest.get(note.step, 0))
     low = {note.step for note in bass}
     return tuple(
-        ScoreNote(step, BASS_DRUM if step in low else CLOSED_HIHAT, 1, velocity)
+        StepNote(step, BASS_DRUM if step in low else CLOSED_HIHAT, 1, velocity)
         for step, velocity in sorted(loudest.items())
     )
 
 
-def _windows(melody: Sequence[ScoreNote], n_bars: int, grid: BeatGrid) -> Iterator[Bars]:
+def _windows(melody: Sequence[StepNote], n_bars: int, grid: BeatGrid) -> Iterator[Bars]:
     """Stretches of so many bars that the converter takes, the next where the last ends."""
     whole = bars_of(melody, grid)
     first = whole.first
@@ -155,7 +155,7 @@ def _windows(melody: Sequence[ScoreNote], n_bars: int, grid: BeatGrid) -> Iterat
             first += 1
 
 
-def _trio_item(name: str, voices: Sequence[Sequence[ScoreNote]], bars: Bars) -> Item:
+def _trio_item(name: str, voices: Sequence[Sequence[StepNote]], bars: Bars) -> Item:
     melody, bass, drums = voices
     content = score_midi(
         [

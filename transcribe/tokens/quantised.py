@@ -14,7 +14,7 @@ from typing import Any
 
 from transcribe.music.beat_grid import BeatGrid
 from transcribe.notes import Note, Performance
-from transcribe.tokens.score_midi import ScoreNote
+from transcribe.tokens.score_midi import StepNote
 
 JOINED_STEPS = 1
 """Rests in a melody that are too short to be meant."""
@@ -67,7 +67,7 @@ class Bars:
             "beat_before": round(self.grid.step_seconds(self.start_step - per_beat), 5),
         }
 
-    def cut(self, notes: Iterable[ScoreNote]) -> tuple[ScoreNote, ...]:
+    def cut(self, notes: Iterable[StepNote]) -> tuple[StepNote, ...]:
         """The notes that begin here, in steps from its start, cut where it ends."""
         start, stop = self.start_step, self.start_step + self.n_steps
         return tuple(
@@ -77,23 +77,23 @@ class Bars:
         )
 
 
-def on_grid(notes: Iterable[Note], grid: BeatGrid) -> tuple[ScoreNote, ...]:
+def on_grid(notes: Iterable[Note], grid: BeatGrid) -> tuple[StepNote, ...]:
     """Onsets and offsets at the nearest step of the grid, a step long at least."""
     placed = []
     for note in notes:
         step = round(grid.step(note.onset))
         n_steps = max(round(grid.step(note.offset)) - step, 1)
-        placed.append(ScoreNote(step, note.pitch, n_steps, note.velocity))
+        placed.append(StepNote(step, note.pitch, n_steps, note.velocity))
     return tuple(sorted(placed))
 
 
-def line_on_grid(notes: Sequence[Note], grid: BeatGrid) -> tuple[ScoreNote, ...]:
+def line_on_grid(notes: Sequence[Note], grid: BeatGrid) -> tuple[StepNote, ...]:
     """One voice on the grid: a note a step, the loudest; each cut at the next one's step.
 
     Rests of `JOINED_STEPS` or fewer are closed: a sung line does not rest for a sixteenth
     when a finger lets go.
     """
-    by_step: dict[float, ScoreNote] = {}
+    by_step: dict[float, StepNote] = {}
     for note in on_grid(notes, grid):
         other = by_step.get(note.step)
         if other is None or (note.velocity, note.pitch) > (other.velocity, other.pitch):
@@ -107,13 +107,13 @@ def line_on_grid(notes: Sequence[Note], grid: BeatGrid) -> tuple[ScoreNote, ...]
     )
 
 
-def _lasting(note: ScoreNote, end: float) -> float:
+def _lasting(note: StepNote, end: float) -> float:
     """Steps of a note whose successor begins at ``end``."""
     rest = end - note.step - note.n_steps
     return end - note.step if rest <= JOINED_STEPS else note.n_steps
 
 
-def bars_of(notes: Sequence[ScoreNote], grid: BeatGrid) -> Bars:
+def bars_of(notes: Sequence[StepNote], grid: BeatGrid) -> Bars:
     """The whole bars that the notes lie in; a bar at least."""
     per_bar = grid.metre.steps_per_bar
     if not notes:
@@ -123,7 +123,7 @@ def bars_of(notes: Sequence[ScoreNote], grid: BeatGrid) -> Bars:
     return Bars(grid, first, max(stop - first, 1))
 
 
-def performed(notes: Iterable[ScoreNote], about: Mapping[str, Any]) -> Performance:
+def performed(notes: Iterable[StepNote], about: Mapping[str, Any]) -> Performance:
     """Notes of an item in seconds of the recording; those before its start are left out."""
     found = []
     for note in notes:

@@ -38,7 +38,7 @@ _MOST_BARS = 100_000
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class ScoreNote:
+class StepNote:
     """A note in sixteenth notes from the start of its file; they need not be whole."""
 
     step: float
@@ -52,14 +52,14 @@ class Track:
     """One voice."""
 
     name: str
-    notes: Sequence[ScoreNote]
+    notes: Sequence[StepNote]
     program: int = 0
     """General MIDI, from 0."""
     is_drum: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Score:
+class StepMidi:
     """A MIDI file in musical time; steps are sixteenth notes from its start."""
 
     tracks: tuple[Track, ...]
@@ -106,7 +106,7 @@ def _events(track: Track, channel: int) -> list[tuple[int, bytes]]:
     return events + [(tick, event) for tick, _, event in sorted(timed)]
 
 
-def read_score_midi(content: bytes) -> Score:
+def read_score_midi(content: bytes) -> StepMidi:
     """The voices of a MIDI file in sixteenth notes, with its tempo map and bars.
 
     A key that is never released lasts to the end of its track. Where ticks divide seconds
@@ -121,7 +121,7 @@ def read_score_midi(content: bytes) -> Score:
     step_ticks = _step_ticks(file)
     voices = [_voice(track, step_ticks) for track in file.tracks]
     tempos = dict(file.tempos()) if file.ticks_a_quarter is not None else {}
-    return Score(
+    return StepMidi(
         tracks=tuple(voice for voice in voices if voice is not None),
         tempos=tuple(
             (tick / step_ticks, 60e6 / tempo)
@@ -151,7 +151,7 @@ def _voice(track: MidiTrack, step_ticks: float) -> Track | None:
         onset, velocity = held.pop(key)
         if tick > onset:
             length = (tick - onset) / step_ticks
-            notes.append(ScoreNote(onset / step_ticks, key[1], length, velocity))
+            notes.append(StepNote(onset / step_ticks, key[1], length, velocity))
 
     for tick, status, first, second in track.messages:
         kind, channel_here = status & 0xF0, status & 0x0F
