@@ -54,9 +54,33 @@ def prelude() -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with browser.serving(tmp_path_factory.mktemp("served")) as where:
         yield where
+
+
+def call(address: str, path: str, method: str = "GET", content: Any = None) -> Any:
+    """What the server of the page answers; None for an empty answer."""
+    headers = {"X-Transcribe": "1", "Content-Type": "application/json"}
+    data = None if content is None else json.dumps(content).encode()
+    request = urllib.request.Request(
+        f"{address}/api/recordings{path}", data=data, headers=headers, method=method
+    )
+    with urllib.request.urlopen(request) as answer:
+        return json.loads(answer.read() or "null")
+
+
+def recordings(address: str) -> set[str]:
+    return {each["id"] for each in call(address, "")["recordings"]}
+
+
+@pytest.fixture
+def address(served: str) -> Iterator[str]:
+    """Address of the server; what a test leaves there is gone for the next, and not in work."""
+    before = recordings(served)
+    yield served
+    for recording in recordings(served) - before:
+        call(served, f"/{recording}", "DELETE")
 
 
 @pytest.fixture(scope="module")
@@ -113,11 +137,11 @@ def drop(page: Any, path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def heard(chromium: Any, address: str) -> str:
-    """Address of a page that shows the prelude's notes; no test may change them for good."""
+def transcribed(chromium: Any, served: str) -> str:
+    """Address of a page that shows the prelude's notes."""
     context = chromium.new_context()
     page = context.new_page()
-    page.goto(address)
+    page.goto(served)
     page.set_input_files("#files", PRELUDE)
     page.wait_for_url("**/#/recording/*", timeout=SOON)
     # Progress is hidden before the work begins too; notes are there only once it has.
@@ -128,11 +152,20 @@ def heard(chromium: Any, address: str) -> str:
     return str(where)
 
 
-def ask(heard: str, what: str) -> Any:
+@pytest.fixture
+def heard(transcribed: str) -> Iterator[str]:
+    """Address of a page that shows the prelude's notes, as they were heard at first."""
+    yield transcribed
+    chosen = {"threshold": None, "minimum_duration": None}
+    left = ask(transcribed, "settings", "PUT", chosen)
+    while left["can_undo"]:
+        left = ask(transcribed, "undo", "POST")
+
+
+def ask(heard: str, what: str, method: str = "GET", content: Any = None) -> Any:
     """What the server says of the recording that an address shows."""
     address, _, recording = heard.partition("/#/recording/")
-    with urllib.request.urlopen(f"{address}/api/recordings/{recording}/{what}") as answer:
-        return json.loads(answer.read())
+    return call(address, f"/{recording}/{what}", method, content)
 
 
 def expect_heard(page: Any, least: int) -> None:
@@ -167,17 +200,26 @@ def set_slider(page: Any, name: str, value: float) -> None:
     page.locator(f"#{name}").fill(str(value))
 
 
+# Everything that is said of the progress, however soon something else is said.
+WORDS = """() => {
+  window.words = [];
+  const progress = document.querySelector("#progress-words");
+  const note = () => words.push(progress.textContent);
+  new MutationObserver(note).observe(progress, { childList: true });
+}"""
+
+
 def test_a_dropped_file_becomes_the_notes_that_the_command_writes(
     opened, address, tmp_path, monkeypatch
 ):
     page = opened()
     page.goto(address)
+    page.evaluate(WORDS)
     drop(page, PRELUDE)
     expect(page.locator("#name")).to_have_text("prelude.mp3")
-    expect(page.locator("#progress-words")).to_have_text(
-        re.compile("^(Waiting|Starting|.* of 0:40 transcribed)")
-    )
     expect_heard(page, 100)
+    said = page.evaluate("words")
+    assert any(re.match("(Waiting|Starting|.* of 0:40 transcribed)", words) for words in said)
     assert n_notes(page) == len(ask(page.url, "notes")["notes"])
     page.click("#download")
     with page.expect_download() as download:
@@ -377,6 +419,7 @@ def test_the_keyboard_alone_is_enough(opened, heard, address):
     page = opened()
     page.goto(address)
     recording = heard.partition("/#/recording/")[2]
+    expect(page.locator(f'a[href$="{recording}"]')).to_be_visible()
     focus(page, f'a[href$="{recording}"]')
     page.keyboard.press("Enter")
     expect(page.locator("#n-notes")).to_have_text(re.compile(r"^[1-9]\d* notes$"))
@@ -415,16 +458,21 @@ def test_the_keyboard_alone_is_enough(opened, heard, address):
     expect(page.locator("#download")).to_be_focused()
 
 
+def at_least(seconds: int) -> re.Pattern[str]:
+    """A clock from so many seconds on: on a busy machine no single one of them is sure seen."""
+    return re.compile(rf"^0:(0[{seconds}-9]|[1-5]\d)$")
+
+
 def test_what_the_microphone_heard_is_transcribed(opened, address):
     page = opened()
     page.goto(address)
     page.click("#record")
     expect(page.locator("#recorder")).to_be_visible()
     expect(page.locator("#level-words")).to_have_text(re.compile("^(Good|Rather quiet)"))
-    expect(page.locator("#recorder-clock")).to_have_text("0:04")
+    expect(page.locator("#recorder-clock")).to_have_text(at_least(4))
     # To discard it asks first, and records on meanwhile.
     page.click("#recorder-discard")
-    expect(page.locator("#question-words")).to_contain_text("Discard the 0:0")
+    expect(page.locator("#question-words")).to_have_text(re.compile(r"^Discard the 0:\d\d "))
     page.click("text=Cancel")
     expect(page.locator("#recorder")).to_be_visible()
     page.click("#recorder-stop")
@@ -436,7 +484,7 @@ def test_a_recording_outlives_the_page_that_was_closed(opened, address):
     page = opened()
     page.goto(address)
     page.click("#record")
-    expect(page.locator("#recorder-clock")).to_have_text("0:03")
+    expect(page.locator("#recorder-clock")).to_have_text(at_least(3))
     other = page.context.new_page()
     page.close()
     other.goto(address)
@@ -574,6 +622,12 @@ def test_a_note_is_corrected_on_a_phone_by_touch_alone(opened, heard, tmp_path):
     assert ask(heard, "notes")["notes"] == before
 
 
+MOVES = """() => {
+  window.kept = [];
+  addEventListener("touchmove", (event) => kept.push(event.defaultPrevented));
+}"""
+
+
 def test_a_finger_moves_a_selected_note_up_the_keyboard(opened, heard):
     page = opened(viewport=SMALL_SCREENS["phone"], has_touch=True)
     before = show(page, heard)
@@ -587,10 +641,15 @@ def test_a_finger_moves_a_selected_note_up_the_keyboard(opened, heard):
     def touch(kind: str, *points: dict[str, float]) -> None:
         finger.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
 
+    page.evaluate(MOVES)
     touch("touchStart", {"x": x + 5, "y": y})
     for step in range(1, 9):
         touch("touchMove", {"x": x + 5, "y": y - 10 * step})
     touch("touchEnd")
+    # What the browser may use too becomes a fling, and that swallows the tap that comes next.
+    kept = page.evaluate("kept")
+    assert kept
+    assert all(kept)
     expect(page.locator("#field-pitch")).not_to_have_value(str(pitch))
     assert int(page.locator("#field-pitch").input_value()) > pitch + 2
     for _ in range(2):
@@ -608,6 +667,7 @@ def test_two_windows_stay_one(opened, heard, tmp_path):
     second.click("#undo")
     expect(first.locator("#n-notes")).to_have_text(f"{before} notes")
     set_slider(second, "threshold", 5)
+    expect(second.locator("#n-notes")).not_to_have_text(f"{before} notes")
     expect(first.locator("#threshold")).to_have_value("5")
     fewer = n_notes(second)
     expect(first.locator("#n-notes")).to_have_text(f"{fewer} notes")
@@ -625,6 +685,25 @@ def test_two_windows_stay_one(opened, heard, tmp_path):
     expect(first.locator("#home")).to_be_visible()
     expect(first.locator("#notices")).to_contain_text("“farewell.mp3” was deleted")
     expect(first.locator(".card", has_text="farewell.mp3")).to_have_count(0)
+
+
+def test_undo_takes_back_an_edit_that_the_server_has_not_answered_yet(opened, heard):
+    page = opened()
+    before = show(page, heard)
+    waiting = []
+    page.route("**/edits?*", lambda route: waiting.append(route))
+    page.locator("#roll").focus()
+    page.keyboard.press("a")
+    # One more than there is to undo: nothing is refused for it.
+    for _ in range(2):
+        page.keyboard.press("Control+z")
+    while not waiting:
+        page.wait_for_timeout(20)
+    waiting[0].continue_()
+    expect(page.locator("#said")).to_have_text("Undone")
+    expect(page.locator("#n-notes")).to_have_text(f"{before} notes")
+    expect(page.locator("#undo")).to_be_disabled()
+    assert not any(row[6] for row in ask(heard, "notes")["notes"])
 
 
 def test_an_onset_after_the_end_is_refused_and_nothing_is_undone(opened, heard):
@@ -797,6 +876,10 @@ def test_an_upload_can_be_stopped(opened, address, tmp_path):
         file.truncate(1_500_000_000)
     page = opened()
     page.goto(address)
+    slow = page.context.new_cdp_session(page)
+    slow.send("Network.enable")
+    speed = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 2e7}
+    slow.send("Network.emulateNetworkConditions", speed)
     page.set_input_files("#files", large)
     card = page.locator("#uploads .card")
     expect(card.locator(".what")).to_have_text(re.compile(r"^Uploading, \d+ % of 1\.5 GB$"))

@@ -220,11 +220,11 @@ export class Actions {
   }
 
   async undo() {
-    if (this.editor.canEdit && this.edits.canUndo && (await this.edits.undo())) say("Undone");
+    if (this.editor.canEdit && (await this.edits.undo())) say("Undone");
   }
 
   async redo() {
-    if (this.editor.canEdit && this.edits.canRedo && (await this.edits.redo())) say("Redone");
+    if (this.editor.canEdit && (await this.edits.redo())) say("Redone");
   }
 
   zoom(factor) {

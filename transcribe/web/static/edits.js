@@ -86,12 +86,14 @@ export class Edits extends EventTarget {
     });
   }
 
+  /** Take the last step back, also one that is still under way; false if there is none. */
   undo() {
-    return this.step(server.postUndo);
+    return this.step((id, since) => (this.canUndo ? server.postUndo(id, since) : null));
   }
 
+  /** Do again what was taken back last; false if there is nothing. */
   redo() {
-    return this.step(server.postRedo);
+    return this.step((id, since) => (this.canRedo ? server.postRedo(id, since) : null));
   }
 
   /** Delete notes. */

@@ -39,6 +39,17 @@ export function icon(name) {
   return svg;
 }
 
+/**
+ * Let the strokes of fingers on an element be the page's alone.
+ *
+ * A browser takes the end of a quick stroke for a fling, even where `touch-action` lets it scroll
+ * nothing; it then stops that fling with the next tap, anywhere, and the tap does nothing else.
+ */
+export function ownStrokes(element) {
+  const own = (event) => event.cancelable && event.preventDefault();
+  element.addEventListener("touchmove", own, { passive: false });
+}
+
 /** Put another icon into a button. */
 export const setIcon = (button, name) => button.querySelector("svg").replaceWith(icon(name));
 

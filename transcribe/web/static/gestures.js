@@ -7,6 +7,7 @@
  */
 
 import { asChanges, lengthened, moved } from "./edits.js";
+import { ownStrokes } from "./elements.js";
 
 /** Pixels a pointer may move and still be a click. */
 const STILL = 4;
@@ -31,6 +32,7 @@ export class Gestures {
     host.addEventListener("pointercancel", (event) => this.up(event, true));
     host.addEventListener("pointerleave", () => this.hover(null));
     host.addEventListener("dblclick", (event) => this.double(event));
+    ownStrokes(host);
     host.addEventListener("wheel", (event) => this.wheel(event), { passive: false });
   }
 

@@ -1,5 +1,7 @@
 /** The whole recording as a narrow strip; the part in view is framed and can be dragged. */
 
+import { ownStrokes } from "./elements.js";
+
 export class Overview {
   /**
    * @param {HTMLCanvasElement} canvas
@@ -16,6 +18,7 @@ export class Overview {
       this.centre(event);
     });
     canvas.addEventListener("pointermove", (event) => event.buttons && this.centre(event));
+    ownStrokes(canvas);
   }
 
   centre(event) {
