@@ -54,6 +54,9 @@ COMMANDS = {
     "render": Command(
         "transcribe.synthesis.command", "MIDI", "turn MIDI into sound with a sampled piano"
     ),
+    "score": Command(
+        "transcribe.score.command", "SOURCE", "write sheet music of a recording or MIDI file"
+    ),
     "serve": Command(
         "transcribe.web.command", "", "open a page in the browser to transcribe and edit notes"
     ),

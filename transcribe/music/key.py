@@ -9,6 +9,7 @@ References
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -79,6 +80,19 @@ class Key:
                 if cls(tonic, is_minor).abc == text.strip():
                     return cls(tonic, is_minor)
         raise ValueError(f"expected a key such as C, F#m or Bb; found {text!r}")
+
+    @classmethod
+    def parse(cls, text: str) -> Key:
+        """Read a key as people write it: ``Eb``, ``F#m``, ``c minor``, ``B♭ major``."""
+        found = re.fullmatch(
+            r"([A-Ga-g])\s*(#|♯|sharp|b|♭|flat)?\s*[- ]?\s*(m|min|minor|maj|major)?", text.strip()
+        )
+        if found is None:
+            raise ValueError(f"expected a key such as C, F#m, Eb or 'c minor'; found {text!r}")
+        letter, sign, mode = found.groups()
+        alter = 0 if sign is None else (1 if sign in ("#", "♯", "sharp") else -1)
+        is_minor = mode in ("m", "min", "minor")
+        return cls((_NATURAL[_NAMES.index(letter.upper())] + alter) % 12, is_minor)
 
     def __str__(self) -> str:
         return self.abc.rstrip("m") + (" minor" if self.is_minor else " major")

@@ -1,0 +1,134 @@
+"""Clefs that last, single chords on the other staff, and octave lines.
+
+Each is a way to have fewer ledger lines, and each has its price: a clef change costs as much
+as a few bars with many of them, so that a clef stays unless the hand does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from transcribe.score.sheet import LOWER, UPPER, Bar, Clef, ClefChange, Item, Mark
+
+CLEFS: tuple[Clef, Clef] = ("G", "F")
+_BOTTOM_LINES: dict[Clef, int] = {"G": 30, "F": 18}
+"""Staff positions (`Spelling.position`) of E4 and G2, the lowest lines."""
+_TOP = 8
+"""From the lowest line of a staff to the highest, in staff positions."""
+_CHANGE = 30.0
+_FIRST = 12.0
+"""For a staff that does not begin with its own clef."""
+_FAR, _NEAR = 5, 2
+"""A chord with so many ledger lines goes to the other staff if it has at most so many there."""
+_OTTAVA = 7.0
+_MOST_LEDGER_LINES = 3
+"""Above them, an octave line may begin."""
+
+
+def ledger_lines(position: int, clef: Clef) -> int:
+    """Ledger lines of a note: above the staff, or below it as a negative number."""
+    above = position - _BOTTOM_LINES[clef]
+    if above > _TOP:
+        return (above - _TOP) // 2
+    return -(-above // 2) if above < 0 else 0
+
+
+def choose_clefs(bars: Sequence[Bar]) -> None:
+    """Set the clefs of both staves: at the beginning, and where the other would serve longer."""
+    for staff, own in ((UPPER, 0), (LOWER, 1)):
+        costs = np.zeros((len(bars), 2))
+        for number, bar in enumerate(bars):
+            for item in _items(bar, staff):
+                for head in item.heads:
+                    for which, clef in enumerate(CLEFS):
+                        lines = abs(ledger_lines(head.spelling.position, clef))
+                        costs[number, which] += lines**1.5
+        path = _cheapest(costs, change=_CHANGE, first=_FIRST, own=own)
+        for number, bar in enumerate(bars):
+            if number == 0 or path[number] != path[number - 1]:
+                bar.clefs.append(ClefChange(0, staff, CLEFS[path[number]]))
+
+
+def _cheapest(costs: np.ndarray, *, change: float, first: float, own: int) -> list[int]:
+    """The way through two states with the least cost."""
+    total = costs[0] + first * (np.arange(2) != own)
+    came_from = np.zeros((len(costs), 2), np.int64)
+    for number in range(1, len(costs)):
+        other = total[::-1] + change
+        came_from[number] = np.where(other < total, [1, 0], [0, 1])
+        total = np.minimum(total, other) + costs[number]
+    path = [int(np.argmin(total))]
+    for number in range(len(costs) - 1, 0, -1):
+        path.append(int(came_from[number, path[-1]]))
+    return path[::-1]
+
+
+def _items(bar: Bar, staff: int) -> list[Item]:
+    return [item for line in bar.lines for item in line.items if item.staff == staff]
+
+
+def clefs_by_bar(bars: Sequence[Bar]) -> list[dict[int, Clef]]:
+    """The clef of each staff in each bar."""
+    found: list[dict[int, Clef]] = []
+    current: dict[int, Clef] = {UPPER: "G", LOWER: "F"}
+    for bar in bars:
+        current = {**current, **{change.staff: change.clef for change in bar.clefs}}
+        found.append(current)
+    return found
+
+
+def move_across(bars: Sequence[Bar]) -> None:
+    """Write chords on the other staff that are far from their own and near the other."""
+    for bar, clefs in zip(bars, clefs_by_bar(bars), strict=True):
+        for line in bar.lines:
+            for item in line.items:
+                if item.is_rest:
+                    continue
+                other = LOWER if line.staff == UPPER else UPPER
+                positions = [head.spelling.position for head in item.heads]
+                here = min(abs(ledger_lines(each, clefs[line.staff])) for each in positions)
+                there = max(abs(ledger_lines(each, clefs[other])) for each in positions)
+                if here >= _FAR and there <= _NEAR:
+                    item.staff = other
+
+
+def octave_lines(bars: Sequence[Bar]) -> None:
+    """Add octave lines where the upper staff lies very high, or the lower very low."""
+    clefs = clefs_by_bar(bars)
+    for staff, clef, sign, text in ((UPPER, "G", 1, "up"), (LOWER, "F", -1, "down")):
+        places = [
+            (number, item)
+            for number, bar in enumerate(bars)
+            if clefs[number][staff] == clef
+            for item in sorted(_items(bar, staff), key=lambda item: item.start)
+            if item.heads
+        ]
+        if not places:
+            continue
+        costs = np.zeros((len(places), 2))
+        for row, (number, item) in enumerate(places):
+            positions = [head.spelling.position for head in item.heads]
+            far = max(sign * ledger_lines(each, clefs[number][staff]) for each in positions)
+            moved = [
+                sign * ledger_lines(each - 7 * sign, clefs[number][staff]) for each in positions
+            ]
+            costs[row, 0] = max(far - _MOST_LEDGER_LINES, 0)
+            costs[row, 1] = 0.1 + 2 * max(-min(moved), 0)
+        path = _cheapest(costs, change=_OTTAVA / 2, first=_OTTAVA / 2, own=0)
+        _mark_octaves(bars, places, path, staff, text)
+
+
+def _mark_octaves(
+    bars: Sequence[Bar],
+    places: Sequence[tuple[int, Item]],
+    path: Sequence[int],
+    staff: int,
+    text: str,
+) -> None:
+    for row, (number, item) in enumerate(places):
+        if path[row] and (row == 0 or not path[row - 1]):
+            bars[number].marks.append(Mark(item.start, "ottava", text, staff))
+        if path[row] and (row + 1 == len(places) or not path[row + 1]):
+            bars[number].marks.append(Mark(item.stop, "ottava", "stop", staff))

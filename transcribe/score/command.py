@@ -1,0 +1,272 @@
+"""``transcribe score``: a recording or MIDI file into sheet music."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from transcribe.errors import OutputError, TranscribeError
+from transcribe.files.endings import is_midi
+from transcribe.options import (
+    DONE,
+    FAILED,
+    Subparsers,
+    UsageError,
+    add_checkpoint,
+    add_command,
+    add_device,
+    add_output,
+    add_overwrite,
+    add_quiet,
+    add_verbose,
+    seconds,
+    usage_errors,
+)
+from transcribe.terminal import progress_of, reported, say
+from transcribe.wording import count
+
+if TYPE_CHECKING:
+    from transcribe.music.beat_grid import Metre
+    from transcribe.music.key import Key
+    from transcribe.notes import Performance
+    from transcribe.score.score import Score
+
+PROG = "transcribe score"
+SUFFIX = ".musicxml"
+_XML_SUFFIXES = (SUFFIX, ".xml")
+_FEWEST_NOTES = 2
+
+
+def add_parser(subparsers: Subparsers) -> None:
+    """The options of ``transcribe score``."""
+    parser = add_command(
+        subparsers,
+        "score",
+        run,
+        description="Write sheet music of a piano recording or a MIDI file: MusicXML, which\n"
+        "notation programs open, and engraved pages. Recordings are transcribed first.",
+        epilog="examples:\n"
+        "  transcribe score song.mp3                      writes song.musicxml beside it\n"
+        "  transcribe score song.mid --pdf --metre 3/4    also song.pdf, in 3/4\n"
+        "  transcribe score song.mid --tempo 60 --downbeat 2.4 --key Eb",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("source", metavar="SOURCE", type=Path, help="a recording or a MIDI file")
+    group = parser.add_argument_group("output")
+    add_output(
+        group,
+        "PATH",
+        help="a folder (created if missing), or a file name ending in .musicxml "
+        "(default: next to SOURCE)",
+    )
+    add = group.add_argument
+    add("--pdf", action="store_true", help="also write the engraved pages as PDF")
+    add("--svg", action="store_true", help="also write the engraved pages as NAME-1.svg, ...")
+    add(
+        "--json",
+        action="store_true",
+        help="also write beats, bars and every note's place, hand and voice as NAME.score.json",
+    )
+    add("--paper", choices=("a4", "letter"), default="a4", help="size of the pages (default: a4)")
+    add("--pedal", action="store_true", help="write the presses of the sustain pedal")
+    add("--title", metavar="TEXT", help="title (default: the recording's, from its tags)")
+    add("--composer", metavar="TEXT", help="composer (default: from the recording's tags)")
+    add_overwrite(group)
+    add = parser.add_argument_group("music").add_argument
+    add(
+        "--tempo",
+        metavar="BPM",
+        type=_tempo,
+        help="beats per minute, roughly; says which pulse is the beat (default: found)",
+    )
+    add("--metre", metavar="N/M", type=_metre, help="such as 3/4 (default: found)")
+    add("--key", metavar="KEY", type=_key, help="such as Eb, F#m or 'c minor' (default: found)")
+    add(
+        "--downbeat",
+        metavar="SECONDS",
+        type=seconds,
+        help="where in the recording a bar starts (default: found)",
+    )
+    group = parser.add_argument_group("run")
+    add_checkpoint(group)
+    add_device(group)
+    add_quiet(group)
+    add_verbose(group)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Read or transcribe the source, and write its score."""
+    with reported(PROG, str(options.source), about=options.source, verbose=options.verbose):
+        _one(options)
+        return DONE
+    return FAILED
+
+
+def _one(options: argparse.Namespace) -> None:
+    from transcribe.files.atomic import write_atomically
+    from transcribe.score.making import make_score, pages, sheet_bytes
+
+    target = _target(options)
+    if options.pdf or options.svg:
+        _check_engraver(options)
+    _check_free(target, options)
+    performance = _read(options)
+    if len(performance.notes) < _FEWEST_NOTES:
+        found = "one note" if performance.notes else "no notes"
+        raise TranscribeError(
+            f"expected music of {_FEWEST_NOTES} notes or more, found {found}; there is nothing "
+            "to write a score of",
+            kind="no_notes",
+        )
+    score = make_score(
+        performance,
+        tempo=options.tempo,
+        metre=options.metre,
+        key=options.key,
+        downbeat=options.downbeat,
+    )
+    title, composer = _tags(options)
+    score = replace(score, title=title, composer=composer)
+    xml = sheet_bytes(score, with_pedal=options.pedal)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(target, xml)
+    written = [target]
+    if options.json:
+        written.append(target.with_name(f"{target.stem}.score.json"))
+        write_atomically(written[-1], score.to_json())
+    if options.pdf or options.svg:
+        engraved = pages(score, xml, paper=options.paper)
+        if options.svg:
+            for number, page in enumerate(engraved, 1):
+                written.append(target.with_name(f"{target.stem}-{number}.svg"))
+                write_atomically(written[-1], page)
+        if options.pdf:
+            from transcribe.score.engraving import pdf
+
+            written.append(target.with_suffix(".pdf"))
+            write_atomically(written[-1], pdf(engraved, paper=options.paper))
+    for doubt in score.doubts:
+        say(f"{PROG}: {options.source}: uncertain: {doubt}", sys.stderr)
+    if not options.quiet:
+        say(f"{_names(written)}: {_summary(score)}", sys.stdout)
+
+
+def _names(written: list[Path]) -> str:
+    if len(written) > 4:
+        return f"{written[0]} and {len(written) - 1} more files"
+    return ", ".join(map(str, written))
+
+
+def _summary(score: Score) -> str:
+    n_bars = max(note.bar for note in score.notes)
+    tempo = sorted(score.tempo)[len(score.tempo) // 2]
+    return (
+        f"{count(n_bars, 'bar')} of {score.metre(1)} in {score.key(1)}, "
+        f"{tempo:.0f} beats per minute"
+    )
+
+
+def _target(options: argparse.Namespace) -> Path:
+    """The MusicXML file to write; the others are beside it."""
+    name = f"{options.source.stem}{SUFFIX}"
+    output = options.output
+    if output is None:
+        return Path(options.source.with_name(name))
+    if output.suffix.lower() in _XML_SUFFIXES and not output.is_dir():
+        return Path(output)
+    if output.suffix and not output.is_dir():
+        raise UsageError(
+            f"expected a folder or a file name ending in {SUFFIX}; found {str(output)!r}"
+        )
+    return Path(output / name)
+
+
+def _check_free(target: Path, options: argparse.Namespace) -> None:
+    wanted = [target]
+    if options.json:
+        wanted.append(target.with_name(f"{target.stem}.score.json"))
+    if options.pdf:
+        wanted.append(target.with_suffix(".pdf"))
+    for path in wanted:
+        if path.exists() and not options.overwrite:
+            raise OutputError(f"{path} already exists; use --overwrite to replace it")
+
+
+def _check_engraver(options: argparse.Namespace) -> None:
+    """Say that something is to be installed before anything is transcribed."""
+    from transcribe.extras import needing
+
+    with needing("score", "verovio", "typst"):
+        import verovio  # noqa: F401
+
+        if options.pdf:
+            import typst  # noqa: F401
+
+
+def _read(options: argparse.Namespace) -> Performance:
+    """The notes of the source."""
+    path = options.source
+    if not path.exists():
+        raise TranscribeError("no such file", kind="not_found")
+    if is_midi(path):
+        from transcribe.midi import load_midi
+
+        read = load_midi(path)
+        for told in read.warnings:
+            say(f"{PROG}: {path}: warning: {told}", sys.stderr)
+        return read.performance
+    from transcribe.model.device import find_device
+    from transcribe.transcriber import Transcriber
+
+    with usage_errors():
+        device = find_device(options.device)
+    transcriber = Transcriber.load(options.checkpoint, device=device)
+    with progress_of(path.name, None, quiet=options.quiet) as progress:
+        heard = transcriber.transcribe(path, progress=progress)
+    for warning in heard.warnings:
+        say(f"{PROG}: {path}: warning: {warning}", sys.stderr)
+    return heard.performance
+
+
+def _tags(options: argparse.Namespace) -> tuple[str, str]:
+    """Title and composer, as given or from the file; the file's name for want of a title."""
+    from transcribe.audio.tags import read_tags
+
+    tags = {} if is_midi(options.source) else read_tags(options.source)
+    title = options.title if options.title is not None else tags.get("title", "")
+    composer = options.composer if options.composer is not None else tags.get("composer", "")
+    return title or (options.source.stem if options.title is None else ""), composer
+
+
+# --- values ---
+
+
+def _tempo(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 10 <= value <= 400:
+        raise argparse.ArgumentTypeError(f"expected beats per minute, 10 to 400; found {text!r}")
+    return value
+
+
+def _metre(text: str) -> Metre:
+    from transcribe.music.beat_grid import Metre
+
+    try:
+        return Metre.parse(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _key(text: str) -> Key:
+    from transcribe.music.key import Key
+
+    try:
+        return Key.parse(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error

@@ -1,0 +1,212 @@
+"""MusicXML as engraved pages: SVG by Verovio, PDF by Typst. Both come with the extra ``score``.
+
+Music is drawn as outlines, so pages look alike wherever they are shown; words are text in the
+reader's serif, in PDF in one that is embedded.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+from xml.etree.ElementTree import Element, SubElement
+
+from transcribe.errors import TranscribeError
+from transcribe.extras import needing
+
+PAPER = {"a4": (210.0, 297.0), "letter": (215.9, 279.4)}
+"""Millimetres, width and height."""
+_SVG, _XLINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
+_MARGIN = 120
+"""Tenths of a millimetre."""
+_SCALE = 38
+"""Per cent; staves of 6.8 mm."""
+_TITLE_HEIGHT = 160
+_MUSIC_FONT = "Leipzig"
+
+
+def engrave(
+    xml: bytes,
+    *,
+    title: str = "",
+    composer: str = "",
+    paper: str = "a4",
+    width: int | None = None,
+) -> tuple[str, ...]:
+    """The pages of a score as SVG.
+
+    Parameters
+    ----------
+    xml : bytes
+        As of `musicxml.musicxml`.
+    title, composer : str
+        At the head of the first page.
+    paper : str
+        A name of `PAPER`.
+    width : int, optional
+        Pixels of a window: one page as wide, and as high as the music needs.
+
+    Raises
+    ------
+    TranscribeError
+        Verovio is not installed, or can't read the MusicXML.
+    """
+    with needing("score", "verovio"):
+        import verovio
+    verovio.enableLog(verovio.LOG_OFF)
+    toolkit = verovio.toolkit()
+    toolkit.setOptions(_options(paper, width, has_title=bool(title or composer)))
+    if not toolkit.loadData(xml.decode()):
+        raise TranscribeError("Verovio can't read this MusicXML")
+    pages = [toolkit.renderToSVG(number + 1) for number in range(toolkit.getPageCount())]
+    if width is not None:
+        return tuple(_finished(page, 0, "", "") for page in pages)
+    return tuple(_finished(page, number, title, composer) for number, page in enumerate(pages))
+
+
+def _options(paper: str, width: int | None, *, has_title: bool) -> dict[str, Any]:
+    options: dict[str, Any] = {
+        "header": "none",
+        "footer": "none",
+        "font": _MUSIC_FONT,
+        "smuflTextFont": "none",
+        "breaks": "auto",
+        "condense": "none",
+        "mnumInterval": 0,
+        "justifyVertically": False,
+        "spacingStaff": 10,
+        "spacingSystem": 9,
+        "scale": _SCALE,
+        "svgViewBox": True,
+    }
+    if width is not None:
+        return options | {
+            "pageWidth": width * 100 // _SCALE,
+            "pageHeight": 60000,
+            "adjustPageHeight": True,
+            "pageMarginTop": 60,
+        }
+    width_mm, height_mm = PAPER[paper]
+    return options | {
+        "scale": 100,
+        "unit": 100 * _SCALE / 440,
+        "pageWidth": round(width_mm * 10),
+        "pageHeight": round(height_mm * 10),
+        "pageMarginTop": _MARGIN + _TITLE_HEIGHT * has_title,
+        "pageMarginBottom": _MARGIN,
+        "pageMarginLeft": _MARGIN,
+        "pageMarginRight": _MARGIN,
+        "justifyVertically": True,
+    }
+
+
+def pdf(pages: Sequence[str], *, paper: str = "a4") -> bytes:
+    """Pages of SVG as one PDF, letters and music as outlines of embedded fonts.
+
+    Raises
+    ------
+    TranscribeError
+        Typst is not installed.
+    """
+    with needing("score", "typst"):
+        import typst
+    width, height = PAPER[paper]
+    source = [f"#set page(width: {width}mm, height: {height}mm, margin: 0mm)"]
+    with tempfile.TemporaryDirectory(prefix="transcribe-") as folder:
+        for number, page in enumerate(pages, 1):
+            Path(folder, f"{number}.svg").write_text(page, "utf-8")
+            source.append(f'#image("{number}.svg", width: 100%, height: 100%)')
+        main = Path(folder, "score.typ")
+        main.write_text("\n".join(source), "utf-8")
+        made = typst.compile(str(main), format="pdf")
+    if not isinstance(made, bytes):  # typst returns a list for formats of several files
+        raise TypeError(f"expected one PDF, found {type(made).__name__}")
+    return made
+
+
+# --- what is done to Verovio's pages ---
+
+
+def _finished(svg: str, number: int, title: str, composer: str) -> str:
+    ElementTree.register_namespace("", _SVG)
+    ElementTree.register_namespace("xlink", _XLINK)
+    root = ElementTree.fromstring(svg)
+    _outline_music(root)
+    if number == 0 and (title or composer):
+        _add_title(root, title, composer)
+    return ElementTree.tostring(root, "unicode")
+
+
+def _outline_music(root: Element) -> None:
+    """Draw the music font's letters in texts (the notes of metronome marks) as outlines."""
+    for parent in root.iter():
+        for text in [child for child in parent if child.tag == f"{{{_SVG}}}text"]:
+            runs = list(text.iter(f"{{{_SVG}}}tspan"))
+            music = [run for run in runs if run.get("font-family") == _MUSIC_FONT and run.text]
+            if not music:
+                continue
+            x, y = float(text.get("x", 0)), float(text.get("y", 0))
+            group = Element(f"{{{_SVG}}}g")
+            for run in music:
+                size = _pixels(run)
+                for letter in run.text or "":
+                    outline, advance = _outline(ord(letter))
+                    if outline:
+                        scale = f"scale({size / 1000:g} {-size / 1000:g})"
+                        move = f"translate({x:g} {y:g}) {scale}"
+                        SubElement(group, f"{{{_SVG}}}path", d=outline, transform=move)
+                    x += advance * size / 1000
+                run.text = ""
+            words = [run for run in runs if run.text and run.text.strip()]
+            for child in list(text):
+                text.remove(child)
+            text.text = "".join(run.text or "" for run in words).strip()
+            if words:
+                text.set("x", f"{x + _pixels(words[0]) / 4:g}")
+                text.set("font-size", words[0].get("font-size", "400px"))
+            parent.insert(list(parent).index(text), group)
+
+
+def _pixels(run: Element) -> float:
+    return float(run.get("font-size", "0px").removesuffix("px"))
+
+
+@lru_cache(maxsize=64)
+def _outline(code: int) -> tuple[str, float]:
+    """The path of a letter of the music font and its width, a thousand to the em."""
+    import verovio
+
+    data = Path(verovio.__file__).parent / "data"
+    file = data / _MUSIC_FONT / f"{code:04X}.xml"
+    if not file.is_file():
+        return "", 0.0
+    path = ElementTree.parse(file).find("path")
+    widths = ElementTree.parse(data / f"{_MUSIC_FONT}.xml").getroot()
+    width = next((g for g in widths if g.get("c") == f"{code:04X}"), None)
+    advance = float(width.get("h-a-x", 0)) if width is not None else 0.0
+    return ("" if path is None else path.get("d", "")), advance
+
+
+def _add_title(root: Element, title: str, composer: str) -> None:
+    page = next(each for each in root.iter(f"{{{_SVG}}}svg") if each.get("class"))
+    _, _, width, _ = map(float, page.get("viewBox", "0 0 21000 29700").split())
+    for text, x, y, size, anchor in (
+        (title, width / 2, 2000, 640, "middle"),
+        (composer, width - 10 * _MARGIN, 2600, 360, "end"),
+    ):
+        if text:
+            element = SubElement(
+                page,
+                f"{{{_SVG}}}text",
+                {
+                    "x": f"{x:g}",
+                    "y": f"{y:g}",
+                    "font-size": f"{size}px",
+                    "text-anchor": anchor,
+                    "font-family": "Times, serif",
+                },
+            )
+            element.text = text

@@ -1,0 +1,38 @@
+"""The whole way from a performance to the page, for the command and the page of the server."""
+
+from __future__ import annotations
+
+from transcribe.music.beat_grid import Metre
+from transcribe.music.key import Key
+from transcribe.notes import Performance
+from transcribe.score.engraving import engrave
+from transcribe.score.musicxml import musicxml
+from transcribe.score.notation import write
+from transcribe.score.plain import analyse
+from transcribe.score.score import Hints, Score
+from transcribe.score.voices import with_voices
+
+
+def make_score(
+    performance: Performance,
+    *,
+    tempo: float | None = None,
+    metre: Metre | None = None,
+    key: Key | None = None,
+    downbeat: float | None = None,
+) -> Score:
+    """The score of a performance with a note at least; what is given is obeyed (`Hints`)."""
+    hints = Hints(tempo=tempo, metre=metre, key=key, downbeat=downbeat)
+    return with_voices(analyse(performance, hints))
+
+
+def sheet_bytes(score: Score, *, with_pedal: bool = False) -> bytes:
+    """The MusicXML of a score."""
+    return musicxml(write(score, with_pedal=with_pedal))
+
+
+def pages(
+    score: Score, xml: bytes, *, paper: str = "a4", width: int | None = None
+) -> tuple[str, ...]:
+    """The engraved pages of a score and its MusicXML, as SVG; see `engraving.engrave`."""
+    return engrave(xml, title=score.title, composer=score.composer, paper=paper, width=width)

@@ -1,0 +1,159 @@
+"""Tempo, dynamics and pedal: few marks, each for something that lasts.
+
+Tempo and loudness are taken bar by bar and cut into stretches of one level, with a price for
+every cut, so that rubato is no change of tempo and an accent no forte.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import defaultdict
+from collections.abc import Sequence
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+
+from transcribe.score.score import Score
+from transcribe.score.sheet import LOWER, Mark
+
+_METRONOME = (*range(30, 60, 2), *range(60, 72, 3), *range(72, 120, 4), *range(120, 145, 6))
+_METRONOME += (*range(152, 241, 8),)
+"""Beats a minute as metronomes have them."""
+_TEMPO_CUT, _TEMPO_CHANGE = 0.35, 1.25
+_DYNAMICS = ((36, "pp"), (50, "p"), (62, "mp"), (76, "mf"), (92, "f"), (128, "ff"))
+"""Velocities below which a stretch is so loud."""
+_DYNAMIC_CUT = 350.0
+_SHORTEST = 4
+"""Bars of one level."""
+_RITARDANDO, _A_TEMPO = 0.75, 0.9
+"""Parts of the tempo just before: slower than that, and back again."""
+_HALF = Fraction(1, 2)
+
+
+def tempo_marks(score: Score, last: int) -> dict[int, list[Mark]]:
+    """A metronome mark at the beginning and at lasting changes, and where the player slows."""
+    marks: defaultdict[int, list[Mark]] = defaultdict(list)
+    tempos = _bar_tempos(score)[:last]
+    if not len(tempos):
+        return marks
+    levels = _levels(np.log(tempos), _TEMPO_CUT)
+    told = 0.0
+    cuts = [0, *(np.flatnonzero(np.diff(levels)) + 1).tolist(), len(levels)]
+    for start, stop in itertools.pairwise(cuts):
+        tempo = float(np.exp(levels[start]))
+        ratio = max(tempo, told) / min(tempo, told) if told else np.inf
+        if ratio >= _TEMPO_CHANGE:
+            nearest = min(_METRONOME, key=lambda each: abs(each - tempo))
+            marks[start + 1].append(Mark(0, "tempo", "", per_minute=nearest))
+            told = tempo
+        for bar, text in _slowings(tempos[start:stop], tempo):
+            marks[start + 1 + bar].append(Mark(0, "words", text))
+    return marks
+
+
+def _bar_tempos(score: Score) -> NDArray[np.float64]:
+    """Beats a minute of each bar from 1 on."""
+    bounds = [i for i in score.bar_starts if i < len(score.beats)]
+    times = np.asarray(score.beats)[bounds]
+    return 60 * np.diff(bounds) / np.maximum(np.diff(times), 1e-3)
+
+
+def _slowings(tempos: NDArray[np.float64], level: float) -> list[tuple[int, str]]:
+    """Bars where a stretch of one tempo slows down, and is back."""
+    found = []
+    slow_since = None
+    for bar in range(1, len(tempos)):
+        before = float(np.median(tempos[max(0, bar - 4) : bar]))
+        if slow_since is None and tempos[bar] < _RITARDANDO * min(before, level):
+            slow_since = bar
+            found.append((bar, "rit."))
+        elif slow_since is not None and tempos[bar] > _A_TEMPO * level:
+            found.append((bar, "a tempo"))
+            slow_since = None
+    return found
+
+
+def dynamic_marks(score: Score, last: int) -> dict[int, list[Mark]]:
+    """``pp`` to ``ff`` at the beginning and where loudness changes for some bars."""
+    loud: defaultdict[int, list[int]] = defaultdict(list)
+    for note in score.notes:
+        loud[max(note.bar, 1)].append(note.note.velocity)
+    velocities = np.zeros(last)
+    heard = 64.0
+    for bar in range(1, last + 1):
+        if loud[bar]:
+            heard = float(np.percentile(loud[bar], 70))
+        velocities[bar - 1] = heard
+    marks: dict[int, list[Mark]] = {}
+    told = ""
+    for bar, level in enumerate(_levels(velocities, _DYNAMIC_CUT), 1):
+        name = next(name for limit, name in _DYNAMICS if level < limit)
+        if name != told:
+            marks[bar] = [Mark(0, "dynamic", name)]
+            told = name
+    return marks
+
+
+def _levels(values: NDArray[np.float64], price: float) -> NDArray[np.float64]:
+    """The values as stretches of their means, with the least sum of squared distances and
+    a price for every stretch (optimal partitioning)."""
+    n = len(values)
+    sums = np.concatenate(([0.0], np.cumsum(values)))
+    squares = np.concatenate(([0.0], np.cumsum(values**2)))
+    best = np.full(n + 1, np.inf)
+    best[0] = 0.0
+    came_from = np.zeros(n + 1, np.int64)
+    for stop in range(1, n + 1):
+        longest = max(0, stop - 512)
+        starts = np.arange(longest, max(stop - _SHORTEST, 0) + 1)
+        lengths = stop - starts
+        spread = squares[stop] - squares[starts] - (sums[stop] - sums[starts]) ** 2 / lengths
+        costs = best[starts] + spread + price
+        at = int(np.argmin(costs))
+        best[stop], came_from[stop] = costs[at], starts[at]
+    levels = np.zeros(n)
+    stop = n
+    while stop > 0:
+        start = int(came_from[stop])
+        levels[start:stop] = (sums[stop] - sums[start]) / (stop - start)
+        stop = start
+    return levels
+
+
+def pedal_marks(score: Score, quarter: int, bars: Sequence[int]) -> dict[int, list[Mark]]:
+    """Presses of the sustain pedal, at the eighth note that is nearest.
+
+    Parameters
+    ----------
+    score : Score
+        With its pedal presses.
+    quarter : int
+        Ticks a quarter.
+    bars : sequence of int
+        Numbers of the bars that are written.
+    """
+    marks: defaultdict[int, list[Mark]] = defaultdict(list)
+    places = [
+        (bar, half * quarter // 2, score.seconds(bar, half * _HALF))
+        for bar in bars
+        for half in range(int(score.bar_length(bar) * 2))
+    ]
+    times = np.asarray([time for _, _, time in places])
+
+    def nearest(seconds: float) -> int:
+        index = int(np.searchsorted(times, seconds))
+        near = [i for i in (index - 1, index) if 0 <= i < len(times)]
+        return min(near, key=lambda i: abs(times[i] - seconds))
+
+    free = 0
+    for press in score.pedal:
+        down, up = nearest(press.onset), nearest(press.offset)
+        down = max(down, free)
+        if up <= down:
+            continue
+        for index, text in ((down, "start"), (up, "stop")):
+            bar, place, _ = places[index]
+            marks[bar].append(Mark(place, "pedal", text, LOWER))
+        free = up
+    return marks

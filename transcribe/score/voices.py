@@ -1,0 +1,202 @@
+"""The voices of each hand: one where it can be read as one, two where lines overlap.
+
+Notes that a hand strikes together and that last as long are a chord. Where nothing of a hand
+overlaps, it is one voice. Elsewhere its chords go to an upper and a lower voice so that as
+little as possible is cut short, the upper stays above the lower, and lines move in small
+steps; a beam search over the chords finds the cheapest way. A voice is one line: in it, a note
+ends where the next begins, at the latest.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+from transcribe.score.score import LEFT, Hand, Score, ScoreNote
+
+_BEAM = 12
+_CUT = 1.0
+"""For a note that is written half as long as it is."""
+_SECOND_VOICE = 0.9
+"""For each chord of a lower voice; more than cutting a note by half."""
+_CROSSING = 1.5
+_OCTAVE_LEAP = 0.35
+_SPLIT = 0.25
+"""For notes struck together that are told apart."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Strike:
+    """Notes of a hand struck together, from low to high."""
+
+    time: Fraction
+    pitches: tuple[int, ...]
+    lengths: tuple[Fraction, ...]
+    indices: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """The last chord of a voice."""
+
+    start: float
+    stop: float
+    low: int
+    high: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """The chords so far told apart, and what that costs."""
+
+    cost: float
+    lines: tuple[_Line | None, _Line | None]
+    splits: tuple[int, ...]
+    """Of each strike, how many of its notes from below are the lower voice's."""
+
+
+def with_voices(score: Score) -> Score:
+    """The same score with every note in a voice; grace notes go with what they lead to.
+
+    Lengths are those that are written: what a voice cuts short is short.
+    """
+    starts = bar_positions(score)
+    notes = list(score.notes)
+    for hand in ("right", "left"):
+        own = [i for i, note in enumerate(notes) if note.hand == hand]
+        plain = [i for i in own if not notes[i].is_grace]
+        strikes = list(_strikes(notes, plain, starts))
+        for segment in _segments(strikes):
+            lower = _lower_voice(segment)
+            for strike, n_lower in zip(segment, lower, strict=True):
+                for rank, index in enumerate(strike.indices):
+                    voice = 2 if rank < n_lower else 1
+                    notes[index] = replace(notes[index], voice=_number(hand, voice))
+        _grace_voices(notes, own, hand)
+    return replace(score, notes=tuple(notes))
+
+
+def bar_positions(score: Score) -> list[Fraction]:
+    """Quarters from the start of bar 0, counted as a whole bar, to each bar up to the last note."""
+    last = max((note.bar for note in score.notes), default=0)
+    positions = [Fraction(0)]
+    for bar in range(max(last, score.n_bars) + 1):
+        positions.append(positions[-1] + score.bar_length(bar))
+    return positions
+
+
+def _number(hand: Hand, voice: int) -> int:
+    return voice + 2 * (hand == LEFT)
+
+
+def _strikes(
+    notes: Sequence[ScoreNote], indices: Sequence[int], starts: Sequence[Fraction]
+) -> Iterator[_Strike]:
+    together = defaultdict(list)
+    for index in indices:
+        note = notes[index]
+        together[starts[note.bar] + note.beat].append(index)
+    for time in sorted(together):
+        members = sorted(together[time], key=lambda index: notes[index].note.pitch)
+        yield _Strike(
+            time,
+            tuple(notes[index].note.pitch for index in members),
+            tuple(notes[index].length for index in members),
+            tuple(members),
+        )
+
+
+def _segments(strikes: Sequence[_Strike]) -> Iterator[list[_Strike]]:
+    """Cut where nothing sounds on: what comes after does not depend on what was before."""
+    segment: list[_Strike] = []
+    end = Fraction(-1)
+    for strike in strikes:
+        if segment and strike.time >= end:
+            yield segment
+            segment = []
+        segment.append(strike)
+        end = max(end, strike.time + max(strike.lengths))
+    if segment:
+        yield segment
+
+
+def _lower_voice(segment: Sequence[_Strike]) -> tuple[int, ...]:
+    """How many notes of each strike, from below, are the lower voice's."""
+    if len(segment) == 1 and len(set(segment[0].lengths)) == 1:
+        return (0,)
+    ways = [_Way(0.0, (None, None), ())]
+    for strike in segment:
+        times = float(strike.time), tuple(map(float, strike.lengths))
+        grown = [
+            _add(way, strike, n_lower, *times)
+            for way in ways
+            for n_lower in range(len(strike.pitches) + 1)
+        ]
+        grown.sort(key=lambda way: way.cost)
+        kept: dict[tuple[_Line | None, _Line | None], _Way] = {}
+        for way in grown:
+            kept.setdefault(way.lines, way)
+            if len(kept) == _BEAM:
+                break
+        ways = list(kept.values())
+    best = ways[0].splits
+    if all(split == len(strike.pitches) for split, strike in zip(best, segment, strict=True)):
+        return (0,) * len(segment)
+    return best
+
+
+def _add(way: _Way, strike: _Strike, n_lower: int, time: float, lengths: tuple[float, ...]) -> _Way:
+    cost = way.cost + (_SECOND_VOICE if n_lower else 0.0)
+    upper, lower = way.lines
+    if 0 < n_lower < len(strike.pitches):
+        cost += _SPLIT
+    if n_lower:
+        lower, more = _continued(lower, strike.pitches[:n_lower], time, lengths[:n_lower])
+        cost += more
+    if n_lower < len(strike.pitches):
+        upper, more = _continued(upper, strike.pitches[n_lower:], time, lengths[n_lower:])
+        cost += more
+    if (
+        upper is not None
+        and lower is not None
+        and min(upper.stop, lower.stop) > time
+        and upper.low < lower.high
+    ):
+        cost += _CROSSING
+    return _Way(cost, (upper, lower), (*way.splits, n_lower))
+
+
+def _continued(
+    line: _Line | None, pitches: tuple[int, ...], time: float, lengths: tuple[float, ...]
+) -> tuple[_Line, float]:
+    """A voice with another chord, and what that costs."""
+    longest = max(lengths)
+    cost = sum(_CUT * math.log2(longest / length) for length in lengths if length < longest)
+    if line is not None:
+        if line.stop > time:
+            cost += line.size * _CUT * math.log2((line.stop - line.start) / (time - line.start))
+        cost += _OCTAVE_LEAP * abs(pitches[-1] - line.high) / 12
+    return _Line(time, time + longest, pitches[0], pitches[-1], len(pitches)), cost
+
+
+def _grace_voices(notes: list[ScoreNote], own: Sequence[int], hand: Hand) -> None:
+    """Give every grace note the voice of the nearest note in pitch that it leads to."""
+    mains = defaultdict(list)
+    for index in own:
+        if not notes[index].is_grace:
+            mains[notes[index].bar, notes[index].beat].append(index)
+    for index in own:
+        grace = notes[index]
+        if grace.is_grace:
+            found = mains.get((grace.bar, grace.beat), ())
+            nearest = min(
+                found,
+                key=lambda each: abs(notes[each].note.pitch - grace.note.pitch),
+                default=None,
+            )
+            voice = _number(hand, 1) if nearest is None else notes[nearest].voice
+            notes[index] = replace(grace, voice=voice)
