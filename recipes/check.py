@@ -20,6 +20,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from eval.common.tables import markdown
 from transcribe.files.atomic import write_atomically
 
 
@@ -42,10 +43,8 @@ def misses(expected: Mapping[str, Any], record: Mapping[str, Any]) -> list[str]:
 
 def verdict_table(expected: Mapping[str, Any], record: Mapping[str, Any]) -> str:
     """Expected and found side by side, in percent, as Markdown."""
-    lines = [
-        "| metric | expected | tolerance | found | 95 % interval | difference |",
-        "|---|--:|--:|--:|--:|--:|",
-    ]
+    head = ("metric", "expected", "tolerance", "found", "95 % interval", "difference")
+    rows = []
     for name, wanted in expected["metrics"].items():
         cells = [f"{100 * wanted['mean']:.1f}", f"{100 * wanted['tolerance']:.1f}"]
         summary = record["summary"].get(name)
@@ -56,8 +55,8 @@ def verdict_table(expected: Mapping[str, Any], record: Mapping[str, Any]) -> str
             cells.append(f"{100 * summary['mean']:.1f}")
             cells.append(" to ".join(f"{100 * edge:.1f}" for edge in interval) if interval else "")
             cells.append(f"{round(100 * (summary['mean'] - wanted['mean']), 1) + 0.0:+.1f}")
-        lines.append(f"| {name} | {' | '.join(cells)} |")
-    return "\n".join(lines)
+        rows.append([name, *cells])
+    return markdown(head, rows)
 
 
 def benchmark(data: Path, split: str, checkpoint: Path, device: str, record: Path) -> int:

@@ -5,7 +5,7 @@
     python -m recipes.miniature maps FOLDER        as MAPS unpacks
 
 ``studies`` has MIDI to train on and recordings to be tested on; none of its test's pieces is
-in train, and the instrument that plays them is heard nowhere else. The other two have the
+in train, and the instrument that plays them is used nowhere else. The other two have the
 folders, names, columns and label files of the real sets, and seconds in place of hours: they
 show that a recipe runs, and no figure on them means anything.
 
@@ -39,7 +39,7 @@ INSTRUMENTS = {
     "dull": Timbre(slope=1.7, inharmonicity=5e-5, sustain=0.8, knock=0.3),
     "upright": Timbre(slope=1.4, inharmonicity=4e-4, sustain=0.9, knock=0.4),
 }
-"""Training hears the first two, validation the third, the test the fourth."""
+"""Training gets the first two, validation the third, the test the fourth."""
 HELD_OUT = "upright"
 N_STUDIES = {"train": 16, "validation": 3, "test": 5}
 STUDY_SECONDS = 20.0

@@ -1,12 +1,12 @@
-"""Labels for recordings that have none: what another transcriber hears, and where we doubt it.
+"""Labels for recordings that have none: what another transcriber finds, and where we doubt it.
 
     python -m recipes.second_opinion RECORDINGS --out FOLDER --validation NAME \\
         --leave-out NAME
 
 Beside each recording of the folder lies what another transcriber made of it,
 ``NAME.teacher.mid``: no truth, but from a model that learnt on other pianos than ours. The
-weights hear the same recording. Notes that both have (one pitch, onsets within 50 ms once their
-median difference is off) are labels; those that only one has become doubts, of which training
+weights transcribe the same recording. Notes that both have (one pitch, onsets within 50 ms once
+their median difference is off) are labels; those that only one has become doubts, of which training
 learns nothing (`transcribe.train.doubts`). Pedal, key releases and velocities are the other's,
 its times moved to our clock.
 
@@ -58,7 +58,7 @@ def agreed(
     Returns
     -------
     performance : Performance
-        All that the teacher heard.
+        All that the teacher found.
     doubts : tuple of Doubt
         One for each note that only one of the two has, sorted.
     """
@@ -125,11 +125,11 @@ def _write(options: argparse.Namespace) -> None:
         if name in options.leave_out:
             continue
         samples = read_audio(audio, sample_rate)
-        heard = transcriber.transcribe(samples, sample_rate=sample_rate)
+        ours = transcriber.transcribe(samples, sample_rate=sample_rate)
         teacher = read_midi(audio.with_name(name + TEACHER))
-        labels, doubts = agreed(teacher, heard.performance, heard.sustained)
+        labels, doubts = agreed(teacher, ours.performance, ours.sustained)
         midi = options.out / f"{name}.mid"
-        write_midi(labels, midi, text="what another transcriber hears")
+        write_midi(labels, midi, text="what another transcriber finds")
         write_doubts(doubts, doubts_beside(midi))
         split = "validation" if name in options.validation else "train"
         duration = f"{len(samples) / sample_rate:.3f}"

@@ -345,14 +345,14 @@ def test_silence_gives_an_empty_midi_file(run, tmp_path):
     silence = write_pcm(tmp_path / "silence.wav", np.zeros(SAMPLE_RATE))
     ran = run(silence, "--json", "--csv")
     assert ran.code == 0
-    assert "silence.wav: warning: nothing was heard" in ran.err
+    assert "silence.wav: warning: no notes: the recording is silent" in ran.err
     assert "0 notes, 0 pedal presses, 0:01 of music" in ran.out
     assert read_midi(silence.with_suffix(".mid")) == Performance()
     assert silence.with_suffix(".csv").read_text().count("\n") == 1
     assert len(json.loads(silence.with_suffix(".json").read_text())["warnings"]) == 1
 
 
-def test_a_truncated_recording_is_heard_as_far_as_it_goes(run, tmp_path):
+def test_a_truncated_recording_is_transcribed_as_far_as_it_goes(run, tmp_path):
     whole = write_pcm(tmp_path / "whole.wav", melody_samples()).read_bytes()
     (tmp_path / "cut.wav").write_bytes(whole[: len(whole) // 2])
     ran = run(tmp_path / "cut.wav", "--quiet")
@@ -659,7 +659,7 @@ def test_evaluate_prints_a_table(run, tmp_path, played):
     assert rows["onset, 10 ms"] == ["0.0"] * 3 + ["100.0"] * 3
     assert rows["onset + offset + velocity, 20 ms, pedal-extended"] == ["0.0"] * 3 + ["100.0"] * 3
     assert "pedal onset, 50 ms" in rows
-    assert rows["1 piece, 8 notes played, 8 heard."] == []
+    assert rows["1 piece, 8 notes played, 8 transcribed."] == []
     (late,) = rows["median onset deviation, ms (above 0: late)"]
     assert float(late) == pytest.approx(30, abs=0.6)
 

@@ -50,7 +50,7 @@ def test_what_a_process_holds_is_seen_from_outside():
 
 
 def test_hidden_gpus_are_not_counted(monkeypatch):
-    monkeypatch.setattr(hardware, "_said", lambda *_: "GPU 0: H200\nGPU 1: H200\n")
+    monkeypatch.setattr(hardware, "_output_of", lambda *_: "GPU 0: H200\nGPU 1: H200\n")
     for visible, n in ((None, 2), ("0", 1), ("", 0), ("-1", 0), ("0,1", 2)):
         if visible is None:
             monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)

@@ -194,29 +194,29 @@ def _transcribe_one(
 
     started = time.monotonic()
     with progress_of(job.recording.name, job.duration, quiet=options.quiet) as progress:
-        heard = transcriber.transcribe(job.recording, progress=progress)
+        transcription = transcriber.transcribe(job.recording, progress=progress)
     for kind, path in ((MIDI, job.midi), (CSV, job.csv), (JSON, job.json)):
         if path is not None:
             data = export_bytes(
-                heard.performance,
+                transcription.performance,
                 kind,
                 recording=job.recording.name,
                 model=transcriber.name,
-                duration=heard.duration,
+                duration=transcription.duration,
                 offsets=options.offsets,
-                warnings=heard.warnings,
+                warnings=transcription.warnings,
             )
             write_atomically(path, data)
-    for warning in heard.warnings:
+    for warning in transcription.warnings:
         say(f"transcribe: {_shown(job.recording)}: warning: {warning}", sys.stderr)
     if not options.quiet:
         to_stream = options.notices is sys.stderr
         names = "standard output" if to_stream else ", ".join(map(str, job.outputs))
-        n_presses = 0 if options.offsets == "sustained" else len(heard.performance.pedal)
+        n_presses = 0 if options.offsets == "sustained" else len(transcription.performance.pedal)
         say(
-            f"{names}: {count(len(heard.performance.notes), 'note')}, "
+            f"{names}: {count(len(transcription.performance.notes), 'note')}, "
             f"{count(n_presses, 'pedal press', 'pedal presses')}, "
-            f"{clock(heard.duration)} of music in {time.monotonic() - started:.1f} s",
+            f"{clock(transcription.duration)} of music in {time.monotonic() - started:.1f} s",
             options.notices,
         )
 

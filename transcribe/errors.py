@@ -3,7 +3,7 @@
 A ``TranscribeError`` blames a file; a ``ValueError`` blames the caller. Every
 message says what was expected, what was found and, where there is one, what to do.
 
-A program tells errors apart by class and ``kind``, never by the words of the message.
+Programs distinguish errors by class and ``kind``, never by the words of the message.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class TranscribeError(Exception):
     kind : str, optional
         For a program: one word for what is wrong; the class's own `KIND` if left out.
     **values
-        What the message says in figures or names, such as ``duration=7200.0`` (seconds).
+        The figures and names in the message, such as ``duration=7200.0`` (seconds).
     """
 
     KIND: ClassVar[str] = "unusable"
@@ -63,7 +63,7 @@ class AudioError(TranscribeError):
 
 
 class OutputError(TranscribeError):
-    """What is to be written can't be: something is in its place."""
+    """A file can't be written: something else is in its place."""
 
     KIND = "in_the_way"
 

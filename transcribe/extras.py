@@ -1,4 +1,4 @@
-"""Optional packages: which extra brings them, said where one is missing."""
+"""Optional packages: where one is missing, the error names the extra that brings it."""
 
 from __future__ import annotations
 

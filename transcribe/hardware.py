@@ -38,18 +38,18 @@ def free_memory() -> int | None:
 
 
 def resident_memory(pid: int) -> int | None:
-    """Bytes of memory that a process holds; None where that can't be told."""
+    """Bytes of memory that a process holds; None where that is unknown."""
     pages = _read(Path(f"/proc/{pid}/statm")).split()
     if len(pages) > 1:
         return int(pages[1]) * os.sysconf("SC_PAGE_SIZE")
     if sys.platform == "darwin":
-        told = _said("ps", "-o", "rss=", "-p", str(pid)).strip()
-        return int(told) * 1024 if told.isdecimal() else None
+        answer = _output_of("ps", "-o", "rss=", "-p", str(pid)).strip()
+        return int(answer) * 1024 if answer.isdecimal() else None
     return None
 
 
 def peak_memory() -> int | None:
-    """Most bytes of memory that this process has held; None where that can't be told."""
+    """Most bytes of memory that this process has held; None where that is unknown."""
     try:
         import resource
     except ImportError:
@@ -63,7 +63,7 @@ def n_gpus() -> int:
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if visible is not None and visible.strip() in ("", "-1"):
         return 0
-    n = sum(line.startswith("GPU ") for line in _said("nvidia-smi", "-L").splitlines())
+    n = sum(line.startswith("GPU ") for line in _output_of("nvidia-smi", "-L").splitlines())
     return n if visible is None else min(n, len(visible.split(",")))
 
 
@@ -82,7 +82,7 @@ def _read(path: Path) -> str:
         return ""
 
 
-def _said(*command: str) -> str:
+def _output_of(*command: str) -> str:
     """What a program prints; nothing where there is no such program."""
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)

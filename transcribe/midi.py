@@ -9,7 +9,7 @@ where the file would come to ten million ticks, which pretty_midi refuses to rea
 about three and a half hours every time is right within 0.7 ms.
 
 Events of one tick come in this order: pedal up, pedal down, key releases, key strikes.
-So a pedal that goes down as a key comes up still catches the note, as `notes.sustained`
+So a pedal that goes down as a key comes up still holds the note, as `notes.sustained`
 has it.
 
 Read is a file of any type and division (`midi_parser` reads its bytes): the reader is our own,
@@ -79,14 +79,14 @@ _MOST_TICKS = 9_990_000
 _LONGEST = 48 * 3600.0
 """Seconds; what a file has later than this is damage, not music."""
 _MOST_TOLD = 3
-"""Damages told one by one."""
+"""Damages listed one by one."""
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class MidiReading:
-    """What a MIDI file says, and what of it should be known before it is relied on."""
+    """The performance in a MIDI file, and what is doubtful about it."""
 
     performance: Performance
     warnings: tuple[str, ...] = ()
@@ -230,7 +230,7 @@ def load_midi(path: str | os.PathLike[str]) -> MidiReading:
 
 @dataclass(slots=True)
 class _Played:
-    """What a track says about keys and pedal; times in ticks."""
+    """The strikes, releases and pedal of a track; times in ticks."""
 
     notes: list[tuple[int, int, int, int, int]] = field(default_factory=list)
     """Onset, offset, pitch, velocity, channel."""
@@ -290,10 +290,10 @@ def performance_of(file: MidiFile) -> MidiReading:
 
 
 def _few(damage: Sequence[str]) -> list[str]:
-    told = list(damage[:_MOST_TOLD])
+    listed = list(damage[:_MOST_TOLD])
     if len(damage) > _MOST_TOLD:
-        told.append(f"and {len(damage) - _MOST_TOLD} more places are damaged")
-    return told
+        listed.append(f"and {len(damage) - _MOST_TOLD} more places are damaged")
+    return listed
 
 
 def _counted(number: int, what: str, fate: str) -> list[str]:

@@ -1,7 +1,7 @@
 """The music itself: notes, pedal presses, performances, and the one sustain-pedal rule.
 
 Times are seconds from the start of the recording. A note's offset is the moment
-the key is released; what the sustain pedal does to it is said by `sustained` alone.
+the key is released; what the sustain pedal does to it is defined by `sustained` alone.
 """
 
 from __future__ import annotations

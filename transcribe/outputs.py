@@ -26,7 +26,7 @@ class RecordingPlan:
     csv: Path | None = None
     json: Path | None = None
     duration: float | None = None
-    """Seconds, where the file tells."""
+    """Seconds, if the file's header says."""
 
     @property
     def outputs(self) -> tuple[Path, ...]:

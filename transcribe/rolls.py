@@ -1,11 +1,11 @@
-"""Rolls: what the network says about every frame and key, and what it is taught to say.
+"""Rolls: what the network predicts for every frame and key, and what it is trained to predict.
 
 Conventions
 -----------
 Positions are measured in frames: a time ``t`` lies at ``x = t * frame_rate``.
 
 - An *onset* at ``x`` marks the (one or two) frames less than one frame away from it,
-  and each of them says by its *shift*, ``x - frame`` in (-1, 1), where the onset
+  and each of them gives by its *shift*, ``x - frame`` in (-1, 1), where the onset
   really lies. So times are finer than the frame, and two strikes of a key two frames
   apart stay two. Offsets (key releases) likewise.
 - A note *sounds* or its key is *down* (plane ``frame``) on the frames

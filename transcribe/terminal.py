@@ -25,10 +25,10 @@ _UNEXPECTED = (RuntimeError, ValueError, TypeError, ArithmeticError, LookupError
 SILENT_SECONDS = 1.0
 """How long work goes on before a progress bar appears."""
 SECONDS_BETWEEN_LINES = 10.0
-"""How often progress is told where the output is no terminal."""
+"""How often progress is printed where the output is no terminal."""
 
 
-class _Remarks:
+class _ForgivingStream:
     """Standard error, where a terminal or a log that is gone costs the text and no more."""
 
     def __init__(self, stream: TextIO) -> None:
@@ -69,12 +69,12 @@ def standard_streams() -> Iterator[None]:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    remarks = sys.stderr
-    sys.stderr = cast(TextIO, _Remarks(remarks))
+    standard_error = sys.stderr
+    sys.stderr = cast(TextIO, _ForgivingStream(standard_error))
     try:
         yield
     finally:
-        sys.stderr = remarks
+        sys.stderr = standard_error
 
 
 def say(text: str, stream: TextIO) -> None:
@@ -133,7 +133,7 @@ def progress_of(
     """What to call with the seconds of a recording that are done.
 
     On a terminal it moves a bar, which appears when the work takes more than a moment;
-    elsewhere it prints a line now and then. Both tell the time left where the duration
+    elsewhere it prints a line now and then. Both show the time left where the duration
     (seconds) is known. Quiet, there is nothing to call.
     """
     name = one_line(name)
@@ -161,18 +161,18 @@ def progress_of(
 
             yield move
     else:
-        started = told = time.monotonic()
+        started = printed = time.monotonic()
 
-        def tell(seconds: float) -> None:
-            nonlocal told
+        def show_line(seconds: float) -> None:
+            nonlocal printed
             now = time.monotonic()
-            if now - told < SECONDS_BETWEEN_LINES or not seconds:
+            if now - printed < SECONDS_BETWEEN_LINES or not seconds:
                 return
-            told = now
+            printed = now
             line = f"{name}: {clock(seconds)}"
             if duration:
                 left = max(0.0, duration - seconds) * (now - started) / seconds
                 line += f" of {clock(duration)}, about {clock(left)} left"
             say(line, sys.stderr)
 
-        yield tell
+        yield show_line

@@ -1,4 +1,4 @@
-"""What comes of transcribing a recording: its performance, and what was not as expected."""
+"""The result of transcribing a recording: its performance, and warnings."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from transcribe.notes import Performance
 
 @dataclass(frozen=True, slots=True)
 class Transcription:
-    """A performance, how sure it is, and what was not as expected."""
+    """A performance, how sure it is, and warnings about the recording."""
 
     performance: Performance
     """Notes end as `DecodeConfig.offsets` says, by default with the key."""
@@ -33,7 +33,7 @@ class Transcription:
     tuning: float | None
     """Cents above `Transcriber.a4`, -50 to 50; None where that can't be measured."""
     warnings: tuple[AudioWarning, ...] = ()
-    """What was not as expected, most serious first: a truncated file, silence, distortion."""
+    """Most serious first: a truncated file, silence, distortion."""
 
     @property
     def is_silent(self) -> bool:

@@ -90,7 +90,7 @@ class Weights:
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """What a weights file says of itself; `read_weights` checks that it is so."""
+    """Which weights a file claims to hold; `read_weights` checks the claim."""
 
     name: str
     """With the version, as `Transcriber.name`."""

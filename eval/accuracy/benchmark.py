@@ -197,7 +197,7 @@ def _measure(
     setup, said = _setup(system, options)
     folder = options.work / "transcribed" / f"{system.name}-{setup.fingerprint}"
 
-    def tell(line: str) -> None:
+    def report(line: str) -> None:
         print(line, file=sys.stderr, flush=True)
 
     def transcribe(
@@ -205,7 +205,7 @@ def _measure(
     ) -> tuple[list[dict[str, Any]], Path]:
         place = folder / name
         states = transcribe_all(
-            setup, clips, place, n_starts=n_starts, again=options.again, tell=tell
+            setup, clips, place, n_starts=n_starts, again=options.again, report=report
         )
         return states, place
 
@@ -283,7 +283,7 @@ def noise_block(
 ) -> dict[str, Any]:
     """False notes a minute in recordings without any piano, all together and each.
 
-    Clips that a system failed on are left out: nothing heard would be right.
+    Clips that a system failed on are left out: no notes would be right.
     """
     recordings = []
     n_notes, seconds = 0, 0.0

@@ -3,7 +3,7 @@
     python -m eval.accuracy.calibration --data maps-real-dev --split test --out calibration.json \\
         --plot calibration.png
 
-Every recording that has audio goes through `Transcriber`. A heard note is right if it can be
+Every recording that has audio goes through `Transcriber`. A note is right if it can be
 paired with a played note of its pitch whose onset lies within 50 ms, once the recording's
 median onset deviation is taken off (`transcribe.evaluation.metrics`). Notes of all recordings
 are pooled.
@@ -15,7 +15,7 @@ are pooled.
   of the recordings; a distance can't fall below 0, so the interval leans upwards.
 - *Brier score*: mean squared distance between a note's confidence and 1 if right, 0 if not.
 
-Notes that were not heard have no confidence: this judges what was written down.
+Notes that were missed have no confidence: this judges what was written down.
 """
 
 from __future__ import annotations
@@ -36,13 +36,10 @@ from eval.common.record import data_name
 from eval.common.tables import markdown
 from eval.common.transcribing import (
     Transcribe,
-    about,
     audio_path,
     cut_at_end,
     dataset_parser,
-    for_each,
-    load_transcriber,
-    recordings_with_audio,
+    measure_each,
 )
 from transcribe.datasets import Recording, reference_performance
 from transcribe.errors import DatasetError
@@ -69,7 +66,7 @@ class Bin:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """One recording's heard notes: how sure, and whether rightly."""
+    """One recording's notes: how sure, and whether rightly."""
 
     name: str
     duration: float
@@ -171,7 +168,7 @@ def error_interval(
 
 
 def judge(recording: Recording, transcribe: Transcribe, max_seconds: float | None) -> Judged:
-    """Transcribe a recording and tell its right notes from the wrong."""
+    """Transcribe a recording and separate its right notes from the wrong."""
     transcription = transcribe(audio_path(recording))
     ref, est = reference_performance(recording), transcription.performance
     ref, est = cut_at_end((ref, est), transcription.duration, max_seconds)
@@ -190,25 +187,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def calibration(options: argparse.Namespace) -> dict[str, Any]:
     """Compare every recording, and draw the curve where asked to."""
-    recordings = recordings_with_audio(options)
-    transcribe = load_transcriber(options)
-    judged = for_each(
+    judged, record = measure_each(
         partial(judge, max_seconds=options.max_seconds),
-        recordings,
-        transcribe,
         options,
+        conventions=__doc__,
         line=lambda each: f"{each.name}: {each.right.sum()} of {len(each.right)} notes right",
     )
     confidence = np.concatenate([each.confidence for each in judged])
     right = np.concatenate([each.right for each in judged])
     if not len(right):
         raise DatasetError(
-            f"no notes were heard in any recording of {data_name(options.data)}; there are no "
+            f"no notes were found in any recording of {data_name(options.data)}; there are no "
             "confidences to judge"
         )
     bins = reliability(confidence, right)
     interval = error_interval(judged)
-    record = about(__doc__, options, transcribe, judged)
     record["summary"] = {
         "n_notes": len(right),
         "n_right": int(right.sum()),
@@ -265,7 +258,7 @@ def plot(record: dict[str, Any], path: Path) -> None:
         [each["right"] for each in filled],
         color="#0072B2",
         marker="o",
-        label="heard",
+        label="transcribed",
     )
     curve.set(xlim=(0, 1), ylim=(0, 1.02), ylabel="part of the notes that is right")
     curve.set_title(

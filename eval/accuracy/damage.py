@@ -52,13 +52,10 @@ from eval.common.command import run
 from eval.common.tables import markdown, mean_cell
 from eval.common.transcribing import (
     Transcribe,
-    about,
     audio_path,
     cut_at_end,
     dataset_parser,
-    for_each,
-    load_transcriber,
-    recordings_with_audio,
+    measure_each,
 )
 from transcribe.audio.reader import read_audio
 from transcribe.audio.wav import write_wav
@@ -127,7 +124,7 @@ class Damage:
 
     @property
     def figures(self) -> dict[str, float | None]:
-        """All damage by name; what the labels can't tell is absent."""
+        """All damage by name; what the labels don't hold is absent."""
         as_recorded = self.onset_f1["as_recorded"]
         return {name: count.per_100 for name, count in self.counts.items()} | {
             name: 100 * (as_recorded - self.onset_f1[name])
@@ -266,9 +263,9 @@ def damage_of(
             with tempfile.TemporaryDirectory() as folder:
                 detuned = Path(folder) / f"{recording.name}.wav"
                 write_wav(detuned, moved, DETUNED_SAMPLE_RATE)
-                heard = transcribe(detuned)
+                moved_est = transcribe(detuned)
             moved_ref = scale_performance(ref, time_scale)
-            both = cut_at_end((moved_ref, heard.performance), heard.duration, max_seconds)
+            both = cut_at_end((moved_ref, moved_est.performance), moved_est.duration, max_seconds)
             figures[name] = onset_f1(*both, aligned=True)
     return Damage(recording.name, transcription.duration, counts, figures)
 
@@ -295,16 +292,12 @@ def damage(options: argparse.Namespace) -> dict[str, Any] | None:
         before, after = map(read_record, options.compare)
         print(comparison_table(before, after))
         return None
-    recordings = recordings_with_audio(options)
-    transcribe = load_transcriber(options)
-    found = for_each(
+    found, record = measure_each(
         partial(damage_of, max_seconds=options.max_seconds, cents=options.cents),
-        recordings,
-        transcribe,
         options,
+        conventions=f"{error_types.__doc__} {__doc__}",
         line=lambda each: f"{each.name}: aligned onset F1 {100 * each.onset_f1['as_recorded']:.1f}",
     )
-    record = about(f"{error_types.__doc__} {__doc__}", options, transcribe, found)
     record["data"] |= {"cents": options.cents, "definitions": DEFINITIONS}
     pooled: dict[str, Count] = {}
     for each in found:

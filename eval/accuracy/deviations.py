@@ -11,8 +11,8 @@ loudness:
   its own median over the recording taken off;
 - ``correlation``: of the two systems' deviations;
 - ``between``: interquartile range of the difference of the two, labels out of the game;
-- ``late_by_both``: share of the notes that both hear more than 20 ms off the label, on the
-  same side. No system that hears well can be within 20 ms of those labels.
+- ``late_by_both``: share of the notes that both find more than 20 ms off the label, on the
+  same side. No good system can be within 20 ms of those labels.
 """
 
 from __future__ import annotations
@@ -51,10 +51,10 @@ def shared_deviations(
     played = Events.of_notes(ref)
     found = []
     for est in (ours, theirs):
-        heard = Events.of_notes(est).moved(-onset_deviation(ref, est))
-        pairs = match(played, heard, onset_tolerance=NEARLY)
+        estimated = Events.of_notes(est).moved(-onset_deviation(ref, est))
+        pairs = match(played, estimated, onset_tolerance=NEARLY)
         deviations = np.full(len(played.pitches), np.nan)
-        gaps = heard.intervals[pairs[:, 1], 0] - played.intervals[pairs[:, 0], 0]
+        gaps = estimated.intervals[pairs[:, 1], 0] - played.intervals[pairs[:, 0], 0]
         deviations[pairs[:, 0]] = gaps
         found.append(deviations)
     rows = np.stack([*found, played.velocities], axis=1)

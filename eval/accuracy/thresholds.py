@@ -3,7 +3,7 @@
     python -m eval.accuracy.thresholds --checkpoint LAST.safetensors --out CHOSEN.safetensors \\
         experiment=default
 
-The network hears every passage once; then each threshold in turn takes the value with the
+The network runs on every passage once; then each threshold in turn takes the value with the
 best mean F1 of what it decides (or the middle of those that are as good), the others staying:
 onsets, key releases, ends of sound, pedal. Confidences are then scaled so that of the notes found
 in these passages that say 0.8, eight in ten are right. No test recording is touched. The weights
@@ -93,7 +93,7 @@ def choose(
     """The best thresholds, and every candidate's mean F1 by threshold.
 
     Of those that do as well, or less than a tenth of a point worse, the middle one is chosen:
-    a few passages don't tell them apart, and music that is not theirs is likelier to want more
+    a few passages don't separate them, and music that is not theirs is likelier to want more
     or less. Ties go to the candidate nearest one half.
     """
     chosen = start

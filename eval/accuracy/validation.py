@@ -3,7 +3,7 @@
     python -m eval.accuracy.validation --out eval/results/validation.json experiment=default
 
 For the default experiment these are passages of MAESTRO's validation MIDI, played on a
-grand and an upright that training never hears, without room or noise. Thresholds are
+grand and an upright that training never uses, without room or noise. Thresholds are
 chosen on the same passages (`eval.accuracy.thresholds`), so this says how well the network knows
 music that it has not seen, not how well it does on real recordings.
 """

@@ -96,6 +96,36 @@ def load_transcriber(options: argparse.Namespace) -> FileTranscriber:
     )
 
 
+def measure_each(
+    job: Callable[[Recording, Transcribe], Outcome],
+    options: argparse.Namespace,
+    *,
+    conventions: str | None,
+    line: Callable[[Outcome], str],
+) -> tuple[list[Outcome], dict[str, Any]]:
+    """Do a job for every recording of the data set, as `for_each`; with the record's beginning.
+
+    Outcomes have a ``duration``, in seconds.
+    """
+    recordings = recordings_with_audio(options)
+    transcribe = load_transcriber(options)
+    outcomes = for_each(job, recordings, transcribe, options, line=line)
+    record = {
+        "system": transcribe.describe(),
+        "threads": options.threads,
+        "workers": options.workers,
+        "conventions": " ".join((conventions or "").split()),
+        "data": {
+            "name": data_name(options.data),
+            "split": options.split,
+            "n_recordings": len(outcomes),
+            "seconds": round(sum(each.duration for each in outcomes), 1),
+            "max_seconds_each": options.max_seconds,
+        },
+    }
+    return outcomes, record
+
+
 def recordings_with_audio(options: argparse.Namespace) -> list[Recording]:
     """Those of the data set; raises DatasetError if there are none."""
     recordings = load_dataset(options.data, split=options.split)
@@ -145,28 +175,6 @@ def for_each(
     ) as pool:
         jobs = [pool.submit(_in_worker, job, each) for each in recordings]
         return _printed((each.result() for each in jobs), line)
-
-
-def about(
-    conventions: str | None,
-    options: argparse.Namespace,
-    transcribe: FileTranscriber,
-    outcomes: Sequence[Any],
-) -> dict[str, Any]:
-    """What a record says of its data and the system; outcomes have a ``duration``."""
-    return {
-        "system": transcribe.describe(),
-        "threads": options.threads,
-        "workers": options.workers,
-        "conventions": " ".join((conventions or "").split()),
-        "data": {
-            "name": data_name(options.data),
-            "split": options.split,
-            "n_recordings": len(outcomes),
-            "seconds": round(sum(each.duration for each in outcomes), 1),
-            "max_seconds_each": options.max_seconds,
-        },
-    }
 
 
 def _printed(outcomes: Iterable[Outcome], line: Callable[[Outcome], str]) -> list[Outcome]:

@@ -1,4 +1,4 @@
-"""What is heard: one audio file for all systems, from any set, with its labels if it has any."""
+"""What is transcribed: one audio file for all systems, from any set, with its labels if any."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from transcribe.files.atomic import atomic_path
 
 @dataclass(frozen=True, kw_only=True)
 class Clip:
-    """What every system hears, to the sample."""
+    """What every system gets, to the sample."""
 
     name: str
     path: Path
@@ -41,7 +41,7 @@ class Clip:
 
 @dataclass(frozen=True, slots=True)
 class Labelled:
-    """A labelled recording and what every system hears of it."""
+    """A labelled recording and what every system gets of it."""
 
     recording: Recording
     clip: Clip
@@ -100,7 +100,7 @@ def _write_clip(source: Path, path: Path, max_seconds: float | None) -> None:
 def pieces_of(
     wanted: BenchmarkSet | None, options: argparse.Namespace
 ) -> tuple[list[Labelled], dict[str, Any]]:
-    """What is to be heard, and what the record says about it."""
+    """What is to be transcribed, and what the record says about it."""
     n_without_audio = 0
     if wanted is None:
         recordings = list(load_dataset(options.data, split=options.split))

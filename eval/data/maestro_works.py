@@ -118,7 +118,7 @@ notes; the Nocturne op. 27 no. 2 has some 1800 in the other three recordings."""
 
 
 def work_of(composer: str, title: str) -> str | None:
-    """A name that equal works share; None where the title does not tell."""
+    """A name that equal works share; None where the title is unclear."""
     if title in _UNCLEAR:
         return None
     return _WORKS.get(title, f"{composer}, {title}")

@@ -31,13 +31,13 @@ KINDS: dict[str, tuple[str, int, dict[str, Any]]] = {
     "mono.webm": ("libopus", 48000, {"container": "webm"}),
 }
 """Name, of which the suffix is the usual one, to codec, sample rate in hertz, and what else
-`encode` is told."""
+`encode` needs."""
 
 
 def write_kind(path: Path, kind: str, samples: NDArray[np.floating]) -> Path:
     """Write mono samples, which are at the rate of `KINDS`, as that kind of recording."""
-    codec, rate, told = KINDS[kind]
-    return encode(path, codec, samples, rate, **told)
+    codec, rate, settings = KINDS[kind]
+    return encode(path, codec, samples, rate, **settings)
 
 
 def encode(

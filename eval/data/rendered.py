@@ -1,6 +1,6 @@
 """Sets that are made on first use: MIDI on held-out instruments, and synthesised noise.
 
-Made into a folder with an index, they are data sets like any other, and every system hears
+Made into a folder with an index, they are data sets like any other, and every system gets
 the same files. The passages are those of `eval.accuracy.validation`.
 """
 

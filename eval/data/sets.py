@@ -24,7 +24,7 @@ from transcribe.files.endings import RECORDING_SUFFIXES
 RECORDED = "recorded"
 """A real instrument in a real room, with labels."""
 RENDERED = "rendered"
-"""MIDI played on instruments that training never hears, made on first use."""
+"""MIDI played on instruments that training never uses, made on first use."""
 NO_PIANO = "no piano"
 """Nobody plays: every note is a false one."""
 
@@ -54,7 +54,7 @@ _MAESTRO_SOURCE = (
 )
 _MAESTRO_LEAKAGE = (
     "No composition is in two splits of one version, but the splits of v1, v2 and v3 differ: a "
-    "model trained on one may have heard the test of another. ASAP's audio is MAESTRO's."
+    "model trained on one may know the test of another. ASAP's audio is MAESTRO's."
 )
 
 
@@ -65,9 +65,9 @@ class KnownMusic:
     weights: tuple[str, ...]
     """Names of those weights; later ones were trained without."""
     same_music: tuple[str, ...]
-    """Recordings whose very music was heard, from the same source."""
+    """Recordings whose very music was trained on, from the same source."""
     works: tuple[str, ...]
-    """Recordings of works that were heard, these included."""
+    """Recordings of works that were trained on, these included."""
     about: str
 
 
@@ -103,7 +103,7 @@ class BenchmarkSet:
     source: str
 
     def path(self, override: Path | None = None) -> Path:
-        """Where it lies: as told, or as the environment says."""
+        """Where it lies: as given, or as the environment says."""
         if override is not None:
             return override
         return Path(os.environ.get(self.variable, self.default)) / self.place
@@ -247,7 +247,7 @@ SETS = {
             n_recordings=10,
             place="noise",
             conventions="Every note is false. Clips of 5 s joined by class, 16 kHz mono.",
-            leakage="dog_bark, helicopter and clock_tick are never heard in training; the other "
+            leakage="dog_bark, helicopter and clock_tick are never used in training; the other "
             "classes serve as noise under training's pianos.",
             licence="CC BY 3.0",
             source="github.com/karolpiczak/ESC-10, clips joined by class, in PIANO_DATA/noise",

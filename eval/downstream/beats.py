@@ -13,7 +13,7 @@ nothing trimmed), means over performances:
 - ``steady``: beats of 92 a minute from first to last, laid where they fit best, for
   comparison;
 - ``metre``: share of those pieces with one metre throughout in which two or four beats a
-  bar are told from three; ``division``: beats in two from beats in three.
+  bar are distinguished from three; ``division``: beats in two from beats in three.
 """
 
 from __future__ import annotations

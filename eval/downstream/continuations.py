@@ -4,9 +4,9 @@
         --generator transformer=A.safetensors --generator lstm=B.safetensors \\
         --out eval/results/continue.json
 
-*Bits per note*: what a generator needs to tell the first events of every performance of
+*Bits per note*: what a generator needs to encode the first events of every performance of
 the validation split, the pedal's included, over its notes; the first event is free. All
-generators tell the same events (`transcribe.generate.events`). A network reads a performance
+generators encode the same events (`transcribe.generate.events`). A network reads a performance
 in stretches that overlap by half; a Markov chain counts the train split.
 
 *Continuations*: from each performance an opening, and what really followed it. Every
@@ -200,7 +200,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="a network, under a name; without WEIGHTS the packaged one",
     )
     add("--orders", type=int, nargs="+", default=list(range(2, LONGEST + 2)))
-    add("--events", type=int, default=2000, help="of each performance, told; default: 2000")
+    add("--events", type=int, default=2000, help="of each performance; default: 2000")
     add("--passages", type=int, default=None, help="use so many at most; default: all")
     add("--opening", type=float, default=30.0, help="seconds; default: 30")
     add("--following", type=float, default=20.0, help="seconds; default: 20")

@@ -8,7 +8,7 @@ data set after ``--choose``, whose folders name pieces, the threshold is chosen:
 with every performance transposed, stretched and full of mistakes (one note in ten missed, one
 in ten false, onsets off by 15 ms). It is then applied to the recordings of ``--report``: to the
 validation split, whose titles were read by hand (`eval.data.maestro_works`), and to the train
-split, where equal titles may be other movements and what is found is told by composer.
+split, where equal titles may be other movements and what is found is listed by composer.
 Near-duplicates are counted among true performances (none is one), bad copies of them (all are)
 and real recordings after ``--heard``, transcribed, beside what was ``--played``; there
 doubtful passages are also compared with others.
@@ -114,19 +114,19 @@ def heard_badly(notes: Sequence[Note], rng: random.Random) -> list[Note]:
         min(3, HIGHEST_PITCH - max(pitches)),
     )
     stretch = rng.uniform(0.95, 1.05)
-    heard = []
+    found = []
     for note in notes:
         onset = max(0.0, note.onset * stretch + rng.gauss(0, 0.015))
         length = max(0.03, (note.offset - note.onset) * stretch)
         pitch = note.pitch + by
         if rng.random() >= 0.1:
-            heard.append(replace(note, onset=onset, offset=onset + length, pitch=pitch))
+            found.append(replace(note, onset=onset, offset=onset + length, pitch=pitch))
         if rng.random() < 0.1:
             other = pitch + rng.choice((-12, 12, 7, 19))
             onset = max(0.0, onset + rng.gauss(0, 0.1))
             if LOWEST_PITCH <= other <= HIGHEST_PITCH:
-                heard.append(replace(note, onset=onset, offset=onset + length, pitch=other))
-    return sorted(heard)
+                found.append(replace(note, onset=onset, offset=onset + length, pitch=other))
+    return sorted(found)
 
 
 def all_pairs(sketches: Sequence[Landmarks]) -> Pairs:
@@ -178,7 +178,7 @@ def report_validation(
     called = {pair for pair in pairs if None not in (labels[pair[0]], labels[pair[1]])}
     same, same_corrected = _same(labels), _same(corrected)
 
-    def told(these: Iterable[tuple[int, int]]) -> list[dict[str, Any]]:
+    def listed(these: Iterable[tuple[int, int]]) -> list[dict[str, Any]]:
         return [
             {
                 "titles": [maestro[places[i]].title for i in pair],
@@ -193,8 +193,8 @@ def report_validation(
         "titles_unclear": sum(label is None for label in labels),
         "pairs_of_one_work": len(same),
         **_ratios(len(called & same), len(called), len(same)),
-        "called_one_piece_against_the_titles": told(called - same),
-        "missed": told(same - called),
+        "called_one_piece_against_the_titles": listed(called - same),
+        "missed": listed(same - called),
         "with_the_wrong_title_corrected": {
             "pairs_of_one_work": len(same_corrected),
             **_ratios(len(called & same_corrected), len(called), len(same_corrected)),
@@ -320,7 +320,7 @@ def report_heard(heard: Path, played: Path) -> dict[str, Any]:
 
 
 def _matched(ref: Sequence[Note], est: Sequence[Note]) -> set[int]:
-    """Which heard notes were played, the recording's median onset deviation taken off."""
+    """Which estimated notes were played, the recording's median onset deviation taken off."""
     played, found = Events.of_notes(Performance(ref)), Events.of_notes(Performance(est))
     pairs = match(played, found)
     late = found.intervals[pairs[:, 1], 0] - played.intervals[pairs[:, 0], 0]
@@ -328,13 +328,16 @@ def _matched(ref: Sequence[Note], est: Sequence[Note]) -> set[int]:
 
 
 def corpus_table(record: Mapping[str, Any]) -> str:
-    """How well pieces and duplicates are told apart, as Markdown."""
+    """How well pieces and duplicates are distinguished, as Markdown."""
     threshold = f"{record['threshold']:g}"
     chosen, validation = record["chosen_on"], record["validation"]
     name = chosen["name"]
     rows = [
         (f"{name}, as played (threshold chosen here)", chosen["as_played"]),
-        (f"{name}, transposed, stretched and badly heard (chosen here)", chosen["heard_badly"]),
+        (
+            f"{name}, transposed, stretched and badly transcribed (chosen here)",
+            chosen["heard_badly"],
+        ),
     ]
     lines = [
         "| pairs of recordings of one piece | pairs | precision, % | recall, % |",
@@ -349,13 +352,13 @@ def corpus_table(record: Mapping[str, Any]) -> str:
         each = validation["with_the_wrong_title_corrected"]
         label = "MAESTRO validation, one wrong title corrected"
         lines.append(_table_row(label, each["pairs_of_one_work"], each))
-    for words, told in (
+    for words, listed in (
         ("Called one piece against their titles", "called_one_piece_against_the_titles"),
         ("Missed", "missed"),
     ):
         pairs = "; ".join(
             f"{' and '.join(each['titles'])} ({each['landmarks_in_order']} landmarks in order)"
-            for each in validation[told]
+            for each in validation[listed]
         )
         lines += ["", f"{words}: {pairs or 'none'}."]
     lines[-1] += (

@@ -1,6 +1,6 @@
 """A Markov chain over the generator's tokens: what the network must beat.
 
-Each number of an event is drawn given up to `LONGEST` others before it, told in `BEFORE` by
+Each number of an event is drawn given up to `LONGEST` others before it, listed in `BEFORE` by
 how much they say: the same number of the events before, and what is known of the event
 itself. (A chain of the numbers as they stand in a row does worse: four of them are one
 event, so that five reach no further than the event before.) Probabilities are

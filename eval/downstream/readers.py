@@ -107,10 +107,10 @@ def by_events(target: str, item: Item) -> Proof:
     ids = [number - vocabulary.n_reserved for number in json.loads(item.content)["ids"]]
     if not all(0 <= number < encoding.num_classes for number in ids):
         return Proof(item, "an id is not one of note-seq's classes")
-    heard = note_seq.Performance(steps_per_second=STEPS_A_SECOND, num_velocity_bins=32)
+    decoded = note_seq.Performance(steps_per_second=STEPS_A_SECOND, num_velocity_bins=32)
     for number in ids:
-        heard.append(encoding.decode_event(number))
-    sequence = heard.to_sequence()
+        decoded.append(encoding.decode_event(number))
+    sequence = decoded.to_sequence()
     again = note_seq.Performance(
         note_seq.quantize_note_sequence_absolute(sequence, STEPS_A_SECOND), num_velocity_bins=32
     )
@@ -162,9 +162,12 @@ def by_abc2midi(target: str, item: Item) -> Proof:
         said = subprocess.run(
             [program, str(tune), "-o", str(midi)], capture_output=True, text=True, check=False
         )
-        told = [line for line in (said.stdout + said.stderr).splitlines() if _is_warning(line)]
-        if told or said.returncode or not midi.is_file():
-            return Proof(item, told[0] if told else f"abc2midi ended with {said.returncode}")
+        lines = (said.stdout + said.stderr).splitlines()
+        warnings = [line for line in lines if "warning" in line.lower() or "error" in line.lower()]
+        if warnings or said.returncode or not midi.is_file():
+            return Proof(
+                item, warnings[0] if warnings else f"abc2midi ended with {said.returncode}"
+            )
         played = pretty_midi.PrettyMIDI(str(midi))
     found = sorted(
         (round(4 * played.time_to_tick(note.start) / played.resolution), note.pitch)
@@ -176,10 +179,6 @@ def by_abc2midi(target: str, item: Item) -> Proof:
     written = sorted((round(n.step), n.pitch) for n in read_tune(item.content.decode("ascii")))
     complaint = None if found == written else "abc2midi has other notes than were written"
     return Proof(item, complaint, decode(target, item).notes)
-
-
-def _is_warning(line: str) -> bool:
-    return "warning" in line.lower() or "error" in line.lower()
 
 
 def _by_magenta(target: str, descriptions: Sequence[Path]) -> list[list[Proof]]:

@@ -26,6 +26,7 @@ from typing import Any
 import numpy as np
 
 from eval.common.command import new_parser, run
+from eval.common.tables import markdown
 from eval.downstream.readers import Proof, ReaderMissingError, prove
 from transcribe.datasets.index import read_index
 from transcribe.errors import TranscribeError
@@ -186,11 +187,10 @@ def round_trip(
 def tokens_table(record: Mapping[str, Any]) -> str:
     """What generators' readers make of every target, as Markdown."""
     heard, played = (record["sources"][name] for name in ("heard", "played"))
-    lines = [
-        f"| for | {heard['n']} transcriptions: items | accepted, % | {played['n']} performances: "
-        "items | accepted, % | onset error, ms: median | 95 % | largest | notes lost, % |",
-        "|---|" + "--:|" * 8,
-    ]
+    head = ["for", f"{heard['n']} transcriptions: items", "accepted, %"]
+    head += [f"{played['n']} performances: items", "accepted, %", "onset error, ms: median"]
+    head += ["95 %", "largest", "notes lost, %"]
+    rows = []
     for target, sides in record["targets"].items():
         cells = []
         for side in ("heard", "played"):
@@ -210,7 +210,8 @@ def tokens_table(record: Mapping[str, Any]) -> str:
             cells.append(f"{100 * n_lost / n_notes:.2f}" if n_notes else _ABSENT)
         else:
             cells += [_ABSENT] * 4
-        lines.append(f"| {target} | {' | '.join(cells)} |")
+        rows.append([target, *cells])
+    lines = [markdown(head, rows)]
     absent = [target for target in TARGETS if target not in record["targets"]]
     if absent:
         lines += ["", f"Not measured in this record: {', '.join(absent)}."]

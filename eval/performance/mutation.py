@@ -12,7 +12,7 @@ no test fails for has *survived*. Parts, their modules and their tests are named
   interval is Wilson's, 95 %: how much it could change with another sample. Mutants that no test
   reaches count as survivors.
 - Some mutants change nothing that anybody could see (``max(x, 0)`` of what is never negative);
-  they survive rightly, and nobody tells them apart here. So 100 % is out of reach.
+  they survive rightly, and they are not told apart here. So 100 % is out of reach.
 - mutmut changes functions, not what a module says outside of them: constants and the defaults
   of settings are not tried.
 

@@ -84,7 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0, help="default: 0")
     parser.add_argument("--kill-every", type=float, default=25, help="files; default: 25")
     parser.add_argument("--time-limit", type=float, default=30.0, help="seconds; default: 30")
-    parser.add_argument("--compared", type=int, default=40, help="heard once more; default: 40")
+    parser.add_argument("--compared", type=int, default=40, help="transcribed again; default: 40")
     parser.add_argument("--folder", type=Path, help="to work in; default: one that is removed")
     return run(
         parser,
@@ -126,7 +126,7 @@ def soak(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
         wrong.append(f"the second run did not come to its end: {second.end}")
     if before != after or second.n_settled:
         wrong.append(f"the second run settled {second.n_settled} and changed the outputs")
-    heard = sum(row.duration or 0 for row in rows.values() if row.state == DONE)
+    seconds = sum(row.duration or 0 for row in rows.values() if row.state == DONE)
     return {
         "ray": version("ray"),
         "archive": {
@@ -135,7 +135,7 @@ def soak(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
             "broken": dict(Counter(each.what for each in made if each.fate == BROKEN)),
             "poison": [each.what for each in made if each.fate == POISON],
             "formats": dict(Counter(each.what for each in made if each.fate == GOOD)),
-            "seconds_of_music": heard,
+            "seconds_of_music": seconds,
         },
         "disturbances": vars(disturbances),
         "states": dict(Counter(row.state for row in rows.values())),
@@ -354,17 +354,17 @@ def _wrong_notes(
         assert each.performance is not None
         assert before.performance is not None
         for output in outputs.get(rows[each.name].number, []):
-            heard = read_midi(out / output.name)
-            own = recall(each.performance, heard)
-            others = recall(before.performance, heard)
+            est = read_midi(out / output.name)
+            own = recall(each.performance, est)
+            others = recall(before.performance, est)
             if own < _LEAST_RECALL or (before.performance != each.performance and others >= own):
                 yield f"{each.name!r}: {own:.2f} of its own notes, {others:.2f} of another's"
 
 
-def recall(played: Performance, heard: Performance) -> float:
-    """Share of notes for which the same pitch is heard within 50 ms of their onset."""
+def recall(played: Performance, est: Performance) -> float:
+    """Share of notes for which the same pitch is found within 50 ms of their onset."""
     onsets: dict[int, list[float]] = {}
-    for note in heard.notes:
+    for note in est.notes:
         onsets.setdefault(note.pitch, []).append(note.onset)
     found = sum(
         any(abs(onset - note.onset) <= _ONSET_TOLERANCE for onset in onsets.get(note.pitch, ()))
@@ -380,7 +380,7 @@ def _wrong_repeats(
     n_compared: int,
     rng: random.Random,
 ) -> Iterator[str]:
-    """Some recordings, heard once more in this process, give the same bytes."""
+    """Some recordings, transcribed once more in this process, give the same bytes."""
     done = [row for row in rows.values() if row.state == DONE]
     worker = Worker(JobSettings())
     again = str(folder / "again")
@@ -395,7 +395,7 @@ def _wrong_repeats(
         )
         (output,) = worker(job).outputs
         if output.sha256 != outputs[row.number][0].sha256:
-            yield f"{row.name!r}: heard once more it gives other bytes"
+            yield f"{row.name!r}: transcribed once more it gives other bytes"
 
 
 if __name__ == "__main__":

@@ -190,7 +190,7 @@ def _speed(
 
 
 def time_startup(path: Path, options: argparse.Namespace, device: str) -> dict[str, Any]:
-    """Seconds that a fresh process imports, loads and hears a short recording for."""
+    """Seconds that a fresh process imports, loads and transcribes a short recording for."""
     words = [sys.executable, "-c", _STARTUP, str(path), str(options.threads[0]), device]
     words.append("" if options.checkpoint is None else str(options.checkpoint))
     runs: list[dict[str, float]] = []

@@ -1,4 +1,4 @@
-"""How much music `transcribe archive` hears in an hour, of what that is made, what it holds.
+"""How much music `transcribe archive` transcribes in an hour, of what that is made, what it holds.
 
     python -m eval.performance.throughput RECORDING --out eval/results/throughput.json
 
@@ -7,7 +7,7 @@ worker and by as many as there are cores, in turn, and the best of each counts. 
 the start out: they count from when every worker has settled its first recording. Beside
 the pool stand as many separate ``transcribe`` commands at once, which is what the machine
 itself allows: cores share memory and caches. Then a thousand short recordings
-(`eval.data.archives`) tell how much each worker holds after how many of them. Compare ratios
+(`eval.data.archives`) show how much each worker holds after how many of them. Compare ratios
 within a record; on a machine that others use (``load_before``), nothing else.
 """
 
@@ -181,9 +181,9 @@ def tables(record: Mapping[str, Any]) -> str:
         f"| {100 * share['separate_commands_of_one_times_cores']:.0f} % |",
     ]
     if record["memory"]:
-        told = record["memory"]["peak_mb_after"]
-        lines += ["", f"| recordings | {' | '.join(told)} |", "|---|" + "--:|" * len(told)]
-        cells = " | ".join(f"{held:.0f}" for held in told.values())
+        peaks = record["memory"]["peak_mb_after"]
+        lines += ["", f"| recordings | {' | '.join(peaks)} |", "|---|" + "--:|" * len(peaks)]
+        cells = " | ".join(f"{held:.0f}" for held in peaks.values())
         lines.append(f"| most memory of a worker, MB | {cells} |")
     return "\n".join([*lines, "", *_sizes(record["per_core_hour"]["hours_of_music"])])
 

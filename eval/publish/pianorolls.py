@@ -1,4 +1,4 @@
-"""Draw what was played, what was heard, and where they differ, for three recordings.
+"""Draw what was played, what was transcribed, and where they differ, for three recordings.
 
     python -m eval.publish.pianorolls --data maps-real-dev --split test --out pianorolls.png
     python -m eval.publish.pianorolls --data maps-real-dev --midi HEARD --out pianorolls.png
@@ -7,7 +7,7 @@ The three are the data set's best, median and worst recording by the F1 of onset
 50 ms, the median onset deviation taken off (`transcribe.evaluation.metrics`). One panel each;
 what is in them is said by `transcribe.evaluation.pianoroll`.
 
-``--midi`` takes what was heard from the files that ``eval.accuracy.benchmark --midi-out`` wrote,
+``--midi`` takes the transcriptions that ``eval.accuracy.benchmark --midi-out`` wrote,
 so that nothing has to be transcribed again.
 """
 
@@ -42,7 +42,7 @@ from transcribe.notes import Performance
 
 @dataclass(frozen=True, slots=True)
 class Rolled:
-    """One recording, played and heard."""
+    """One recording, played and transcribed."""
 
     name: str
     f1: float
@@ -85,7 +85,7 @@ def pianorolls(options: argparse.Namespace) -> None:
     draw(
         [panel(label, each, options.seconds) for label, each in chosen.items()],
         options.out,
-        title=f"{data_name(options.data)}, heard by {system}",
+        title=f"{data_name(options.data)}, transcribed by {system}",
         metadata={
             "Description": command("eval.publish.pianorolls", options),
             "Source": f"commit {found['commit']}, {found['date']}",
@@ -102,7 +102,7 @@ def rolled_recording(
 
 
 def read(recording: Recording, folder: Path, max_seconds: float | None) -> Rolled:
-    """What was heard of a recording earlier; raises MidiError if it isn't in the folder."""
+    """An earlier transcription of a recording; raises MidiError if it isn't in the folder."""
     path = folder / f"{recording.name}.mid"
     if not path.is_file():
         raise MidiError(

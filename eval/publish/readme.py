@@ -77,7 +77,7 @@ def results(
             markdown(["F1 in %", *names], rows),
             "",
             f"Mean over {data['n_recordings']} recordings ({data['seconds'] / 60:.0f} min) of a "
-            "real Disklavier that ours never heard in training, each recording's median onset "
+            "real Disklavier that ours was not trained on, each recording's median onset "
             "deviation taken off; a dash: it writes no pedal.",
             f"On {speed['machine']['cpu']}: {', '.join(speeds)}; peak memory "
             f"{longest['peak_mb']:.0f} MB for {longest['minutes']:g} minutes.",
@@ -241,11 +241,11 @@ def report() -> str:
         "## Whose are the deviations?",
         "Onsets that ours and transkun 2.0.1 both found, by the velocity that was played: how "
         "widely each spreads around the labels (interquartile range), how far the two spread "
-        "around each other, and how many both hear more than 20 ms off the label on the same "
+        "around each other, and how many both find more than 20 ms off the label on the same "
         "side. The Disklavier plays soft notes when it can, not when its file says: no system "
         "can be within 20 ms of those labels but by being wrong.",
         deviations_table(_record("deviations")),
-        "## MAESTRO validation, rendered on instruments that training never heard",
+        "## MAESTRO validation, rendered on instruments that training never used",
         f"{len(validation['passages'])} passages of 30 s on "
         f"{' and '.join(validation['instruments'])}, without room or noise; thresholds were "
         "chosen on them.",
@@ -253,7 +253,7 @@ def report() -> str:
         "## Where nobody plays",
         *(noise_table(each) for each in noise_sets(_record("noises"))),
         *(noise_table(each) for each in noise_sets(benchmark)),
-        "dog_bark, helicopter and clock_tick were never heard in training.",
+        "dog_bark, helicopter and clock_tick were never used in training.",
         "## Does a confidence mean something?",
         f"All notes of {calibration['data']['name']}; of what it calls 0.9, are 90 % right?",
         calibration_table(calibration),
@@ -301,7 +301,7 @@ def _continue_report(record: Mapping[str, Any]) -> list[str]:
         f"{ranges['pitch_classes'][1]:.2f} away, polyphony {low[0]:.2f} to {low[1]:.2f} times, "
         f"notes a second {high[0]:.2f} to {high[1]:.2f} times the opening's.",
         continuations_table(record),
-        "The opening's end again scores high and is no music of its own: the shares tell who "
+        "The opening's end again scores high and is no music of its own: the shares show who "
         "strays, not who composes well.",
     ]
 

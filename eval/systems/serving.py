@@ -168,7 +168,7 @@ def transcribe_all(
     *,
     n_starts: int = 1,
     again: bool = False,
-    tell: Callable[[str], None],
+    report: Callable[[str], None],
 ) -> list[dict[str, Any]]:
     """Transcribe every clip that is not done yet, with ``setup.workers`` processes.
 
@@ -184,7 +184,7 @@ def transcribe_all(
         How often start-up is timed at least.
     again : bool
         Whether clips that are done are transcribed again.
-    tell : callable
+    report : callable
         Is given a line about each clip.
 
     Returns
@@ -202,11 +202,11 @@ def transcribe_all(
         else:
             done[clip.name] = state
     if done:
-        tell(f"{setup.system.name}: {len(done)} of {len(clips)} clips were done before")
+        report(f"{setup.system.name}: {len(done)} of {len(clips)} clips were done before")
     n_workers = min(setup.workers, waiting.qsize())
     with ThreadPoolExecutor(max(n_workers, 1)) as pool:
         jobs = [
-            pool.submit(_serve, setup, waiting, folder, done, number, tell)
+            pool.submit(_serve, setup, waiting, folder, done, number, report)
             for number in range(n_workers)
         ]
         for job in jobs:
@@ -222,7 +222,7 @@ def _serve(
     folder: Path,
     done: dict[str, dict[str, Any]],
     number: int,
-    tell: Callable[[str], None],
+    report: Callable[[str], None],
 ) -> None:
     server: SystemProcess | None = None
     try:
@@ -253,7 +253,7 @@ def _serve(
             }
             write_record(state, folder / f"{clip.name}.json")
             done[clip.name] = state
-            tell(f"{setup.system.name}: {clip.name}, {_said(state)}")
+            report(f"{setup.system.name}: {clip.name}, {_said(state)}")
     finally:
         if server is not None:
             server.close()

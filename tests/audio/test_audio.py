@@ -444,7 +444,7 @@ def test_silence_in_the_track_that_was_heard_tells_of_the_others(tmp_path: Path)
     assert not np.concatenate(list(reader)).any()
     (warning,) = reader.warnings
     assert (warning.kind, warning.values) == ("silent_track", {"track": 1, "n_tracks": 2})
-    assert "audio track 1 of 2 was heard, and it is silent" in str(warning)
+    assert "audio track 1 of 2 was transcribed, and it is silent" in str(warning)
 
 
 def test_a_track_that_cant_be_decoded_is_passed_over(tmp_path: Path) -> None:
@@ -457,7 +457,7 @@ def test_a_track_that_cant_be_decoded_is_passed_over(tmp_path: Path) -> None:
     assert attacks(np.concatenate(list(reader))) == [pytest.approx(ATTACK, abs=0.003)]
     (warning,) = reader.warnings
     assert warning.values == {"unreadable": 1, "track": 2, "n_tracks": 2}
-    assert "track 1 of 2 can't be decoded; track 2 was heard" in str(warning)
+    assert "track 1 of 2 can't be decoded; track 2 was transcribed" in str(warning)
     path.write_bytes(data.replace(b"mp4a", b"apac").replace(b"esds", b"dapa"))
     assert "no decoder for its audio track" in refusal(path)
 

@@ -53,7 +53,9 @@ def test_what_lies_beyond_the_headers_end_is_read_and_told(tmp_path: Path, name:
     path = saying(tmp_path, name, RATE * sample + extra, RATE)  # one second
     samples, warnings = read(path)
     np.testing.assert_allclose(samples, NOISE, atol=1e-4)
-    assert warnings == ["the header tells of 1.0 s and the file holds 3.0 s: all of it was heard"]
+    assert warnings == [
+        "the header promises 1.0 s and the file holds 3.0 s: all of it was transcribed"
+    ]
     assert probe(path).duration == measured_seconds(path) == SECONDS
 
 

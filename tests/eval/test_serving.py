@@ -69,17 +69,17 @@ def heard(setup):
 def test_every_clip_is_heard_once_and_what_is_done_is_not_done_again(setup, clips, tmp_path):
     told: list[str] = []
     folder = tmp_path / "heard"
-    states = transcribe_all(setup, clips[:2], folder, tell=told.append)
+    states = transcribe_all(setup, clips[:2], folder, report=told.append)
     assert [state["seconds"] for state in states] == [1.0, 1.0]
     assert read_midi(folder / "a.mid").notes == read_midi(folder / "b.mid").notes
     assert states[0]["warnings"] == ["a is quiet"]
     assert states[0]["cpu_seconds"] >= 0
     assert 1e6 < states[0]["peak_bytes"] < 2e8
-    more = transcribe_all(setup, clips, folder, tell=told.append)
+    more = transcribe_all(setup, clips, folder, report=told.append)
     assert more[:2] == states
     assert heard(setup) == ["a", "b", "c"]
     assert "2 of 3 clips were done before" in " ".join(told)
-    transcribe_all(setup, clips, folder, again=True, tell=told.append)
+    transcribe_all(setup, clips, folder, again=True, report=told.append)
     assert heard(setup) == ["a", "b", "c"] * 2
 
 
@@ -87,7 +87,7 @@ def test_a_crash_is_one_clip_that_failed_and_is_tried_again_in_the_next_run(setu
     folder = tmp_path / "heard"
     broken = dataclasses.replace(setup, options={**setup.options, "crash": "b"})
     told: list[str] = []
-    states = transcribe_all(broken, clips, folder, tell=told.append)
+    states = transcribe_all(broken, clips, folder, report=told.append)
     assert ["error" in state for state in states] == [False, True, False]
     assert states[1]["error"] == "the process ended: exit code 9, out of memory"
     assert not (folder / "b.mid").exists()
@@ -95,29 +95,29 @@ def test_a_crash_is_one_clip_that_failed_and_is_tried_again_in_the_next_run(setu
     speed = speed_of(states, folder)
     assert (speed["n_clips"], speed["n_failed"], speed["audio_seconds"]) == (2, 1, 2.0)
     assert any("FAILED" in line for line in told)
-    assert "error" not in transcribe_all(setup, clips, folder, tell=told.append)[1]
+    assert "error" not in transcribe_all(setup, clips, folder, report=told.append)[1]
     assert heard(setup) == ["a", "b", "c", "b"]
 
 
 def test_a_clip_without_an_answer_failed(setup, clips, tmp_path):
     (Path(setup.options["answers"]) / "a.mid").unlink()
-    state = transcribe_all(setup, clips[:1], tmp_path / "heard", tell=str)[0]
+    state = transcribe_all(setup, clips[:1], tmp_path / "heard", report=str)[0]
     assert state["error"] == "it wrote no a.mid"
 
 
 def test_another_recording_under_the_same_name_is_heard_again(setup, clips, tmp_path):
     folder = tmp_path / "heard"
-    transcribe_all(setup, clips[:1], folder, tell=str)
+    transcribe_all(setup, clips[:1], folder, report=str)
     write_wav(tmp_path / "a.wav", np.full(8000, 0.1, np.float32), 8000)
     other = make_clip("a", tmp_path / "a.wav", tmp_path / "clips")
-    transcribe_all(setup, [other], folder, tell=str)
+    transcribe_all(setup, [other], folder, report=str)
     assert heard(setup) == ["a", "a"]
 
 
 def test_two_workers_share_the_clips_and_starts_are_timed_as_often_as_asked(setup, clips, tmp_path):
     folder = tmp_path / "heard"
     pair = dataclasses.replace(setup, workers=2)
-    transcribe_all(pair, clips, folder, n_starts=4, tell=str)
+    transcribe_all(pair, clips, folder, n_starts=4, report=str)
     assert sorted(heard(setup)) == ["a", "b", "c"]
     timed = starts(folder)
     assert len(timed) == 4
@@ -137,7 +137,7 @@ def test_a_system_that_fails_at_once_is_not_taken_for_one_that_failed_on_every_c
 ):
     broken = dataclasses.replace(setup, options={**setup.options, "crash": "warm-up"})
     with pytest.raises(TranscribeError, match=r"two seconds of tones: .*no such instruction"):
-        transcribe_all(broken, clips, tmp_path / "heard", tell=str)
+        transcribe_all(broken, clips, tmp_path / "heard", report=str)
 
 
 def test_the_fingerprint_is_of_all_that_changes_an_answer_or_its_speed(setup):

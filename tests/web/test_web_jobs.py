@@ -1,4 +1,4 @@
-"""What is heard: the command's own notes, while it goes on, and after whatever cuts it short."""
+"""What is transcribed: the command's own notes, while it goes on and after what cuts it short."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def client(library):
 
 @pytest.fixture(scope="module")
 def prelude(client):
-    """The prelude, heard; with the events that were told meanwhile."""
+    """The prelude, transcribed; with the events that were sent meanwhile."""
     name = client.upload(PRELUDE.read_bytes(), PRELUDE.name).json["id"]
     events = listen(client, name)
     return client.wait(name), events
@@ -406,7 +406,7 @@ def wav_of(samples: np.ndarray, tmp_path: Path) -> bytes:
     return write_pcm(tmp_path / "x.wav", samples).read_bytes()
 
 
-def test_junk_is_named_and_the_next_recording_is_heard(client, tmp_path):
+def test_junk_is_named_and_the_next_recording_is_transcribed(client, tmp_path):
     junk = {
         "text": (b"this is no sound\n" * 100, "This is not a recording."),
         "zip": (b"PK\x03\x04" + bytes(500), "This is not a recording."),
@@ -439,11 +439,11 @@ def test_silence_noise_truncation_and_clipping_are_said_plainly(client, tmp_path
     cases = {
         "silent": (
             wav_of(np.zeros(5 * SAMPLE_RATE), tmp_path),
-            "Nothing was heard: the recording is silent",
+            "No notes: the recording is silent",
         ),
         "noise": (
             wav_of(0.05 * rng.standard_normal(8 * SAMPLE_RATE), tmp_path),
-            "Nothing was heard: no piano notes were found",
+            "No piano notes were found",
         ),
         "cut": (whole[: len(whole) * 2 // 3], "Truncated or damaged: 3.0 s of the 9.0 s"),
         "clipped": (wav_of(5 * melody, tmp_path), "Distorted: "),
@@ -486,7 +486,7 @@ def test_the_work_can_be_cancelled_and_begun_again(client, tmp_path, monkeypatch
     assert time.monotonic() - begun < 5
     assert answer["state"] == "cancelled"
     assert 0 < answer["heard_seconds"] < answer["duration"] == 900
-    # What was heard stays, and the next one is heard.
+    # What was transcribed stays, and the next one is transcribed.
     notes = client.get(f"/api/recordings/{first}/notes").json["notes"]
     assert 0 < len(notes) == client.get(f"/api/recordings/{first}").json["n_notes"]
     assert client.wait(second)["state"] == "done"

@@ -36,7 +36,7 @@ _IDENTITY = "holder"
 
 
 class Versioned(Protocol):
-    """A store that can tell whether a file is still the one that was read."""
+    """A store that knows whether a file is still the one that was read."""
 
     @property
     def address(self) -> str: ...

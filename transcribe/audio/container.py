@@ -1,8 +1,8 @@
-"""A recording's container: opening it, or saying why not, and how long it says it is.
+"""A recording's container: opening it, or why that fails, and its duration according to its header.
 
 What a header says is not always so: a truncated file still promises its whole length, and
 for some formats the decoder's duration is only a guess from the file's size. `audio` uses
-both figures to tell how much of a recording is missing.
+both figures to know how much of a recording is missing.
 """
 
 from __future__ import annotations
@@ -103,13 +103,13 @@ def open_recording(path: Path, part: Part | None = None) -> InputContainer:
 
 @dataclass(frozen=True, slots=True)
 class AudioTrack:
-    """Which of a file's audio tracks is heard."""
+    """Which of a file's audio tracks is transcribed."""
 
     index: int
     """Among the audio tracks, from 0."""
     n_tracks: int
     unreadable: int | None = None
-    """The track that should be heard, where it can't be decoded."""
+    """The track that should be transcribed, where it can't be decoded."""
 
 
 def choose_track(path: Path) -> AudioTrack:
@@ -146,7 +146,7 @@ def _rank(stream: AudioStream) -> tuple[bool, bool, int]:
 
 
 def _problem(stream: AudioStream) -> str:
-    """Why a track can't be decoded, as far as its header tells; empty if it can."""
+    """Why a track can't be decoded, as far as its header shows; empty if it can."""
     codec = stream.codec_context
     if codec is None:
         return _NO_DECODER
@@ -177,7 +177,7 @@ def header_seconds(path: Path, container: InputContainer, stream: AudioStream) -
         return None  # estimated from the first packets, and often wrong by a factor
     samples = find_samples(path)
     if samples is not None:
-        held, said = samples.seconds_held, samples.seconds_told
+        held, said = samples.seconds_held, samples.seconds_declared
         return held if said is None or samples.patches else min(said, held)
     if stream.duration is not None and stream.time_base is not None:
         late = 0.0
@@ -185,15 +185,15 @@ def header_seconds(path: Path, container: InputContainer, stream: AudioStream) -
         if keeps_time and stream.start_time is not None and container.start_time is not None:
             late = float(stream.start_time * stream.time_base) - container.start_time / av.time_base
         return float(stream.duration * stream.time_base) + max(0.0, late)
-    told = re.fullmatch(r"(\d+):(\d+):([\d.]+)", stream.metadata.get("DURATION", ""))
-    if told is not None:  # Matroska; it tells when the track ends, which may begin late
-        ends = int(told[1]) * 3600 + int(told[2]) * 60 + float(told[3])
+    ends_at = re.fullmatch(r"(\d+):(\d+):([\d.]+)", stream.metadata.get("DURATION", ""))
+    if ends_at is not None:  # Matroska; it gives the end of the track, which may begin late
+        ends = int(ends_at[1]) * 3600 + int(ends_at[2]) * 60 + float(ends_at[3])
         return ends - max(0.0, (container.start_time or 0) / av.time_base)
     return None if container.duration is None else container.duration / av.time_base
 
 
 def promised_seconds(path: Path, container: InputContainer, stream: AudioStream) -> float | None:
-    """How long the recording was when it was whole; None where nothing tells.
+    """How long the recording was when it was whole; None where that is unknown.
 
     The decoder's own duration is no promise where it comes from the file's size: there
     the header is read again.
@@ -201,7 +201,7 @@ def promised_seconds(path: Path, container: InputContainer, stream: AudioStream)
     kind = container.format.name
     samples = find_samples(path)
     if samples is not None:
-        return samples.seconds_held if samples.patches else samples.seconds_told
+        return samples.seconds_held if samples.patches else samples.seconds_declared
     seconds = header_seconds(path, container, stream)
     if stream.duration is None and len(container.streams) > 1 and "DURATION" not in stream.metadata:
         return None  # that of the picture

@@ -42,19 +42,19 @@ class Samples:
 
     start: int
     """Place of the first, in bytes."""
-    told: int | None
-    """Bytes of them that the header tells; None for a placeholder."""
+    declared: int | None
+    """Bytes of them that the header declares; None for a placeholder."""
     held: int
-    """Bytes of them that the file holds; fewer than told in a truncated file."""
+    """Bytes of them that the file holds; fewer than declared in a truncated file."""
     byte_rate: float
     """Bytes a second."""
     patches: tuple[tuple[int, bytes], ...] = ()
-    """Places and bytes of a header that tells the truth; none where it does."""
+    """Places and bytes of a header that would be right; none where it is."""
 
     @property
-    def seconds_told(self) -> float | None:
+    def seconds_declared(self) -> float | None:
         """How long the recording is after its header; None for a placeholder."""
-        return None if self.told is None else self.told / self.byte_rate
+        return None if self.declared is None else self.declared / self.byte_rate
 
     @property
     def seconds_held(self) -> float:
@@ -64,15 +64,15 @@ class Samples:
     @property
     def says_less(self) -> bool:
         """Whether a player that believes the header stops before the samples end."""
-        return self.told is not None and self.told < self.held
+        return self.declared is not None and self.declared < self.held
 
 
 @dataclass(frozen=True, slots=True)
 class _Layout:
-    """What the header of one kind of file says, and how it would say something else."""
+    """What the header of one kind of file declares, and how to change that."""
 
     start: int
-    told: int
+    declared: int
     byte_rate: float
     chunks: Callable[[BinaryIO, int, int], bool] | None
     """Whether a file goes on with well-formed chunks from a place on; None if it can't."""
@@ -94,28 +94,28 @@ def find_samples(path: Path) -> Samples | None:
 
 
 def _compared(file: BinaryIO, layout: _Layout, size: int) -> Samples:
-    start, told = layout.start, layout.told
+    start, declared = layout.start, layout.declared
     there = max(0, size - start)
     whole = there - there % layout.frame
 
-    def samples(told: int | None, held: int, *, mended: bool) -> Samples:
+    def samples(declared: int | None, held: int, *, mended: bool) -> Samples:
         patches = tuple(layout.patch(held)) if mended else ()
-        return Samples(start, told, held, layout.byte_rate, patches)
+        return Samples(start, declared, held, layout.byte_rate, patches)
 
-    if told > there or told < 0:
-        if _is_placeholder(told):
+    if declared > there or declared < 0:
+        if _is_placeholder(declared):
             return samples(None, whole, mended=True)
-        return samples(told, whole, mended=False)
-    honest = samples(told, told, mended=False)
-    end = start + told
-    if there - told < _LEAST_HIDDEN * layout.byte_rate:
+        return samples(declared, whole, mended=False)
+    honest = samples(declared, declared, mended=False)
+    end = start + declared
+    if there - declared < _LEAST_HIDDEN * layout.byte_rate:
         return honest
     if layout.chunks is not None and layout.chunks(file, end, size):
         return honest
     file.seek(end)
     if file.read(8).startswith(_TAGS) or not _has_sound(file, end):
         return honest
-    return samples(told or None, whole, mended=True)
+    return samples(declared or None, whole, mended=True)
 
 
 def _is_placeholder(size: int) -> bool:
@@ -159,9 +159,9 @@ def _riff(file: BinaryIO, order: str) -> _Layout | None:
         elif name == b"data":
             # FFmpeg goes by the long size alone, and a recorder may have filled in only the other.
             is_long = long_place and (size == 0xFFFFFFFF or not long_size)
-            told = long_size if is_long else size
+            declared = long_size if is_long else size
             patch = partial(_riff_sizes, order, place + 4, long_place)
-            return _Layout(place + 8, told, byte_rate, _go_on(f"{order}4sI", 2), patch, frame)
+            return _Layout(place + 8, declared, byte_rate, _go_on(f"{order}4sI", 2), patch, frame)
     return None
 
 
@@ -206,10 +206,10 @@ def _aiff(file: BinaryIO, *, compressed: bool) -> _Layout | None:
             (offset,) = struct.unpack(">I", file.read(4))
 
             sizes = (place + 4, 8 + offset), (count_place, 0)
-            told = size - 8 - offset if size else 0
+            declared = size - 8 - offset if size else 0
             return _Layout(
                 place + 16 + offset,
-                told,
+                declared,
                 frame * rate,
                 _go_on(">4sI", 2),
                 partial(_aiff_sizes, frame, *sizes),
@@ -230,14 +230,14 @@ def _aiff_sizes(
 
 def _au(file: BinaryIO) -> _Layout | None:
     file.seek(4)
-    start, told, encoding, rate, n_channels = struct.unpack(">5I", file.read(20))
+    start, declared, encoding, rate, n_channels = struct.unpack(">5I", file.read(20))
     sample = {1: 1, 2: 1, 3: 2, 4: 3, 5: 4, 6: 4, 7: 8, 27: 1}.get(encoding, 0)
     frame = sample * n_channels
 
     def patch(held: int) -> list[tuple[int, bytes]]:
         return [(8, struct.pack(">I", min(held, 2**32 - 1)))]
 
-    return _Layout(start, told, frame * rate, None, patch, frame)
+    return _Layout(start, declared, frame * rate, None, patch, frame)
 
 
 def _caf(file: BinaryIO) -> _Layout | None:
@@ -254,8 +254,8 @@ def _caf(file: BinaryIO) -> _Layout | None:
             def patch(held: int, place: int = place) -> list[tuple[int, bytes]]:
                 return [(place + 4, struct.pack(">q", held + 4))]
 
-            told = size - 4 if size else 0  # after a count of edits
-            return _Layout(place + 16, told, byte_rate, _go_on(">4sq", 1), patch, frame)
+            declared = size - 4 if size else 0  # after a count of edits
+            return _Layout(place + 16, declared, byte_rate, _go_on(">4sq", 1), patch, frame)
     return None
 
 

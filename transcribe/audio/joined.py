@@ -1,7 +1,7 @@
 """Recordings joined end to end in one file, as chained ogg or with ``cat``.
 
 Where they differ in sample rate or channels, one decoder can't go from one to the next, and
-of an mp4 or a wav behind another nothing would be read at all. `parts_of` tells where each begins;
+of an mp4 or a wav behind another nothing would be read at all. `parts_of` finds where each begins;
 `PartOfFile` reads like a file with that alone. Of mp3 and aac, whose every packet says
 what it is, nothing need be told apart.
 """

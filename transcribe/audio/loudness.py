@@ -1,4 +1,4 @@
-"""Recordings so quiet that the network hears less in them: made louder before they are heard.
+"""Recordings so quiet that the network finds fewer notes in them: amplified before it.
 
 Powers count in decibels down to a floor (`FeatureConfig.floor_db`), so what lies far below
 full scale sinks into it. On two recordings (12 s each, onset F1): 99 with peaks at -3 dB,
@@ -31,7 +31,7 @@ def gain_of(peak: float) -> float:
 
 
 def as_warning(gain: float) -> tuple[AudioWarning, ...]:
-    """What to tell of a recording that was multiplied with this."""
+    """The warning about a recording that was multiplied with this, if any."""
     if gain == 1:
         return ()
     return (AudioWarning("quiet", {"peak_db": 20 * float(np.log10(_LOUD / gain))}),)

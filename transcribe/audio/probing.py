@@ -24,7 +24,7 @@ class AudioInfo:
     """What a recording's header says."""
 
     duration: float | None
-    """Seconds that can be read; None where only decoding could tell, or the header says
+    """Seconds that can be read; None where only decoding could show it, or the header says
     what cannot be."""
     sample_rate: int
     """Hertz."""
@@ -62,7 +62,7 @@ def counted_seconds(path: str | os.PathLike[str]) -> float | None:
     """How long a recording is by the packets it holds: read, but not decoded.
 
     Much quicker than `reader.measured_seconds`, and right but for damaged packets. None where
-    packets don't tell how long they are.
+    packets don't carry their durations.
     """
     path = Path(path)
     track = choose_track(path)

@@ -1,11 +1,11 @@
 """What is doubtful about a recording: the kinds of warnings, and the sentence of each.
 
-`AudioReader` warns of the file, `Transcriber` of the sound and of what was heard in it; the
+`AudioReader` warns of the file, `Transcriber` of the sound and of the notes found in it; the
 command line, the archive and the page only show what they are given. A program tells
 warnings apart by ``kind``, never by the words.
 
-Where the figures come from: real recordings of pianos are heard with a mean confidence of
-0.95 and more, and most other sounds give no notes at all.
+Where the figures come from: notes of real piano recordings have a mean confidence of 0.95
+and more, and most other sounds give no notes at all.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _BETWEEN_KEYS = 35.0
 
 @dataclass(frozen=True, slots=True)
 class AudioWarning:
-    """Something that was not as expected, though the recording could be heard.
+    """Something that was not as expected, though the recording could be transcribed.
 
     Raises ValueError for a kind that is none of `KINDS`, or values that are not its own.
     """
@@ -40,7 +40,7 @@ class AudioWarning:
     kind: str
     """One of `KINDS`."""
     values: Mapping[str, Any] = field(default_factory=dict, hash=False)
-    """What the sentence says in figures; seconds, cents, counts, or shares from 0 to 1."""
+    """The figures in the sentence: seconds, cents, counts, or shares from 0 to 1."""
 
     def __post_init__(self) -> None:
         if self.kind not in _KINDS:
@@ -66,7 +66,7 @@ def most_serious_first(warnings: Iterable[AudioWarning]) -> tuple[AudioWarning, 
 
 
 def is_distorted(clipped: float) -> bool:
-    """Whether so large a share of clipped samples, 0 to 1, is heard."""
+    """Whether so large a share of clipped samples, 0 to 1, is audible."""
     return clipped > _CLIPPED
 
 
@@ -77,7 +77,7 @@ def is_no_piano(confidence: float, n_notes: int, duration: float) -> bool:
 
 
 def is_out_of_tune(cents: float) -> bool:
-    """Whether a tuning so far from the expected one is worth telling."""
+    """Whether a tuning so far from the expected one is worth a warning."""
     return abs(cents) >= _OUT_OF_TUNE
 
 
@@ -103,7 +103,7 @@ def _hole(seconds: float) -> str:
 
 def _clock(seconds: float) -> str:
     return (
-        f"damaged clock: a leap of {seconds:.0f} s was not followed, so what comes after it may "
+        f"damaged time stamps: a jump of {seconds:.0f} s was ignored, so what comes after it may "
         "be early"
     )
 
@@ -114,20 +114,21 @@ def _not_finite(n_samples: int) -> str:
 
 def _header(told: float, held: float) -> str:
     return (
-        f"the header tells of {_span(told)} and the file holds {_span(held)}: all of it was heard"
+        f"the header promises {_span(told)} and the file holds {_span(held)}: all of it was "
+        "transcribed"
     )
 
 
 def _other_track(unreadable: int, track: int, n_tracks: int) -> str:
     return (
-        f"audio track {unreadable} of {n_tracks} can't be decoded; track {track} was heard in its "
-        "place"
+        f"audio track {unreadable} of {n_tracks} can't be decoded; track {track} was transcribed "
+        "instead"
     )
 
 
 def _silent_track(track: int, n_tracks: int) -> str:
     return (
-        f"audio track {track} of {n_tracks} was heard, and it is silent; if the music is in "
+        f"audio track {track} of {n_tracks} was transcribed, and it is silent; if the music is in "
         "another, save that one alone as a file"
     )
 
@@ -135,7 +136,7 @@ def _silent_track(track: int, n_tracks: int) -> str:
 def _antiphase(seconds: float) -> str:
     return (
         f"the channels are in opposite phase for {_span(seconds)} and would cancel each other: one "
-        "was turned round; check the cables, or the microphones' phase switches"
+        "was inverted; check the cables, or the microphones' phase switches"
     )
 
 
@@ -148,20 +149,20 @@ def _scale(peak: float, divisor: int) -> str:
 
 def _silent() -> str:
     return (
-        "nothing was heard: the recording is silent; check that it is the right file, and that "
+        "no notes: the recording is silent; check that it is the right file, and that "
         "the microphone was on"
     )
 
 
 def _quiet(peak_db: float) -> str:
     return (
-        f"very quiet: never above {peak_db:.0f} dB of full scale; it was made louder to be heard, "
-        "and its noise with it"
+        f"very quiet: never above {peak_db:.0f} dB of full scale; it was amplified, and its "
+        "noise with it"
     )
 
 
 def _no_notes() -> str:
-    return "nothing was heard: no piano notes were found; if there is a piano, it may be very soft"
+    return "no piano notes were found; if there is a piano, it may be very soft"
 
 
 def _low_confidence(confidence: float) -> str:
@@ -187,11 +188,13 @@ def _clicks(pitch: int, n_notes: int) -> str:
 
 def _tuning(cents: float, a4: float = 440.0) -> str:
     side = "above" if cents > 0 else "below"
-    said = (
+    sentence = (
         f"tuned {abs(cents):.0f} cents {side} A = {a4:g} Hz: A4 is at "
         f"{a4 * 2 ** (cents / 1200):.1f} Hz"
     )
-    return said if abs(cents) < _BETWEEN_KEYS else f"{said}; all notes may be a semitone off"
+    return (
+        sentence if abs(cents) < _BETWEEN_KEYS else f"{sentence}; all notes may be a semitone off"
+    )
 
 
 def _span(seconds: float) -> str:
@@ -203,15 +206,15 @@ _KINDS: dict[str, tuple[str, Callable[..., str]]] = {
     "truncated": ("a part is missing", _truncated),
     "damaged": ("parts could not be decoded", _damaged),
     "hole": ("silence was put where a part is missing", _hole),
-    "clock": ("what the file says about time is wrong", _clock),
-    "not_finite": ("some of the sound is no valid sound", _not_finite),
-    "header": ("the header says less than the file holds; all was heard", _header),
-    "antiphase": ("channels that would cancel each other; one was turned round", _antiphase),
+    "clock": ("time stamps in the file are wrong", _clock),
+    "not_finite": ("some samples are not numbers", _not_finite),
+    "header": ("the header promises less than the file holds; all was transcribed", _header),
+    "antiphase": ("channels that would cancel each other; one was inverted", _antiphase),
     "scale": ("samples far beyond full scale", _scale),
-    "other_track": ("a track could not be decoded; another was heard", _other_track),
-    "silent_track": ("one of several tracks was heard, and it is silent", _silent_track),
-    "silent": ("nothing in it is loud enough to hear", _silent),
-    "quiet": ("recorded far too quietly, and made louder", _quiet),
+    "other_track": ("a track could not be decoded; another was transcribed", _other_track),
+    "silent_track": ("one of several tracks was transcribed, and it is silent", _silent_track),
+    "silent": ("nothing in it is loud enough to be music", _silent),
+    "quiet": ("recorded far too quietly, and amplified", _quiet),
     "no_notes": ("no piano, or very soft", _no_notes),
     "low_confidence": ("no piano, or too far from the microphone", _low_confidence),
     "clipped": ("recorded too loud, its peaks are cut off", _clipped),

@@ -4,7 +4,7 @@ Conventions
 -----------
 Samples are float32 with full scale at 1. The channels of a recording are averaged
 (`channels` says how, and when one is turned round first).
-Time zero is the first moment of the recording as its container tells it: what an encoder
+Time zero is the first moment of the recording as its container has it: what an encoder
 puts before the music is cut away where the file says how much that is. Where it doesn't
 say (raw .aac, fragmented mp4, mp3 without a tag, wma), the least that such an encoder
 adds is taken, so onsets there may be a few milliseconds late.
@@ -48,7 +48,7 @@ FloatArray = NDArray[np.float32]
 _MP3_DELAY = 1105
 """Samples: 576 of the encoder and 529 of the decoder, the least LAME writes into its tag."""
 _LEAST_CUT = 0.001
-"""Seconds; a container that tells of an encoder's warm-up cuts more than this."""
+"""Seconds; a container that knows of an encoder's warm-up cuts more than this."""
 _LEAST_GAP = 0.05
 """Seconds; a smaller step in the container's clock is rounding, not missing sound."""
 _MOST_SILENCE = 3600.0
@@ -74,7 +74,7 @@ class AudioReader:
     sample_rate : int
         Hertz of the blocks.
     longest : float, optional
-        Seconds; a longer recording is refused, once its header or its sound tells.
+        Seconds; a longer recording is refused, once its header or its sound shows it.
 
     Raises
     ------
@@ -141,7 +141,7 @@ class AudioReader:
             found.append(AudioWarning("truncated"))
         samples = find_samples(self.path)
         if samples is not None and samples.says_less:
-            told, held = samples.seconds_told, samples.seconds_held
+            told, held = samples.seconds_declared, samples.seconds_held
             found.append(AudioWarning("header", {"told": told, "held": held}))
         if self._turned:
             found.append(AudioWarning("antiphase", {"seconds": self._turned}))
@@ -291,10 +291,10 @@ class AudioReader:
                 self._n_damaged += 1
 
     def _encoder_delay(self, stream: AudioStream, frame: AudioFrame, origin: float) -> float:
-        """Seconds of encoder warm-up that the container does not tell of.
+        """Seconds of encoder warm-up that the container does not know of.
 
         Lossy codecs overlap their frames, so the first decoded samples are no music. Where
-        the container tells, either the decoder has cut them, and its first frame comes
+        the container knows, either the decoder has cut them, and its first frame comes
         later than the first packet, or the track does not begin at the origin.
         """
         codec = stream.codec_context.codec.canonical_name
@@ -340,7 +340,7 @@ class AudioReader:
     def _measured_scale(self) -> Scale:
         """How large the samples of an uncompressed floating-point file are; of others nothing.
 
-        Such a file is read to its end for that, since only the whole tells.
+        Such a file is read to its end for that, since only then it is known.
         """
         scale = Scale()
         if not self.info.codec.startswith("pcm_f"):

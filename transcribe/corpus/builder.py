@@ -116,8 +116,8 @@ def build_corpus(
     for reading in readings:
         if reading.name in assigned.splits and reading.midi_sha256:
             assigned_before[reading.midi_sha256] = assigned.splits[reading.name]
-    told = None if progress is None else lambda n: progress("comparing", n, len(readings))
-    pairs = find_pairs([reading.landmarks for reading in readings], progress=told)
+    compared = None if progress is None else lambda n: progress("comparing", n, len(readings))
+    pairs = find_pairs([reading.landmarks for reading in readings], progress=compared)
     entries = settle(readings, pairs, assigned_before, config)
     shards = _write_shards(
         entries, {each.name: each for each in sources}, config, dest, workers, progress

@@ -12,6 +12,8 @@ import re
 from collections import Counter
 from typing import Any
 
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
 from transcribe.corpus.config import CorpusConfig
 from transcribe.corpus.corpus import Corpus
 from transcribe.corpus.entries import FILE_NAME, STATUSES, USED
@@ -122,7 +124,7 @@ def remarks(corpus: Corpus) -> list[str]:
 
 
 def _front_matter(corpus: Corpus) -> str:
-    """The ``configs`` that tell ``datasets`` where the splits are."""
+    """The ``configs`` that show ``datasets`` where the splits are."""
     suffix = "".join(corpus.shards[0].path.suffixes) if corpus.shards else ".jsonl.gz"
     lines = ["configs:", "- config_name: default", "  data_files:"]
     for split in corpus.counts:
@@ -142,108 +144,23 @@ def _merged(earlier: str, section: str, configs: str, title: str) -> str:
 
 
 def _section(corpus: Corpus, config: CorpusConfig, values: dict[str, Any]) -> str:
-    parts = ["## What is in it", _splits_table(values)]
-    if remarks(corpus):
-        parts.append("\n".join(f"- **Note**: {each}." for each in remarks(corpus)))
-    parts += [
-        _contents(config),
-        "## What became of the transcriptions",
-        _statuses_table(values),
-        f"Within those that are in it, {count(values['cut_out']['doubtful_notes'], 'note')} in "
-        f"doubtful passages and {count(values['cut_out']['short_notes'], 'note')} in passages too "
-        f"short were cut out. `{FILE_NAME}` has a line for each transcription: what became of it "
-        "and why, and which it duplicates.",
-        "## How it was made",
-        f"By `transcribe` {values['transcribe']}"
-        + (f":\n\n```\n{values['command']}\n```" if values["command"] else "."),
-        _how(config),
-        _models(values),
-    ]
-    return "\n\n".join(part for part in parts if part)
-
-
-def _splits_table(values: dict[str, Any]) -> str:
-    lines = [
-        "| split | pieces | recordings | passages | notes | hours | with variants: records "
-        "| notes | hours |",
-        "|---|--:|--:|--:|--:|--:|--:|--:|--:|",
-    ]
-    for split, each in values["splits"].items():
-        lines.append(
-            f"| {split} | {each['pieces']} | {each['recordings']} | {each['n_played_records']} "
-            f"| {each['n_played_notes']} | {each['played_seconds'] / 3600:.2f} "
-            f"| {each['n_records']} | {each['n_notes']} | {each['seconds'] / 3600:.2f} |"
-        )
-    return "\n".join(lines)
-
-
-def _statuses_table(values: dict[str, Any]) -> str:
-    lines = ["| | recordings | notes | length | |", "|---|--:|--:|--:|---|"]
-    for status, each in values["recordings"].items():
-        if each["recordings"]:
-            lines.append(
-                f"| {status} | {each['recordings']} | {each['notes']} | {clock(each['seconds'])} "
-                f"| {STATUSES[status]} |"
-            )
-    return "\n".join(lines)
-
-
-def _contents(config: CorpusConfig) -> str:
-    if config.target is not None:
-        return (
-            f"`data/` has tar files as WebDataset has them, for `{config.target}`: the files of "
-            "each item, and beside them `.about.json` with the recording, the piece, the passage "
-            "in seconds and what was done to it. Records of one recording follow one another: "
-            "shuffle them."
-        )
-    return (
-        "`data/` has JSON Lines under gzip, one object a passage: `onset`, `offset` (seconds from "
-        "the start of the passage; offsets are key releases), `pitch` (21 to 108), `velocity` (1 "
-        "to 127), `pedal_onset`, `pedal_offset` (the sustain pedal); `recording` (SHA-256 of its "
-        "MIDI file), `piece`, `source`, `start` and `stop` (seconds of the recording), "
-        "`confidence` (mean), `semitones` and `stretch` (0 and 1: as it was played). Records of "
-        "one recording follow one another: shuffle them.\n\n"
-        "```python\n"
-        'import gzip, json\n\nwith gzip.open("data/train-00000.jsonl.gz", "rt", '
-        'encoding="utf-8") as lines:\n    passages = [json.loads(line) for line in lines]\n'
-        "```\n\n"
-        "or, with the `datasets` package, `load_dataset(FOLDER)`."
+    environment = Environment(
+        loader=PackageLoader("transcribe.corpus"),
+        autoescape=False,  # the card is Markdown
+        undefined=StrictUndefined,
+        trim_blocks=True,
     )
-
-
-def _how(config: CorpusConfig) -> str:
-    times = count(config.copies, "more time", "more times")
-    variants = (
-        f"Each passage of the train split is there {times}, transposed by up to "
-        f"{config.semitones} semitones within the keyboard and stretched by up to "
-        f"{100 * config.stretch:g} % (seed {config.seed}); the other splits are as played."
-        if config.copies and (config.semitones or config.stretch)
-        else "There are no transposed or stretched variants."
+    environment.filters |= {
+        "clock": clock,
+        "count": count,
+        "hours": lambda seconds: f"{seconds / 3600:.2f}",
+    }
+    return environment.get_template("card.md").render(
+        values,
+        config=config,
+        remarks=remarks(corpus),
+        statuses=STATUSES,
+        file_name=FILE_NAME,
+        same_piece=SAME_PIECE,
+        same_performance=SAME_PERFORMANCE,
     )
-    return "\n".join(
-        [
-            "- **Splits** are by piece. Recordings that share music, in any key and tempo, are one "
-            f"piece: those with {SAME_PIECE:g} melodic landmarks in one order beyond chance "
-            "(`transcribe/corpus/fingerprint.py`). A recording that was once in a split stays "
-            "there.",
-            "- **Near-duplicates**, one performance transcribed or saved twice, were dropped where "
-            f"{100 * SAME_PERFORMANCE:g} % of the times between landmarks agree within 60 ms.",
-            f"- **Doubtful passages**, where the mean confidence of four seconds is below "
-            f"{config.confidence:g}, were cut out at note boundaries; silences of more than "
-            f"{config.silence:g} s divide passages, and those under {config.shortest:g} s or "
-            f"{config.fewest_notes} notes were left out.",
-            f"- **Variants**: {variants}",
-        ]
-    )
-
-
-def _models(values: dict[str, Any]) -> str:
-    lines = ["Transcribed by:", ""]
-    for each in values["models"]:
-        name = each["model"] or "not known (MIDI without a JSON file beside it)"
-        sha256 = each["weights_sha256"]
-        sha256 = f", SHA-256 of the weights {sha256}" if sha256 else ""
-        lines.append(f"- {name}{sha256}: {count(each['recordings'], 'recording')}")
-    lines.append("")
-    lines.append(f"{count(values['with_confidences'], 'recording')} came with confidences.")
-    return "\n".join(lines)

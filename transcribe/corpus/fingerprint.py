@@ -1,11 +1,11 @@
-"""What tells one piece from another, whoever plays it, in whatever key: landmarks.
+"""What distinguishes one piece from another, whoever plays it, in whatever key: landmarks.
 
 Conventions
 -----------
 - Notes struck within `TOGETHER` of one another are one chord. The highest notes of the chords
   are one line, the lowest another; a landmark is `N_INTERVALS` successive intervals of a line,
   so that transposing, tempo, rubato, touch and most mistakes of a transcription leave enough
-  of them as they are. Trills and repeated notes tell nothing and are left out.
+  of them as they are. Trills and repeated notes distinguish nothing and are left out.
 - Of a performance the `MOST` landmarks of the smallest hash are kept (a bottom-k sketch [1]_),
   each where it comes first. So two performances of a piece keep the same ones, and memory is
   nine bytes each.
@@ -139,10 +139,10 @@ def find_landmarks(notes: Sequence[Note], *, most: int | None = MOST) -> Landmar
         if len(line) <= N_INTERVALS:
             continue
         grams = np.lib.stride_tricks.sliding_window_view(np.diff(line), N_INTERVALS)
-        tells = (np.diff(np.sort(grams, axis=1), axis=1) != 0).sum(axis=1) >= 2
-        codes.append(_hashed(grams[tells], which))
-        places.append(np.flatnonzero(tells))
-        lows.append(line[: len(grams)][tells])
+        distinct = (np.diff(np.sort(grams, axis=1), axis=1) != 0).sum(axis=1) >= 2
+        codes.append(_hashed(grams[distinct], which))
+        places.append(np.flatnonzero(distinct))
+        lows.append(line[: len(grams)][distinct])
     if not codes:
         return find_landmarks(())
     code, place, low = (np.concatenate(each) for each in (codes, places, lows))
@@ -166,7 +166,7 @@ def _hashed(grams: NDArray[np.int64], which: int) -> _Codes:
 
 
 def compare(first: Landmarks, second: Landmarks) -> Likeness | None:
-    """How alike two performances are; None where too few landmarks are common to tell."""
+    """How alike two performances are; None where they share too few landmarks."""
     _, i, j = np.intersect1d(first.codes, second.codes, assume_unique=True, return_indices=True)
     if len(i) < FEWEST_COMMON:
         return None

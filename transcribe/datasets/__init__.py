@@ -1,6 +1,6 @@
 """Recordings with labels: MAESTRO, MAPS, SMD, and anything with an index of MAESTRO's columns.
 
-`load_dataset` knows them apart; `reference_performance` tells what was played.
+`load_dataset` distinguishes them; `reference_performance` reads what was played.
 """
 
 from __future__ import annotations

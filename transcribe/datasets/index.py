@@ -48,7 +48,7 @@ class Recording:
     """``"train"``, ``"validation"`` or ``"test"``."""
     year: int | None
     midi_path: Path | None
-    """None if only `labels_path` tells the notes."""
+    """None if only `labels_path` has the notes."""
     audio_path: Path | None
     """None: to be rendered."""
     duration: float

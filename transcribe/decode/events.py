@@ -63,7 +63,7 @@ class Thresholds:
     sounding: float
     bridge_frames: int
     falls: bool = False
-    """Whether it is told how the frame plane falls (`peaks.falls`)."""
+    """Whether to read how the frame plane falls, too (`peaks.falls`)."""
 
 
 class CandidateReader:
@@ -79,15 +79,15 @@ class CandidateReader:
         self._held_start = -REACH
 
     def push(self, rolls: Rolls) -> Candidates:
-        """Take the next frames and tell of those whose surroundings are now known."""
+        """Take the next frames; the candidates of those whose surroundings are now known."""
         held = _joined(self._held, rolls)
         stop = len(held) - self._ahead
         candidates = Candidates.none()
         if stop > REACH:
-            told = [*self._onsets(held, stop), *self._ends(held, stop)]
+            found = [*self._onsets(held, stop), *self._ends(held, stop)]
             if self._thresholds.falls:
-                told += falls(held, REACH, stop)
-            events = sorted(told)
+                found += falls(held, REACH, stop)
+            events = sorted(found)
             candidates = Candidates(
                 _as_array(events, self._held_start), held.pedal[REACH:stop].astype(np.float32)
             )
@@ -97,7 +97,7 @@ class CandidateReader:
         return candidates
 
     def finish(self) -> Candidates:
-        """Tell of the last frames; beyond them is silence."""
+        """The candidates of the last frames; beyond them is silence."""
         return self.push(Rolls.empty(self._ahead))
 
     def _onsets(self, held: Rolls, stop: int) -> Iterable[Event]:

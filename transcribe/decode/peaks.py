@@ -1,10 +1,10 @@
-"""Where the planes of the rolls tell of an onset, a key release, or the end of a sound.
+"""Where the planes of the rolls show an onset, a key release, or the end of a sound.
 
 Everything here looks at a few frames around a frame, all keys at once; `decode` joins
 what it finds into notes.
 
 A plane that is on where ``round(onset) <= frame < round(offset)`` passes one half, when
-read as a line from frame to frame, half a frame before the event it tells of. Hence the
+read as a line from frame to frame, half a frame before the event it marks. Hence the
 half in every interpolated time.
 """
 

@@ -1,6 +1,6 @@
 """When a key comes up, where a network only half knows.
 
-Under the pedal nobody hears it, and the probability that a key is down falls slowly. Where it
+Under the pedal it is inaudible, and the probability that a key is down falls slowly. Where it
 passes one half lies the median of the times at which the key may have come up. But a release
 counts as right within a part of the note's length, so what is asked for is the time with most of
 the probability around it: as a rule earlier, and where the network is torn between two times,
@@ -17,7 +17,7 @@ from collections.abc import Sequence
 import numpy as np
 
 LEVELS = (0.9, 0.75, 0.6, 0.45, 0.3, 0.15)
-"""Probabilities at whose crossing the fall of the frame plane is told."""
+"""Probabilities at whose crossing the fall of the frame plane is read."""
 _RISE = 0.016
 """Seconds before the first crossing from which on a key may have come up."""
 _LEAST = 0.02

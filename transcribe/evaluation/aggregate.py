@@ -71,7 +71,7 @@ def aggregate(
 
     A recording counts in a metric's mean if the metric is defined for it: not absent, not
     None, and the reference not empty (a piece without a pedal press has no pedal F1). What
-    was heard where the reference is empty still counts in ``pooled``.
+    was found where the reference is empty still counts in ``pooled``.
 
     Parameters
     ----------

@@ -132,7 +132,7 @@ class Scores:
     """One recording's metrics by name, such as ``"aligned/sustained/onset_offset"``.
 
     Numbers are None where they are undefined: no matched notes, or no spread to
-    correlate. What the reference can't tell (pedal, velocity) is absent.
+    correlate. What the reference does not hold (pedal, velocity) is absent.
     """
 
     ratios: dict[str, Ratio]

@@ -18,7 +18,7 @@ Kinds of missed notes, the first that fits:
 - ``mistimed``: paired with a false note of its pitch within 100 ms, of those left over by
   the matching, as many pairs as possible: the note is there, but over 50 ms early or late;
 - ``merged``: struck while the key of an estimated note of its pitch that is heard well is
-  down, from 50 ms before its onset up to its release: several strokes heard as one;
+  down, from 50 ms before its onset up to its release: several strokes transcribed as one;
 - ``repeated``: struck 0.25 s or less after the last stroke of its key in the reference;
 - ``octave_masked``: a reference note that is heard well sounds at its onset 12, 19 or 24
   semitones below, so that its partials are partials of that one;
@@ -28,7 +28,7 @@ Kinds of false notes, the first that fits:
 
 - ``mistimed``: the other half of those pairs, so there are as many;
 - ``split``: a reference note of its pitch that is heard well sounds at its onset: one
-  stroke heard as several;
+  stroke transcribed as several;
 - ``octave_ghost``: a reference note sounds at its onset 12, 19 or 24 semitones above or
   below, and none of its own pitch;
 - ``other``.
@@ -67,7 +67,7 @@ REPEAT = 0.25
 OCTAVES = (12, 19, 24)
 """Semitones from a note to its second, third and fourth partial."""
 MISSED = {
-    "mistimed": "heard 50 to 100 ms early or late",
+    "mistimed": "found 50 to 100 ms early or late",
     "merged": "merged with another stroke of the key",
     "repeated": "a quick repetition of the key",
     "octave_masked": "an octave or twelfth above a sounding note",
@@ -192,7 +192,7 @@ def find_mistakes(
     Parameters
     ----------
     ref, est : Performance
-        What was played and what was heard; offsets are key releases.
+        What was played and what was transcribed; offsets are key releases.
     ref_has_pedal, ref_has_velocity : bool
         Whether the reference knows them.
     aligned : bool

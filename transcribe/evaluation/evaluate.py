@@ -7,7 +7,7 @@ Conventions
   over in silence: all are listed, and figures of the pairs that are there are followed by
   figures in which each missing or unreadable estimate counts as one without a note.
 - Where the recording itself lies beside the reference, or its length is given, both sides
-  are cut where it ends: of labels that go on, nothing can be heard, and a pedal held to the
+  are cut where it ends: labels that go on have no sound, and a pedal held to the
   end would otherwise sustain the last notes of each side to another end.
 - The references know the pedal if any of their MIDI files has a press, and are otherwise
   taken to know nothing about it; one knows velocities if it has two different ones.
@@ -45,7 +45,7 @@ _LONG_HELD = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """What was played, what the reference knows of it, and how much of it there is to hear."""
+    """What was played, what the reference knows of it, and how long its recording is."""
 
     source: PerformanceFiles
     performance: Performance
@@ -67,7 +67,7 @@ class Piece:
     mistakes: Mistakes
     reference: Reference
     estimate: PerformanceFiles | None
-    """None: compared with nothing heard."""
+    """None: compared with no notes."""
 
     @property
     def f1(self) -> float:
@@ -92,7 +92,7 @@ class Evaluation:
 
     pieces: tuple[Piece, ...]
     missing: tuple[Piece, ...] = ()
-    """References without a readable estimate, compared with nothing heard."""
+    """References without a readable estimate, compared with no notes."""
     surplus: tuple[str, ...] = ()
     unreadable: dict[str, str] = field(default_factory=dict)
     """Names and reasons, of references and estimates."""
@@ -171,7 +171,7 @@ def evaluate(
         A single file can't be read, or no file of one folder belongs to one of the other.
     """
     pairing = pair(ref, est, split=split, est_suffix=est_suffix)
-    estimates = {known.name: heard for known, heard in pairing.pairs}
+    estimates = {known.name: estimate for known, estimate in pairing.pairs}
     unreadable: dict[str, str] = {}
     single = not est.is_dir()
     references = []
@@ -198,17 +198,17 @@ def evaluate(
             seconds=end,
         )
         warnings += _warnings(f"{source.name} (reference)", read, end)
-        heard = estimates.get(source.name)
+        estimate = estimates.get(source.name)
         try:
-            found = MidiReading(Performance()) if heard is None else heard.read()
+            found = MidiReading(Performance()) if estimate is None else estimate.read()
         except TranscribeError as error:
             if single:
                 raise
             unreadable[source.name] = str(error)
-            heard, found = None, MidiReading(Performance())
+            estimate, found = None, MidiReading(Performance())
         warnings += _warnings(f"{source.name} (estimate)", found, end)
-        piece = compare(reference, heard, found.performance)
-        (missing if heard is None else pieces).append(piece)
+        piece = compare(reference, estimate, found.performance)
+        (missing if estimate is None else pieces).append(piece)
         done += performance.duration if end is None else end
         if progress is not None:
             progress(done)
@@ -278,7 +278,7 @@ def _plain(summaries: dict[str, Summary]) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class FalseNotes:
-    """What was heard in recordings in which nobody plays the piano."""
+    """What was transcribed in recordings without a piano."""
 
     recordings: tuple[tuple[str, int, float], ...]
     """Name, notes, seconds."""
@@ -319,7 +319,7 @@ class FalseNotes:
 
 
 def evaluate_without_piano(recordings: Path, est: Path, *, est_suffix: str = "") -> FalseNotes:
-    """Count what was heard in recordings without a piano, a file or a folder of them.
+    """Count what was transcribed in recordings without a piano, a file or a folder of them.
 
     Raises
     ------
@@ -344,7 +344,7 @@ def evaluate_without_piano(recordings: Path, est: Path, *, est_suffix: str = "")
                 f"found {some(sounds)} and {some(estimates)}"
             )
     found, unreadable = [], {}
-    for sound, heard in pairing.pairs:
+    for sound, estimate in pairing.pairs:
         try:
             seconds = sound.seconds
             if not seconds:
@@ -352,7 +352,7 @@ def evaluate_without_piano(recordings: Path, est: Path, *, est_suffix: str = "")
                     f"{sound.audio}: expected a duration in its header; found none",
                     kind="damaged",
                 )
-            n_notes = len(first_seconds(heard.read().performance, seconds).notes)
+            n_notes = len(first_seconds(estimate.read().performance, seconds).notes)
         except TranscribeError as error:
             if single:
                 raise

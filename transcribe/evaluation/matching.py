@@ -1,4 +1,4 @@
-"""Which heard note is which played note: mir_eval's matching [1]_, and nothing of our own.
+"""Which estimated note is which reference note: mir_eval's matching [1]_, and nothing of our own.
 
 This is the only module that calls mir_eval, which wants pitches in hertz. They are made from
 MIDI numbers here, `Events.hertz`, and everything outside speaks of a `Performance`; besides,
@@ -90,7 +90,7 @@ def match(
     Parameters
     ----------
     ref, est : Events
-        What was played and what was heard.
+        What was played and what was transcribed.
     onset_tolerance : float
         Seconds, end included.
     offset_ratio : float, optional
@@ -161,7 +161,7 @@ def onset_deviation(ref: Performance, est: Performance) -> float:
 
 
 class Matching(NamedTuple):
-    """Which heard note is which played note."""
+    """Which estimated note is which reference note."""
 
     pairs: IntArray
     """Numbers of (ref, est) notes, shape (n, 2), in the order of the first."""

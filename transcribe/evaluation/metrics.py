@@ -97,9 +97,9 @@ def score(
     Parameters
     ----------
     ref, est : Performance
-        What was played and what was heard; offsets are key releases.
+        What was played and what was transcribed; offsets are key releases.
     est_sustained : Performance, optional
-        The estimate's own pedal-extended notes, where it tells them apart from its key
+        The estimate's own pedal-extended notes, where it has both them and its key
         releases and pedal. Without it they follow from ``est`` by `notes.sustained`, as the
         reference's always do.
     ref_has_pedal, ref_has_velocity : bool
@@ -228,12 +228,12 @@ def frame_f1(ref: Performance, est: Performance, *, frame_hop: float = FRAME_HOP
 
 
 def false_notes_per_minute(est: Performance, duration: float) -> float:
-    """How many notes a minute were heard in a recording that has none.
+    """How many notes a minute were found in a recording that has none.
 
     Parameters
     ----------
     est : Performance
-        What was heard.
+        The transcription.
     duration : float
         Of the recording, in seconds, above 0.
     """
@@ -261,7 +261,7 @@ def _same_strikes(events: Events, others: Events) -> bool:
 
 
 def _velocities(ref: Events, est: Events, matched: IntArray) -> tuple[FloatArray, FloatArray]:
-    """Of matched notes, as played and as heard."""
+    """Of matched notes, in the reference and in the estimate."""
     return ref.velocities[matched[:, 0]], est.velocities[matched[:, 1]]
 
 

@@ -4,7 +4,7 @@ Conventions
 -----------
 - In a folder a performance is all files of one path without their endings, as `datasets`
   reads them: notes come from ``NAME.tsv`` if there is one, otherwise from ``NAME.mid``,
-  otherwise from ``NAME.txt``, the pedal from ``NAME.mid``. A file that is named itself tells
+  otherwise from ``NAME.txt``, the pedal from ``NAME.mid``. A file that is named itself shows
   the notes whatever lies beside it.
 - The recording is the sound file of that name, if there is one.
 - Two folders' performances belong together, subfolders included, that have one path without
@@ -41,7 +41,7 @@ _LOOKED_AT = 65536
 
 @dataclass(frozen=True, slots=True)
 class PerformanceFiles:
-    """The files that tell one performance."""
+    """The files of one performance."""
 
     name: str
     """Path within the folder, without its ending."""

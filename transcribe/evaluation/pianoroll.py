@@ -1,17 +1,17 @@
-"""The piano roll of hits, misses and false notes: what was played over what was heard.
+"""The piano roll of hits, misses and false notes: what was played over what was transcribed.
 
 Time runs from left to right, pitch upwards, keys that are black on the piano on darker
 ground. A bar lasts as long as the key is down:
 
-- *right*: filled in light blue as it was heard, with a dark line around what was played; bar
-  and line differ where a key was heard to come up too early or too late;
-- *missed*: played and not heard; hatched, orange outline;
-- *false*: heard and not played; black, with a cross at its onset. On top of a missed note
-  it is that note, heard more than 50 ms early or late.
+- *right*: filled in light blue as it was transcribed, with a dark line around what was played; bar
+  and line differ where the transcribed key comes up too early or too late;
+- *missed*: played and not transcribed; hatched, orange outline;
+- *false*: transcribed and not played; black, with a cross at its onset. On top of a missed note
+  it is that note, transcribed more than 50 ms early or late.
 
 Right is a pitch whose onset lies within 50 ms, the recording's median onset deviation taken
 off (`matching.match_aligned`); times are the reference's. The strip under each panel is the
-sustain pedal: below as it was played, above as it was heard.
+sustain pedal: below as it was played, above as it was transcribed.
 """
 
 from __future__ import annotations
@@ -47,10 +47,10 @@ class Parts:
     """A recording's notes as they are drawn, with times of the reference."""
 
     right: tuple[tuple[Note, Span], ...]
-    """The played note, and from when to when it was heard."""
+    """The played note, and the onset and offset in the transcription."""
     missed: tuple[Note, ...]
     false: tuple[tuple[Note, Span], ...]
-    """The heard note, and from when to when it was."""
+    """The transcribed note, and its onset and offset."""
     ref_pedal: tuple[Span, ...]
     est_pedal: tuple[Span, ...]
 
@@ -229,7 +229,7 @@ def _draw_pedal(axes: Axes, panel: Panel) -> None:
             if onset < panel.stop and offset > panel.start
         ]
         axes.broken_barh(shown, (row - 0.36, 0.72), facecolor=colour)
-    labels = ["played" if panel.ref_has_pedal else "unknown", "heard"]
+    labels = ["played" if panel.ref_has_pedal else "unknown", "transcribed"]
     axes.set_yticks([0, 1], [f"pedal {label}" for label in labels], fontsize=9)
     axes.set(xlim=(panel.start, panel.stop), ylim=(-0.6, 1.6))
     axes.xaxis.set_major_formatter(_time)
@@ -254,10 +254,16 @@ def _legend() -> list[Any]:
     from matplotlib.patches import Patch
 
     return [
-        Patch(facecolor=RIGHT, edgecolor=PLAYED, label="right: heard (fill), played (outline)"),
+        Patch(facecolor=RIGHT, edgecolor=PLAYED, label="right: found (fill), played (outline)"),
         Patch(facecolor="white", edgecolor=MISSED, hatch="//////", label="missed: played only"),
         Line2D(
-            [], [], color=FALSE, marker="x", linewidth=4, markersize=8, label="false: heard only"
+            [],
+            [],
+            color=FALSE,
+            marker="x",
+            linewidth=4,
+            markersize=8,
+            label="false: found only",
         ),
         Patch(facecolor="none", label="(false on missed: more than 50 ms early or late)"),
     ]

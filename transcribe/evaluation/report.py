@@ -55,8 +55,9 @@ def compared(evaluation: Evaluation) -> str:
     """What the figures are of, in a sentence or two."""
     pieces = evaluation.pieces
     notes = evaluation.mistakes().notes
-    told = [
-        f"{count(len(pieces), 'piece')}, {count(notes.n_ref, 'note')} played, {notes.n_est} heard."
+    sentences = [
+        f"{count(len(pieces), 'piece')}, {count(notes.n_ref, 'note')} played, "
+        f"{notes.n_est} transcribed."
     ]
     for words, these in (
         ("no pedal known of", [each for each in pieces if not each.reference.has_pedal]),
@@ -64,8 +65,8 @@ def compared(evaluation: Evaluation) -> str:
         ("cut where the recording ends", [each for each in pieces if each.reference.seconds]),
     ):
         if these:
-            told.append(f"{words}: {len(these)} of {len(pieces)}.".capitalize())
-    return " ".join(told)
+            sentences.append(f"{words}: {len(these)} of {len(pieces)}.".capitalize())
+    return " ".join(sentences)
 
 
 def as_markdown(evaluation: Evaluation, title: str, *, pictures: Sequence[str] = ()) -> str:

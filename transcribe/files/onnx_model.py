@@ -1,4 +1,4 @@
-"""What an ONNX file says of itself, read and written without the onnx package.
+"""The metadata of an ONNX file, read and written without the onnx package.
 
 An ONNX file is one message of Protocol Buffers, a sequence of numbered fields [1]_. Of these
 only two matter here: the graph, which is left as it is, and the metadata, pairs of strings.

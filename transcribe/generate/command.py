@@ -31,7 +31,6 @@ from transcribe.wording import clock, count
 
 if TYPE_CHECKING:
     from transcribe.generate import Continued
-    from transcribe.notes import Performance
 
 SECONDS_BETWEEN_WRITES = 1.0
 _ENDING = ".continued.mid"
@@ -125,11 +124,12 @@ def run(options: argparse.Namespace) -> int:
         raise OutputError(f"{output.parent}: no such folder")
 
     from transcribe.generate import Continuer, Sampling
+    from transcribe.reading import PerformanceReader
 
     with usage_errors():
         sampling = Sampling(options.temperature, options.top_p, options.seed)
     continuer = Continuer.load(options.generator)
-    performance = _performance(options)
+    performance = PerformanceReader("transcribe continue", options).read(source)
     started = time.monotonic()
     growing = continuer.stream(
         performance, seconds=options.seconds, at=options.at, sampling=sampling
@@ -139,7 +139,7 @@ def run(options: argparse.Namespace) -> int:
         f"temperature {sampling.temperature:g}, top-p {sampling.top_p:g}"
     )
     try:
-        last = write_growing(_told(growing, options), output, text=text)
+        last = write_growing(_with_progress(growing, options), output, text=text)
     except ValueError as error:  # nothing to go on from
         raise TranscribeError(f"{source}: {error}") from error
     if not options.quiet:
@@ -173,38 +173,13 @@ def write_growing(growing: Iterator[Continued], path: Path, *, text: str) -> Con
     return last
 
 
-def _told(growing: Iterator[Continued], options: argparse.Namespace) -> Iterator[Continued]:
-    """The same, with the progress told."""
+def _with_progress(
+    growing: Iterator[Continued], options: argparse.Namespace
+) -> Iterator[Continued]:
+    """The same, with a progress bar."""
     name = f"continuing {options.source.name}"
     with progress_of(name, options.seconds, quiet=options.quiet) as progress:
         for continued in growing:
             if progress is not None:
                 progress(max(0.0, continued.continuation.duration - continued.start))
             yield continued
-
-
-def _performance(options: argparse.Namespace) -> Performance:
-    """What was played: read from a MIDI file, or heard."""
-    from transcribe.files.endings import MIDI_SUFFIXES
-
-    source: Path = options.source
-    if source.suffix.lower() in MIDI_SUFFIXES:
-        from transcribe.midi import load_midi
-
-        read = load_midi(source)
-        for told in read.warnings:
-            say(f"transcribe continue: {source}: warning: {told}", sys.stderr)
-        return read.performance
-    from transcribe.audio.probing import probe
-    from transcribe.model.device import find_device
-    from transcribe.transcriber import Transcriber
-
-    with usage_errors():
-        device = find_device(options.device)
-    duration = probe(source).duration
-    transcriber = Transcriber.load(options.checkpoint, device=device, threads=options.threads)
-    with progress_of(source.name, duration, quiet=options.quiet) as progress:
-        heard = transcriber.transcribe(source, progress=progress)
-    for warning in heard.warnings:
-        say(f"transcribe continue: {source}: warning: {warning}", sys.stderr)
-    return heard.performance

@@ -28,7 +28,7 @@ from transcribe.music.beat_tracking import (
 from transcribe.notes import Performance
 
 Origin = Literal["given", "estimated"]
-"""Who says so: the user, or the notes."""
+"""Where a grid comes from: the user, or the notes."""
 
 DEFAULT_TEMPO = 120.0
 """Beats a minute, where there is nothing to estimate a tempo from."""
@@ -181,7 +181,7 @@ def find_beats(
     tempo : float, optional
         Beats a minute, kept from first to last; estimated beat by beat if left out.
     metre : Metre, optional
-        Estimated if left out, as 3/4, 4/4, 6/8 or 9/8; 2/4 is not told from 4/4.
+        Estimated if left out, as 3/4, 4/4, 6/8 or 9/8; 2/4 is not distinguished from 4/4.
     follow : bool
         Keep to the given tempo only roughly, within a sixth, and follow the player.
 

@@ -55,7 +55,7 @@ class Onsets:
 
 
 def find_onsets(notes: Sequence[Note]) -> Onsets:
-    """Join notes that are struck together, and tell of each group how it stands out."""
+    """Join notes that are struck together, and measure how much each group stands out."""
     groups: list[list[Note]] = []
     for note in notes:
         if groups and note.onset - groups[-1][0].onset <= CHORD_SECONDS:

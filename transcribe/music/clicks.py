@@ -1,7 +1,7 @@
-"""Notes that are no music but a metronome: a click that rings a little is heard as a note.
+"""Notes that are no music but a metronome: a click that rings a little is transcribed as a note.
 
 Of 880 Hz clicks that die away within some 50 ms, each becomes an A5; shorter ones, bursts
-of a pure tone and the pops of a record become nothing. They are told, not left out: from
+of a pure tone and the pops of a record become nothing. They are reported, not left out: from
 the sound alone a pianist's repeated staccato is only less regular.
 """
 

@@ -68,7 +68,7 @@ class MelodyWeights:
 def find_melody(performance: Performance, weights: MelodyWeights | None = None) -> tuple[Note, ...]:
     """The notes of the melody, in order; no two sound together.
 
-    A first path tells in which register the melody moves, a second one is drawn to it.
+    A first path shows in which register the melody moves, a second one is drawn to it.
 
     Parameters
     ----------

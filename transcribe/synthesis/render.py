@@ -36,7 +36,7 @@ def render(
 
     A note ends when key and pedal are up (`transcribe.notes.sustained`), fading as a
     damper lets it; strings above `RenderConfig.highest_damped_pitch` ring on. Notes that
-    began before ``start`` and still sound are heard from within.
+    began before ``start`` and still sound begin in their middle.
 
     Parameters
     ----------

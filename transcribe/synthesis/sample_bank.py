@@ -55,7 +55,7 @@ _INAUDIBLE = 10 ** (-90 / 20)
 _RISE = 0.002
 """Seconds from a note's onset to a tenth of its peak, as in most recordings."""
 _LATE_ATTACK = 0.006
-"""Seconds by which a manifest's onset may precede the attack that is heard."""
+"""Seconds by which a manifest's onset may precede the audible attack."""
 _DECAY_BLOCK = 1024
 
 
@@ -205,7 +205,7 @@ class SampleBank:
     def _decode(self, recording: RecordedNote) -> tuple[Samples, int]:
         """Samples of a recording and the index of its attack.
 
-        An onset that the manifest places well before anything is heard would make labels
+        An onset that the manifest places well before anything is audible would make labels
         that lie; there the attack is taken from the sound.
         """
         if self._decoded is not None and self._decoded[0] is recording:
@@ -213,13 +213,13 @@ class SampleBank:
         samples = read_audio(recording.path, self.sample_rate)
         attack = round(recording.onset * self.sample_rate)
         loud = np.abs(samples) > 0.1 * np.max(np.abs(samples), initial=0.0)
-        heard = int(np.argmax(loud)) - round(_RISE * self.sample_rate)
-        late = (heard - attack) / self.sample_rate
+        audible = int(np.argmax(loud)) - round(_RISE * self.sample_rate)
+        late = (audible - attack) / self.sample_rate
         if late > _LATE_ATTACK:
             logger.info(
                 "%s: attack %.0f ms after the manifest's onset", recording.path, 1000 * late
             )
-            attack = heard
+            attack = audible
         self._decoded = recording, samples, attack
         return samples, attack
 

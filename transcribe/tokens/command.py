@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from transcribe.errors import TranscribeError
 from transcribe.files.endings import in_words
-from transcribe.notes import Performance
 from transcribe.options import (
     DONE,
     FAILED,
@@ -24,15 +23,15 @@ from transcribe.options import (
     add_verbose,
     usage_errors,
 )
-from transcribe.terminal import progress_of, reported, say
+from transcribe.terminal import reported, say
 from transcribe.tokens.targets import TARGETS, encode
 from transcribe.wording import count
 
 if TYPE_CHECKING:
     from transcribe.music.beat_grid import Metre
+    from transcribe.reading import PerformanceReader
     from transcribe.tokens.encoded import Settings
     from transcribe.tokens.sources import TokenSource
-    from transcribe.transcriber import Transcriber
 
 PROG = "transcribe tokens"
 
@@ -84,6 +83,7 @@ def add_parser(subparsers: Subparsers) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Encode one source after the other."""
+    from transcribe.reading import PerformanceReader
     from transcribe.tokens.encoded import Settings
     from transcribe.tokens.sources import find_sources
 
@@ -100,7 +100,7 @@ def run(options: argparse.Namespace) -> int:
     if found.n_beside_midi:
         n_files = count(found.n_beside_midi, "recording")
         say(f"{PROG}: ignored {n_files} with a MIDI file of the same name", sys.stderr)
-    reader = _Reader(options)
+    reader = PerformanceReader(PROG, options)
     n_done = 0
     for source in found.sources:
         path = source.path
@@ -114,7 +114,7 @@ def _one(
     source: TokenSource,
     targets: Sequence[str],
     settings: Settings,
-    reader: _Reader,
+    reader: PerformanceReader,
     options: argparse.Namespace,
 ) -> None:
     """Read one source and write what every target makes of it."""
@@ -124,7 +124,10 @@ def _one(
         description = options.output / target / source.name.parent / f"{source.name.name}.json"
         if description.exists() and not options.overwrite:
             raise TranscribeError(f"{description} already exists; use --overwrite to replace it")
-    performance, about = reader.read(source)
+    performance = reader.read(source.path)
+    about: dict[str, Any] = {"file": source.path.name}
+    if reader.transcriber is not None and not source.is_midi:
+        about["transcribed_by"] = reader.transcriber.name
     for target in targets:
         encoded = encode(target, performance, settings)
         folder = options.output / target / source.name.parent
@@ -147,39 +150,6 @@ def _grid(about: Any) -> str:
         f", {grid['tempo']:.0f} beats per minute ({grid['tempo_is']}), "
         f"{grid['metre']} ({grid['metre_is']})"
     )
-
-
-class _Reader:
-    """Reads MIDI, hears recordings; loads the network when the first recording comes."""
-
-    def __init__(self, options: argparse.Namespace) -> None:
-        self.options = options
-        self.transcriber: Transcriber | None = None
-
-    def read(self, source: TokenSource) -> tuple[Performance, dict[str, Any]]:
-        """The performance of a source and, as plain data, where it is from."""
-        if source.is_midi:
-            from transcribe.midi import load_midi
-
-            read = load_midi(source.path)
-            for told in read.warnings:
-                say(f"{PROG}: {source.path}: warning: {told}", sys.stderr)
-            return read.performance, {"file": source.path.name}
-        if self.transcriber is None:
-            from transcribe.model.device import find_device
-            from transcribe.transcriber import Transcriber
-
-            with usage_errors():
-                device = find_device(self.options.device)
-            self.transcriber = Transcriber.load(self.options.checkpoint, device=device)
-        with progress_of(source.path.name, None, quiet=self.options.quiet) as progress:
-            heard = self.transcriber.transcribe(source.path, progress=progress)
-        for warning in heard.warnings:
-            say(f"{PROG}: {source.path}: warning: {warning}", sys.stderr)
-        return heard.performance, {
-            "file": source.path.name,
-            "transcribed_by": self.transcriber.name,
-        }
 
 
 def _metre(text: str) -> Metre:

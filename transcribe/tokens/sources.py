@@ -24,7 +24,7 @@ class TokenSource:
 
     @property
     def is_midi(self) -> bool:
-        """Whether its notes can be read; otherwise they are heard."""
+        """Whether it is a MIDI file; otherwise it is transcribed."""
         return is_midi(self.path)
 
 

@@ -36,7 +36,7 @@ class DataConfig:
     noises: str = ""
     """Folder of recordings without music, or empty."""
     releases: str = ""
-    """Folder of a recorded key release for each key, heard in every other window, or empty."""
+    """Folder of a recorded key release for each key, mixed into every other window, or empty."""
     cache: str = "outputs/cache"
     """Where decoded audio is kept, memory-mapped."""
     pedal_extended: bool = False

@@ -43,7 +43,7 @@ class WindowSampler(Sampler[int]):
         This process, and how many there are.
     epoch : callable
         Returns the current epoch; called when one begins. (The epoch that Lightning
-        tells a sampler by ``set_epoch`` is one too many in a run that goes on.)
+        gives a sampler by ``set_epoch`` is one too many in a run that goes on.)
     """
 
     def __init__(

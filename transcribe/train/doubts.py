@@ -1,7 +1,7 @@
 """Where the labels of a recording are not to be trusted.
 
-Labels that no pianist made, such as what another transcriber hears, are right about most notes
-and wrong about some. Where two that hear differently agree, both are mostly right; where they
+Labels that no pianist made, such as those of another transcriber, are right about most notes
+and wrong about some. Where two different ones agree, both are mostly right; where they
 do not, nothing is learnt of the key for as long as the doubt lasts.
 
 Beside the labels of a recording, ``NAME.mid``, its doubts lie in ``NAME.doubts.tsv``:

@@ -1,7 +1,7 @@
 """`transcribe.features` in torch: batches of windows on the device that trains.
 
-Windows and filters are those of `transcribe.features`, so that a network hears in
-training what it will hear afterwards.
+Windows and filters are those of `transcribe.features`, so that a network gets in
+training what it will get afterwards.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Music that is tested on, found in what is trained on: whoever plays it, in whatever key.
 
-Names don't tell. MAPS calls one étude ``chpn-e01`` on the Disklavier and ``chpn_op10_e01`` on a
+Names don't show it. MAPS calls one étude ``chpn-e01`` on the Disklavier and ``chpn_op10_e01`` on a
 software pianos, MAESTRO has it inside "12 Études", a piano roll has a number. So every
 recording to train on is compared with every recording to test on by its `landmarks`
 [1]_, all of them, so that a minute is found in an hour; what shares music is left out whole.
@@ -234,7 +234,7 @@ def landmarks_of(recordings: Sequence[Recording], cache: Path) -> list[Landmarks
         for job in jobs:
             _find(job)
     else:
-        logger.info("finding what tells %d recordings apart; it is kept", len(missing))
+        logger.info("computing fingerprints of %d recordings; they are cached", len(missing))
         with ProcessPoolExecutor() as pool:
             list(pool.map(_find, jobs, chunksize=4))
     return [Landmarks.unpacked(place.read_bytes()) for place in places]

@@ -41,7 +41,7 @@ class LossConfig:
     velocity: float = 2.0
     velocity_relative: float = 2.0
     """Of velocities within a window, the mean error taken off: which notes are louder than
-    others can be heard, how hard all were struck hardly, once a level control has been
+    others is audible, how hard all were struck hardly, once a level control has been
     touched."""
     pedal: float = 1.5
     pedal_edge: float = 4.0

@@ -1,6 +1,6 @@
 """What a person looks at while a network learns: its curves, and what it says of a passage.
 
-Colours differ in lightness too, so that they are told apart in every kind of colour
+Colours differ in lightness too, so that they are distinguishable in every kind of colour
 blindness.
 """
 
@@ -81,7 +81,7 @@ def draw_roll(
     """What the network said of a passage under what was played and what was read off it.
 
     Time goes to the right, pitch upwards. Grey is the probability that a key is down; an
-    outline is a note that was played, a dot the onset of one that was heard: outlines
+    outline is a note that was played, a dot the onset of one that was found: outlines
     without a dot are missed, dots off an outline's left end false or late. The strip below
     is the pedal's probability, with what was played as a line.
 
@@ -92,7 +92,7 @@ def draw_roll(
     grid : FrameGrid
         Of the rolls.
     ref, est : Performance
-        Played and heard, in seconds from the passage's start.
+        Played and transcribed, in seconds from the passage's start.
     path : Path
         PNG; written whole or not at all.
     title : str
@@ -122,7 +122,7 @@ def draw_roll(
     strip.set_yticks([0.5], ["pedal"])
     strip.set(xlim=(left, right), ylim=(0, 1), xlabel="seconds")
     figure.suptitle(
-        f"{title}\ngrey: probability of a key held; outlines: played; dots: onsets heard",
+        f"{title}\ngrey: probability of a key held; outlines: played; dots: onsets found",
         fontsize=11,
     )
     _save(figure, path)

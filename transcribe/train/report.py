@@ -4,7 +4,7 @@
 - ``rolls/NN.png``: what the network says of the first validation passages;
 - ``table.md``: F1 of every passage, and the means as they developed.
 
-All are made of the CSV log and of what validation heard; none is read again, so any may be
+All are made of the CSV log and of what validation transcribed; none is read again, so any may be
 deleted.
 """
 
@@ -155,7 +155,7 @@ def _percent(fraction: float | None) -> str:
 
 
 def _of_all_processes(passages: list[Any]) -> list[Any]:
-    """What all processes of a distributed run heard."""
+    """What all processes of a distributed run transcribed."""
     if not (distributed.is_available() and distributed.is_initialized()):
         return passages
     gathered: list[Any] = [None] * distributed.get_world_size()

@@ -34,7 +34,7 @@ class SourceConfig:
     loudness: bool = True
     """Learn how hard all keys were struck; false: only which were struck harder than others."""
     releases: bool = True
-    """Learn when keys come up under the pedal; false where nothing in the sound tells."""
+    """Learn when keys come up under the pedal; false where the sound does not show it."""
 
 
 class TrainingSource:

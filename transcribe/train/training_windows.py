@@ -134,14 +134,14 @@ class TrainingWindows(Dataset[dict[str, Tensor]]):
         start = (first + missing) / grid.sample_rate / stretch
         duration = (n_samples - missing) / grid.sample_rate / stretch
         if recording.audio_path is not None:
-            heard = self._recorded(recording.audio_path, start, duration)
+            sound = self._recorded(recording.audio_path, start, duration)
         else:
             if config.variety.octaves and rng.uniform() < 0.5:
                 share = float(rng.uniform(0, config.variety.octaves))
                 table = with_octaves(table, start, start + duration, share, rng)
-            heard = self._rendered(table, start, duration, rng)
-        heard = detune(heard, cents)[0][: n_samples - missing]
-        samples[missing : missing + len(heard)] = heard
+            sound = self._rendered(table, start, duration, rng)
+        sound = detune(sound, cents)[0][: n_samples - missing]
+        samples[missing : missing + len(sound)] = sound
         stop = start + duration
         return _Window(
             samples,
@@ -159,8 +159,8 @@ class TrainingWindows(Dataset[dict[str, Tensor]]):
         sample_rate = self.features.config.sample_rate
         stored = cached_samples(path, sample_rate, Path(self.config.cache))
         first = round(start * sample_rate)
-        heard = stored[first : first + round(duration * sample_rate) + 1]
-        return np.asarray(heard, np.float32) / np.float32(FULL_SCALE)
+        sound = stored[first : first + round(duration * sample_rate) + 1]
+        return np.asarray(sound, np.float32) / np.float32(FULL_SCALE)
 
     def _rendered(
         self, table: PerformanceArrays, start: float, duration: float, rng: np.random.Generator
@@ -199,14 +199,14 @@ class TrainingWindows(Dataset[dict[str, Tensor]]):
             start_frame=window.start_frame,
             stretch=window.stretch,
         )
-        told = known if window.releases_known else known & ~held_by_pedal(rolls)
+        releases_known = known if window.releases_known else known & ~held_by_pedal(rolls)
         return {
             "targets": targets.half() if half else targets,
             "pedal_known": torch.tensor(float(window.pedal_known)),
             "velocity_known": torch.tensor(float(window.velocity_known)),
             "loudness_known": torch.tensor(float(window.loudness_known)),
             "notes_known": torch.from_numpy(known),
-            "releases_known": torch.from_numpy(told),
+            "releases_known": torch.from_numpy(releases_known),
         }
 
 

@@ -84,8 +84,10 @@ def default_folder() -> Path:
         return Path(os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local") / "transcribe"
     if sys.platform == "darwin":
         return home / "Library" / "Application Support" / "transcribe"
-    told = os.environ.get("XDG_DATA_HOME", "")
-    return (Path(told) if os.path.isabs(told) else home / ".local" / "share") / "transcribe"
+    data_home = os.environ.get("XDG_DATA_HOME", "")
+    return (
+        Path(data_home) if os.path.isabs(data_home) else home / ".local" / "share"
+    ) / "transcribe"
 
 
 def _port(text: str) -> int:

@@ -301,7 +301,7 @@ class JobQueue:
                 await process.end()
 
     async def _started(self) -> WorkerProcess | None:
-        """A worker with its weights loaded; None if it failed to start, told to all that wait."""
+        """A worker with its weights loaded; None if it failed to start: all that wait fail."""
         try:
             return await WorkerProcess.start(
                 [*WORKER, *self._options], self._library.folder / "worker.log"

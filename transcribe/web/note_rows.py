@@ -1,6 +1,6 @@
 """A note as the page knows it: ``[id, onset, pitch, offset, velocity, confidence, hand]``.
 
-The id of a note that the model heard is made of the frame in which its onset peaks and of
+The id of a note that the model found is made of the frame in which its onset peaks and of
 its pitch (``m1234.60``). No setting moves a peak, so the id stays the same however the
 slider is moved, and what was done to a note by hand finds it again. A note added by hand
 is named by the step that added it (``h5.0``).
@@ -17,12 +17,12 @@ BY_MODEL, BY_HAND = 0, 1
 
 
 def model_id(peak: int, pitch: int) -> str:
-    """The id of a note that the model heard."""
+    """The id of a note that the model found."""
     return f"m{peak}.{pitch}"
 
 
 def as_row(struck: tuple[int, Note]) -> Row:
-    """A note that the model heard, with the frame of its peak, as `Decoder.struck` gives it."""
+    """A note that the model found, with the frame of its peak, as `Decoder.struck` gives it."""
     peak, note = struck
     return note_row(model_id(peak, note.pitch), note, BY_MODEL)
 

@@ -27,7 +27,7 @@ from transcribe.web.note_rows import BY_HAND, BY_MODEL, Row, model_id, note_row
 _MOST_KEPT = 4
 """Settings of recordings whose notes are held in memory, ready for the next question."""
 _MOST_ANSWERED = 12
-"""Versions of notes that are held in memory, to tell pages what is different since."""
+"""Versions of notes that are held in memory, to show pages what has changed since."""
 
 
 class DecodedNotes:

@@ -27,7 +27,7 @@ def as_svg(performance: Performance, title: str) -> str:
     performance : Performance
         Offsets are key releases.
     title : str
-        Shown above, and told to those who can't see the picture.
+        Shown above, and read to those who can't see the picture.
 
     Returns
     -------

@@ -54,8 +54,8 @@ async def receive(
 async def _receive(
     request: Request, library: RecordingLibrary, limits: UploadLimits
 ) -> LibraryEntry:
-    told = request.headers.get("content-length", "")
-    size = int(told) if told.isdecimal() else 0
+    declared = request.headers.get("content-length", "")
+    size = int(declared) if declared.isdecimal() else 0
     if library.n_entries() >= limits.n_recordings:
         raise too_many(limits.n_recordings)
     _check(size, limits, library.folder, size)

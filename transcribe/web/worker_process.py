@@ -15,7 +15,7 @@ _LONGEST_LOG = 1 << 20
 
 
 class WorkerError(Exception):
-    """A worker that failed to start, with what to tell the person and what to do next."""
+    """A worker that failed to start, with a message for the person and what to do next."""
 
     def __init__(self, error: str, hint: str) -> None:
         super().__init__(error)

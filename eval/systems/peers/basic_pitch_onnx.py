@@ -1,6 +1,6 @@
 """basic-pitch with its ONNX weights and its own default settings.
 
-It hears any instrument: it writes offsets of what sounds, no pedal, and pitch bends, which
+It transcribes any instrument: it writes offsets of what sounds, no pedal, and pitch bends, which
 the reader leaves out, since a note's pitch is that of its key.
 """
 
@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 
 def load(n_threads: int) -> Callable[[str, str], None]:
-    """Load the network once; onnxruntime takes every core unless it is told."""
+    """Load the network once; onnxruntime takes every core unless it is limited."""
     import basic_pitch
     import onnxruntime
     from basic_pitch.inference import Model, predict

@@ -1,7 +1,7 @@
 """This project's `Transcriber`, as it ships.
 
 Beside ``NAME.mid``, with key releases and pedal, it writes ``NAME.sustained.mid`` with the
-notes as long as they sound (``--offsets sustained``), which the network tells apart.
+notes as long as they sound (``--offsets sustained``), which the network distinguishes.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ def load(
     transcriber = Transcriber.load(checkpoint, device=device, threads=n_threads)
 
     def transcribe(audio: str, midi: str) -> list[str]:
-        heard = transcriber.transcribe(audio)
-        write_midi(heard.sustained, Path(midi).with_suffix(SUSTAINED_SUFFIX))
-        write_midi(heard.performance, midi)
-        return [str(warning) for warning in heard.warnings]
+        found = transcriber.transcribe(audio)
+        write_midi(found.sustained, Path(midi).with_suffix(SUSTAINED_SUFFIX))
+        write_midi(found.performance, midi)
+        return [str(warning) for warning in found.warnings]
 
     return transcribe

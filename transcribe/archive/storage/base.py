@@ -34,7 +34,7 @@ class StoredFile:
     size: int
     """Bytes."""
     modified: float | None = None
-    """Seconds since 1970; None where the store doesn't tell, or not reliably."""
+    """Seconds since 1970; None where the store doesn't say, or not reliably."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Version:
     """Differs from that of any other content."""
     content: bytes
     age: float
-    """Seconds since it was put, by the store's clock; 0 where the store doesn't tell."""
+    """Seconds since it was put, by the store's clock; 0 where the store doesn't say."""
 
 
 @dataclass(frozen=True, slots=True)

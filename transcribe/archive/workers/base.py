@@ -140,7 +140,7 @@ class Member(ABC):
 
     @abstractmethod
     def poll(self) -> None:
-        """See how it is, as far as it doesn't tell by itself."""
+        """Check on it, where it doesn't report by itself."""
 
     @abstractmethod
     def kill(self) -> None:
@@ -201,7 +201,7 @@ class SupervisedPool(ABC, Generic[_Member]):
 
     @abstractmethod
     def _wait_for_messages(self, seconds: float) -> None:
-        """Wait so long for anything that members tell, and pass it on."""
+        """Wait so long for reports of members, and pass them on."""
 
     def _on_end(self, member: _Member) -> None:
         """A member is no more, whatever the reason."""

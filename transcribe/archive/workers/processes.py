@@ -180,7 +180,7 @@ def _run_worker(
         return
     one_at_a_time = threading.Lock()
 
-    def tell(kind: str, content: Any) -> None:
+    def report(kind: str, content: Any) -> None:
         with one_at_a_time:
             link.send((kind, content))
 
@@ -191,11 +191,11 @@ def _run_worker(
             nonlocal sent
             if time.monotonic() - sent > ProcessPool.check_interval:
                 sent = time.monotonic()
-                tell(_PROGRESS, (job.number, seconds))
+                report(_PROGRESS, (job.number, seconds))
 
-        tell(_DONE, (job.number, worker(job, beat)))
+        report(_DONE, (job.number, worker(job, beat)))
 
-    tell(_READY, None)
+    report(_READY, None)
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
         if n_parallel == 1:
             while True:

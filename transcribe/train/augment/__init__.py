@@ -1,1 +1,1 @@
-"""What training does to music and sound before the network hears it."""
+"""What training does to music and sound before the network gets it."""

@@ -1,6 +1,6 @@
 """Voices and applause, synthesised: what concert recordings hold besides the piano.
 
-Neither is meant to fool a listener. Both have what makes a network hear notes where none
+Neither is meant to fool a listener. Both have what makes a network find notes where none
 are: voiced speech is a harmonic series that starts, glides and stops; a clap is an
 attack without a pitch.
 """

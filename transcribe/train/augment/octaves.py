@@ -1,7 +1,7 @@
 """Notes doubled in octaves: what a network that reads harmonics finds hardest.
 
 The partials of a note an octave above another all lie on partials of the lower one, so it is
-missed, or heard where it is not. Music has few enough of them for habit to decide; a window in
+missed, or found where it is not. Music has few enough of them for habit to decide; a window in
 which every third note may or may not have an octave leaves nothing but the sound to go by.
 """
 
