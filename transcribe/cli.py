@@ -60,6 +60,9 @@ COMMANDS = {
     "serve": Command(
         "transcribe.web.command", "", "open a page in the browser to transcribe and edit notes"
     ),
+    "site": Command(
+        "transcribe.web.site", "FOLDER", "write a web site that transcribes in the browser"
+    ),
     "tokens": Command(
         "transcribe.tokens.command", "SOURCE", "encode recordings or MIDI for music generators"
     ),

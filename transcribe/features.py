@@ -244,6 +244,34 @@ def filters(config: FeatureConfig, n_fft: int) -> NDArray[np.float32]:
     return _log_frequency_filters(config, n_fft)
 
 
+def exported(config: FeatureConfig) -> dict[str, NDArray[np.float32] | NDArray[np.int32]]:
+    """Windows and filters as data, for programs that make the same features without this one.
+
+    Returns
+    -------
+    dict
+        For each window length ``n``: ``n.window``, shape (n,); and the filters, of which bin
+        ``b`` is the sum of ``n.weights[n.begin[b] : n.begin[b + 1]]`` times the powers of as
+        many FFT bins from ``n.first[b]`` on.
+    """
+    arrays: dict[str, NDArray[np.float32] | NDArray[np.int32]] = {}
+    for n_fft in config.windows:
+        first, begin, kept = [], [0], []
+        for weights in filters(config, n_fft).T:
+            used = np.flatnonzero(weights)
+            row = slice(used[0], used[-1] + 1) if len(used) else slice(0, 0)
+            first.append(row.start)
+            kept.append(weights[row])
+            begin.append(begin[-1] + len(kept[-1]))
+        arrays |= {
+            f"{n_fft}.window": hann_window(n_fft),
+            f"{n_fft}.first": np.array(first, np.int32),
+            f"{n_fft}.begin": np.array(begin, np.int32),
+            f"{n_fft}.weights": np.concatenate(kept),
+        }
+    return arrays
+
+
 def _in_bands(
     weights: NDArray[np.float32],
 ) -> list[tuple[slice, slice, NDArray[np.float32]]]:

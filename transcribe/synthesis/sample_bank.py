@@ -111,6 +111,21 @@ class Voice:
         return float(self.decay[min(sample // _DECAY_BLOCK, len(self.decay) - 1)])
 
 
+@dataclass(frozen=True, slots=True)
+class BankFile:
+    """One recording of a bank, and how to play it."""
+
+    path: Path
+    pitch: int
+    """The key that it is of."""
+    velocity: int
+    """The greatest that it is meant for."""
+    lead: float
+    """Seconds before the attack that are to be left out."""
+    gain: float
+    """Makes of it a note at velocity 127."""
+
+
 @dataclass
 class SampleBank:
     """A sampled instrument. Recordings are decoded when a note first needs them.
@@ -181,6 +196,17 @@ class SampleBank:
         for layer in self.layers:
             for pitch in range(LOWEST_PITCH, HIGHEST_PITCH + 1):
                 self.voice(pitch, layer.lovel)
+
+    def as_files(self) -> list[BankFile]:
+        """The recordings themselves, for players that decode them on their own."""
+        found = []
+        for layer in self.layers:
+            for recording in layer.recordings:
+                _, attack = self._decode(recording)
+                lead = max(0.0, attack / self.sample_rate - PREROLL)
+                gain = self._level * recording.gain * 10 ** (-layer.level_db / 20)
+                found.append(BankFile(recording.path, recording.root, layer.hivel, lead, gain))
+        return found
 
     @property
     def n_bytes(self) -> int:

@@ -2,7 +2,7 @@
 
 import { byId } from "./elements.js";
 import { say, tell, tellError } from "./notices.js";
-import { downloadAddress, getDownload, originalAddress } from "./server.js";
+import { downloadAddress, getDownload, offers, originalAddress } from "./server.js";
 
 /** Milliseconds after which making a file is worth a word. */
 const SLOW = 1500;
@@ -13,6 +13,7 @@ const links = () => document.querySelectorAll("#download-menu [data-kind]");
 export function offer(id) {
   for (const link of links()) {
     const { kind } = link.dataset;
+    link.hidden = kind === "continued.mid" && !offers.continued;
     link.href = kind === "original" ? originalAddress(id) : downloadAddress(id, kind);
   }
 }
@@ -32,7 +33,7 @@ export function bindDownloadMenu(editor) {
   });
   menu.addEventListener("click", (event) => {
     const kind = event.target.closest("a")?.dataset.kind;
-    if (kind && kind !== "original") {
+    if (kind && !(kind === "original" && offers.originalByAddress)) {
       event.preventDefault();
       download(editor, kind);
     }

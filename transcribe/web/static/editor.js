@@ -47,6 +47,8 @@ export class Editor {
 
   bind() {
     byId("progress-cancel").addEventListener("click", () => this.ask(server.cancelRecording));
+    byId("progress-pause").addEventListener("click", () => this.ask(server.pauseRecording));
+    byId("progress-resume").addEventListener("click", () => this.ask(server.resumeRecording));
     byId("progress-again").addEventListener("click", () => this.ask(server.repeatRecording));
     this.player.addEventListener("change", () => this.showPlayer());
     this.player.addEventListener("tuning", () => tell("Loading the piano. One moment."));
@@ -244,11 +246,15 @@ export class Editor {
     byId("progress-hint").textContent = {
       queued: "It starts by itself, as soon as those before it are done.",
       working: "You can look and listen already, or leave this page; the work goes on.",
+      paused: "Go on whenever you like, also after closing this page.",
       cancelled: "The notes found so far are kept and can be downloaded.",
       failed: recording.hint || "",
     }[state] ?? "";
-    byId("progress-cancel").hidden = !busy;
-    byId("progress-again").hidden = busy;
+    const paused = state === "paused";
+    byId("progress-pause").hidden = !busy || !server.offers.pause;
+    byId("progress-resume").hidden = !paused;
+    byId("progress-cancel").hidden = !busy && !paused;
+    byId("progress-again").hidden = busy || paused;
     document.title = `${busy ? `${Math.floor(share * 100)} % · ` : ""}${recording.name} · transcribe`;
     const warnings = (recording.warnings ?? []).map((words) =>
       Object.assign(document.createElement("li"), { textContent: words }),
@@ -263,9 +269,19 @@ export class Editor {
       this.overview.fresh = false;
     }
     this.player.setDuration(this.duration);
-    if (heard) this.player.hear(server.soundAddress(recording.id), heard);
+    if (heard) this.hear(recording.id, heard);
     this.showAble();
     this.roll.changed();
+  }
+
+  /** Let the player have what is there of the recording's sound. */
+  async hear(id, heard) {
+    try {
+      const address = await server.soundAddress(id);
+      if (this.id === id) this.player.hear(address, heard);
+    } catch (error) {
+      if (!this.busy) tellError(error);
+    }
   }
 
   showAble() {

@@ -4,6 +4,8 @@ import { getPiano, getSample } from "./server.js";
 
 /** Seconds in which a damped string falls silent to a third. */
 const DAMPING = 0.09;
+/** Seconds in which a sound that is cut off fades out. */
+const FADE = 0.2;
 /** Sounds fetched at the same time; more would keep the page from moving smoothly. */
 const AT_ONCE = 2;
 /** How loudness grows with velocity; as in the server's rendering. */
@@ -45,9 +47,9 @@ export class Piano {
     const samples = [];
     const waiting = list.values();
     const lane = async () => {
-      for (const { pitch, velocity, url } of waiting) {
+      for (const { pitch, velocity, url, lead, gain } of waiting) {
         const buffer = await decoder.decodeAudioData(await getSample(url));
-        samples.push({ pitch, velocity, buffer });
+        samples.push({ pitch, velocity, buffer: shaped(buffer, lead, gain) });
       }
     };
     await Promise.all(Array.from({ length: AT_ONCE }, lane));
@@ -106,6 +108,21 @@ export class Piano {
     }
     this.voices.clear();
   }
+}
+
+/** A sound without its first `lead` seconds, `gain` times as loud, faded out where it ends. */
+function shaped(buffer, lead = 0, gain = 1) {
+  const { sampleRate } = buffer;
+  const first = Math.round(lead * sampleRate);
+  if (!first && gain === 1) return buffer;
+  const samples = buffer.getChannelData(0).slice(first);
+  const fade = Math.min(samples.length, Math.round(FADE * sampleRate));
+  for (let i = 0; i < samples.length; i += 1) {
+    samples[i] *= gain * Math.min(1, (samples.length - i) / fade);
+  }
+  const result = new AudioBuffer({ length: samples.length, numberOfChannels: 1, sampleRate });
+  result.copyToChannel(samples, 0);
+  return result;
 }
 
 function noSounds() {

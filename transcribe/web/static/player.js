@@ -70,6 +70,7 @@ export class Player extends EventTarget {
     this.duration = duration;
     /** The piano's gain for this recording; null while not known. */
     this.gain = null;
+    this.address = null;
     this.audio.removeAttribute("src");
     this.audio.load();
   }
@@ -81,16 +82,27 @@ export class Player extends EventTarget {
     this.changed();
   }
 
-  /** The recording's sound is at an address, so many seconds of it by now. */
+  /**
+   * The recording's sound is at an address, so many seconds of it by now.
+   *
+   * While it plays, another address waits until it is started again.
+   */
   hear(address, seconds) {
     this.heard = seconds;
-    if (this.audio.getAttribute("src") !== address) this.audio.src = address;
+    this.address = address;
+    if (!this.playing) this.load();
+  }
+
+  /** Take the address that was told last. */
+  load() {
+    if (this.address && this.audio.getAttribute("src") !== this.address) this.audio.src = this.address;
   }
 
   /** Begin at once; must be called from a click or a key. */
   async play() {
     if (this.playing) return;
     if (this.origin >= this.duration - 0.05) this.origin = this.passage?.start ?? 0;
+    this.load();
     if (this.audible && !this.audio.getAttribute("src")) return this.fail(soundMissing());
     // What was loaded while the rest was being heard ends too early.
     if (this.audio.duration < this.heard - 0.5) this.audio.load();

@@ -31,11 +31,11 @@ export class Recordings {
 
   async refresh() {
     try {
-      const { recordings, limits, disk_free_bytes: free } = await server.listRecordings();
+      const { recordings, limits, room } = await server.listRecordings();
       this.limits = limits;
       if (limits?.upload_bytes) byId("limit").textContent = size(limits.upload_bytes);
       if (limits?.endings) byId("files").accept = ["audio/*", "video/*", ...limits.endings].join(",");
-      byId("disk").textContent = free === undefined ? "" : `${size(free)} free on this computer's disk.`;
+      byId("disk").textContent = room;
       const ids = new Set(recordings.map(({ id }) => id));
       for (const id of this.cards.keys()) if (!ids.has(id)) this.drop(id);
       for (const recording of [...recordings].reverse()) this.show(recording);
@@ -96,9 +96,11 @@ function newCard(recording, list) {
   const warnings = make("p", { class: "warning", hidden: true });
   const bar = make("progress", { max: 1, "aria-label": `Progress of ${recording.name}` });
   const cancel = button("Stop", "close", () => list.ask(server.cancelRecording, now), { class: "plain" });
+  const pause = button("Pause", "pause", () => list.ask(server.pauseRecording, now), { class: "plain" });
+  const resume = button("Go on", "play", () => list.ask(server.resumeRecording, now), { class: "plain" });
   const again = button("Try again", "again", () => list.ask(server.repeatRecording, now), { class: "plain" });
   const remove = button("Delete", "bin", () => list.remove(now), { class: "plain" });
-  for (const each of [cancel, again, remove]) {
+  for (const each of [pause, resume, cancel, again, remove]) {
     each.setAttribute("aria-label", `${each.textContent.trim()}: ${recording.name}`);
   }
   const link = make("a", { href: pageOf(recording.id) }, recording.name);
@@ -108,7 +110,7 @@ function newCard(recording, list) {
     make("h3", {}, link),
     what,
     warnings,
-    make("div", { class: "actions" }, cancel, again, remove),
+    make("div", { class: "actions" }, pause, resume, cancel, again, remove),
     bar,
   );
   const show = (next) => {
@@ -127,7 +129,9 @@ function newCard(recording, list) {
     bar.hidden = !busy;
     if (duration && heard) bar.value = Math.min(1, heard / duration);
     else bar.removeAttribute("value");
-    cancel.hidden = !busy;
+    pause.hidden = !busy || !server.offers.pause;
+    resume.hidden = state !== "paused";
+    cancel.hidden = !busy && state !== "paused";
     again.hidden = !["failed", "cancelled"].includes(state);
   };
   return { element, show };

@@ -4,6 +4,8 @@
  * Every failure is a `ServerError` whose words can be shown as they are.
  */
 
+import { size } from "./words.js";
+
 /** Says what happened (`message`) and what can be done next (`hint`). */
 export class ServerError extends Error {
   constructor(message, hint = "", status = 0) {
@@ -51,8 +53,19 @@ async function json(path, options) {
 
 const at = (id, rest = "") => `/api/recordings/${encodeURIComponent(id)}${rest}`;
 
-/** All recordings, newest first, and the limits: `{recordings, limits, disk_free_bytes}`. */
-export const listRecordings = () => json("/api/recordings");
+/**
+ * What can be done here and not everywhere that the page is: music that goes on, pausing the
+ * work, and links to the file that was added.
+ */
+export const offers = { continued: true, pause: false, originalByAddress: true };
+
+/** All recordings, newest first, the limits, and how much room there is: `{…, room}`. */
+export async function listRecordings() {
+  const listed = await json("/api/recordings");
+  const { disk_free_bytes: free } = listed;
+  const room = free === undefined ? "" : `${size(free)} free on this computer's disk.`;
+  return { ...listed, room };
+}
 
 /** One recording and how far it is. */
 export const getRecording = (id) => json(at(id));
@@ -62,6 +75,10 @@ export const removeRecording = (id) => json(at(id), { method: "DELETE" });
 
 /** Stop transcribing; the notes found so far are kept. */
 export const cancelRecording = (id) => json(at(id, "/cancel"), { method: "POST" });
+
+/** Stop for a while, and go on from there; only where `offers.pause` says so. */
+export const pauseRecording = cancelRecording;
+export const resumeRecording = (id) => repeatRecording(id);
 
 /** Transcribe once more after a failure or a cancel. */
 export const repeatRecording = (id) => json(at(id, "/again"), { method: "POST" });
@@ -101,8 +118,11 @@ export const getPiano = async () => (await json("/api/piano")).samples;
 /** The bytes of one of them. */
 export const getSample = async (url) => (await ask(url)).arrayBuffer();
 
-/** Address of the recording's own sound: wav, mono, 16 bits, at `SOUND_RATE`. */
-export const soundAddress = (id) => at(id, "/sound");
+/**
+ * Resolves to the address of the recording's own sound, as much as there is by now: wav, mono,
+ * 16 bits, at `SOUND_RATE`.
+ */
+export const soundAddress = async (id) => at(id, "/sound");
 export const SOUND_RATE = 16_000;
 const WAV_HEADER = 44;
 

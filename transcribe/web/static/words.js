@@ -85,6 +85,7 @@ export function stateOf(recording) {
   const { state, heard_seconds: heard, duration, seconds_left: left } = recording;
   if (state === "queued") return waiting(recording);
   if (state === "failed") return recording.error || "It could not be transcribed";
+  if (state === "paused") return `Paused after ${clock(heard)}${duration ? ` of ${clock(duration)}` : ""}`;
   if (state === "cancelled") return `Stopped after ${clock(heard)}`;
   if (state === "done") return count(recording.n_notes, "note");
   const of = duration ? ` of ${clock(duration)}` : "";

@@ -1,0 +1,131 @@
+"""``transcribe site``: a folder of static files, the page with its engine in the browser.
+
+What is built from JavaScript (``transcribe/web/tab``) comes with the package. Here the network,
+the filters, the piano and the list of all files are added to it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import hashlib
+import json
+import shutil
+import sys
+from pathlib import Path
+
+from transcribe.errors import TranscribeError
+from transcribe.options import Subparsers, UsageError, add_command, add_overwrite
+from transcribe.terminal import say
+
+BUILT = Path(__file__).parent / "built"
+"""What ``node build.mjs`` makes in the folder ``tab``."""
+SOURCE = Path(__file__).parent / "tab"
+HOW_TO_BUILD = "npm --prefix transcribe/web/tab ci && npm --prefix transcribe/web/tab run build"
+_INDEX, _SERVICE_WORKER = "index.html", "service-worker.js"
+_KEPT = (".css", ".html", ".js", ".json", ".mjs", ".ogg", ".svg", ".txt", ".webmanifest", ".gz")
+
+
+def add_parser(subparsers: Subparsers) -> None:
+    """The options of ``transcribe site``."""
+    parser = add_command(
+        subparsers,
+        "site",
+        run,
+        description="Write the page as a folder of static files that transcribe in the browser: "
+        "for any web host, or `python3 -m http.server`. Recordings never leave the visitor's "
+        "computer, and after the first visit the page works offline.",
+    )
+    parser.add_argument(
+        "folder", metavar="FOLDER", type=Path, help="where the site goes; made if need be"
+    )
+    add_overwrite(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Write the site and say where."""
+    folder: Path = options.folder
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"{folder}: expected a folder for the site, found a file")
+    if folder.is_dir() and any(folder.iterdir()) and not options.overwrite:
+        if not (folder / _SERVICE_WORKER).is_file():
+            raise UsageError(
+                f"{folder}: expected an empty folder, found other files; name another folder"
+            )
+        raise UsageError(f"{folder}: there is a site already; --overwrite replaces it")
+    try:
+        n_bytes = write_site(folder)
+    except OSError as error:
+        raise TranscribeError(f"{folder}: can't be written: {error.strerror}") from error
+    say(f"{folder}: {n_bytes / 1e6:.1f} MB, to be put on a web host; to try it here:", sys.stdout)
+    say(f"python3 -m http.server --directory {folder} 8000", sys.stdout)
+    return 0
+
+
+def write_site(folder: Path) -> int:
+    """Write the site into a folder; files of an earlier one are replaced.
+
+    Returns
+    -------
+    int
+        Bytes of all its files together.
+
+    Raises
+    ------
+    TranscribeError
+        The page is not built.
+    OSError
+        The folder can't be written to.
+    """
+    if not (BUILT / _INDEX).is_file():
+        raise TranscribeError(
+            "the page for browsers is not built in this checkout; build it with Node.js 20 or "
+            f"newer: {HOW_TO_BUILD}"
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copytree(BUILT, folder, dirs_exist_ok=True)
+    write_model(folder)
+    write_piano(folder / "piano")
+    names = sorted(
+        path.relative_to(folder).as_posix()
+        for path in folder.rglob("*")
+        if path.is_file() and path.suffix in _KEPT and path.name != _SERVICE_WORKER
+    )
+    digest = hashlib.sha256((BUILT / _SERVICE_WORKER).read_bytes())
+    for name in names:
+        digest.update(name.encode())
+        digest.update((folder / name).read_bytes())
+    site = {"name": digest.hexdigest()[:16], "files": names}
+    script = (BUILT / _SERVICE_WORKER).read_text("utf-8")
+    (folder / _SERVICE_WORKER).write_text(f"const SITE = {json.dumps(site)};\n{script}", "utf-8")
+    return sum((folder / name).stat().st_size for name in (*names, _SERVICE_WORKER))
+
+
+def write_model(folder: Path) -> None:
+    """Write the network for browsers, in single precision, and the filters that it needs."""
+    from safetensors.numpy import save
+
+    from transcribe.checkpoint import load_checkpoint
+    from transcribe.features import exported
+    from transcribe.weights_file import PACKAGED
+
+    checkpoint = load_checkpoint(PACKAGED)
+    _write_packed(folder / "model.onnx.gz", PACKAGED.read_bytes())
+    _write_packed(folder / "features.safetensors.gz", save(exported(checkpoint.features)))
+
+
+def write_piano(folder: Path) -> None:
+    """Write the notes that the page plays, and what it has to know of each."""
+    from transcribe.synthesis.sample_bank import packaged_piano
+
+    folder.mkdir(exist_ok=True)
+    listed = []
+    for file in packaged_piano().as_files():
+        shutil.copyfile(file.path, folder / file.path.name)
+        said = {"file": file.path.name, "pitch": file.pitch, "velocity": file.velocity}
+        listed.append({**said, "lead": round(file.lead, 5), "gain": round(file.gain, 6)})
+    (folder / "piano.json").write_text(json.dumps(listed, indent=0), "utf-8")
+
+
+def _write_packed(path: Path, content: bytes) -> None:
+    path.write_bytes(gzip.compress(content, 9, mtime=0))

@@ -1,0 +1,109 @@
+/**
+ * What decoding needs of the rolls: the few events on them, and the pedal's probability.
+ *
+ * As `transcribe/decode/events.py`: events read at a low onset threshold hold the candidates
+ * for every higher one.
+ */
+
+import type { DecodeSettings } from "../settings";
+import { ends, falls, ONSET, onsets, REACH, type RollEvent, type Thresholds } from "./peaks";
+import { emptyRolls, N_ACTIVATIONS, nFrames, PEDAL, type Rolls } from "./rolls";
+
+/** Numbers an event takes in `Candidates.events`: frame, kind, column, six values. */
+export const EVENT_WIDTH = 9;
+const N_VALUES = 6;
+/** Where an onset's probability lies among them. */
+const PROBABILITY = 4;
+
+/** Events in order of frame, kind and column, and the pedal of the frames they cover. */
+export interface Candidates {
+  /** Rows of `EVENT_WIDTH`. */
+  events: Float64Array;
+  /** Probability that the pedal is down, for each frame. */
+  pedal: Float32Array;
+}
+
+/** Whether an event counts at an onset threshold no lower than it was read at. */
+export const counts = (events: Float64Array, at: number, onsetThreshold: number): boolean =>
+  events[at + 1] !== ONSET || (events[at + PROBABILITY] as number) >= Math.fround(onsetThreshold);
+
+/** The part of the settings that decides what counts as an event. */
+export const thresholdsOf = (settings: DecodeSettings): Thresholds => ({
+  onset: settings.onset_threshold,
+  offset: settings.offset_threshold,
+  frame: settings.frame_threshold,
+  sounding: settings.sounding_threshold,
+  bridgeFrames: settings.bridge_frames,
+  falls: settings.release_tolerance > 0,
+});
+
+/** What a `CandidateReader` holds between two pieces, so that another one can go on. */
+export interface HeldRolls {
+  rolls: Float32Array;
+  start: number;
+}
+
+/** Rolls in pieces of any length to candidates in pieces. */
+export class CandidateReader {
+  private readonly ahead: number;
+  private held: Rolls;
+  private heldStart: number;
+
+  constructor(
+    private readonly thresholds: Thresholds,
+    resumed?: HeldRolls,
+  ) {
+    this.ahead = Math.max(REACH, thresholds.bridgeFrames);
+    this.held = resumed?.rolls ?? emptyRolls(REACH);
+    this.heldStart = resumed?.start ?? -REACH;
+  }
+
+  /** For another reader with the same thresholds. */
+  get state(): HeldRolls {
+    return { rolls: this.held, start: this.heldStart };
+  }
+
+  /** Take the next frames and tell of those whose surroundings are now known. */
+  push(rolls: Rolls): Candidates {
+    const held = new Float32Array(this.held.length + rolls.length);
+    held.set(this.held);
+    held.set(rolls, this.held.length);
+    const stop = nFrames(held) - this.ahead;
+    if (stop <= REACH) {
+      this.held = held;
+      return { events: new Float64Array(0), pedal: new Float32Array(0) };
+    }
+    const told: RollEvent[] = [
+      ...onsets(held, REACH, stop, this.thresholds),
+      ...ends(held, REACH, stop, false, this.thresholds),
+      ...ends(held, REACH, stop, true, this.thresholds),
+      ...(this.thresholds.falls ? falls(held, REACH, stop) : []),
+    ];
+    told.sort((a, b) => a.row - b.row || a.kind - b.kind || a.column - b.column);
+    const pedal = new Float32Array(stop - REACH);
+    for (let row = REACH; row < stop; row += 1) {
+      pedal[row - REACH] = held[row * N_ACTIVATIONS + PEDAL] as number;
+    }
+    const events = asArray(told, this.heldStart);
+    this.held = held.slice((stop - REACH) * N_ACTIVATIONS);
+    this.heldStart += stop - REACH;
+    return { events, pedal };
+  }
+
+  /** Tell of the last frames; beyond them is silence. */
+  finish(): Candidates {
+    return this.push(emptyRolls(this.ahead));
+  }
+}
+
+function asArray(told: RollEvent[], firstFrame: number): Float64Array {
+  const events = new Float64Array(told.length * EVENT_WIDTH);
+  told.forEach(({ row, kind, column, values }, index) => {
+    const at = index * EVENT_WIDTH;
+    events[at] = firstFrame + row;
+    events[at + 1] = kind;
+    events[at + 2] = column;
+    for (let i = 0; i < N_VALUES; i += 1) events[at + 3 + i] = values[i] ?? 0;
+  });
+  return events;
+}

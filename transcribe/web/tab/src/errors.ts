@@ -1,0 +1,64 @@
+/** What can go wrong, in words for the person; the same sentences as the server's. */
+
+/** Says what happened (`message`) and what can be done next (`hint`). */
+export class TabError extends Error {
+  override readonly name = "ServerError";
+  constructor(
+    message: string,
+    readonly hint = "",
+    readonly status = 0,
+  ) {
+    super(message);
+  }
+}
+
+/** The formats that the tab reads by itself. */
+const READABLE = "wav, flac, mp3, ogg, opus, m4a, aac, webm, or a video with sound";
+const CONVERT = "Convert it to wav or mp3, then try again; the transcribe command reads more kinds of files.";
+
+/** Why a recording can't be used, by kind; as `transcribe/web/messages.py`. */
+export const RECORDING_ERRORS = {
+  empty: ["This recording is empty.", "Copy or record it again."],
+  not_a_recording: ["This is not a recording, or one of a kind that browsers can't read.", `Use ${READABLE}. ${CONVERT}`],
+  no_audio_track: ["There is no sound in this file.", `Use ${READABLE}.`],
+  no_decoder: ["The sound of this file is in an encoding that this browser can't read.", CONVERT],
+  damaged: ["This recording is damaged; none of it can be played.", "Copy it again."],
+  cut_off: [
+    "This recording was cut off before it was finished, so it can't be opened.",
+    "Copy or export it again from the device that made it.",
+  ],
+  too_long: ["This recording is longer than 12 hours; cut it into parts.", "A part of some hours is fine."],
+} as const satisfies Record<string, readonly [string, string]>;
+
+export type RecordingProblem = keyof typeof RECORDING_ERRORS;
+
+/** A recording that can't be used. */
+export class RecordingError extends TabError {
+  constructor(readonly kind: RecordingProblem) {
+    super(RECORDING_ERRORS[kind][0], RECORDING_ERRORS[kind][1]);
+  }
+}
+
+export const notHere = (): TabError =>
+  new TabError("This recording is not here any more.", "Go back to the list of recordings.", 404);
+
+const FULL = () =>
+  new TabError(
+    "There is no room left in the browser's storage.",
+    "Delete recordings you no longer need, or make room on the disk; then try again.",
+    507,
+  );
+
+/** Any error as one that can be shown. */
+export function inWords(error: unknown): TabError {
+  if (error instanceof TabError) return error;
+  const { name, message } = error as Error;
+  if (name === "QuotaExceededError" || /quota|disk is full/i.test(message ?? "")) return FULL();
+  if (/out of memory|allocation failed|Array buffer allocation/i.test(message ?? "")) {
+    return new TabError("There was not enough memory to go on.", "Close other tabs and programs, then try again.");
+  }
+  return new TabError(
+    `Something unexpected went wrong (${name}: ${message}).`,
+    "Load the page again; nothing that was kept is lost.",
+  );
+}

@@ -1,0 +1,39 @@
+/** The worker that keeps the library: questions come in, answers go out. */
+
+import { inWords } from "./errors";
+import { CHANNEL, type News } from "./library/database";
+import { Library } from "./library/library";
+
+/** A question to the library: one of its methods, and what it is given. */
+export interface Question {
+  number: number;
+  method: string;
+  given: unknown[];
+}
+
+/** What comes of it. */
+export type Answer =
+  | { number: number; value: unknown }
+  | { number: number; error: { message: string; hint: string; status: number } };
+
+const channel = new BroadcastChannel(CHANNEL);
+const tell = (news: News): void => channel.postMessage(news);
+const version = new URL(self.location.href).searchParams.get("version") ?? "";
+let library: Promise<Library> | null = null;
+
+self.onmessage = async ({ data }: MessageEvent<Question>) => {
+  const { number, method, given } = data;
+  let answer: Answer;
+  try {
+    library ??= Library.open(tell, version);
+    const opened = (await library) as unknown as Record<string, (...given: unknown[]) => unknown>;
+    const asked = opened[method];
+    if (!asked) throw new Error(`the library has no ${method}`);
+    answer = { number, value: await asked.apply(opened, given) };
+  } catch (error) {
+    const { message, hint, status } = inWords(error);
+    if (status === 0) console.error(error);
+    answer = { number, error: { message, hint, status } };
+  }
+  self.postMessage(answer);
+};

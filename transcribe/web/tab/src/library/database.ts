@@ -1,0 +1,157 @@
+/**
+ * What the browser keeps: recordings, what was found in them, and changes made by hand.
+ *
+ * The same as the server's library (`transcribe/web/library.py`), in IndexedDB. A transcription
+ * is kept piece by piece, each with what is needed to go on from it, in one transaction: a tab
+ * that is closed or crashes loses no more than the window that was being heard.
+ */
+
+import { type DBSchema, type IDBPDatabase, openDB } from "idb";
+import type { HeldRolls } from "../decode/candidates";
+import type { AudioWarning } from "../engine/quality";
+import type { WindowState } from "../engine/windows";
+import type { DecodeSettings } from "../settings";
+import { TabError } from "../errors";
+
+export type State = "queued" | "working" | "paused" | "done" | "failed" | "cancelled";
+
+/** The lowest onset threshold that the kept events of a transcription can answer for. */
+export const LOWEST_THRESHOLD = 0.05;
+/** Of the waveform that is kept with a transcription. */
+export const PAIRS_PER_SECOND = 50;
+
+/** One recording. */
+export interface Entry {
+  id: string;
+  name: string;
+  /** Seconds since 1970. */
+  created: number;
+  bytes: number;
+  /** Counts up in the order in which they are transcribed. */
+  number: number;
+  state: State;
+  /** How often transcribing it was begun from the beginning. */
+  attempt: number;
+  duration: number | null;
+  heard_seconds: number;
+  seconds_left: number | null;
+  n_notes: number;
+  error: string;
+  hint: string;
+  /** For the person, a sentence each. */
+  warnings: string[];
+  /** The transcriber's, as they are told in JSON. */
+  remarks: AudioWarning[];
+  model: string;
+  /** Settings of the model; null before it is first transcribed. */
+  decode: DecodeSettings | null;
+  sample_rate: number;
+  hop_length: number;
+  /** Chosen by the person; null for the model's own. */
+  threshold: number | null;
+  minimum_duration: number | null;
+  /** Where the work goes on after a break; null: from the beginning. */
+  progress: Progress | null;
+}
+
+/** How far a transcription has come. */
+export interface Progress {
+  windows: WindowState;
+  held: HeldRolls;
+  nPieces: number;
+  /** Samples of the sound that are kept. */
+  nSamples: number;
+}
+
+/** What one window of a recording adds. */
+export interface KeptPiece {
+  id: string;
+  attempt: number;
+  index: number;
+  events: Float64Array;
+  pedal: Float32Array;
+  /** 16-bit samples at the network's rate, and least and greatest of every 1/50 s. */
+  sound: Blob;
+  waveform: Int8Array;
+}
+
+export interface Edit {
+  step: number;
+  recording: string;
+  changes: Change[];
+  undone: 0 | 1;
+}
+
+/** What a note becomes: another one, or none. */
+export interface Change {
+  id?: string;
+  note: EditedNote | null;
+}
+
+export interface EditedNote {
+  onset: number;
+  pitch: number;
+  offset: number;
+  velocity: number;
+}
+
+interface Schema extends DBSchema {
+  recordings: { key: string; value: Entry };
+  originals: { key: string; value: { id: string; file: Blob } };
+  pieces: { key: [string, number, number]; value: KeptPiece };
+  edits: { key: number; value: Edit; indexes: { recording: string } };
+}
+
+export type Database = IDBPDatabase<Schema>;
+
+const NAME = "transcribe-library";
+const VERSION = 1;
+
+/** Open the library; throws where this browser lets the page keep nothing. */
+export async function openDatabase(): Promise<Database> {
+  try {
+    return await openDB<Schema>(NAME, VERSION, {
+      upgrade(database) {
+        database.createObjectStore("recordings", { keyPath: "id" });
+        database.createObjectStore("originals", { keyPath: "id" });
+        database.createObjectStore("pieces", { keyPath: ["id", "attempt", "index"] });
+        database
+          .createObjectStore("edits", { keyPath: "step", autoIncrement: true })
+          .createIndex("recording", "recording");
+      },
+      blocking(_, __, event) {
+        (event.target as IDBDatabase).close();
+      },
+    });
+  } catch (error) {
+    if ((error as Error).name === "VersionError") {
+      throw new TabError(
+        "What is kept here was written by a newer version of this page.",
+        "Load the page again; if that does not help, close all its tabs first.",
+      );
+    }
+    throw new TabError(
+      "This browser does not let the page keep anything, which it needs for its work.",
+      "Allow this page to store data (cookies and site data), or use another browser or window.",
+    );
+  }
+}
+
+/** The keys of all pieces of a recording, or of one attempt at it. */
+export const piecesOf = (id: string, attempt?: number): IDBKeyRange =>
+  attempt === undefined
+    ? IDBKeyRange.bound([id], [id, []])
+    : IDBKeyRange.bound([id, attempt], [id, attempt, []]);
+
+/** What happens to recordings, told to all tabs and workers of the page. */
+export const CHANNEL = "transcribe-library";
+
+export type News =
+  | { kind: "state" | "progress"; id: string; recording: unknown }
+  | { kind: "notes"; id: string; notes: unknown[] }
+  | { kind: "edited"; id: string; version: string }
+  | { kind: "deleted"; id: string }
+  | { kind: "queued" };
+
+/** Name of the lock that the one tab holds which transcribes. */
+export const WORK_LOCK = "transcribe-work";

@@ -1,0 +1,294 @@
+/** One recording transcribed, and what is kept of it piece by piece in the library. */
+
+import type { Candidates } from "../decode/candidates";
+import { Decoder } from "../decode/decoder";
+import { openRecording, type WholeDecoder } from "../engine/audio";
+import { asSentence, sentenceOf } from "../engine/quality";
+import { Sound } from "../engine/sound";
+import { conclude, type Model, type Step, steps } from "../engine/transcription";
+import { TuningMeter } from "../engine/tuning";
+import { inWords, notHere, RecordingError } from "../errors";
+import { clipped } from "../numbers";
+import { FrameGrid } from "../settings";
+import {
+  type Database,
+  type Entry,
+  type KeptPiece,
+  LOWEST_THRESHOLD,
+  type News,
+  PAIRS_PER_SECOND,
+  piecesOf,
+} from "./database";
+import { describe } from "./describe";
+import { asRow, type Row } from "./rows";
+
+/** Seconds; a longer recording is refused, as it would fill the disk with silence. */
+const LONGEST = 12 * 3600;
+
+/** Thrown where somebody has stopped the work, paused it, or deleted the recording. */
+class StoppedError extends Error {}
+
+/** Transcribe a recording, from the beginning or from where it was left. */
+export async function transcribeEntry(
+  database: Database,
+  id: string,
+  load: () => Promise<Model>,
+  decodeWhole: WholeDecoder,
+  tell: (news: News) => void,
+): Promise<void> {
+  const kept = new KeptEntry(database, id, tell);
+  try {
+    await new Job(kept, await load()).run(decodeWhole);
+  } catch (error) {
+    if (!(error instanceof StoppedError)) await kept.fail(error);
+  }
+}
+
+/** The entry of a recording in the library, which others may change meanwhile. */
+class KeptEntry {
+  constructor(
+    readonly database: Database,
+    readonly id: string,
+    readonly tell: (news: News) => void,
+  ) {}
+
+  async fail(error: unknown): Promise<void> {
+    const { message, hint } = inWords(error);
+    console.warn("transcribing failed:", error);
+    await this.change((entry) => {
+      entry.state = "failed";
+      entry.error = message;
+      entry.hint = hint;
+      entry.seconds_left = null;
+    }, "state").catch(() => {});
+  }
+
+  /** Change the entry as it is now, with a piece to add, and tell of it. */
+  async change(
+    how: (entry: Entry) => void,
+    news?: "state" | "progress",
+    piece?: (entry: Entry) => KeptPiece,
+  ): Promise<Entry> {
+    const transaction = this.database.transaction(["recordings", "pieces", "edits"], "readwrite");
+    const done = transaction.done.catch((error: unknown) => {
+      throw error ?? new DOMException("not enough room", "QuotaExceededError");
+    });
+    done.catch(() => {});
+    const entry = await transaction.objectStore("recordings").get(this.id);
+    if (!entry) throw new StoppedError(notHere().message);
+    try {
+      how(entry);
+    } catch (error) {
+      transaction.abort();
+      throw error;
+    }
+    transaction.objectStore("recordings").put(entry).catch(() => {});
+    if (piece) transaction.objectStore("pieces").put(piece(entry)).catch(() => {});
+    const steps = await transaction.objectStore("edits").index("recording").getAll(this.id);
+    await done;
+    const edited = steps.some((step) => !step.undone);
+    if (news) this.tell({ kind: news, id: this.id, recording: describe(entry, edited) });
+    return entry;
+  }
+}
+
+class Job {
+  private nSamples = 0;
+  private nPieces = 0;
+  private nKept = 0;
+  private rest = new Float32Array(0);
+  private readonly decoder: Decoder;
+  private readonly told = new Map<string, string>();
+  private nSettled = 0;
+  private readonly began = performance.now();
+  private heardBefore = 0;
+
+  constructor(
+    private readonly kept: KeptEntry,
+    private readonly model: Model,
+  ) {
+    this.decoder = new Decoder(this.grid, model.settings.decode);
+  }
+
+  private get grid(): FrameGrid {
+    const { sample_rate, hop_length } = this.model.settings.features;
+    return new FrameGrid(sample_rate, hop_length);
+  }
+
+  async run(decodeWhole: WholeDecoder): Promise<void> {
+    const original = await this.kept.database.get("originals", this.kept.id);
+    if (!original) throw new StoppedError();
+    const entry = await this.begin();
+    const recording = await openRecording(original.file, decodeWhole);
+    try {
+      if ((recording.duration ?? 0) > LONGEST) throw new RecordingError("too_long");
+      await this.kept.change((now) => (now.duration ??= recording.duration));
+      const resumed = entry.progress;
+      if (resumed) await this.resume(entry);
+      const sound = new Sound(recording, this.grid.sampleRate);
+      const tuning = new TuningMeter(this.grid.sampleRate);
+      for await (const step of steps(sound, this.model, LOWEST_THRESHOLD, tuning, resumed)) {
+        if (sound.duration > LONGEST) throw new RecordingError("too_long");
+        await this.keep(step);
+      }
+      await this.finish(sound, tuning);
+    } finally {
+      recording.close();
+    }
+  }
+
+  /** Say that the recording is in work. */
+  private begin(): Promise<Entry> {
+    const { settings } = this.model;
+    return this.kept.change((entry) => {
+      if (entry.state !== "queued" && entry.state !== "working") throw new StoppedError();
+      const same = entry.model === settings.name && entry.progress;
+      if (!same) {
+        entry.attempt += 1;
+        entry.progress = null;
+        entry.heard_seconds = 0;
+      }
+      Object.assign(entry, {
+        state: "working",
+        error: "",
+        hint: "",
+        model: settings.name,
+        decode: settings.decode,
+        sample_rate: settings.features.sample_rate,
+        hop_length: settings.features.hop_length,
+        seconds_left: null,
+      });
+    }, "state");
+  }
+
+  /** Take up what is kept of this attempt already. */
+  private async resume(entry: Entry): Promise<void> {
+    const { progress, attempt } = entry;
+    if (!progress) return;
+    this.nPieces = progress.nPieces;
+    this.nKept = progress.nSamples;
+    this.heardBefore = entry.heard_seconds;
+    const kept = await this.kept.database.getAll("pieces", piecesOf(this.kept.id, attempt));
+    for (const piece of kept) this.decoder.take(piece);
+    this.newRows();
+  }
+
+  /** Keep what a step found, in one transaction with where to go on. */
+  private async keep(step: Step): Promise<void> {
+    this.decoder.take(step.candidates);
+    const { sound, waveform } = this.soundOf(step.samples);
+    const notes = this.newRows();
+    const entry = await this.kept.change(
+      (now) => {
+        if (now.state !== "working") throw new StoppedError();
+        now.heard_seconds = step.seconds;
+        now.n_notes = this.decoder.nNotes;
+        now.seconds_left = this.secondsLeft(now);
+        now.progress = {
+          windows: step.windows,
+          held: step.held,
+          nPieces: this.nPieces + 1,
+          nSamples: Math.max(this.nKept, this.nSamples),
+        };
+      },
+      "progress",
+      (now) => ({
+        id: this.kept.id,
+        attempt: now.attempt,
+        index: this.nPieces,
+        ...step.candidates,
+        sound,
+        waveform,
+      }),
+    );
+    this.nPieces += 1;
+    this.nKept = Math.max(this.nKept, this.nSamples);
+    if (notes.length) this.kept.tell({ kind: "notes", id: entry.id, notes });
+  }
+
+  private secondsLeft(entry: Entry): number | null {
+    const seconds = (performance.now() - this.began) / 1000;
+    const heard = entry.heard_seconds - this.heardBefore;
+    if (!entry.duration || heard <= 0) return null;
+    return Math.max(0, ((entry.duration - entry.heard_seconds) * seconds) / heard);
+  }
+
+  /** The samples of a step that are not kept yet, as 16 bits, and their waveform. */
+  private soundOf(blocks: Float32Array[]): { sound: Blob; waveform: Int8Array } {
+    const parts: Int16Array<ArrayBuffer>[] = [];
+    const pairs: number[] = [];
+    const perPair = Math.floor(this.grid.sampleRate / PAIRS_PER_SECOND);
+    for (const block of blocks) {
+      const known = clipped(this.nKept - this.nSamples, 0, block.length);
+      this.nSamples += block.length;
+      const fresh = block.subarray(known);
+      parts.push(Int16Array.from(fresh, (sample) => Math.round(clipped(sample, -1, 1) * 32767)));
+      const joined = new Float32Array(this.rest.length + fresh.length);
+      joined.set(this.rest);
+      joined.set(fresh, this.rest.length);
+      let start = 0;
+      for (; start + perPair <= joined.length; start += perPair) {
+        let [least, most] = [1, -1];
+        for (let i = start; i < start + perPair; i += 1) {
+          const sample = joined[i] as number;
+          if (sample < least) least = sample;
+          if (sample > most) most = sample;
+        }
+        pairs.push(Math.round(clipped(least, -1, 1) * 127), Math.round(clipped(most, -1, 1) * 127));
+      }
+      this.rest = joined.slice(start);
+    }
+    return { sound: new Blob(parts), waveform: Int8Array.from(pairs) };
+  }
+
+  /** Rows of notes that are new, or other than they were told. */
+  private newRows(): Row[] {
+    const start = this.nSettled;
+    this.nSettled = this.decoder.nSettled;
+    const rows = this.decoder.struck("key", start).map(asRow);
+    const news = rows.filter((row) => this.told.get(row[0]) !== String(row));
+    this.told.clear();
+    for (const row of rows) this.told.set(row[0], String(row));
+    return news;
+  }
+
+  private async finish(sound: Sound, tuning: TuningMeter): Promise<void> {
+    const entry = await this.kept.database.get("recordings", this.kept.id);
+    if (!entry) return;
+    const kept = await this.kept.database.getAll("pieces", piecesOf(this.kept.id, entry.attempt));
+    const found = conclude(sound, tuning, joined(kept), this.model.settings.decode, this.grid);
+    if (found.isSilent) await this.forgetNotes(entry);
+    await this.kept.change((now) => {
+      now.state = "done";
+      now.duration = now.heard_seconds = sound.duration;
+      now.seconds_left = null;
+      now.progress = null;
+      now.n_notes = found.nNotes;
+      now.remarks = found.warnings;
+      now.warnings = found.warnings.map((warning) => asSentence(sentenceOf(warning)));
+    }, "state");
+  }
+
+  private async forgetNotes({ attempt }: Entry): Promise<void> {
+    const transaction = this.kept.database.transaction("pieces", "readwrite");
+    for await (const cursor of transaction.store.iterate(piecesOf(this.kept.id, attempt))) {
+      const [events, pedal] = [new Float64Array(0), new Float32Array(0)];
+      await cursor.update({ ...cursor.value, events, pedal });
+    }
+    await transaction.done;
+  }
+}
+
+/** The candidates of all pieces as one. */
+export function joined(pieces: Candidates[]): Candidates {
+  const events = new Float64Array(pieces.reduce((sum, piece) => sum + piece.events.length, 0));
+  const pedal = new Float32Array(pieces.reduce((sum, piece) => sum + piece.pedal.length, 0));
+  let [event, frame] = [0, 0];
+  for (const piece of pieces) {
+    events.set(piece.events, event);
+    pedal.set(piece.pedal, frame);
+    event += piece.events.length;
+    frame += piece.pedal.length;
+  }
+  return { events, pedal };
+}

@@ -1,0 +1,430 @@
+/**
+ * What the page asks of the tab, one method for each question of `static/server.js`.
+ *
+ * It runs in a worker of its own; several tabs each have one, over the same database.
+ */
+
+import { csvText, jsonText } from "../export/text";
+import { downloadName, shownName, suffixOf } from "../export/names";
+import { midiBytes } from "../export/midi";
+import { asSvg } from "../export/picture";
+import { TabError, notHere } from "../errors";
+import {
+  type Change,
+  type Database,
+  type Edit,
+  type Entry,
+  type News,
+  openDatabase,
+  PAIRS_PER_SECOND,
+  piecesOf,
+} from "./database";
+import { describe, type RecordingWords } from "./describe";
+import { type Asked, LONGEST, resolved } from "./edits";
+import { NoteService } from "./notes";
+
+/** Endings of the files that are offered when choosing some. */
+const ENDINGS = [
+  "wav", "flac", "mp3", "ogg", "oga", "opus", "m4a", "aac", "mp4", "mov", "webm", "mkv", "mka", "weba", "m4b", "m4v",
+].map((ending) => `.${ending}`);
+const THRESHOLDS = [0.05, 0.95];
+const LONGEST_MINIMUM = 2;
+/** Bytes that are left free when a recording is added; transcribing needs some as well. */
+const SPARE = 50e6;
+/** Bytes that a second of music takes beside the recording. */
+const BYTES_A_SECOND = 36_000;
+const MOST_RECORDINGS = 1000;
+
+export interface Download {
+  blob: Blob;
+  name: string;
+}
+
+export class Library {
+  private readonly noteService: NoteService;
+  /** Changes of a recording, one after the other. */
+  private line: Promise<unknown> = Promise.resolve();
+
+  constructor(
+    private readonly database: Database,
+    private readonly tell: (news: News) => void,
+    private readonly version: string,
+  ) {
+    this.noteService = new NoteService(database);
+  }
+
+  static async open(tell: (news: News) => void, version: string): Promise<Library> {
+    return new Library(await openDatabase(), tell, version);
+  }
+
+  // --- recordings ---
+
+  async listRecordings(): Promise<Record<string, unknown>> {
+    const entries = await this.database.getAll("recordings");
+    entries.sort((a, b) => b.created - a.created || b.number - a.number);
+    const recordings = await Promise.all(entries.map((entry) => this.describe(entry, entries)));
+    const { quota, usage } = await navigator.storage.estimate();
+    return {
+      recordings,
+      limits: {
+        upload_bytes: null,
+        n_recordings: MOST_RECORDINGS,
+        endings: ENDINGS,
+        threshold: THRESHOLDS,
+        minimum_duration: [0, LONGEST_MINIMUM],
+      },
+      bytes_used: usage ?? 0,
+      bytes_free: Math.max(0, (quota ?? 0) - (usage ?? 0)),
+    };
+  }
+
+  async getRecording(id: string): Promise<RecordingWords> {
+    return this.describe(await this.entry(id));
+  }
+
+  async upload(file: Blob, name: string): Promise<RecordingWords> {
+    if (!file.size) throw new TabError("This file is empty.", "Choose another, or copy it again.", 400);
+    const { quota, usage } = await navigator.storage.estimate();
+    if (quota !== undefined && quota - (usage ?? 0) - file.size < SPARE) {
+      throw new DOMException("not enough room", "QuotaExceededError");
+    }
+    const entries = await this.database.getAll("recordings");
+    if (entries.length >= MOST_RECORDINGS) {
+      throw new TabError(
+        `There are ${MOST_RECORDINGS} recordings already, as many as there may be.`,
+        "Delete some that you no longer need, then try again.",
+        409,
+      );
+    }
+    const entry: Entry = {
+      id: crypto.randomUUID(),
+      name: shownName(name),
+      created: Date.now() / 1000,
+      bytes: file.size,
+      number: 1 + Math.max(0, ...entries.map((each) => each.number)),
+      state: "queued",
+      attempt: 0,
+      duration: null,
+      heard_seconds: 0,
+      seconds_left: null,
+      n_notes: 0,
+      error: "",
+      hint: "",
+      warnings: [],
+      remarks: [],
+      model: "",
+      decode: null,
+      sample_rate: 16_000,
+      hop_length: 512,
+      threshold: null,
+      minimum_duration: null,
+      progress: null,
+    };
+    const transaction = this.database.transaction(["recordings", "originals"], "readwrite", {
+      durability: "strict",
+    });
+    await Promise.all([
+      transaction.objectStore("recordings").put(entry),
+      transaction.objectStore("originals").put({ id: entry.id, file }),
+      transaction.done,
+    ]);
+    const words = await this.describe(entry);
+    this.tell({ kind: "state", id: entry.id, recording: words });
+    this.tell({ kind: "queued" });
+    return words;
+  }
+
+  async removeRecording(id: string): Promise<null> {
+    const transaction = this.database.transaction(
+      ["recordings", "originals", "pieces", "edits"],
+      "readwrite",
+    );
+    const steps = await transaction.objectStore("edits").index("recording").getAllKeys(id);
+    await Promise.all([
+      transaction.objectStore("recordings").delete(id),
+      transaction.objectStore("originals").delete(id),
+      transaction.objectStore("pieces").delete(piecesOf(id)),
+      ...steps.map((step) => transaction.objectStore("edits").delete(step)),
+      transaction.done,
+    ]);
+    this.tell({ kind: "deleted", id });
+    return null;
+  }
+
+  /** Stop transcribing; the notes found so far are kept. */
+  cancelRecording(id: string): Promise<RecordingWords> {
+    return this.turn(id, (entry) => {
+      if (["queued", "working", "paused"].includes(entry.state)) entry.state = "cancelled";
+    });
+  }
+
+  /** Stop for a while; `resumeRecording` goes on from there. */
+  pauseRecording(id: string): Promise<RecordingWords> {
+    return this.turn(id, (entry) => {
+      if (["queued", "working"].includes(entry.state)) entry.state = "paused";
+    });
+  }
+
+  async resumeRecording(id: string): Promise<RecordingWords> {
+    const words = await this.turn(id, (entry) => {
+      if (entry.state === "paused") entry.state = "queued";
+    });
+    this.tell({ kind: "queued" });
+    return words;
+  }
+
+  /** Transcribe once more, from the beginning. */
+  async repeatRecording(id: string): Promise<RecordingWords> {
+    const number = 1 + Math.max(0, ...(await this.database.getAll("recordings")).map((each) => each.number));
+    const words = await this.turn(id, (entry) => {
+      if (entry.state !== "failed" && entry.state !== "cancelled") {
+        throw new TabError("This recording is in work or done already.", "", 409);
+      }
+      Object.assign(entry, { state: "queued", number, error: "", hint: "", warnings: [], remarks: [] });
+      if (entry.state === "failed") entry.progress = null;
+    });
+    this.tell({ kind: "queued" });
+    return words;
+  }
+
+  // --- notes ---
+
+  async getNotes(id: string, since: string): Promise<unknown> {
+    return this.noteService.answer(await this.entry(id), since);
+  }
+
+  putSettings(
+    id: string,
+    since: string,
+    { threshold, minimum_duration }: { threshold?: number | null; minimum_duration?: number | null },
+  ): Promise<unknown> {
+    return this.changed(id, since, async (entry) => {
+      if (threshold !== undefined) entry.threshold = within(threshold, 0.05, 0.95);
+      if (minimum_duration !== undefined) {
+        entry.minimum_duration = within(minimum_duration, 0, LONGEST_MINIMUM);
+      }
+    });
+  }
+
+  postEdits(id: string, since: string, changes: Asked[]): Promise<unknown> {
+    return this.changed(id, since, async (entry) => {
+      const notes = await this.noteService.notes(entry);
+      await this.addEdit(id, resolved(changes, notes, entry.duration ?? LONGEST));
+    });
+  }
+
+  postUndo(id: string, since: string): Promise<unknown> {
+    return this.changed(id, since, () => this.move(id, 0, "There is nothing to undo."));
+  }
+
+  postRedo(id: string, since: string): Promise<unknown> {
+    return this.changed(id, since, () => this.move(id, 1, "There is nothing to redo."));
+  }
+
+  // --- sound and files ---
+
+  async getWaveform(id: string): Promise<{ pairs: Int8Array; perSecond: number }> {
+    const pieces = await this.pieces(await this.entry(id));
+    const pairs = new Int8Array(pieces.reduce((sum, piece) => sum + piece.waveform.length, 0));
+    let place = 0;
+    for (const { waveform } of pieces) {
+      pairs.set(waveform, place);
+      place += waveform.length;
+    }
+    return { pairs, perSecond: PAIRS_PER_SECOND };
+  }
+
+  /** What was decoded, as far as it is: a wav file, mono, of 16 bits. */
+  async getSoundFile(id: string): Promise<Blob> {
+    const entry = await this.entry(id);
+    const parts = (await this.pieces(entry)).map((piece) => piece.sound);
+    if (!parts.length) throw new TabError("This recording is not transcribed yet.", "Wait a moment.", 404);
+    const nBytes = parts.reduce((sum, part) => sum + part.size, 0);
+    return new Blob([wavHeader(entry.sample_rate, nBytes), ...parts], { type: "audio/wav" });
+  }
+
+  async getDownload(id: string, kind: string): Promise<Download> {
+    const entry = await this.entry(id);
+    if (kind === "original") {
+      const original = await this.database.get("originals", id);
+      if (!original) throw notHere();
+      return { blob: original.file, name: downloadName(entry.name, suffixOf(entry.name)) };
+    }
+    if (!entry.decode) throw new TabError("This recording is not transcribed yet.", "Wait a moment.", 409);
+    const offsets = kind === "sustained.mid" ? "sustained" : "key";
+    const performance = await this.noteService.performance(entry, offsets);
+    const file = (content: BlobPart, type: string): Download => ({
+      blob: new Blob([content], { type }),
+      name: downloadName(entry.name, `.${kind}`),
+    });
+    switch (kind) {
+      case "mid":
+      case "sustained.mid": {
+        const text = `Transcribed by ${entry.model} (transcribe ${this.version})`;
+        return file(midiBytes(performance, text), "audio/midi");
+      }
+      case "csv":
+        return file(csvText(performance), "text/csv;charset=utf-8");
+      case "json":
+        return file(
+          jsonText(performance, {
+            recording: entry.name,
+            model: entry.model,
+            duration: entry.duration ?? 0,
+            offsets,
+            warnings: entry.remarks,
+          }),
+          "application/json",
+        );
+      case "svg":
+        if (!performance.notes.length) throw nothingThere();
+        return file(asSvg(performance, entry.name), "image/svg+xml");
+      default:
+        throw new TabError("There is no such download.", "", 404);
+    }
+  }
+
+  /** What a sound file of the notes is made of, and its name. */
+  async getPlayed(id: string): Promise<{ rows: unknown[]; pedal: number[][]; name: string }> {
+    const entry = await this.entry(id);
+    const { notes, pedal } = await this.noteService.performance(entry);
+    if (!notes.length) throw nothingThere();
+    return {
+      rows: notes.map((note, index) => [
+        String(index), note.onset, note.pitch, note.offset, note.velocity, null, 0,
+      ]),
+      pedal: pedal.map(({ onset, offset }) => [onset, offset]),
+      name: downloadName(entry.name, ".piano.wav"),
+    };
+  }
+
+  /** Forget everything. */
+  async clear(): Promise<null> {
+    const ids = await this.database.getAllKeys("recordings");
+    for (const id of ids) await this.removeRecording(id);
+    return null;
+  }
+
+  // --- within ---
+
+  private async entry(id: string): Promise<Entry> {
+    const entry = await this.database.get("recordings", id);
+    if (!entry) throw notHere();
+    return entry;
+  }
+
+  private pieces(entry: Entry) {
+    return this.database.getAll("pieces", piecesOf(entry.id, entry.attempt));
+  }
+
+  private steps(id: string): Promise<Edit[]> {
+    return this.database.getAllFromIndex("edits", "recording", id);
+  }
+
+  private async describe(entry: Entry, entries?: Entry[]): Promise<RecordingWords> {
+    const edited = (await this.steps(entry.id)).some((step) => !step.undone);
+    if (entry.state !== "queued") return describe(entry, edited);
+    const all = entries ?? (await this.database.getAll("recordings"));
+    const before = all.filter(
+      (other) =>
+        other.state === "working" || (other.state === "queued" && other.number < entry.number),
+    );
+    const [first] = before;
+    const seconds = before.length === 1 && first ? first.seconds_left : null;
+    return describe(entry, edited, { n: before.length, seconds });
+  }
+
+  /** Change the state of a recording and tell of it. */
+  private async turn(id: string, how: (entry: Entry) => void): Promise<RecordingWords> {
+    const entry = await this.update(id, how);
+    const words = await this.describe(entry);
+    this.tell({ kind: "state", id, recording: words });
+    return words;
+  }
+
+  private async update(id: string, how: (entry: Entry) => void): Promise<Entry> {
+    const transaction = this.database.transaction("recordings", "readwrite");
+    const entry = await transaction.store.get(id);
+    if (!entry) throw notHere();
+    how(entry);
+    await Promise.all([transaction.store.put(entry), transaction.done]);
+    return entry;
+  }
+
+  /** Make one change after the other; answer with what is different. */
+  private changed(
+    id: string,
+    since: string,
+    change: (entry: Entry) => Promise<void>,
+  ): Promise<unknown> {
+    const done = this.line.then(async () => {
+      const before = await this.entry(id);
+      await change(before);
+      const { threshold, minimum_duration } = before;
+      const answer = await this.noteService.answer(before, since);
+      const entry = await this.update(id, (now) => {
+        Object.assign(now, { threshold, minimum_duration });
+        if (now.state !== "working") now.n_notes = answer.n_notes as number;
+      });
+      this.tell({ kind: "state", id, recording: await this.describe(entry) });
+      this.tell({ kind: "edited", id, version: answer.version as string });
+      return answer;
+    });
+    this.line = done.catch(() => {});
+    return done;
+  }
+
+  private async addEdit(id: string, changes: Change[]): Promise<void> {
+    const transaction = this.database.transaction("edits", "readwrite");
+    const steps = await transaction.store.index("recording").getAll(id);
+    await Promise.all([
+      ...steps.filter((step) => step.undone).map((step) => transaction.store.delete(step.step)),
+      transaction.store.add({ recording: id, changes, undone: 0 } as unknown as Edit),
+      transaction.done,
+    ]);
+  }
+
+  /** Undo the last step that counts (`undone` 0), or redo the first that does not (1). */
+  private async move(id: string, undone: 0 | 1, nothing: string): Promise<void> {
+    const transaction = this.database.transaction("edits", "readwrite");
+    const steps = (await transaction.store.index("recording").getAll(id)).filter(
+      (step) => step.undone === undone,
+    );
+    const step = undone ? steps[0] : steps.at(-1);
+    if (!step) throw new TabError(nothing, "", 409);
+    await Promise.all([transaction.store.put({ ...step, undone: undone ? 0 : 1 }), transaction.done]);
+  }
+}
+
+function within(value: number | null, least: number, most: number): number | null {
+  if (value !== null && !(value >= least && value <= most)) {
+    throw new TabError(`A number from ${least} to ${most} was expected.`, "", 422);
+  }
+  return value;
+}
+
+const nothingThere = (): TabError =>
+  new TabError("There are no notes to play or to draw.", "Move the slider to more notes.", 409);
+
+/** The first 44 bytes of a wav file: mono, 16 bits. */
+export function wavHeader(rate: number, nBytes: number): ArrayBuffer {
+  const header = new ArrayBuffer(44);
+  const view = new DataView(header);
+  const text = (place: number, letters: string): void =>
+    [...letters].forEach((letter, index) => view.setUint8(place + index, letter.charCodeAt(0)));
+  text(0, "RIFF");
+  view.setUint32(4, 36 + nBytes, true);
+  text(8, "WAVEfmt ");
+  view.setUint32(16, 16, true);
+  view.setUint16(20, 1, true);
+  view.setUint16(22, 1, true);
+  view.setUint32(24, rate, true);
+  view.setUint32(28, 2 * rate, true);
+  view.setUint16(32, 2, true);
+  view.setUint16(34, 16, true);
+  text(36, "data");
+  view.setUint32(40, nBytes, true);
+  return header;
+}
+
+export { BYTES_A_SECOND };

@@ -1,0 +1,188 @@
+/**
+ * What the page asks, answered in the tab: the functions of `static/server.js`, in its place.
+ *
+ * The page's modules import `./server.js`; the build of the site gives them this one.
+ */
+
+import type { News } from "./library/database";
+import { CHANNEL } from "./library/database";
+import type { RecordingWords } from "./library/describe";
+import type { Asked } from "./library/edits";
+import type { Download, Library } from "./library/library";
+import type { Answer, Question } from "./library.worker";
+import { TabError } from "./errors";
+import { playedOnPiano } from "./export/played";
+
+export { TabError as ServerError };
+
+declare const VERSION: string;
+
+const place = (name: string): URL => new URL(name, document.baseURI);
+
+let worker: Worker | null = null;
+let asked = 0;
+const waiting = new Map<number, { resolve: (value: never) => void; reject: (error: Error) => void }>();
+
+function library(): Worker {
+  if (worker) return worker;
+  worker = new Worker(place(`library.worker.js?version=${VERSION}`), { type: "module" });
+  worker.onmessage = ({ data }: MessageEvent<Answer>) => {
+    const question = waiting.get(data.number);
+    waiting.delete(data.number);
+    if (!question) return;
+    if ("error" in data) {
+      const { message, hint, status } = data.error;
+      question.reject(new TabError(message, hint, status));
+    } else question.resolve(data.value as never);
+  };
+  worker.onerror = () => {
+    for (const { reject } of waiting.values()) reject(notLoaded());
+    waiting.clear();
+    worker = null;
+  };
+  return worker;
+}
+
+const notLoaded = (): TabError =>
+  new TabError("A part of this page could not be loaded.", "Load the page again; everything is saved.");
+
+type Method = Exclude<keyof Library, "tell">;
+
+function ask<Name extends Method>(
+  method: Name,
+  ...given: Library[Name] extends (...given: infer Given) => unknown ? Given : never
+): Promise<Library[Name] extends (...given: never[]) => Promise<infer Value> ? Value : never> {
+  asked += 1;
+  const number = asked;
+  return new Promise((resolve, reject) => {
+    waiting.set(number, { resolve: resolve as (value: never) => void, reject });
+    library().postMessage({ number, method, given } satisfies Question);
+  });
+}
+
+/** What the page can do here, and what it can't. */
+export const offers = { continued: false, pause: true, originalByAddress: false };
+
+export const listRecordings = async (): Promise<Record<string, unknown>> => {
+  const listed = await ask("listRecordings");
+  return { ...listed, room: roomInWords(listed.bytes_used as number, listed.bytes_free as number) };
+};
+
+function roomInWords(used: number, free: number): string {
+  const size = (bytes: number): string =>
+    bytes < 1e9 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(1)} GB`;
+  return `${size(used)} kept in this browser, room for ${size(free)} more.`;
+}
+
+export const getRecording = (id: string): Promise<RecordingWords> => ask("getRecording", id);
+export const removeRecording = (id: string): Promise<null> => ask("removeRecording", id);
+export const cancelRecording = (id: string): Promise<RecordingWords> => ask("cancelRecording", id);
+export const pauseRecording = (id: string): Promise<RecordingWords> => ask("pauseRecording", id);
+export const resumeRecording = (id: string): Promise<RecordingWords> => ask("resumeRecording", id);
+export const repeatRecording = (id: string): Promise<RecordingWords> => ask("repeatRecording", id);
+export const clearLibrary = (): Promise<null> => ask("clear");
+
+export const getNotes = (id: string, since: string): Promise<unknown> => ask("getNotes", id, since);
+export const putSettings = (
+  id: string,
+  since: string,
+  settings: Parameters<Library["putSettings"]>[2],
+): Promise<unknown> => ask("putSettings", id, since, settings);
+export const postEdits = (id: string, since: string, changes: Asked[]): Promise<unknown> =>
+  ask("postEdits", id, since, changes);
+export const postUndo = (id: string, since: string): Promise<unknown> => ask("postUndo", id, since);
+export const postRedo = (id: string, since: string): Promise<unknown> => ask("postRedo", id, since);
+
+export const getWaveform = (id: string): Promise<{ pairs: Int8Array; perSecond: number }> =>
+  ask("getWaveform", id);
+
+/** The recorded notes that transcriptions are played with; see `transcribe/web/site.py`. */
+export async function getPiano(): Promise<Record<string, unknown>[]> {
+  const text = new TextDecoder().decode(await getSample(place("piano/piano.json").href));
+  const listed = JSON.parse(text) as { file: string }[];
+  return listed.map(({ file, ...sample }) => ({ ...sample, url: place(`piano/${file}`).href }));
+}
+
+export async function getSample(url: string): Promise<ArrayBuffer> {
+  const answer = await fetch(url).catch(() => null);
+  if (!answer?.ok) throw notLoaded();
+  return answer.arrayBuffer();
+}
+
+export const SOUND_RATE = 16_000;
+const WAV_HEADER = 44;
+/** The address of each recording's sound that was given last, and how many bytes it has. */
+const addresses = new Map<string, { address: string; size: number }>();
+
+/** Address of the recording's own sound, of as much as there is by now. */
+export async function soundAddress(id: string): Promise<string> {
+  const file = await ask("getSoundFile", id);
+  const known = addresses.get(id);
+  if (known?.size === file.size) return known.address;
+  if (known) setTimeout(() => URL.revokeObjectURL(known.address), 60_000);
+  const address = URL.createObjectURL(file);
+  addresses.set(id, { address, size: file.size });
+  return address;
+}
+
+/** Some seconds of it as samples from -1 to 1. */
+export async function getSound(id: string, start: number, seconds: number): Promise<Float32Array> {
+  const file = await ask("getSoundFile", id);
+  const first = WAV_HEADER + 2 * Math.round(start * SOUND_RATE);
+  const bytes = await file.slice(first, first + 2 * Math.round(seconds * SOUND_RATE)).arrayBuffer();
+  const samples = new Int16Array(bytes, 0, Math.floor(bytes.byteLength / 2));
+  return Float32Array.from(samples, (sample) => sample / 32_768);
+}
+
+/** A download has no address of its own here; its link leads to the recording. */
+export const downloadAddress = (id: string, _kind: string): string =>
+  `#/recording/${encodeURIComponent(id)}`;
+export const originalAddress = (id: string): string => downloadAddress(id, "original");
+
+export async function getDownload(id: string, kind: string): Promise<Download> {
+  if (kind !== "wav") return ask("getDownload", id, kind);
+  const { rows, pedal, name } = await ask("getPlayed", id);
+  return { blob: await playedOnPiano(rows, pedal), name };
+}
+
+/** Keep a file; resolves to the new recording. */
+export async function upload(
+  file: Blob,
+  name: string,
+  onProgress: (fraction: number) => void,
+  signal: AbortSignal,
+): Promise<RecordingWords> {
+  signal.throwIfAborted();
+  const recording = await ask("upload", file, name);
+  onProgress(1);
+  return recording;
+}
+
+/** Here nothing can be lost: the tab itself does the work. */
+export const connection = new EventTarget();
+
+type Handlers = Record<string, ((detail: never) => void) | undefined>;
+
+function listen(handle: (news: News) => void): () => void {
+  const channel = new BroadcastChannel(CHANNEL);
+  channel.onmessage = ({ data }) => handle(data as News);
+  return () => channel.close();
+}
+
+export const watchAll = (
+  onRecording: (recording: unknown) => void,
+  onDeleted: (deleted: { id: string }) => void,
+): (() => void) =>
+  listen((news) => {
+    if (news.kind === "state" || news.kind === "progress") onRecording(news.recording);
+    if (news.kind === "deleted") onDeleted({ id: news.id });
+  });
+
+/** Watch one recording; handlers as in `static/server.js`. */
+export function watchOne(id: string, handlers: Handlers): () => void {
+  return listen((news) => {
+    if (news.kind === "queued" || news.id !== id) return;
+    const detail = news.kind === "state" || news.kind === "progress" ? news.recording : news;
+    handlers[news.kind]?.(detail as never);
+  });
+}
