@@ -21,7 +21,7 @@ def test_training_finds_its_settings_in_an_installed_package(tmp_path):
     source.mkdir()
     for name in ("pyproject.toml", "setup.py", "MANIFEST.in", "README.md", "LICENSE"):
         shutil.copy(CHECKOUT / name, source)
-    ignored = shutil.ignore_patterns("__pycache__")
+    ignored = shutil.ignore_patterns("__pycache__", "node_modules")
     for name in ("transcribe", "conf"):
         shutil.copytree(CHECKOUT / name, source / name, ignore=ignored)
     build = f"from setuptools.build_meta import build_wheel; build_wheel({str(tmp_path)!r})"

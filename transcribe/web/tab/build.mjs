@@ -1,5 +1,6 @@
 /**
- * Builds what `transcribe site` copies: `node build.mjs [OUT]`, by default into ../built.
+ * Builds what `transcribe site` copies: `node build.mjs`, into ../built.
+ * `node build.mjs --checks FILE` builds the engine's rooms for tests in Node.js instead.
  *
  * The page is that of `transcribe serve`: its modules, with the tab in place of the server. The
  * weights, the piano and the list of files come from Python (`transcribe/web/site.py`).
@@ -13,7 +14,7 @@ import { build } from "esbuild";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const statics = join(here, "../static");
-const out = resolve(process.argv[2] ?? join(here, "../built"));
+const out = join(here, "../built");
 const runtime = join(here, "node_modules/onnxruntime-web/dist");
 
 const POLICY =
@@ -52,6 +53,13 @@ const common = {
   logLevel: "warning",
   plugins: [tabInPlaceOfServer],
 };
+
+if (process.argv[2] === "--checks") {
+  const { outdir, ...rest } = common;
+  const outfile = resolve(process.argv[3]);
+  await build({ ...rest, entryPoints: [join(here, "src/checks.ts")], outfile, platform: "node" });
+  process.exit();
+}
 
 await rm(out, { recursive: true, force: true });
 await mkdir(out, { recursive: true });

@@ -20,33 +20,21 @@ const cacheName = `${PREFIX}${SITE.name}`;
 const address = (path: string): string => new URL(path, worker.location.href).href;
 const HOME = address("./");
 
-interface ServiceWorkerGlobalScope extends WorkerGlobalScope {
-  clients: { claim(): Promise<void> };
-  caches: CacheStorage;
-}
-interface ExtendableEvent extends Event {
-  waitUntil(promise: Promise<unknown>): void;
-}
-interface FetchEvent extends ExtendableEvent {
-  request: Request;
-  respondWith(answer: Promise<Response>): void;
-}
-
 worker.addEventListener("install", (event) => {
-  (event as ExtendableEvent).waitUntil(keepAll());
+  event.waitUntil(keepAll());
 });
 
 worker.addEventListener("activate", (event) => {
-  (event as ExtendableEvent).waitUntil(forgetOthers().then(() => worker.clients.claim()));
+  event.waitUntil(forgetOthers().then(() => worker.clients.claim()));
 });
 
 worker.addEventListener("fetch", (event) => {
-  const { request } = event as FetchEvent;
+  const { request } = event;
   const url = new URL(request.url);
   if (request.method !== "GET" || !request.url.startsWith(HOME)) return;
   url.search = url.hash = "";
   const wanted = request.mode === "navigate" ? address("index.html") : url.href;
-  (event as FetchEvent).respondWith(keptOrFetched(wanted, request));
+  event.respondWith(keptOrFetched(wanted, request));
 });
 
 async function keepAll(): Promise<void> {

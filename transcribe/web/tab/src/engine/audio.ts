@@ -22,6 +22,7 @@ import {
   WEBM,
 } from "mediabunny";
 import { RecordingError } from "../errors";
+import { encoderDelay } from "./encoder-delay";
 import type { AudioWarning } from "./quality";
 
 const FORMATS = [MP4, QTFF, MATROSKA, WEBM, WAVE, MP3, OGG, FLAC, ADTS];
@@ -69,7 +70,7 @@ export async function openRecording(file: Blob, decodeWhole: WholeDecoder): Prom
     throw new RecordingError(track instanceof Error ? "not_a_recording" : "no_decoder");
   }
   const duration = await track.getDurationFromMetadata().catch(() => null);
-  return new StreamedRecording(input, track, duration);
+  return new StreamedRecording(file, input, track, duration);
 }
 
 async function trackOf(input: Input): Promise<InputAudioTrack> {
@@ -95,6 +96,7 @@ class StreamedRecording implements OpenRecording {
   private read = 0;
 
   constructor(
+    private readonly file: Blob,
     private readonly input: Input,
     private readonly track: InputAudioTrack,
     readonly duration: number | null,
@@ -115,7 +117,12 @@ class StreamedRecording implements OpenRecording {
   async *pieces(): AsyncGenerator<Piece> {
     this.nDamaged = this.silence = this.leap = this.missing = this.read = 0;
     const limit = this.duration === null ? null : this.duration + 1;
+    const codec = await this.track.getCodec();
     let position = 0;
+    /** What an encoder has put before the music: seconds of the clock, and samples to cut. */
+    let origin = 0;
+    let cut: number | null = null;
+    let left = Number.POSITIVE_INFINITY;
     for await (const sample of this.samples()) {
       const { sampleRate: rate, timestamp } = sample;
       if (rate < RATES[0] || rate > RATES[1]) {
@@ -125,7 +132,19 @@ class StreamedRecording implements OpenRecording {
       }
       let channels = channelsOf(sample);
       sample.close();
-      const ahead = timestamp - position;
+      if (cut === null) {
+        const delay = await encoderDelay(this.file, codec, timestamp);
+        cut = delay.start;
+        origin = cut / rate;
+        left = delay.total ?? left;
+      }
+      if (cut > 0) {
+        const part = cut;
+        cut = Math.max(0, cut - sample.numberOfFrames);
+        channels = channels.map((channel) => channel.subarray(part));
+      }
+      const end = timestamp + (sample.numberOfFrames - (channels[0]?.length ?? 0)) / rate;
+      const ahead = end - origin - position;
       if (position === 0 && ahead < 0) {
         const first = Math.round(-ahead * rate);
         channels = channels.map((channel) => channel.subarray(first));
@@ -141,8 +160,10 @@ class StreamedRecording implements OpenRecording {
           position += nSilent / rate;
         }
       }
+      channels = channels.map((channel) => channel.subarray(0, left));
       const length = channels[0]?.length ?? 0;
       if (!length) continue;
+      left -= length;
       position += length / rate;
       this.read = position;
       yield { rate, channels };

@@ -3,7 +3,7 @@
  *
  * The filter is of the quality that the command's resampler (soxr, "HQ") has: flat to
  * `PASSBAND` of the lower Nyquist frequency, 120 dB down from that frequency on, linear in
- * phase, and without delay. Libraries for browsers either keep less of the band, or want the
+ * phase, and without delay. Libraries for browsers keep less of the band or want the
  * whole recording at once; `tests/web/test_tab_engine.py` measures this one against soxr.
  */
 

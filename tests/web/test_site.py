@@ -1,0 +1,111 @@
+"""``transcribe site``: what it adds to what is built, and what it says where nothing is."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import load
+
+from transcribe.checkpoint import load_checkpoint
+from transcribe.cli import main
+from transcribe.features import hann_window
+from transcribe.files.onnx_model import metadata_of
+from transcribe.synthesis.sample_bank import packaged_piano
+from transcribe.web import site
+
+
+@pytest.fixture
+def built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Something that was built."""
+    folder = tmp_path / "built"
+    folder.mkdir()
+    (folder / "index.html").write_text("<title>transcribe</title>")
+    (folder / "service-worker.js").write_text("keep(SITE);")
+    monkeypatch.setattr(site, "BUILT", folder)
+    return folder
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sites without network and piano."""
+    monkeypatch.setattr(site, "write_model", lambda folder: None)
+    monkeypatch.setattr(site, "write_piano", lambda folder: None)
+
+
+def files_of(folder: Path) -> dict[str, object]:
+    first, _ = (folder / "service-worker.js").read_text().split(";\n", 1)
+    said: dict[str, object] = json.loads(first.removeprefix("const SITE = "))
+    return said
+
+
+def test_a_site_has_the_network_its_filters_and_a_piano(built, tmp_path, capsys):
+    folder = tmp_path / "site"
+    assert main(["site", str(folder)]) == 0
+    assert "python3 -m http.server" in capsys.readouterr().out
+    graph = gzip.decompress((folder / "model.onnx.gz").read_bytes())
+    checkpoint = load_checkpoint()
+    assert json.loads(metadata_of(graph)["decode"]) == asdict(checkpoint.decode)
+    arrays = load(gzip.decompress((folder / "features.safetensors.gz").read_bytes()))
+    np.testing.assert_array_equal(arrays["4096.window"], hann_window(4096))
+    listed = json.loads((folder / "piano/piano.json").read_text())
+    assert {sample["velocity"] for sample in listed} == {67, 100, 127}
+    assert all((folder / "piano" / sample["file"]).stat().st_size > 1000 for sample in listed)
+
+
+def test_a_recording_of_the_piano_is_as_loud_as_its_voice():
+    """What the page makes of a file, and what the command makes of it, begin alike."""
+    from transcribe.audio.reader import read_audio
+
+    bank = packaged_piano()
+    loud = (file for file in bank.as_files() if file.velocity == 127)
+    file = min(loud, key=lambda file: abs(file.pitch - 60))
+    samples = read_audio(file.path, bank.sample_rate) * file.gain
+    voice = bank.voice(file.pitch, 127)
+    heard = samples[round(file.lead * bank.sample_rate) :][100:4000]
+    expected = voice.samples[100:4000] * voice.scale
+    np.testing.assert_allclose(heard, expected, atol=2e-3 * np.abs(expected).max())
+
+
+def test_the_list_of_files_is_whole_and_changes_with_them(built, quick, tmp_path):
+    first, second = tmp_path / "first", tmp_path / "second"
+    site.write_site(first)
+    (built / "index.html").write_text("<title>another</title>")
+    site.write_site(second)
+    names = files_of(first)["files"]
+    there = {path.relative_to(first).as_posix() for path in first.rglob("*") if path.is_file()}
+    assert set(names) == there - {"service-worker.js"}
+    assert files_of(first)["name"] != files_of(second)["name"]
+    site.write_site(first)
+    assert files_of(first)["name"] == files_of(second)["name"]
+
+
+def test_what_is_there_already_is_not_written_over(built, quick, tmp_path, capsys):
+    folder = tmp_path / "site"
+    folder.mkdir()
+    (folder / "thesis.tex").write_text("mine")
+    with pytest.raises(SystemExit) as ended:
+        main(["site", str(folder)])
+    assert ended.value.code == 2
+    assert "expected an empty folder" in capsys.readouterr().err
+    assert [path.name for path in folder.iterdir()] == ["thesis.tex"]
+    with pytest.raises(SystemExit):
+        main(["site", str(folder / "thesis.tex")])
+    assert "found a file" in capsys.readouterr().err
+    main(["site", str(tmp_path / "other")])
+    with pytest.raises(SystemExit):
+        main(["site", str(tmp_path / "other")])
+    assert "--overwrite" in capsys.readouterr().err
+    assert main(["site", str(tmp_path / "other"), "--overwrite"]) == 0
+
+
+def test_without_what_is_built_it_says_how_to_build_it(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(site, "BUILT", tmp_path / "missing")
+    assert main(["site", str(tmp_path / "site")]) == 1
+    said = capsys.readouterr().err
+    assert "npm --prefix transcribe/web/tab ci" in said
+    assert not (tmp_path / "site").exists()

@@ -1,0 +1,139 @@
+/**
+ * The engine's rooms, one by one, for tests that hold each to its Python original.
+ *
+ * `node checks.mjs` reads a list of questions from standard input, `[{"room", ...}]`, and writes
+ * the list of answers. Arrays of numbers go as base64 of their bytes.
+ */
+
+import { CandidateReader, thresholdsOf } from "./decode/candidates";
+import { Decoder } from "./decode/decoder";
+import { N_ACTIVATIONS } from "./decode/rolls";
+import { findClicks } from "./engine/clicks";
+import { Features } from "./engine/features";
+import { Mixdown } from "./engine/mixdown";
+import { settingsOf } from "./engine/onnx-metadata";
+import { type AudioWarning, mostSeriousFirst, sentenceOf } from "./engine/quality";
+import { Resampler } from "./engine/resampler";
+import { readSafetensors } from "./engine/safetensors";
+import { TuningMeter } from "./engine/tuning";
+import { Windows } from "./engine/windows";
+import { downloadName, shownName } from "./export/names";
+import { midiBytes } from "./export/midi";
+import { asSvg } from "./export/picture";
+import { csvText, jsonText, type Told } from "./export/text";
+import { joined } from "./library/job";
+import { asRow } from "./library/rows";
+import { fixed, pythonFloat, roundHalfEven } from "./numbers";
+import { type Note, type Performance, sustained } from "./performance";
+import { type DecodeSettings, type FeatureSettings, FrameGrid, type WindowSettings } from "./settings";
+
+const bytesOf = (text: string): ArrayBuffer => {
+  const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+  return bytes.buffer;
+};
+const floats = (text: string): Float32Array => new Float32Array(bytesOf(text));
+const packed = (array: ArrayBufferView): string => {
+  const bytes = new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
+  let text = "";
+  for (let i = 0; i < bytes.length; i += 1 << 14) {
+    text += String.fromCharCode(...bytes.subarray(i, i + (1 << 14)));
+  }
+  return btoa(text);
+};
+
+/** Parts of an array that end at places, in steps of `width`, and the rest. */
+function* parts(array: Float32Array, places: number[], width = 1): Generator<Float32Array> {
+  let start = 0;
+  for (const place of [...places, array.length / width]) {
+    yield array.slice(start * width, place * width);
+    start = place;
+  }
+}
+
+const ROOMS: Record<string, (asked: any) => unknown> = {
+  decode(asked: { rolls: string; parts: number[]; settings: DecodeSettings; floor: number; grid: [number, number] }) {
+    const grid = new FrameGrid(...asked.grid);
+    const floor = Math.min(asked.floor, asked.settings.onset_threshold);
+    let reader = new CandidateReader(thresholdsOf({ ...asked.settings, onset_threshold: floor }));
+    const found = [];
+    for (const part of parts(floats(asked.rolls), asked.parts, N_ACTIVATIONS)) {
+      found.push(reader.push(part));
+      // As after a break: another reader goes on from what was kept.
+      reader = new CandidateReader(
+        thresholdsOf({ ...asked.settings, onset_threshold: floor }),
+        structuredClone(reader.state),
+      );
+    }
+    found.push(reader.finish());
+    const decoder = new Decoder(grid, asked.settings);
+    decoder.take(joined(found));
+    decoder.finish();
+    return {
+      key: decoder.struck("key"),
+      sustained: decoder.struck("sustained"),
+      pedal: decoder.pedal,
+      rows: decoder.struck("key").map(asRow),
+    };
+  },
+  features(asked: { samples: string; arrays: string; settings: FeatureSettings; parts: number[]; skip: number }) {
+    const features = new Features(asked.settings, readSafetensors(bytesOf(asked.arrays)), asked.skip);
+    const found = [...parts(floats(asked.samples), asked.parts)].map((part) => features.push(part));
+    return [...found, features.finish()].map(packed);
+  },
+  windows(asked: { frames: string; width: number; settings: WindowSettings; parts: number[] }) {
+    const windows = new Windows(asked.settings, asked.width);
+    const found = [];
+    for (const part of parts(floats(asked.frames), asked.parts, asked.width)) {
+      for (const { frames, from, to } of windows.push(part)) {
+        found.push({ frames: packed(frames), from, to, state: windows.state });
+      }
+    }
+    for (const { frames, from, to } of windows.finish()) found.push({ frames: packed(frames), from, to });
+    return found;
+  },
+  resampler(asked: { samples: string; from: number; to: number; parts: number[] }) {
+    const resampler = new Resampler(asked.from, asked.to);
+    const found = [...parts(floats(asked.samples), asked.parts)].map((part) => resampler.push(part));
+    return [...found, resampler.push(new Float32Array(0), true)].map(packed);
+  },
+  mixdown(asked: { channels: string[]; rate: number; parts: number[]; takes: number }) {
+    const mixdown = new Mixdown(asked.rate);
+    const channels = asked.channels.map((each) => [...parts(floats(each), asked.parts)]);
+    const found: Float32Array[] = [];
+    (channels[0] as Float32Array[]).forEach((_, index) => {
+      mixdown.push(channels.map((each) => each[index] as Float32Array));
+      if (index % asked.takes === 0) found.push(mixdown.take());
+    });
+    found.push(mixdown.take());
+    return { mono: found.map(packed), n_turned: mixdown.nTurned };
+  },
+  tuning(asked: { samples: string; rate: number; parts: number[] }) {
+    const meter = new TuningMeter(asked.rate);
+    for (const part of parts(floats(asked.samples), asked.parts)) meter.push(part);
+    return meter.cents;
+  },
+  clicks: (asked: { notes: Note[]; duration: number }) => findClicks(asked.notes, asked.duration),
+  settings: (asked: { model: string }) => settingsOf(new Uint8Array(bytesOf(asked.model))),
+  warnings: (asked: { warnings: AudioWarning[] }) =>
+    mostSeriousFirst(asked.warnings).map((warning) => [warning.kind, sentenceOf(warning)]),
+  sustained: (asked: Performance) => sustained(asked),
+  midi: (asked: { performance: Performance; text: string }) => packed(midiBytes(asked.performance, asked.text)),
+  csv: (asked: { performance: Performance }) => csvText(asked.performance),
+  json: (asked: { performance: Performance; told: Told }) => jsonText(asked.performance, asked.told),
+  svg: (asked: { performance: Performance; title: string }) => asSvg(asked.performance, asked.title),
+  names: (asked: { names: string[] }) =>
+    asked.names.map((name) => [shownName(name), downloadName(name, ".mid")]),
+  numbers: (asked: { values: number[] }) =>
+    asked.values.map((value) => [
+      fixed(value, 4), fixed(value, 2), fixed(value, 0), pythonFloat(value), roundHalfEven(value),
+    ]),
+};
+
+let text = "";
+for await (const chunk of process.stdin) text += chunk;
+const answers = (JSON.parse(text) as { room: string }[]).map((asked) => {
+  const room = ROOMS[asked.room];
+  if (!room) throw new Error(`there is no room ${asked.room}`);
+  return room(asked);
+});
+process.stdout.write(JSON.stringify(answers, (_, value: unknown) => (Number.isNaN(value) ? "NaN" : value)));
