@@ -51,6 +51,11 @@ COMMANDS = {
         "RECORDING MIDI",
         "count notes found in recordings without a piano",
     ),
+    "place": Command(
+        "transcribe.tokens.place_command",
+        "GENERATED",
+        "put what a music generator wrote back onto a recording",
+    ),
     "render": Command(
         "transcribe.synthesis.command", "MIDI", "turn MIDI into sound with a sampled piano"
     ),

@@ -25,6 +25,7 @@ from __future__ import annotations
 
 import bisect
 import io
+import itertools
 import logging
 import os
 from collections import defaultdict
@@ -122,24 +123,53 @@ def write_midi(performance: Performance, path: str | os.PathLike[str], *, text: 
 
 def midi_bytes(performance: Performance, *, text: str = "") -> bytes:
     """What `write_midi` writes."""
-    resolution = _resolution(performance.duration)
-    in_ticks = _quantise(performance, resolution * _QUARTERS_A_MINUTE / 60)
-    events = []
-    for press in in_ticks.pedal:
-        for tick, value in ((press.onset, 127), (press.offset, 0)):
-            events.append((int(tick), CONTROL, SUSTAIN_CONTROLLER, value))
-    for note in in_ticks.notes:  # a release is a strike of velocity 0
-        events.append((int(note.onset), NOTE_ON, note.pitch, note.velocity))
-        events.append((int(note.offset), NOTE_ON, note.pitch, 0))
-    # Of one tick the pedal first, up before down; of one key the release before the strike.
-    order = {CONTROL: 0, NOTE_ON: 1}
-    events.sort(key=lambda event: (event[0], order[event[1]], *event[2:]))
+    return parts_midi_bytes([InstrumentPart("Piano", performance)], text=text)
+
+
+@dataclass(frozen=True, slots=True)
+class InstrumentPart:
+    """A performance with a track of its own."""
+
+    name: str
+    performance: Performance
+    program: int = 0
+    """General MIDI, from 0."""
+    is_drum: bool = False
+
+
+def parts_midi_bytes(voices: Sequence[InstrumentPart], *, text: str = "") -> bytes:
+    """A file as `write_midi` writes it, with a track and a channel for each voice."""
+    duration = max((voice.performance.duration for voice in voices), default=0.0)
+    resolution = _resolution(duration)
     head = [(0, tempo_event(60_000_000 // _QUARTERS_A_MINUTE)), (0, metre_event(4, 4))]
     if text:
         head.append((0, text_event(TEXT, text)))
-    piano = [(0, text_event(TRACK_NAME, "Piano")), (0, bytes((PROGRAM, 0)))]
-    piano += [(tick, bytes(event)) for tick, *event in events]
-    return midi_file_bytes(resolution, (head, piano))
+    channels = itertools.cycle(each for each in range(16) if each != DRUM_CHANNEL)
+    tracks = [
+        _track(voice, DRUM_CHANNEL if voice.is_drum else next(channels), resolution)
+        for voice in voices
+    ]
+    return midi_file_bytes(resolution, (head, *tracks))
+
+
+def _track(voice: InstrumentPart, channel: int, resolution: int) -> list[tuple[int, bytes]]:
+    in_ticks = _quantise(voice.performance, resolution * _QUARTERS_A_MINUTE / 60)
+    control, note_on = CONTROL | channel, NOTE_ON | channel
+    events = []
+    for press in in_ticks.pedal:
+        for tick, value in ((press.onset, 127), (press.offset, 0)):
+            events.append((int(tick), control, SUSTAIN_CONTROLLER, value))
+    for note in in_ticks.notes:  # a release is a strike of velocity 0
+        events.append((int(note.onset), note_on, note.pitch, note.velocity))
+        events.append((int(note.offset), note_on, note.pitch, 0))
+    # Of one tick the pedal first, up before down; of one key the release before the strike.
+    order = {control: 0, note_on: 1}
+    events.sort(key=lambda event: (event[0], order[event[1]], *event[2:]))
+    track = [
+        (0, text_event(TRACK_NAME, voice.name)),
+        (0, bytes((PROGRAM | channel, voice.program))),
+    ]
+    return track + [(tick, bytes(event)) for tick, *event in events]
 
 
 def to_pretty_midi(performance: Performance) -> pretty_midi.PrettyMIDI:

@@ -377,7 +377,7 @@ def test_the_command_writes_keeps_and_goes_on(tmp_path, capsys):
     made = sorted(path.relative_to(out).as_posix() for path in out.rglob("*.json"))
     assert made == [f"{t}/{n}.json" for t in ("abc", "groovae") for n in ("deep/also", "good")]
     content = json.loads((out / "abc" / "good.json").read_text("utf-8"))
-    assert content["source"] == {"file": "good.mid"}
+    assert content["source"] == {"file": "good.mid", "path": "../../takes/good.mid"}
     assert content["grid"]["tempo_is"] == "estimated"
     assert content["grid"]["metre_is"] == "given"
     assert len(read_items(out / "abc" / "good.json")) == 1

@@ -68,8 +68,7 @@ def encode(performance: Performance, settings: Settings, *, target: str) -> Enco
 def decode(item: Item, *, target: str) -> Performance:
     """A line, or the notes of four voices; a pitch held on counts as one note."""
     if item.suffix == ".mid":
-        (track,) = read_score_midi(item.content).tracks
-        return performed(track.notes, item.about)
+        return performed(read_score_midi(item.content).notes, item.about)
     with np.load(io.BytesIO(item.content)) as arrays:
         pitches = arrays["pitches"]
     notes = []
@@ -154,7 +153,11 @@ def _voices_item(name: str, pitches: NDArray[np.float64], start: int, grid: Beat
     beat = grid.metre.steps_per_beat
     n_beats = -(-len(pitches) // beat)
     seconds = [grid.step_seconds(start + index * beat) for index in range(n_beats + 1)]
-    about = {"steps_per_beat": beat, "beats": [round(second, 5) for second in seconds]}
+    about = {
+        "first_step": start,
+        "steps_per_beat": beat,
+        "beats": [round(second, 5) for second in seconds],
+    }
     stop = grid.step_seconds(start + len(pitches))
     return Item(name, ".npz", content.getvalue(), max(seconds[0], 0.0), stop, about)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -65,7 +66,17 @@ def add_parser(subparsers: Subparsers) -> None:
     group = parser.add_argument_group("output")
     add_output(group, "FOLDER", default=Path("tokens"), help="folder to write to (default: tokens)")
     add_overwrite(group)
-    add = parser.add_argument_group("beats").add_argument
+    add_beats(parser.add_argument_group("beats"))
+    group = parser.add_argument_group("run")
+    add_checkpoint(group)
+    add_device(group)
+    add_quiet(group)
+    add_verbose(group)
+
+
+def add_beats(group: argparse._ArgumentGroup) -> None:
+    """Options for what the user knows of the beats."""
+    add = group.add_argument
     add(
         "--tempo",
         metavar="BPM",
@@ -74,11 +85,6 @@ def add_parser(subparsers: Subparsers) -> None:
     )
     add("--metre", metavar="N/M", type=_metre, help="such as 3/4 (default: estimated)")
     add("--follow", action="store_true", help="let the beats follow the player around BPM")
-    group = parser.add_argument_group("run")
-    add_checkpoint(group)
-    add_device(group)
-    add_quiet(group)
-    add_verbose(group)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -132,7 +138,8 @@ def _one(
         encoded = encode(target, performance, settings)
         folder = options.output / target / source.name.parent
         folder.mkdir(parents=True, exist_ok=True)
-        written = encoded.write(folder, source.name.name, source=about)
+        found = {**about, **_path_from(folder, source.path)}
+        written = encoded.write(folder, source.name.name, source=found)
         for remark in encoded.remarks:
             say(f"{PROG}: {source.path}: {target}: {remark}", sys.stderr)
         if not options.quiet:
@@ -140,6 +147,15 @@ def _one(
                 f"{written[0]}: {count(len(encoded.items), 'item')}{_grid(encoded.about)}",
                 sys.stdout,
             )
+
+
+def _path_from(folder: Path, path: Path) -> dict[str, str]:
+    """Where a description finds its source, for `transcribe place`; not across drives."""
+    try:
+        relative = os.path.relpath(path.resolve(), folder.resolve())
+    except ValueError:
+        return {}
+    return {"path": Path(relative).as_posix()}
 
 
 def _grid(about: Any) -> str:

@@ -62,8 +62,7 @@ def encode(performance: Performance, settings: Settings, *, target: str) -> Enco
 def decode(item: Item, *, target: str) -> Performance:
     """Every note of a groove when it was played; of the tap, its onsets as one pitch."""
     if item.suffix == ".mid":
-        (track,) = read_score_midi(item.content).tracks
-        return performed(track.notes, item.about)
+        return performed(read_score_midi(item.content).notes, item.about)
     with np.load(io.BytesIO(item.content)) as arrays:
         notes = [
             StepNote(float(step) - float(offset), int(pitch), float(n_steps), int(velocity))

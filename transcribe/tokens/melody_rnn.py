@@ -42,8 +42,7 @@ def encode(performance: Performance, settings: Settings, *, target: str) -> Enco
 
 def decode(item: Item, *, target: str) -> Performance:
     """The notes of a melody where they were played, on the grid."""
-    (track,) = read_score_midi(item.content).tracks
-    return performed(track.notes, item.about)
+    return performed(read_score_midi(item.content).notes, item.about)
 
 
 def melody_item(name: str, notes: Sequence[StepNote], bars: Bars) -> Item:

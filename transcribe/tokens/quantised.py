@@ -152,5 +152,8 @@ def steps_to_seconds(step: float, about: Mapping[str, Any]) -> float:
 
 
 def grid_about(grid: BeatGrid) -> dict[str, Any]:
-    """The grid as all items of a source share it; each item has its own beats."""
-    return {"grid": {name: value for name, value in grid.describe().items() if name != "beats"}}
+    """The grid that all items of a source share, with all of its beats.
+
+    An item has those beats that it lies on; `place` needs those after it too.
+    """
+    return {"grid": grid.describe()}

@@ -7,7 +7,7 @@ quarter note of `TICKS` ticks, read is what generators of music write, with any 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -63,7 +63,7 @@ class StepMidi:
     """A MIDI file in musical time; steps are sixteenth notes from its start."""
 
     tracks: tuple[Track, ...]
-    """Those with notes or a program, in the order of the file."""
+    """Those with notes or a program: each channel of each track, in the order of the file."""
     tempos: tuple[tuple[float, float], ...]
     """Step, rising, and quarter notes a minute from there on; the first at step 0."""
     metres: tuple[tuple[float, str], ...]
@@ -72,6 +72,11 @@ class StepMidi:
     """Steps at which bars begin, up to the end."""
     damage: tuple[str, ...] = ()
     """What could not be read."""
+
+    @property
+    def notes(self) -> tuple[StepNote, ...]:
+        """Of all voices, sorted; none where nothing was generated."""
+        return tuple(sorted(note for track in self.tracks for note in track.notes))
 
 
 def score_midi(
@@ -109,6 +114,8 @@ def _events(track: Track, channel: int) -> list[tuple[int, bytes]]:
 def read_score_midi(content: bytes) -> StepMidi:
     """The voices of a MIDI file in sixteenth notes, with its tempo map and bars.
 
+    Each channel of each track is a voice, so that a file of type 0 keeps its voices apart.
+
     A key that is never released lasts to the end of its track. Where ticks divide seconds
     (SMPTE) a file has no beats; then a quarter note is taken for half a second.
 
@@ -119,10 +126,9 @@ def read_score_midi(content: bytes) -> StepMidi:
     """
     file = parse_midi(content)
     step_ticks = _step_ticks(file)
-    voices = [_voice(track, step_ticks) for track in file.tracks]
     tempos = dict(file.tempos()) if file.ticks_a_quarter is not None else {}
     return StepMidi(
-        tracks=tuple(voice for voice in voices if voice is not None),
+        tracks=tuple(voice for track in file.tracks for voice in _voices(track, step_ticks)),
         tempos=tuple(
             (tick / step_ticks, 60e6 / tempo)
             for tick, tempo in sorted(({0: DEFAULT_TEMPO} | tempos).items())
@@ -141,26 +147,26 @@ def _step_ticks(file: MidiFile) -> float:
     return quarter / 4
 
 
-def _voice(track: MidiTrack, step_ticks: float) -> Track | None:
-    """One voice; None for a track without, such as that of tempo and metre."""
-    program, channel = 0, None
+def _voices(track: MidiTrack, step_ticks: float) -> Iterator[Track]:
+    """A voice for each channel of a track; none of a track without, such as that of the tempo."""
+    programs: dict[int, int] = {}
+    notes: dict[int, list[StepNote]] = {}
     held: dict[tuple[int, int], tuple[int, int]] = {}
-    notes = []
 
     def release(key: tuple[int, int], tick: int) -> None:
         onset, velocity = held.pop(key)
         if tick > onset:
             length = (tick - onset) / step_ticks
-            notes.append(StepNote(onset / step_ticks, key[1], length, velocity))
+            notes[key[0]].append(StepNote(onset / step_ticks, key[1], length, velocity))
 
     for tick, status, first, second in track.messages:
-        kind, channel_here = status & 0xF0, status & 0x0F
+        kind, channel = status & 0xF0, status & 0x0F
         if kind not in (NOTE_ON, NOTE_OFF, PROGRAM):
             continue
-        channel = channel_here if channel is None else channel
-        key = channel_here, first
+        notes.setdefault(channel, [])
+        key = channel, first
         if kind == PROGRAM:
-            program = first
+            programs[channel] = first
             continue
         if key in held:
             release(key, tick)
@@ -168,6 +174,6 @@ def _voice(track: MidiTrack, step_ticks: float) -> Track | None:
             held[key] = tick, second
     for key in list(held):
         release(key, track.end)
-    if channel is None:
-        return None
-    return Track(track.name, tuple(sorted(notes)), program, channel == DRUM_CHANNEL)
+    for channel, found in sorted(notes.items()):
+        program, is_drum = programs.get(channel, 0), channel == DRUM_CHANNEL
+        yield Track(track.name, tuple(sorted(found)), program, is_drum)
