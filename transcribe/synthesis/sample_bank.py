@@ -121,7 +121,7 @@ class BankFile:
     velocity: int
     """The greatest that it is meant for."""
     lead: float
-    """Seconds before the attack that are to be left out."""
+    """Seconds at its beginning that are to be left out; below 0: silence to be put before it."""
     gain: float
     """Makes of it a note at velocity 127."""
 
@@ -203,7 +203,7 @@ class SampleBank:
         for layer in self.layers:
             for recording in layer.recordings:
                 _, attack = self._decode(recording)
-                lead = max(0.0, attack / self.sample_rate - PREROLL)
+                lead = attack / self.sample_rate - PREROLL
                 gain = self._level * recording.gain * 10 ** (-layer.level_db / 20)
                 found.append(BankFile(recording.path, recording.root, layer.hivel, lead, gain))
         return found

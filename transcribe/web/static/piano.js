@@ -110,12 +110,17 @@ export class Piano {
   }
 }
 
-/** A sound without its first `lead` seconds, `gain` times as loud, faded out where it ends. */
+/**
+ * A sound without its first `lead` seconds, or so much later if that is below 0, `gain` times as
+ * loud, faded out where it ends.
+ */
 function shaped(buffer, lead = 0, gain = 1) {
   const { sampleRate } = buffer;
   const first = Math.round(lead * sampleRate);
   if (!first && gain === 1) return buffer;
-  const samples = buffer.getChannelData(0).slice(first);
+  const whole = buffer.getChannelData(0);
+  const samples = new Float32Array(whole.length - first);
+  samples.set(whole.subarray(Math.max(0, first)), Math.max(0, -first));
   const fade = Math.min(samples.length, Math.round(FADE * sampleRate));
   for (let i = 0; i < samples.length; i += 1) {
     samples[i] *= gain * Math.min(1, (samples.length - i) / fade);
