@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from transcribe.music.key import Key
-from transcribe.score.sheet import Bar, Head
+from transcribe.score.sheet import Bar, Notehead
 
 
 def add_accidentals(bars: Sequence[Bar]) -> None:
@@ -40,7 +40,7 @@ def add_accidentals(bars: Sequence[Bar]) -> None:
         before = tied | now
 
 
-def _heads(bar: Bar) -> Iterator[tuple[int, Head]]:
+def _heads(bar: Bar) -> Iterator[tuple[int, Notehead]]:
     """Heads of a bar with their staves, in time; grace notes before what they lead to."""
     items = [item for line in bar.lines for item in line.items]
     for item in sorted(items, key=lambda item: item.start):

@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from transcribe.score.metrical import Ruler
-from transcribe.score.sheet import Beam, Item
+from transcribe.score.sheet import Beam, Symbol
 
 
-def add_beams(items: Sequence[Item], ruler: Ruler) -> None:
+def add_beams(items: Sequence[Symbol], ruler: Ruler) -> None:
     """Set the beams of one voice in one bar."""
     for group in _groups(items, ruler):
         for level in range(1, max(item.value.flags for item in group) + 1):
             _add_level(group, level)
 
 
-def _groups(items: Sequence[Item], ruler: Ruler) -> Iterator[list[Item]]:
+def _groups(items: Sequence[Symbol], ruler: Ruler) -> Iterator[list[Symbol]]:
     span = _spans(items, ruler)
-    group: list[Item] = []
+    group: list[Symbol] = []
     for item in items:
         is_beamed = not item.is_rest and item.value.flags > 0
         goes_on = (
@@ -37,7 +37,7 @@ def _groups(items: Sequence[Item], ruler: Ruler) -> Iterator[list[Item]]:
         yield group
 
 
-def _spans(items: Sequence[Item], ruler: Ruler) -> Callable[[Item], object]:
+def _spans(items: Sequence[Symbol], ruler: Ruler) -> Callable[[Symbol], object]:
     """What notes must share to be beamed: their tuplet, or their beat or half bar."""
     metre = ruler.metre
     whole = metre.denominator == 8 and not metre.is_compound and metre.numerator <= 3
@@ -57,7 +57,7 @@ def _spans(items: Sequence[Item], ruler: Ruler) -> Callable[[Item], object]:
             by_span[number] = by_span.get(number, True) and (eighth or item.value.flags == 0)
         plain = {number for number, is_plain in by_span.items() if is_plain}
 
-    def span(item: Item) -> object:
+    def span(item: Symbol) -> object:
         if item.tuplet is not None and item.tuplet.stop - item.tuplet.start > ruler.beat:
             return item.tuplet
         if whole:
@@ -70,7 +70,7 @@ def _spans(items: Sequence[Item], ruler: Ruler) -> Callable[[Item], object]:
     return span
 
 
-def _add_level(group: Sequence[Item], level: int) -> None:
+def _add_level(group: Sequence[Symbol], level: int) -> None:
     """The beams of one level: runs of notes that are short enough, and hooks."""
     run: list[int] = []
     for place in range(len(group) + 1):
@@ -86,7 +86,7 @@ def _add_level(group: Sequence[Item], level: int) -> None:
         run = []
 
 
-def _hook(group: Sequence[Item], place: int) -> Beam:
+def _hook(group: Sequence[Symbol], place: int) -> Beam:
     """Towards the note that makes up a beat, or a part of one, with it."""
     if place == 0:
         return "forward hook"

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from transcribe.score.sheet import LOWER, UPPER, Bar, Clef, ClefChange, Item, Mark
+from transcribe.score.sheet import LOWER, UPPER, Bar, Clef, ClefChange, Mark, Symbol
 
 CLEFS: tuple[Clef, Clef] = ("G", "F")
 _BOTTOM_LINES: dict[Clef, int] = {"G": 30, "F": 18}
@@ -65,7 +65,7 @@ def _cheapest(costs: np.ndarray, *, change: float, first: float, own: int) -> li
     return path[::-1]
 
 
-def _items(bar: Bar, staff: int) -> list[Item]:
+def _items(bar: Bar, staff: int) -> list[Symbol]:
     return [item for line in bar.lines for item in line.items if item.staff == staff]
 
 
@@ -122,7 +122,7 @@ def octave_lines(bars: Sequence[Bar]) -> None:
 
 def _mark_octaves(
     bars: Sequence[Bar],
-    places: Sequence[tuple[int, Item]],
+    places: Sequence[tuple[int, Symbol]],
     path: Sequence[int],
     staff: int,
     text: str,

@@ -20,11 +20,11 @@ from transcribe.score.sheet import (
     Bar,
     ClefChange,
     Grace,
-    Head,
-    Item,
     Line,
     Mark,
+    Notehead,
     Sheet,
+    Symbol,
 )
 from transcribe.score.spelling import LETTERS
 from transcribe.score.tuplets import Tuplet
@@ -155,7 +155,14 @@ class _Writer:
             self.now = tick
 
     def _chord(
-        self, measure: Element, item: Item, line: Line, *, starts: bool, ends: bool, is_whole: bool
+        self,
+        measure: Element,
+        item: Symbol,
+        line: Line,
+        *,
+        starts: bool,
+        ends: bool,
+        is_whole: bool,
     ) -> None:
         for rank, head in enumerate(item.heads or [None]):
             note = SubElement(measure, "note")
@@ -243,7 +250,7 @@ def _clef(attributes: Element, change: ClefChange) -> None:
     SubElement(clef, "line").text = _CLEF_LINES[change.clef]
 
 
-def _grace(measure: Element, grace: Grace, line: Line, item: Item) -> None:
+def _grace(measure: Element, grace: Grace, line: Line, item: Symbol) -> None:
     for rank, head in enumerate(grace.heads):
         note = SubElement(measure, "note", id=f"n{head.index}")
         mark = SubElement(note, "grace")
@@ -261,7 +268,7 @@ def _grace(measure: Element, grace: Grace, line: Line, item: Item) -> None:
         SubElement(note, "staff").text = str(item.staff)
 
 
-def _pitch(note: Element, head: Head) -> None:
+def _pitch(note: Element, head: Notehead) -> None:
     pitch = SubElement(note, "pitch")
     SubElement(pitch, "step").text = LETTERS[head.spelling.letter]
     if head.spelling.alter:
@@ -269,7 +276,7 @@ def _pitch(note: Element, head: Head) -> None:
     SubElement(pitch, "octave").text = str(head.spelling.octave)
 
 
-def _ties(parent: Element, head: Head, name: str) -> None:
+def _ties(parent: Element, head: Notehead, name: str) -> None:
     for is_there, kind in ((head.is_tied_back, "stop"), (head.is_tied_on, "start")):
         if is_there:
             SubElement(parent, name, type=kind)

@@ -20,7 +20,7 @@ from transcribe.score.clefs import choose_clefs, move_across, octave_lines
 from transcribe.score.marks import dynamic_marks, pedal_marks, tempo_marks
 from transcribe.score.metrical import Piece, Ruler, Value
 from transcribe.score.score import Score
-from transcribe.score.sheet import LOWER, UPPER, Bar, Grace, Head, Item, Line, Sheet
+from transcribe.score.sheet import LOWER, UPPER, Bar, Grace, Line, Notehead, Sheet, Symbol
 from transcribe.score.spelling import Spelling, spell
 from transcribe.score.tuplets import Tuplet, find_tuplets
 from transcribe.score.voices import bar_positions
@@ -223,22 +223,26 @@ def _fit(chords: list[_Chord], page: _Page) -> None:
 def _snap(chords: list[_Chord], number: int, page: _Page) -> None:
     """Move what starts or ends in a bar to halves of halves of its beats."""
     ruler, bar_start = page.rulers[number], page.start(number)
+    bar_stop = bar_start + ruler.length
     unit = ruler.pulse // _COARSE
+    first = max(bisect_left(chords, bar_start, key=lambda chord: chord.start) - 1, 0)
+    last = bisect_left(chords, bar_stop, key=lambda chord: chord.start)
     kept: list[_Chord] = []
-    for chord in chords:
-        for name in ("start", "stop"):
-            tick = getattr(chord, name)
-            if bar_start < tick < bar_start + ruler.length:
-                setattr(chord, name, bar_start + round((tick - bar_start) / unit) * unit)
+    for chord in chords[first:last]:
+        if bar_start < chord.start < bar_stop:
+            chord.start = bar_start + round((chord.start - bar_start) / unit) * unit
+        if bar_start < chord.stop < bar_stop:
+            chord.stop = bar_start + round((chord.stop - bar_start) / unit) * unit
         if kept and chord.start <= kept[-1].start:
             kept[-1].indices += chord.indices
+            kept[-1].graces += chord.graces
             kept[-1].stop = max(kept[-1].stop, chord.stop)
             continue
         if kept:
             kept[-1].stop = min(max(kept[-1].stop, kept[-1].start + unit), chord.start)
         chord.stop = max(chord.stop, chord.start + 1)
         kept.append(chord)
-    chords[:] = kept
+    chords[first:last] = kept
 
 
 def _spans(
@@ -278,11 +282,11 @@ def _lines(voice: int, chords: Sequence[_Chord], page: _Page) -> Iterator[Line |
         for start, stop, chord in spans:
             pieces = _pieces(start, stop, ruler, tuplets, is_rest=chord is None)
             for (first, last, value), tuplet in pieces:
-                item = Item(first, last, value, staff=staff, tuplet=tuplet)
+                item = Symbol(first, last, value, staff=staff, tuplet=tuplet)
                 if chord is not None:
                     at = page.start(number)
                     item.heads = [
-                        Head(
+                        Notehead(
                             index,
                             page.spellings[index],
                             is_tied_back=at + first > chord.start,
@@ -316,7 +320,7 @@ def _pieces(
 
 def _graces(indices: Sequence[int], page: _Page) -> list[Grace]:
     value = Value("eighth" if len(indices) == 1 else "16th")
-    return [Grace([Head(index, page.spellings[index])], value) for index in indices]
+    return [Grace([Notehead(index, page.spellings[index])], value) for index in indices]
 
 
 # --- bars ---
@@ -337,7 +341,7 @@ def _complete(bar: Bar, ruler: Ruler) -> None:
         lines = [line for line in bar.lines if line.staff == staff]
         if not any(line.voice == voice for line in lines):
             rests = [
-                Item(start, stop, value, staff=staff)
+                Symbol(start, stop, value, staff=staff)
                 for start, stop, value in ruler.rest_pieces(0, bar.length)
             ]
             lines.insert(0, Line(voice, staff, rests))

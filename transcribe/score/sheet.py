@@ -21,7 +21,7 @@ UPPER, LOWER = 1, 2
 
 
 @dataclass(slots=True)
-class Head:
+class Notehead:
     """A notehead."""
 
     index: int
@@ -37,18 +37,18 @@ class Head:
 class Grace:
     """A small chord before another."""
 
-    heads: list[Head]
+    heads: list[Notehead]
     value: Value
 
 
 @dataclass(slots=True)
-class Item:
+class Symbol:
     """A chord or a rest."""
 
     start: int
     stop: int
     value: Value
-    heads: list[Head] = field(default_factory=list)
+    heads: list[Notehead] = field(default_factory=list)
     """From low to high; empty for a rest."""
     staff: int = UPPER
     is_hidden: bool = False
@@ -71,7 +71,7 @@ class Line:
 
     voice: int
     staff: int
-    items: list[Item]
+    items: list[Symbol]
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ _SPLIT = 0.25
 
 
 @dataclass(frozen=True, slots=True)
-class _Strike:
+class _Struck:
     """Notes of a hand struck together, from low to high."""
 
     time: Fraction
@@ -95,14 +95,14 @@ def _number(hand: Hand, voice: int) -> int:
 
 def _strikes(
     notes: Sequence[ScoreNote], indices: Sequence[int], starts: Sequence[Fraction]
-) -> Iterator[_Strike]:
+) -> Iterator[_Struck]:
     together = defaultdict(list)
     for index in indices:
         note = notes[index]
         together[starts[note.bar] + note.beat].append(index)
     for time in sorted(together):
         members = sorted(together[time], key=lambda index: notes[index].note.pitch)
-        yield _Strike(
+        yield _Struck(
             time,
             tuple(notes[index].note.pitch for index in members),
             tuple(notes[index].length for index in members),
@@ -110,9 +110,9 @@ def _strikes(
         )
 
 
-def _segments(strikes: Sequence[_Strike]) -> Iterator[list[_Strike]]:
+def _segments(strikes: Sequence[_Struck]) -> Iterator[list[_Struck]]:
     """Cut where nothing sounds on: what comes after does not depend on what was before."""
-    segment: list[_Strike] = []
+    segment: list[_Struck] = []
     end = Fraction(-1)
     for strike in strikes:
         if segment and strike.time >= end:
@@ -124,7 +124,7 @@ def _segments(strikes: Sequence[_Strike]) -> Iterator[list[_Strike]]:
         yield segment
 
 
-def _lower_voice(segment: Sequence[_Strike]) -> tuple[int, ...]:
+def _lower_voice(segment: Sequence[_Struck]) -> tuple[int, ...]:
     """How many notes of each strike, from below, are the lower voice's."""
     if len(segment) == 1 and len(set(segment[0].lengths)) == 1:
         return (0,)
@@ -149,7 +149,7 @@ def _lower_voice(segment: Sequence[_Strike]) -> tuple[int, ...]:
     return best
 
 
-def _add(way: _Way, strike: _Strike, n_lower: int, time: float, lengths: tuple[float, ...]) -> _Way:
+def _add(way: _Way, strike: _Struck, n_lower: int, time: float, lengths: tuple[float, ...]) -> _Way:
     cost = way.cost + (_SECOND_VOICE if n_lower else 0.0)
     upper, lower = way.lines
     if 0 < n_lower < len(strike.pitches):
