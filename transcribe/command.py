@@ -35,6 +35,8 @@ from transcribe.terminal import progress_of, reported, say
 from transcribe.wording import clock, count
 
 if TYPE_CHECKING:
+    from transcribe.music.tempo_map import TempoMap
+    from transcribe.notes import Performance
     from transcribe.transcriber import Transcriber
 
 NAME = "recordings"
@@ -81,6 +83,20 @@ def add_parser(subparsers: Subparsers, *, epilog: str) -> None:
     add_formats(group)
     add_overwrite(group)
     add_transcription(parser)
+    group = parser.add_argument_group("beats")
+    group.add_argument(
+        "--beats",
+        action="store_true",
+        help="write the beats and bars that are found into the MIDI file as tempos and time "
+        "signatures, so that a sequencer's grid fits; no note moves",
+    )
+    group.add_argument(
+        "--quantise",
+        metavar="STRENGTH",
+        type=_strength,
+        default=0.0,
+        help="also draw notes to their places in the bar, above 0 (a little) to 1 (fully)",
+    )
     group = parser.add_argument_group("run")
     add_device(group)
     add_threads(group)
@@ -195,16 +211,18 @@ def _transcribe_one(
     started = time.monotonic()
     with progress_of(job.recording.name, job.duration, quiet=options.quiet) as progress:
         transcription = transcriber.transcribe(job.recording, progress=progress)
+    performance, beats = _with_beats(transcription.performance, options)
     for kind, path in ((MIDI, job.midi), (CSV, job.csv), (JSON, job.json)):
         if path is not None:
             data = export_bytes(
-                transcription.performance,
+                performance,
                 kind,
                 recording=job.recording.name,
                 model=transcriber.name,
                 duration=transcription.duration,
                 offsets=options.offsets,
                 warnings=transcription.warnings,
+                beats=beats,
             )
             write_atomically(path, data)
     for warning in transcription.warnings:
@@ -219,6 +237,31 @@ def _transcribe_one(
             f"{clock(transcription.duration)} of music in {time.monotonic() - started:.1f} s",
             options.notices,
         )
+
+
+def _with_beats(
+    performance: Performance, options: argparse.Namespace
+) -> tuple[Performance, TempoMap | None]:
+    """The notes as they are to be written, and the beats if they are wanted."""
+    if not performance.notes or not (options.beats or options.quantise):
+        return performance, None
+    from transcribe.score.making import make_score
+    from transcribe.score.midi_beats import beats_for_midi, quantised
+
+    score = make_score(performance)
+    if options.quantise:
+        performance = quantised(performance, score, options.quantise)
+    return performance, beats_for_midi(score)
+
+
+def _strength(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value <= 1:
+        raise argparse.ArgumentTypeError(f"expected a number above 0, at most 1; found {text!r}")
+    return value
 
 
 def _reported(job: RecordingPlan, options: argparse.Namespace) -> AbstractContextManager[None]:

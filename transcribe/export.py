@@ -12,11 +12,15 @@ import csv
 import io
 import json
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from transcribe.audio.quality import AudioWarning
 from transcribe.midi import midi_bytes
 from transcribe.notes import KEY, SUSTAINED, Performance, pitch_name
 from transcribe.version import __version__
+
+if TYPE_CHECKING:
+    from transcribe.music.tempo_map import TempoMap
 
 MIDI, CSV, JSON = "mid", "csv", "json"
 KINDS = (MIDI, CSV, JSON)
@@ -33,6 +37,7 @@ def export_bytes(
     duration: float,
     offsets: str = KEY,
     warnings: Sequence[AudioWarning] = (),
+    beats: TempoMap | None = None,
 ) -> bytes:
     """The content of a file of a kind.
 
@@ -53,6 +58,8 @@ def export_bytes(
         written without the pedal, so that a player does not prolong them again.
     warnings : sequence of AudioWarning
         About the recording; for JSON.
+    beats : TempoMap, optional
+        For MIDI, as for `midi.write_midi`.
 
     Raises
     ------
@@ -62,7 +69,8 @@ def export_bytes(
     if offsets == SUSTAINED:
         performance = Performance(performance.notes)
     if kind == MIDI:
-        return midi_bytes(performance, text=f"Transcribed by {model} (transcribe {__version__})")
+        text = f"Transcribed by {model} (transcribe {__version__})"
+        return midi_bytes(performance, text=text, beats=beats)
     if kind == CSV:
         return _csv(performance)
     if kind != JSON:

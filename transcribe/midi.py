@@ -67,6 +67,8 @@ from transcribe.notes import (
 if TYPE_CHECKING:
     import pretty_midi
 
+    from transcribe.music.tempo_map import TempoMap
+
 SUSTAIN_CONTROLLER = 64
 _DOWN = 64
 """The least value of the sustain controller that means "down"."""
@@ -96,7 +98,13 @@ class MidiReading:
     """Whether the pedal is never lifted again after its last press, as often in recordings."""
 
 
-def write_midi(performance: Performance, path: str | os.PathLike[str], *, text: str = "") -> None:
+def write_midi(
+    performance: Performance,
+    path: str | os.PathLike[str],
+    *,
+    text: str = "",
+    beats: TempoMap | None = None,
+) -> None:
     """Write a performance as a MIDI file; it appears under its name only when it is whole.
 
     Parameters
@@ -109,6 +117,9 @@ def write_midi(performance: Performance, path: str | os.PathLike[str], *, text: 
     text : str
         A text event at the start, such as which model wrote this; outside Latin-1,
         characters become question marks.
+    beats : TempoMap, optional
+        Tempos and time signatures that the file states; times stay what they are. Without it
+        the file runs at 120 quarters a minute.
 
     Raises
     ------
@@ -116,14 +127,14 @@ def write_midi(performance: Performance, path: str | os.PathLike[str], *, text: 
         For a place that can't be written to.
     """
     try:
-        write_atomically(path, midi_bytes(performance, text=text))
+        write_atomically(path, midi_bytes(performance, text=text, beats=beats))
     except OSError as error:
         raise MidiError(f"{path}: can't be written: {error.strerror}") from error
 
 
-def midi_bytes(performance: Performance, *, text: str = "") -> bytes:
+def midi_bytes(performance: Performance, *, text: str = "", beats: TempoMap | None = None) -> bytes:
     """What `write_midi` writes."""
-    return parts_midi_bytes([InstrumentPart("Piano", performance)], text=text)
+    return parts_midi_bytes([InstrumentPart("Piano", performance)], text=text, beats=beats)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,23 +148,37 @@ class InstrumentPart:
     is_drum: bool = False
 
 
-def parts_midi_bytes(voices: Sequence[InstrumentPart], *, text: str = "") -> bytes:
+def parts_midi_bytes(
+    voices: Sequence[InstrumentPart], *, text: str = "", beats: TempoMap | None = None
+) -> bytes:
     """A file as `write_midi` writes it, with a track and a channel for each voice."""
     duration = max((voice.performance.duration for voice in voices), default=0.0)
     resolution = _resolution(duration)
-    head = [(0, tempo_event(60_000_000 // _QUARTERS_A_MINUTE)), (0, metre_event(4, 4))]
+    if beats is None:
+        ticks_a_second = resolution * _QUARTERS_A_MINUTE / 60
+
+        def clock(seconds: float) -> int:
+            return round(seconds * ticks_a_second)
+
+        head = [(0, tempo_event(60_000_000 // _QUARTERS_A_MINUTE)), (0, metre_event(4, 4))]
+    else:
+        clock = beats.clock(resolution).tick
+        head = beats.events(resolution)
     if text:
-        head.append((0, text_event(TEXT, text)))
+        n_first = sum(tick == 0 for tick, _ in head)
+        head.insert(n_first, (0, text_event(TEXT, text)))
     channels = itertools.cycle(each for each in range(16) if each != DRUM_CHANNEL)
     tracks = [
-        _track(voice, DRUM_CHANNEL if voice.is_drum else next(channels), resolution)
+        _track(voice, DRUM_CHANNEL if voice.is_drum else next(channels), clock)
         for voice in voices
     ]
     return midi_file_bytes(resolution, (head, *tracks))
 
 
-def _track(voice: InstrumentPart, channel: int, resolution: int) -> list[tuple[int, bytes]]:
-    in_ticks = _quantise(voice.performance, resolution * _QUARTERS_A_MINUTE / 60)
+def _track(
+    voice: InstrumentPart, channel: int, clock: Callable[[float], int]
+) -> list[tuple[int, bytes]]:
+    in_ticks = _quantise(voice.performance, clock)
     control, note_on = CONTROL | channel, NOTE_ON | channel
     events = []
     for press in in_ticks.pedal:
@@ -205,18 +230,18 @@ def _resolution(duration: float) -> int:
     return _RESOLUTIONS[-1]
 
 
-def _quantise(performance: Performance, ticks_a_second: float) -> Performance:
+def _quantise(performance: Performance, tick: Callable[[float], int]) -> Performance:
     """The performance with whole ticks for seconds; nothing overlaps or is empty."""
     notes = []
     for note in performance.notes:
-        onset = round(note.onset * ticks_a_second)
-        offset = max(round(note.offset * ticks_a_second), onset + 1)
+        onset = tick(note.onset)
+        offset = max(tick(note.offset), onset + 1)
         notes.append(Note(onset=onset, pitch=note.pitch, offset=offset, velocity=note.velocity))
     pedal: list[PedalPress] = []
     up = 0
     for press in performance.pedal:
-        down = max(round(press.onset * ticks_a_second), up)
-        up = max(round(press.offset * ticks_a_second), down + 1)
+        down = max(tick(press.onset), up)
+        up = max(tick(press.offset), down + 1)
         pedal.append(PedalPress(onset=down, offset=up))
     return Performance(notes=without_overlaps(notes), pedal=tuple(pedal))
 
