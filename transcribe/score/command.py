@@ -23,15 +23,13 @@ from transcribe.options import (
     add_quiet,
     add_verbose,
     seconds,
-    usage_errors,
 )
-from transcribe.terminal import progress_of, reported, say
+from transcribe.terminal import reported, say
 from transcribe.wording import count
 
 if TYPE_CHECKING:
     from transcribe.music.beat_grid import Metre
     from transcribe.music.key import Key
-    from transcribe.notes import Performance
     from transcribe.score.score import Score
 
 PROG = "transcribe score"
@@ -107,13 +105,16 @@ def run(options: argparse.Namespace) -> int:
 
 def _one(options: argparse.Namespace) -> None:
     from transcribe.files.atomic import write_atomically
+    from transcribe.reading import PerformanceReader
     from transcribe.score.making import make_score, pages, sheet_bytes
 
     target = _target(options)
     if options.pdf or options.svg:
         _check_engraver(options)
     _check_free(target, options)
-    performance = _read(options)
+    if not options.source.exists():
+        raise TranscribeError("no such file", kind="not_found")
+    performance = PerformanceReader(PROG, options).read(options.source)
     if len(performance.notes) < _FEWEST_NOTES:
         found = "one note" if performance.notes else "no notes"
         raise TranscribeError(
@@ -204,31 +205,6 @@ def _check_engraver(options: argparse.Namespace) -> None:
 
         if options.pdf:
             import typst  # noqa: F401
-
-
-def _read(options: argparse.Namespace) -> Performance:
-    """The notes of the source."""
-    path = options.source
-    if not path.exists():
-        raise TranscribeError("no such file", kind="not_found")
-    if is_midi(path):
-        from transcribe.midi import load_midi
-
-        read = load_midi(path)
-        for told in read.warnings:
-            say(f"{PROG}: {path}: warning: {told}", sys.stderr)
-        return read.performance
-    from transcribe.model.device import find_device
-    from transcribe.transcriber import Transcriber
-
-    with usage_errors():
-        device = find_device(options.device)
-    transcriber = Transcriber.load(options.checkpoint, device=device)
-    with progress_of(path.name, None, quiet=options.quiet) as progress:
-        heard = transcriber.transcribe(path, progress=progress)
-    for warning in heard.warnings:
-        say(f"{PROG}: {path}: warning: {warning}", sys.stderr)
-    return heard.performance
 
 
 def _tags(options: argparse.Namespace) -> tuple[str, str]:
