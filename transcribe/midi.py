@@ -169,8 +169,7 @@ def parts_midi_bytes(
         head.insert(n_first, (0, text_event(TEXT, text)))
     channels = itertools.cycle(each for each in range(16) if each != DRUM_CHANNEL)
     tracks = [
-        _track(voice, DRUM_CHANNEL if voice.is_drum else next(channels), clock)
-        for voice in voices
+        _track(voice, DRUM_CHANNEL if voice.is_drum else next(channels), clock) for voice in voices
     ]
     return midi_file_bytes(resolution, (head, *tracks))
 
