@@ -186,6 +186,6 @@ def test_nothing_to_judge_is_one_line_and_exit_code_1(data, monkeypatch, tmp_pat
 
     monkeypatch.setattr(transcribing.FileTranscriber, "load", lambda *_: Deaf())
     assert calibration.main(["--data", str(data)]) == 1
-    assert "eval.accuracy.calibration: no notes were heard" in capsys.readouterr().err
+    assert "eval.accuracy.calibration: no notes were found" in capsys.readouterr().err
     assert calibration.main(["--data", str(tmp_path / "absent")]) == 1
     assert "eval.accuracy.calibration: expected a folder" in capsys.readouterr().err
