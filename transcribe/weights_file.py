@@ -18,7 +18,7 @@ import dataclasses
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -127,21 +127,10 @@ def write_weights(
     import numpy as np
     from safetensors.numpy import save_file
 
-    path = Path(path)
     # As save_file takes the bytes of an array for those of its transpose, where they lie so.
     arrays = {name: np.asarray(array, order="C") for name, array in arrays.items()}
-    header = {
-        **metadata,
-        "format": format_name,
-        "sha256": checksum(arrays),
-        **{name: json.dumps(dataclasses.asdict(each)) for name, each in settings.items()},
-    }
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with atomic_path(path) as temporary:
-            save_file(arrays, temporary, metadata=header)
-    except OSError as error:
-        raise CheckpointError(f"{path}: the weights could not be written: {error}") from error
+    header = _header(format_name, settings, metadata, sha256=checksum(arrays))
+    _write(Path(path), lambda temporary: save_file(arrays, temporary, metadata=header))
 
 
 def read_weights(path: str | os.PathLike[str], format_name: str) -> Weights:
@@ -156,8 +145,7 @@ def read_weights(path: str | os.PathLike[str], format_name: str) -> Weights:
     from safetensors.numpy import load_file
 
     path = Path(path)
-    header = _read_header(path)
-    _check_format(path, header, format_name)
+    header = _header_of_format(path, format_name)
     try:
         arrays = load_file(path)
     except (SafetensorError, OSError) as error:
@@ -176,36 +164,11 @@ def write_graph(
 ) -> None:
     """Write an exported network; its folder is made if it is missing.
 
-    Parameters
-    ----------
-    path : path
-    format_name : str
-        What the network is for, and in which version.
-    graph : bytes
-        An ONNX file without metadata.
-    settings : mapping
-        Dataclasses, by the names to give to `Weights.settings`.
-    metadata : mapping
-        For people, and the ``sha256`` of the arrays that the graph was made from.
-
-    Raises
-    ------
-    CheckpointError
-        The file can't be written.
+    As `write_weights`, with the graph, an ONNX file without metadata, in place of the arrays;
+    ``metadata`` has the ``sha256`` of the arrays that it was made from.
     """
-    path = Path(path)
-    header = {
-        **metadata,
-        "format": format_name,
-        "graph_sha256": graph_checksum(graph),
-        **{name: json.dumps(dataclasses.asdict(each)) for name, each in settings.items()},
-    }
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with atomic_path(path) as temporary:
-            temporary.write_bytes(with_metadata(graph, header))
-    except OSError as error:
-        raise CheckpointError(f"{path}: the weights could not be written: {error}") from error
+    header = _header(format_name, settings, metadata, graph_sha256=graph_checksum(graph))
+    _write(Path(path), lambda temporary: temporary.write_bytes(with_metadata(graph, header)))
 
 
 def read_graph(path: str | os.PathLike[str], format_name: str) -> tuple[Weights, bytes]:
@@ -217,8 +180,7 @@ def read_graph(path: str | os.PathLike[str], format_name: str) -> tuple[Weights,
         The file is missing, damaged, or of another format.
     """
     path = Path(path)
-    header = _read_header(path)
-    _check_format(path, header, format_name)
+    header = _header_of_format(path, format_name)
     try:
         content = path.read_bytes()
         found = graph_checksum(content)
@@ -229,13 +191,31 @@ def read_graph(path: str | os.PathLike[str], format_name: str) -> tuple[Weights,
     return Weights(path, header, {}), content
 
 
-def _check_format(path: Path, header: Mapping[str, str], format_name: str) -> None:
+def _header(
+    format_name: str, settings: Mapping[str, Any], metadata: Mapping[str, str], **checksums: str
+) -> dict[str, str]:
+    as_json = {name: json.dumps(dataclasses.asdict(each)) for name, each in settings.items()}
+    return {**metadata, "format": format_name, **checksums, **as_json}
+
+
+def _write(path: Path, write: Callable[[Path], object]) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with atomic_path(path) as temporary:
+            write(temporary)
+    except OSError as error:
+        raise CheckpointError(f"{path}: the weights could not be written: {error}") from error
+
+
+def _header_of_format(path: Path, format_name: str) -> dict[str, str]:
+    header = _read_header(path)
     if header.get("format") != format_name:
         raise CheckpointError(
             f"{path}: expected weights of format {format_name!r}, found "
             f"{header.get('format', 'none')!r}; the file was made for another task or another "
             "program"
         )
+    return header
 
 
 def _damaged(path: Path) -> CheckpointError:

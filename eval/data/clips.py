@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import hashlib
 import wave
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +26,7 @@ from transcribe.audio.reader import AudioReader
 from transcribe.datasets import Recording, has_pedal, has_velocity, load_dataset
 from transcribe.errors import DatasetError
 from transcribe.files.atomic import atomic_path
+from transcribe.files.checksum import sha256_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,11 +61,7 @@ def make_clip(name: str, source: Path, folder: Path, max_seconds: float | None =
             _write_clip(source, path, max_seconds)
     with wave.open(str(path), "rb") as file:
         seconds = file.getnframes() / file.getframerate()
-    digest = hashlib.sha256()
-    with path.open("rb") as opened:
-        while block := opened.read(1 << 20):
-            digest.update(block)
-    return Clip(name=name, path=path, seconds=seconds, sha256=digest.hexdigest())
+    return Clip(name=name, path=path, seconds=seconds, sha256=sha256_of(path))
 
 
 def _is_pcm16(path: Path) -> bool:

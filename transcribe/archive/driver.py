@@ -1,4 +1,4 @@
-"""The driver: gives recordings to a pool, writes down what came of each, tries again.
+"""The driver: gives recordings to a pool, records each outcome, retries.
 
 What fails for want of something outside the recording (the network, memory) is tried
 again; what killed its worker too, but alone in a fresh one; after `retries` more times it
@@ -154,7 +154,7 @@ class Driver:
         self.observer.finished(row)
 
     def _record(self, row: Row, outcome: Outcome) -> None:
-        """Write what came of a recording into its row."""
+        """Write the outcome of a recording into its row."""
         row.take(outcome)
         row.settings = self.wanted.settings
         row.finished = datetime.now(timezone.utc).isoformat(timespec="seconds")

@@ -1,4 +1,4 @@
-"""What travels between an archive's driver and its workers: jobs, and what came of them.
+"""What travels between an archive's driver and its workers: jobs and their outcomes.
 
 These classes are plain and pickle; nothing here imports torch.
 """
@@ -109,7 +109,7 @@ class Result:
 
 @dataclass(slots=True, kw_only=True)
 class Outcome(Result):
-    """What came of a job: its result, and the files that it read and wrote."""
+    """The outcome of a job: its result, and the files that it read and wrote."""
 
     recording: StoredFile | None = None
     """As it was read; None if it wasn't there."""

@@ -6,7 +6,6 @@ were written; one that changed is done again; one that moved takes its outputs a
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,12 +17,11 @@ from transcribe.archive.manifest import Manifest
 from transcribe.archive.naming import folders, stems_of
 from transcribe.archive.rows import DONE, FAILED, WAITING, WORKING, Row
 from transcribe.archive.storage.base import OWN_FOLDER, Store, StoredFile, StoreError
+from transcribe.files.checksum import sha256_of
 
 NEW, CHANGED, LOST, INTERRUPTED = "new", "changed", "output lost or changed", "interrupted"
 AGAIN, REDO, LEFT = "failed before", "done again", "left from before"
 """Why a recording is to be done."""
-
-_BLOCK_BYTES = 1 << 22
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,11 +294,8 @@ class _Planner:
 
 
 def _digest_in(store: Store, name: str) -> str:
-    digest = hashlib.sha256()
-    with store.fetch(name) as path, path.open("rb") as file:
-        while block := file.read(_BLOCK_BYTES):
-            digest.update(block)
-    return digest.hexdigest()
+    with store.fetch(name) as path:
+        return sha256_of(path)
 
 
 def _reset(row: Row) -> None:

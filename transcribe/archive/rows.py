@@ -28,7 +28,7 @@ class Row(Result):
     place: str
     """Where it is read: a path in the source, or anywhere for recordings of a list."""
     present: bool = True
-    """False for a recording that was there in an earlier run and is no more."""
+    """False for a recording that was there in an earlier run and is gone."""
     attempts: int = 0
     """How many times its transcription was begun."""
     deaths: int = 0
@@ -52,7 +52,7 @@ class Row(Result):
         return self.state in (DONE, FAILED, QUARANTINED)
 
     def take(self, outcome: Outcome) -> None:
-        """Put what came of an attempt in the place of what was known."""
+        """Replace what was known by the result of an attempt."""
         for name in _RESULT:
             setattr(self, name, getattr(outcome, name))
         if outcome.recording is not None:

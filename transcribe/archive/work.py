@@ -19,6 +19,7 @@ from transcribe.archive.jobs import DONE, FAILED, Job, JobSettings, OnProgress, 
 from transcribe.archive.storage.base import Store, StoredFile
 from transcribe.archive.storage.opening import open_store
 from transcribe.errors import TranscribeError
+from transcribe.files.checksum import sha256_of
 from transcribe.hardware import peak_memory
 from transcribe.wording import reason
 
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
-_BLOCK_BYTES = 1 << 22
 
 
 class Worker:
@@ -80,7 +80,7 @@ class Worker:
             if found is None:
                 raise FileNotFoundError(errno.ENOENT, "no such file")
             with source.fetch(job.place) as path:
-                digest = _digest(path, on_progress)
+                digest = sha256_of(path, lambda: on_progress(0.0))
                 transcription, outcome = self._transcriber.transcribe(path, on_progress)
             if source.stat(job.place) != found:
                 raise OSError(errno.EBUSY, "the recording changed while it was read")
@@ -155,16 +155,6 @@ class _WriteError(Exception):
     """The destination refused; its cause is the OSError."""
 
     __cause__: OSError
-
-
-def _digest(path: Path, on_progress: OnProgress) -> str:
-    """SHA-256 of a file."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(_BLOCK_BYTES):
-            digest.update(block)
-            on_progress(0.0)
-    return digest.hexdigest()
 
 
 def _keep(destination: Store, name: str, content: bytes) -> list[str]:

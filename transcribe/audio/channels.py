@@ -58,7 +58,7 @@ class Mixdown:
             Shape (n_samples,).
         channels : array, optional
             What it is the mean of, shape (n_channels, n_samples); of one channel, or of
-            silence, nothing need be said.
+            silence, no warning is needed.
         """
         several = channels is not None and len(channels) > 1
         self._pieces.append((mean, channels if several else None))

@@ -177,8 +177,8 @@ def header_seconds(path: Path, container: InputContainer, stream: AudioStream) -
         return None  # estimated from the first packets, and often wrong by a factor
     samples = find_samples(path)
     if samples is not None:
-        held, said = samples.seconds_held, samples.seconds_declared
-        return held if said is None or samples.patches else min(said, held)
+        held, declared = samples.seconds_held, samples.seconds_declared
+        return held if declared is None or samples.patches else min(declared, held)
     if stream.duration is not None and stream.time_base is not None:
         late = 0.0
         keeps_time = container.format.name.startswith(("mov", "mpegts"))

@@ -195,11 +195,11 @@ def _aiff(file: BinaryIO, *, compressed: bool) -> _Layout | None:
     for place, name, size in _chunks(file, 12, ">4sI"):
         if name == b"COMM":
             file.seek(place + 8)
-            said = file.read(22)
-            n_channels, bits = struct.unpack_from(">h4xh", said)
-            rate = _extended(said[8:18])
+            common = file.read(22)
+            n_channels, bits = struct.unpack_from(">h4xh", common)
+            rate = _extended(common[8:18])
             frame, count_place = n_channels * -(-bits // 8), place + 10
-            if compressed and said[18:22] not in _AIFC_PCM:
+            if compressed and common[18:22] not in _AIFC_PCM:
                 return None
         elif name == b"SSND":
             file.seek(place + 8)

@@ -31,7 +31,7 @@ def open_source(source: Source, file_rate: int, *, sample_rate: int | None = Non
     source : path, array or iterable of arrays
         Samples are floating point, about [-1, 1].
     file_rate : int
-        Hertz at which a file is read, and of blocks of which nothing else is said.
+        Hertz at which a file is read, and of blocks without a ``sample_rate``.
     sample_rate : int, optional
         Hertz of an array or of blocks; an array needs it, a file says its own.
 

@@ -16,13 +16,13 @@ def read_tags(path: Path) -> dict[str, str]:
     """Title and composer of a recording, as far as its tags say; nothing for what has none."""
     try:
         with open_recording(path) as container:
-            said = {name.lower(): text.strip() for name, text in container.metadata.items()}
+            tags = {name.lower(): text.strip() for name, text in container.metadata.items()}
             for stream in container.streams:
-                said |= {name.lower(): text.strip() for name, text in stream.metadata.items()}
+                tags |= {name.lower(): text.strip() for name, text in stream.metadata.items()}
     except av.error.FFmpegError:
         return {}
     return {
-        what: next(said[name] for name in names if said.get(name))
+        what: next(tags[name] for name in names if tags.get(name))
         for what, names in _NAMES.items()
-        if any(said.get(name) for name in names)
+        if any(tags.get(name) for name in names)
     }

@@ -101,7 +101,7 @@ def add_parser(subparsers: Subparsers) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Build the corpus and print what became of the files."""
+    """Build the corpus and print a summary."""
     with usage_errors():
         chosen = {each.name: getattr(options, each.name) for each in fields(CorpusConfig)}
         config = CorpusConfig(**chosen)

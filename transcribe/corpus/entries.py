@@ -1,4 +1,4 @@
-"""What became of each transcription: one line in ``recordings.jsonl``."""
+"""The status of each transcription: one line in ``recordings.jsonl``."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ STATUSES = {
     "empty": "no notes",
     "unreadable": "not a MIDI file, or a broken one",
 }
-"""What may become of a transcription."""
+"""What may happen to a transcription."""
 FILE_NAME = "recordings.jsonl"
 
 
 @dataclass(frozen=True, slots=True)
 class CorpusEntry:
-    """One transcription and what became of it."""
+    """One transcription and its status."""
 
     reading: Reading
     status: str
@@ -90,7 +90,7 @@ def settle(
     assigned_before: Mapping[str, str],
     config: CorpusConfig,
 ) -> list[CorpusEntry]:
-    """Say of every transcription what becomes of it.
+    """Decide the status of every transcription.
 
     Parameters
     ----------

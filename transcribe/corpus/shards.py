@@ -30,6 +30,7 @@ from transcribe.corpus.passages import Passage, take
 from transcribe.corpus.sources import TranscriptionSource, digests, read_source
 from transcribe.errors import TranscribeError
 from transcribe.files.atomic import atomic_path, write_atomically
+from transcribe.files.checksum import sha256_of
 from transcribe.files.json_text import parse_json
 from transcribe.notes import Performance
 
@@ -161,18 +162,15 @@ def write_shard(job: ShardJob) -> Shard:
         return remembered
     counts = ShardCounts()
     job.path.parent.mkdir(parents=True, exist_ok=True)
-    digest = hashlib.sha256()
     with atomic_path(job.path) as temporary:
         with temporary.open("wb") as file:
             if job.config.target is None:
                 _write_lines(file, job, counts)
             else:
                 _write_tar(file, job, counts)
-        with temporary.open("rb") as file:
-            while block := file.read(1 << 20):
-                digest.update(block)
+        sha256 = sha256_of(temporary)
         n_bytes = temporary.stat().st_size
-    shard = Shard(job.path, job.split, digest.hexdigest(), n_bytes, counts)
+    shard = Shard(job.path, job.split, sha256, n_bytes, counts)
     values = {
         "key": job.key,
         "sha256": shard.sha256,

@@ -115,12 +115,12 @@ def _columns(line: str) -> list[str]:
     return line.replace(",", "\t").split()
 
 
-def _velocities(said: Sequence[float | None]) -> tuple[list[int], list[str]]:
+def _velocities(given: Sequence[float | None]) -> tuple[list[int], list[str]]:
     """MIDI velocities, 1 to 127, of what labels say; and what is to be known about it."""
-    known = [velocity for velocity in said if velocity is not None]
+    known = [velocity for velocity in given if velocity is not None]
     if not any(known):
         warnings = ["all velocities are 0, so they are not known"] if known else []
-        return [UNKNOWN_VELOCITY] * len(said), warnings
+        return [UNKNOWN_VELOCITY] * len(given), warnings
     warnings = []
     scale = 1.0
     if max(known) <= 1 and any(velocity % 1 for velocity in known):
@@ -131,6 +131,6 @@ def _velocities(said: Sequence[float | None]) -> tuple[list[int], list[str]]:
         warnings.append(f"{n_beyond} velocities above 127, taken for 127")
     found = [
         UNKNOWN_VELOCITY if velocity is None else min(max(round(velocity * scale), 1), 127)
-        for velocity in said
+        for velocity in given
     ]
     return found, warnings

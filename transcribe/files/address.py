@@ -34,8 +34,8 @@ def without_secrets(text: str) -> str:
 
 
 def _hide_user(match: re.Match[str]) -> str:
-    scheme, said = match.groups()
-    user, colon, _ = said.partition(":")
+    scheme, text = match.groups()
+    user, colon, _ = text.partition(":")
     is_token = scheme.lower().startswith("http") and not colon
     return f"{scheme}{HIDDEN if is_token else user}{colon and ':' + HIDDEN}@"
 
@@ -73,8 +73,8 @@ class Address(str):
     def __getnewargs__(self) -> tuple[Any, ...]:
         return self.whole, str(self)
 
-    def clean(self, said: str) -> str:
-        """What a library said of this address, without what is secret in it."""
+    def clean(self, text: str) -> str:
+        """A library's message about this address, without what is secret in it."""
         secrets = _PASSWORD.findall(self.whole) if self.whole != str(self) else []
         if self.whole.lower().startswith("http"):
             secrets += _VALUE.findall(self.whole.partition("?")[2])
@@ -82,8 +82,8 @@ class Address(str):
         secrets += [part for secret in secrets for part in secret.split("/")]
         for secret in (*secrets, *map(unquote, secrets)):
             if len(secret) >= _SHORTEST_SECRET:
-                said = said.replace(secret, HIDDEN)
-        return without_secrets(said)
+                text = text.replace(secret, HIDDEN)
+        return without_secrets(text)
 
 
 def whole(address: str) -> str:

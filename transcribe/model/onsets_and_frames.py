@@ -62,33 +62,11 @@ class OnsetsAndFrames(nn.Module):
         return str(next(self.parameters()).device)
 
     def activations(self, frames: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Run one window: the narrow call that everything around the network uses.
-
-        Parameters
-        ----------
-        frames : array
-            Shape (n_frames, n_channels, n_bins), float32, as `Features` makes them.
-
-        Returns
-        -------
-        array
-            Shape (n_frames, N_ACTIVATIONS), float32, as `Rolls.unstack` reads them.
-        """
+        """Run one window; see `network.Network`."""
         return self.batch_activations(frames[np.newaxis])[0]
 
     def batch_activations(self, frames: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Run windows of one length side by side: what `activations` makes of each.
-
-        Parameters
-        ----------
-        frames : array
-            Shape (n_windows, n_frames, n_channels, n_bins), float32.
-
-        Returns
-        -------
-        array
-            Shape (n_windows, n_frames, N_ACTIVATIONS), float32.
-        """
+        """Run windows of one length side by side; see `network.Network`."""
         if not self._inference:
             self._inference.append(self.fused())
         device = next(self.parameters()).device

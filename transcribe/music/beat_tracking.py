@@ -183,7 +183,7 @@ def track_beats(
     lasts = firsts + periods - 1
     place = np.concatenate([np.arange(period) / period for period in periods])
     period_of = np.repeat(periods, periods)
-    said = pace.rate_power * np.stack([_log_rate(rate, place, period_of) for rate in rates])
+    rate_scores = pace.rate_power * np.stack([_log_rate(rate, place, period_of) for rate in rates])
     log_period = np.log(periods / FRAME_RATE)
     prior = -0.5 * ((log_period - np.log(60 / pace.usual)) / pace.spread) ** 2
     beat_cost = pace.prior_weight * prior - pace.rate_power * rates.sum()
@@ -203,7 +203,7 @@ def track_beats(
             value[1:] = value[:-1].copy()
             value[firsts] = arriving[best, np.arange(len(periods))] + beat_cost
         for kind in at_frame.get(frame, ()):
-            value += said[kind]
+            value += rate_scores[kind]
     state = int(value.argmax())
     likelihood = float(value[state])
     tempo = int(np.searchsorted(firsts, state, side="right")) - 1

@@ -249,10 +249,10 @@ def _find(job: tuple[Recording, Path]) -> None:
 
 def _cache_name(recording: Recording) -> str:
     """Of the labels' files: their paths, sizes and times of change."""
-    said = [str(_VERSION)]
+    parts = [str(_VERSION)]
     for path in (recording.midi_path, recording.labels_path):
         if path is not None and path.is_file():
             status = os.stat(path)
-            said.append(f"{path.resolve()}|{status.st_size}|{status.st_mtime_ns}")
-    digest = hashlib.sha256("\n".join(said).encode("utf-8", "surrogateescape")).hexdigest()
+            parts.append(f"{path.resolve()}|{status.st_size}|{status.st_mtime_ns}")
+    digest = hashlib.sha256("\n".join(parts).encode("utf-8", "surrogateescape")).hexdigest()
     return f"{digest[:2]}/{digest}"

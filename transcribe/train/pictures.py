@@ -1,4 +1,4 @@
-"""What a person looks at while a network learns: its curves, and what it says of a passage.
+"""What a person looks at while a network learns: its curves, and its rolls of a passage.
 
 Colours differ in lightness too, so that they are distinguishable in every kind of colour
 blindness.
@@ -20,7 +20,7 @@ from transcribe.rolls import Rolls
 
 Curve = Sequence[tuple[int, float]]
 """Pairs of step and value."""
-PLAYED, HEARD = "#d55e00", "#000000"
+PLAYED, FOUND = "#d55e00", "#000000"
 _COLOURS = ("#000000", "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#999999")
 _MARGIN = 3
 _DOTS_PER_INCH = 90
@@ -78,7 +78,7 @@ def draw_roll(
     *,
     title: str,
 ) -> None:
-    """What the network said of a passage under what was played and what was read off it.
+    """The rolls of a passage under what was played and what was decoded.
 
     Time goes to the right, pitch upwards. Grey is the probability that a key is down; an
     outline is a note that was played, a dot the onset of one that was found: outlines
@@ -112,7 +112,7 @@ def draw_roll(
         bar = [(note.onset, note.offset - note.onset)]
         keys.broken_barh(bar, (note.pitch - 0.42, 0.84), facecolor="none", edgecolor=PLAYED)
     onsets = [note.onset for note in est.notes]
-    keys.plot(onsets, [note.pitch for note in est.notes], ".", color=HEARD, markersize=5)
+    keys.plot(onsets, [note.pitch for note in est.notes], ".", color=FOUND, markersize=5)
     octaves = [pitch for pitch in range(low, high + 1) if pitch % 12 == 0]
     keys.set_yticks(octaves, [f"C{pitch // 12 - 1}" for pitch in octaves])
     keys.set(ylim=(low - 0.5, high + 0.5))

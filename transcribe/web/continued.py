@@ -67,12 +67,12 @@ async def _run(*words: str) -> None:
         stderr=asyncio.subprocess.PIPE,
     )
     try:
-        _, said = await process.communicate()
+        _, errors = await process.communicate()
     finally:
         if process.returncode is None:
             process.kill()
     if process.returncode:
-        reason = re.sub(r"^transcribe[^:]*: ", "", said.decode("utf-8", "replace").strip())
+        reason = re.sub(r"^transcribe[^:]*: ", "", errors.decode("utf-8", "replace").strip())
         raise RefusedError(
             500, f"The music could not be continued: {reason or 'no reason given'}", "Try again."
         )

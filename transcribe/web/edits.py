@@ -29,7 +29,7 @@ _AFTER_END = 60.0
 """Seconds by which a note may outlast its recording."""
 
 ByHand = dict[str, "Note | None"]
-"""What became of a note by its id: another note, or none."""
+"""The edited note by the id of the original; None where it was removed."""
 
 
 def by_hand(edits: Iterable[Edit]) -> ByHand:

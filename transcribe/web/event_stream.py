@@ -40,7 +40,7 @@ class EventStreams:
             self._cut(queue)
 
     def end(self, recording: str) -> None:
-        """End the streams of a recording that is no more."""
+        """End the streams of a recording that was removed."""
         for queue, wanted in list(self._listeners.items()):
             if wanted == recording:
                 self._cut(queue)

@@ -71,7 +71,7 @@ class LibraryEntry:
     warnings: list[str] = field(default_factory=list)
     """For the person, a sentence each."""
     remarks: list[dict[str, Any]] = field(default_factory=list)
-    """The transcriber's, as `AudioWarning.as_json` says them."""
+    """The transcriber's, as `AudioWarning.as_json` gives them."""
     model: str = ""
     decode: dict[str, Any] = field(default_factory=dict)
     """Settings of the model, as `DecodeConfig` has them; empty before it is first transcribed."""
@@ -369,7 +369,7 @@ def _packed(entry: LibraryEntry) -> str:
 
 
 def _unpacked(name: str, number: int, state: str, attempt: int, content: str) -> LibraryEntry:
-    said = json.loads(content)
+    values = json.loads(content)
     # An earlier version kept sentences.
-    said["remarks"] = [each for each in said["remarks"] if isinstance(each, dict)]
-    return LibraryEntry(id=name, number=number, state=state, attempt=attempt, **said)
+    values["remarks"] = [each for each in values["remarks"] if isinstance(each, dict)]
+    return LibraryEntry(id=name, number=number, state=state, attempt=attempt, **values)

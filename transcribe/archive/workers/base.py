@@ -1,7 +1,7 @@
 """Workers that do jobs side by side: what the driver asks of any kind of them.
 
-Each worker of a pool transcribes one recording after the other; the pool reports what came of
-each, or that its worker died of it. It tries nothing again: that is for the driver
+Each worker of a pool transcribes one recording after the other; the pool reports the outcome of
+each, or that its worker died of it. It retries nothing: that is for the driver
 (`transcribe.archive.driver`), so that all kinds of pools treat a crashing file alike.
 """
 
@@ -23,7 +23,7 @@ MakeWorker: TypeAlias = Callable[[], Transcribe]
 
 CRASHED, MEMORY, HUNG, LOST = "crashed", "memory", "hung", "lost"
 """What a worker died of: by itself; over its memory limit; over the time limit; or with the
-machine that it was on, which is nobody's fault."""
+machine that it was on, which is not the recording's fault."""
 MEMORY_SHARE = 0.9
 """Of the memory of a machine, how much all workers together may take."""
 _LEAST_LIMIT = 2_000_000_000
@@ -60,7 +60,7 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class Died:
-    """The worker of a job is no more; the pool has another in its place."""
+    """The worker of a job has died; the pool starts another."""
 
     job: Job
     kind: str
@@ -165,7 +165,7 @@ recordings of a few seconds, all of different lengths, doubles in size."""
 
 
 class SupervisedPool(ABC, Generic[_Member]):
-    """What all pools do alike: who gets which job, and who has gone too far.
+    """What all pools share: which member gets which job, and which exceeds its limits.
 
     Members are started while there is need. A kind of pool says how they are started and
     listened to, and passes messages on with `_on_ready`, `_on_progress`, `_on_done` and
@@ -204,7 +204,7 @@ class SupervisedPool(ABC, Generic[_Member]):
         """Wait so long for reports of members, and pass them on."""
 
     def _on_end(self, member: _Member) -> None:
-        """A member is no more, whatever the reason."""
+        """A member has ended, whatever the reason."""
 
     @property
     def transcribed(self) -> float:
@@ -269,7 +269,7 @@ class SupervisedPool(ABC, Generic[_Member]):
         return member.ready and len(member.tasks) < self._n_parallel and not member.is_isolated
 
     def _end(self, member: _Member) -> None:
-        """Have no more of a member; another may be started in its place."""
+        """End a member; another may be started in its place."""
         member.kill()
         member.clean_up()
         self._members.remove(member)
