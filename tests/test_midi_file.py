@@ -232,6 +232,17 @@ def test_a_system_exclusive_message_in_parts_or_with_other_bytes_is_believed():
     assert reading.warnings == ()
 
 
+@pytest.mark.parametrize("pause", [b"\0", QUARTER])
+@pytest.mark.parametrize("content", [b"\x7e\x7f\x09\x01", b"\x43\x10\x4c\0\0\x7e\0", b"\x7d"])
+def test_a_system_exclusive_message_a_byte_too_long_moves_no_note(content, pause):
+    """Its length counts the F7 that it lacks, and so takes a byte of the next event's time."""
+    message = b"\0\xf0" + bytes((len(content) + 1,)) + content
+    reading = read(header() + chunk(message + pause + SCALE[1:] + END))
+    late = 0.5 if pause == QUARTER else 0.0
+    assert onsets(reading) == [(onset + late, pitch) for onset, pitch in FOUR]
+    assert "a byte too long" in reading.warnings[0]
+
+
 def test_a_system_exclusive_message_that_never_ends_swallows_no_note():
     reading = read(header() + chunk(b"\0\xf0\x7e\x7f\x09\x01" + SCALE + END))
     assert [pitch for _, pitch in onsets(reading)] == [60, 62, 64, 65]

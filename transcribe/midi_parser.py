@@ -282,12 +282,27 @@ def _system_exclusive(
         if _is_whole(chunk[position : stop + 1]) and _is_convincing(chunk, stop + 1):
             damage.append(f"track {number} has a system exclusive message without its length")
             return position, stop + 1
+        if _takes_a_delta(chunk, begin, end):
+            damage.append(f"track {number} has a system exclusive message that is a byte too long")
+            return begin, end - 1
         goes_beyond = end > len(chunk) or any(byte >= 0x80 for byte in chunk[begin:end])
         if goes_beyond and (end == len(chunk) or not _is_convincing(chunk, end)):
             raise DamagedError("a system exclusive message does not end")
     if end > len(chunk):
         raise IndexError(end)
     return begin, end
+
+
+def _takes_a_delta(chunk: bytes, begin: int, end: int) -> bool:
+    """Whether the last byte of a system exclusive message begins the time of the next event."""
+    last = end - 1
+    return (
+        begin < end <= len(chunk)
+        and all(byte < 0x80 for byte in chunk[begin:last])
+        and chunk[last] != 0xF7
+        and (chunk[last] >= 0x80 or not _is_convincing(chunk, end))
+        and _is_convincing(chunk, last)
+    )
 
 
 def _is_whole(content: bytes) -> bool:

@@ -374,8 +374,7 @@ def test_what_was_fetched_goes_with_the_worker_at_limits_and_interruptions(tmp_p
     assert list(temporary.iterdir()) == []
 
 
-def test_what_a_killed_run_fetched_is_removed_by_the_next(temporary, monkeypatch):
-    monkeypatch.setattr(scratch, "_SETTLED_SECONDS", -1.0)
+def test_what_a_killed_run_fetched_is_removed_by_the_next(temporary):
     code = (
         "import sys, tempfile, os\n"
         "from transcribe.archive.scratch import Scratch\n"
@@ -395,6 +394,16 @@ def test_what_a_killed_run_fetched_is_removed_by_the_next(temporary, monkeypatch
         assert [path for path in temporary.iterdir() if path != own] == []
         assert Path(tempfile.gettempdir()) == own
     assert list(temporary.iterdir()) == []
+
+
+def test_a_folder_whose_process_may_not_have_its_lock_yet_is_left(temporary):
+    folder = temporary / "transcribe-scratch-new"
+    folder.mkdir()
+    (folder / "lock").touch()
+    assert scratch.clear_abandoned() == 0
+    os.utime(folder, (0, 0))
+    assert scratch.clear_abandoned() == 1
+    assert not folder.exists()
 
 
 def test_waiting_for_nothing_ends_in_time(tmp_path):

@@ -8,6 +8,7 @@ import hashlib
 import io
 import os
 import shutil
+import socket
 import sqlite3
 import sys
 from pathlib import Path
@@ -283,6 +284,32 @@ def test_an_address_may_be_that_of_one_recording(tmp_path):
         list_source("memory://shelf-of-one/1962/tapes.txt", Patterns(), out)
     with pytest.raises(StoreError, match="no such place"):
         list_source("memory://shelf-of-one/1962/none.wav", Patterns(), out)
+
+
+@pytest.mark.parametrize("out", ["shelf-above", "shelf-above/1962", "shelf-above/1962/tapes/"])
+def test_outputs_go_neither_among_the_recordings_of_a_bucket_nor_above_them(out):
+    open_store("memory://shelf-above/1962/tapes").put("a.wav", b"sound")
+    with pytest.raises(StoreError, match="among the recordings"):
+        list_source("memory://shelf-above/1962/tapes", Patterns(), open_store(f"memory://{out}"))
+
+
+def test_a_folder_of_a_bucket_that_outputs_go_to_is_not_looked_into():
+    store = open_store("memory://shelf-within")
+    for name in ("a.wav", "out/b.wav", "outside/c.wav"):
+        store.put(name, b"sound")
+    listing = list_source(
+        "memory://shelf-within", Patterns(), open_store("memory://shelf-within/out")
+    )
+    assert [each.name for each in listing.entries] == ["a.wav", "outside/c.wav"]
+
+
+def test_a_host_that_does_not_answer_is_no_misspelt_place(tmp_path):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    for rest in ("tapes", "tapes/a.wav"):
+        with pytest.raises(StoreError, match="the host did not answer"):
+            list_source(f"http://127.0.0.1:{port}/{rest}", Patterns(), LocalStore(tmp_path / "out"))
 
 
 def test_a_folder_named_by_an_address_is_that_folder(tree, tmp_path):

@@ -7,6 +7,7 @@ import os
 import struct
 import tracemalloc
 import wave
+from itertools import zip_longest
 from pathlib import Path
 
 import av
@@ -407,23 +408,24 @@ def test_a_wav_is_written_whole_or_not_at_all(
 
 
 def two_tracks(path: Path, *tracks: NDArray, default: int | None = None, late: float = 0) -> Path:
-    """Write AAC tracks of equal length at 44.1 kHz, one of them marked default."""
+    """Write AAC tracks at 44.1 kHz, one of them marked default, or all alike."""
     with av.open(str(path), "w") as out:
         streams = [out.add_stream("aac", rate=44100, layout="mono") for _ in tracks]
         for index, stream in enumerate(streams):
-            if default is not None:
-                stream.disposition = Disposition.default if index == default else Disposition(0)
+            marked = default is not None and index == default
+            stream.disposition = Disposition.default if marked else Disposition(0)
         frames = []
         for samples in tracks:
             whole = av.AudioFrame.from_ndarray(samples[None], "fltp", "mono")
             whole.sample_rate, whole.pts = 44100, 0
             fit = av.AudioResampler("fltp", "mono", 44100, frame_size=1024)
             frames.append([*fit.resample(whole), *fit.resample(None)])
-        for together in zip(*frames, strict=True):
+        for together in zip_longest(*frames):
             for index, frame in enumerate(together):
-                if frame.pts is not None:
+                if frame is not None and frame.pts is not None:
                     frame.pts += round(44100 * late * (index == len(tracks) - 1))
-                out.mux(streams[index].encode(frame))
+                if frame is not None:
+                    out.mux(streams[index].encode(frame))
         for stream in streams:
             out.mux(stream.encode(None))
     return path
@@ -445,6 +447,29 @@ def test_silence_in_the_track_that_was_heard_tells_of_the_others(tmp_path: Path)
     (warning,) = reader.warnings
     assert (warning.kind, warning.values) == ("silent_track", {"track": 1, "n_tracks": 2})
     assert "audio track 1 of 2 was transcribed, and it is silent" in str(warning)
+
+
+def test_of_tracks_that_nothing_marks_one_is_heard_and_the_others_are_told(tmp_path: Path) -> None:
+    for name in ("a.ts", "a.mkv"):
+        path = two_tracks(tmp_path / name, tone(44100), np.zeros_like(tone(44100)))
+        reader = AudioReader(path)
+        assert attacks(np.concatenate(list(reader))) == [pytest.approx(ATTACK, abs=0.003)]
+        (warning,) = reader.warnings
+        assert (warning.kind, warning.values) == ("several_tracks", {"track": 1, "n_tracks": 2})
+        assert "audio track 1 of 2 was transcribed, and nothing in the file says which" in str(
+            warning
+        )
+
+
+@pytest.mark.parametrize("name", ["a.ts", "a.mkv"])
+def test_a_short_track_before_a_long_one_is_a_sound_check(tmp_path: Path, name: str) -> None:
+    path = two_tracks(tmp_path / name, np.zeros(11025, np.float32), tone(44100))
+    reader = AudioReader(path)
+    assert attacks(np.concatenate(list(reader))) == [pytest.approx(ATTACK, abs=0.003)]
+    (warning,) = reader.warnings
+    assert (warning.kind, warning.values) == ("several_tracks", {"track": 2, "n_tracks": 2})
+    marked = two_tracks(tmp_path / "a.mp4", np.zeros(11025, np.float32), tone(44100), default=0)
+    assert AudioReader(marked).track.index == 0
 
 
 def test_a_track_that_cant_be_decoded_is_passed_over(tmp_path: Path) -> None:
@@ -512,3 +537,22 @@ def test_a_track_that_starts_late_lasts_to_its_end(tmp_path: Path) -> None:
         path = encode(tmp_path / name, codec, tone(48000), 48000, video=True, start=2.0)
         assert measured_seconds(path) == pytest.approx(2 + SECONDS, abs=0.05)
         assert probe(path).duration == pytest.approx(2 + SECONDS, abs=0.05)
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "video"),
+    [("a.avi", "libmp3lame", True), ("b.avi", "ac3", False), ("a.wma", "wmav2", False)],
+)
+def test_a_whole_file_whose_sound_begins_late_is_not_called_truncated(
+    tmp_path: Path, name: str, codec: str, video: bool
+) -> None:
+    """AVI and ASF tell when the sound ends, and not that it began late."""
+    path = encode(tmp_path / name, codec, tone(48000), 48000, video=video, start=2.5)
+    reader = AudioReader(path)
+    assert sum(map(len, reader)) / RATE == pytest.approx(SECONDS, abs=0.15)
+    assert reader.warnings == ()
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) // 2])
+    half = AudioReader(path)
+    list(half)
+    assert "truncated" in [warning.kind for warning in half.warnings]

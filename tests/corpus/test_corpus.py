@@ -383,6 +383,17 @@ def test_given_splits_hold_for_the_files_that_are_meant(tmp_path, code, delimite
     assert found.unmatched == ("c.mid",)
 
 
+def test_given_splits_may_name_the_recording_that_was_transcribed():
+    """Some programs write `a.wav.mid`, and some tables name the sound."""
+    splits = {"2018/a.wav": "test", "B.MP3": "validation", "c.wav": "train"}
+    found = assign(splits, ["2018/a.wav.mid", "tapes/b.mp3.mid", "c.wav.midi"])
+    assert found.splits == {
+        "2018/a.wav.mid": "test",
+        "tapes/b.mp3.mid": "validation",
+        "c.wav.midi": "train",
+    }
+
+
 def test_given_splits_of_no_file_or_of_one_that_could_be_two_are_refused(tmp_path):
     with pytest.raises(DatasetError, match=r"found none of these among 1 names, such as x\.midi"):
         assign({"x.midi": "test"}, ["2018/a.mid"])

@@ -396,7 +396,8 @@ def test_the_page_has_a_piano_to_play_with(client):
         assert file.getnframes() / file.getframerate() <= 4
         sound = np.frombuffer(file.readframes(10**9), "<i2") / 32767
     assert 0.1 < np.abs(sound).max() < 1
-    assert client.get("/api/piano/9999.wav").status == 404
+    none = client.get("/api/piano/9999.wav")
+    assert (none.status, none.json["error"]) == (404, "The piano has no such sound.")
 
 
 # --- recordings that are none, or not as they should be ---

@@ -172,17 +172,24 @@ def _walked(store: Store, patterns: Patterns, destination: Store) -> Listing:
 
 def _inside(source: Store, destination: Store) -> str | None:
     """The name in the source of the folder that outputs go to, if it is in there."""
-    if source.folder is None or destination.folder is None:
-        if source.address.rstrip("/") == destination.address.rstrip("/"):
-            raise StoreError(f"{source.address}: outputs can't go among the recordings")
+    if (source.folder is None) != (destination.folder is None):
         return None
-    here, there = (Path(os.path.realpath(each.folder or "")) for each in (source, destination))
+    here, there = (
+        _place_of(each.address) if each.folder is None else Path(os.path.realpath(each.folder))
+        for each in (source, destination)
+    )
     if there == here or there in here.parents:
         raise StoreError(
             f"{destination.address}: outputs can't go among the recordings, where a file could "
             "be overwritten; choose another -o (a folder inside the source will do)"
         )
     return there.relative_to(here).as_posix() if here in there.parents else None
+
+
+def _place_of(address: str) -> PurePosixPath:
+    """An address as a path: two of them are compared by their parts."""
+    scheme, _, rest = _path_of(address).partition(_SCHEME)
+    return PurePosixPath(scheme.lower().replace("s3a", "s3"), *rest.split("/"))
 
 
 def _listed(named: NamedRecordings, folder: Path, patterns: Patterns) -> Listing:

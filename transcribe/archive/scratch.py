@@ -57,10 +57,17 @@ def clear_abandoned() -> int:
     n_removed = 0
     for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
         with contextlib.suppress(OSError, BusyError, NoLockError):
-            if folder.is_symlink() or time.time() - folder.stat().st_mtime < _SETTLED_SECONDS:
+            if folder.is_symlink() or not _is_settled(folder):
                 continue
             if (folder / "lock").is_file():
                 with locked(folder / "lock"):
                     shutil.rmtree(folder, ignore_errors=True)
                     n_removed += not folder.exists()
     return n_removed
+
+
+def _is_settled(folder: Path) -> bool:
+    """Whether the process of a folder has taken its lock by now, if it lives."""
+    if (folder / "lock.holder").is_file():  # written by whoever has the lock
+        return True
+    return time.time() - folder.stat().st_mtime >= _SETTLED_SECONDS

@@ -110,12 +110,16 @@ class AudioTrack:
     n_tracks: int
     unreadable: int | None = None
     """The track that should be transcribed, where it can't be decoded."""
+    n_alike: int = 1
+    """Tracks that could as well have been chosen, with this one: none is marked for it."""
 
 
 def choose_track(path: Path) -> AudioTrack:
     """The track that a player would play: the one marked default, or the first.
 
-    Of several tracks, one that can't be decoded is passed over.
+    Of several tracks, one that can't be decoded is passed over. Where the marks tell nothing
+    and the first is shorter than half of the longest, the longest is taken: it may hold no more
+    than a sound check.
 
     Raises
     ------
@@ -126,6 +130,8 @@ def choose_track(path: Path) -> AudioTrack:
         streams = container.streams.audio
         ranked = sorted(range(len(streams)), key=lambda index: _rank(streams[index]))
         problems = [_problem(stream) for stream in streams]
+        lengths = [header_seconds(path, container, stream) or 0.0 for stream in streams]
+        marks = [_rank(stream)[:2] for stream in streams]
     if not ranked:
         raise AudioError(
             f"{path}: no audio track in this file; expected {_READABLE}", kind="no_audio_track"
@@ -134,10 +140,20 @@ def choose_track(path: Path) -> AudioTrack:
     if not usable:
         kind: AudioProblem = "no_decoder" if _NO_DECODER in problems else "damaged"
         raise AudioError(f"{path}: {problems[ranked[0]]}; expected {_READABLE}", kind=kind)
+    alike = [index for index in usable if marks[index] == marks[usable[0]]]
+    longest = max(alike, key=lengths.__getitem__)
+    if 2 * lengths[alike[0]] < lengths[longest]:
+        usable.sort(key=longest.__ne__)
     chosen = usable[0]
     if len(streams) > 1:
         chosen = next((index for index in usable if _decodes(path, index)), chosen)
-    return AudioTrack(chosen, len(problems), None if chosen == ranked[0] else ranked[0])
+    failed = ranked[0] if problems[ranked[0]] else usable[0]
+    return AudioTrack(
+        chosen,
+        len(problems),
+        None if chosen == failed else failed,
+        len(alike) if chosen in alike else 1,
+    )
 
 
 def _rank(stream: AudioStream) -> tuple[bool, bool, int]:
@@ -184,6 +200,9 @@ def header_seconds(path: Path, container: InputContainer, stream: AudioStream) -
         keeps_time = container.format.name.startswith(("mov", "mpegts"))
         if keeps_time and stream.start_time is not None and container.start_time is not None:
             late = float(stream.start_time * stream.time_base) - container.start_time / av.time_base
+        if container.format.name == "asf":  # it gives the end of the track, which may begin late
+            ends = float(stream.duration * stream.time_base)
+            return ends - max(0.0, (container.start_time or 0) / av.time_base)
         return float(stream.duration * stream.time_base) + max(0.0, late)
     ends_at = re.fullmatch(r"(\d+):(\d+):([\d.]+)", stream.metadata.get("DURATION", ""))
     if ends_at is not None:  # Matroska; it gives the end of the track, which may begin late
@@ -205,6 +224,8 @@ def promised_seconds(path: Path, container: InputContainer, stream: AudioStream)
     seconds = header_seconds(path, container, stream)
     if stream.duration is None and len(container.streams) > 1 and "DURATION" not in stream.metadata:
         return None  # that of the picture
+    if kind == "avi" and _holds_all_its_riff(path):
+        return None  # what is said of a track that begins late is when it ends, not that it does
     with path.open("rb") as file:
         head = file.read(1 << 16)
         if kind == "mp3" and head[:3] == b"ID3":
@@ -224,8 +245,21 @@ def promised_seconds(path: Path, container: InputContainer, stream: AudioStream)
         if properties < 0:
             return None
         play, _, preroll = struct.unpack_from("<QQQ", head, properties + 64)
-        return play / 1e7 - preroll / 1e3
+        return play / 1e7 - preroll / 1e3 - max(0.0, (container.start_time or 0) / av.time_base)
     return seconds
+
+
+def _holds_all_its_riff(path: Path) -> bool:
+    """Whether a RIFF file has as many bytes as the sizes of its outermost chunks say."""
+    place, end = 0, path.stat().st_size
+    with path.open("rb") as file:
+        while (head := file.read(8))[:4] == b"RIFF" and len(head) == 8:
+            size = int.from_bytes(head[4:], "little")
+            if size <= 4:
+                return False  # never filled in
+            place += 8 + size + (size & 1)
+            file.seek(place)
+    return 0 < place <= end + 1
 
 
 def ogg_has_end(path: Path) -> bool:

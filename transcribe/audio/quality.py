@@ -133,6 +133,13 @@ def _silent_track(track: int, n_tracks: int) -> str:
     )
 
 
+def _several_tracks(track: int, n_tracks: int) -> str:
+    return (
+        f"audio track {track} of {n_tracks} was transcribed, and nothing in the file says which "
+        "one is meant; if the music is in another, save that one alone as a file"
+    )
+
+
 def _antiphase(seconds: float) -> str:
     return (
         f"the channels are in opposite phase for {_span(seconds)} and would cancel each other: one "
@@ -213,6 +220,7 @@ _KINDS: dict[str, tuple[str, Callable[..., str]]] = {
     "scale": ("samples far beyond full scale", _scale),
     "other_track": ("a track could not be decoded; another was transcribed", _other_track),
     "silent_track": ("one of several tracks was transcribed, and it is silent", _silent_track),
+    "several_tracks": ("one of several tracks was transcribed; none is marked", _several_tracks),
     "silent": ("nothing in it is loud enough to be music", _silent),
     "quiet": ("recorded far too quietly, and amplified", _quiet),
     "no_notes": ("no piano, or very soft", _no_notes),

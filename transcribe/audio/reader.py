@@ -154,6 +154,8 @@ class AudioReader:
             found.append(AudioWarning("other_track", {"unreadable": track.unreadable + 1, **read}))
         elif track.n_tracks > 1 and self._n_read and self.peak < _SOFTEST:
             found.append(AudioWarning("silent_track", read))
+        elif track.n_alike > 1:
+            found.append(AudioWarning("several_tracks", read))
         return tuple(found)
 
     def _check_length(self, seconds: float) -> None:

@@ -7,8 +7,8 @@ Conventions
   matched: as written first; then whichever way accents are composed (Unicode NFC or NFD)
   and slashes lean; then ``.MID`` and ``.midi`` for ``.mid``; then any case; then without
   the ending; then with folders that only one of the two has before the name; last the name
-  alone. What fits at one of these steps is not looked for at the next, and what fits two
-  files is not guessed.
+  alone; and the same once more with ``a.wav.mid`` for ``a.wav``. What fits at one of these
+  steps is not looked for at the next, and what fits two files is not guessed.
 - Only a known ending is one: ``Op. 9 No. 1`` ends in no ending.
 - Disks allow a name 255 bytes of UTF-8. What is longer with its ending is cut, and gets a
   mark of what it was.
@@ -186,6 +186,14 @@ def _bare(name: str) -> str:
     return stem_of(caseless(_with_one_ending(name)))
 
 
+def _barest(name: str) -> str:
+    """Without all its endings: a recording's name may be kept before that of what it became."""
+    bare = _bare(name)
+    while (shorter := stem_of(bare)) != bare:
+        bare = shorter
+    return bare
+
+
 def _steps(there: Sequence[str]) -> Iterable[Callable[[str], Iterable[int]]]:
     """Functions from a name to the places of those that it could be, from sure to bold."""
     forms: tuple[Callable[[str], str], ...] = (
@@ -200,6 +208,9 @@ def _steps(there: Sequence[str]) -> Iterable[Callable[[str], Iterable[int]]]:
     yield _below(there, forms[-2])
     yield _below(there, _bare)
     yield _whole(there, lambda name: _bare(name).rpartition("/")[2])
+    yield _whole(there, _barest)
+    yield _below(there, _barest)
+    yield _whole(there, lambda name: _barest(name).rpartition("/")[2])
 
 
 def _whole(there: Sequence[str], form: Callable[[str], str]) -> Callable[[str], Iterable[int]]:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from transcribe.notes import HIGHEST_PITCH, LOWEST_PITCH, Performance
 from transcribe.synthesis.render import n_rendered, render_blocks
 from transcribe.synthesis.sample_bank import SampleBank, packaged_piano
-from transcribe.web.errors import not_here
+from transcribe.web.errors import RefusedError
 
 PITCHES = range(LOWEST_PITCH, HIGHEST_PITCH + 1, 3)
 """The keys of which the page has a sound; it shifts them for those between."""
@@ -58,7 +58,7 @@ def note(number: int) -> bytes:
     with _lock:
         notes = _notes()
         if not 0 <= number < len(notes):
-            raise not_here()
+            raise RefusedError(404, "The piano has no such sound.", "Load the page again.")
         bank = _bank()
         voice = bank.voice(*notes[number])
     samples = voice.samples[: round(_SECONDS * bank.sample_rate)] * np.float32(voice.scale)

@@ -75,6 +75,7 @@ class FsspecStore:
         self._root = root.rstrip("/")
         self._renames = protocol not in OBJECT_STORES
         self._is_s3 = protocol in ("s3", "s3a")
+        self._is_http = protocol in ("http", "https")
 
     @property
     def address(self) -> Address:
@@ -147,7 +148,10 @@ class FsspecStore:
             self._fs.invalidate_cache()
             try:
                 found = self._fs.find(self._root, detail=True)
-            except FileNotFoundError:
+                if not found and self._is_http:  # which lists nothing where nobody answers, too
+                    self._fs.info(self._root)
+            except FileNotFoundError as error:
+                _raise_unanswered(error)
                 return []
         found_files = (self._parse(path, info) for path, info in found.items())
         return [each for each in found_files if each is not None]
@@ -157,7 +161,8 @@ class FsspecStore:
             self._fs.invalidate_cache()
             try:
                 info = self._fs.info(self.path(name))
-            except (FileNotFoundError, NotADirectoryError):
+            except (FileNotFoundError, NotADirectoryError) as error:
+                _raise_unanswered(error)
                 return None
         if self._renames and info.get("type") == "directory":
             raise OSError(errno.EISDIR, "there is a folder in its place")
@@ -264,6 +269,17 @@ class FsspecStore:
         for name in leftovers:
             self.remove(name)
         return len(leftovers)
+
+
+def _raise_unanswered(error: OSError) -> None:
+    """Raise ConnectionError where a file was not found because nobody answered."""
+    cause = error.__cause__
+    while cause is not None and not isinstance(cause, FileNotFoundError):
+        if isinstance(cause, (OSError, TimeoutError)):
+            raise ConnectionError(
+                errno.EHOSTUNREACH, f"the host did not answer: {cause}"
+            ) from error
+        cause = cause.__cause__
 
 
 def _as_text(name: str) -> str:
