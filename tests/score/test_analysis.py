@@ -1,0 +1,98 @@
+"""A score is read off a performance: what is played as such, and what a person says of it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from transcribe.music.beat_grid import Metre
+from transcribe.music.key import Key
+from transcribe.notes import Note, Performance
+from transcribe.score.analysis import analyse
+from transcribe.score.score import Hints
+
+GAP = 0.5
+TUNE = (72, 74, 76, 77, 79, 81, 79, 77, 76, 74, 72, 71, 72, 76, 79, 84)
+
+
+def march(n_bars: int = 16, start: float = 0.5) -> Performance:
+    """Common time at 120: an octave and a chord in the left hand, eighths in the right."""
+    rng = np.random.default_rng(0)
+    notes = []
+
+    def strike(beat: float, length: float, pitch: int, velocity: int) -> None:
+        onset = start + beat * GAP + float(rng.normal(0, 0.005))
+        notes.append(
+            Note(onset=onset, offset=onset + 0.9 * length * GAP, pitch=pitch, velocity=velocity)
+        )
+
+    for bar in range(n_bars):
+        root = (48, 53, 55, 48)[bar % 4]
+        strike(4 * bar, 2, root - 12, 80)
+        for pitch in (root, root + 4, root + 7):
+            strike(4 * bar + 2, 2, pitch, 60)
+        for eighth in range(8):
+            strike(4 * bar + eighth / 2, 0.5, TUNE[(8 * bar + eighth) % 16], 90 - 15 * (eighth % 2))
+    return Performance(tuple(notes))
+
+
+@pytest.fixture(scope="module")
+def performance() -> Performance:
+    return march()
+
+
+def test_given_beats_and_metre_every_note_of_a_march_is_written_as_it_was_meant(performance):
+    beats = tuple(0.5 + GAP * np.arange(65))
+    score = analyse(
+        performance, Hints(beats=beats, downbeats=beats[::4], metre=Metre(4, 4), key=Key(0))
+    )
+    assert score.n_bars == 16
+    assert score.first_downbeat == 0
+    for written in score.notes:
+        quarters = (written.note.onset - 0.5) / GAP
+        assert written.bar == int((quarters + 0.1) // 4) + 1
+        assert float(written.beat) == pytest.approx(quarters % 4, abs=0.1) or quarters % 4 > 3.9
+    of_tune = [each for each in score.notes if each.note.pitch >= 71]
+    assert {each.hand for each in of_tune} == {"right"}
+    assert {each.hand for each in score.notes if each.note.pitch < 50} == {"left"}
+    assert {each.length for each in of_tune[:-1]} == {1 / 2}
+
+
+def test_one_score_note_for_each_note_in_the_same_order(performance):
+    score = analyse(performance)
+    assert tuple(each.note for each in score.notes) == performance.notes
+    assert all(0 <= each.confidence <= 1 for each in score.notes)
+
+
+def test_what_a_person_says_is_obeyed(performance):
+    score = analyse(performance, Hints(metre=Metre(3, 4), key=Key(9), downbeat=2.0))
+    assert [str(change.metre) for change in score.metres] == ["3/4"]
+    assert [change.key for change in score.keys] == [Key(9)]
+    assert min(abs(time - 2.0) for time in score.downbeats) < 0.05
+
+
+@pytest.mark.parametrize("tempo", [60.0, 120.0])
+def test_the_beat_is_near_the_tempo_that_is_given(performance, tempo):
+    assert np.median(analyse(performance, Hints(tempo=tempo)).tempo) == pytest.approx(
+        tempo, rel=0.03
+    )
+
+
+def test_beats_reach_from_the_first_note_to_beyond_the_last(performance):
+    score = analyse(performance)
+    assert score.beats[0] <= performance.notes[0].onset + 0.1
+    assert score.beats[-1] > performance.notes[-1].onset
+    assert score.bar_starts[-1] == len(score.beats) - 1
+
+
+def test_a_single_note_is_a_score_of_one_bar_with_a_doubt():
+    only = Performance((Note(onset=1.0, offset=1.4, pitch=60, velocity=60),))
+    score = analyse(only)
+    assert score.n_bars == 1
+    assert (score.notes[0].bar, score.notes[0].beat) == (1, 0)
+    assert any("uncertain" in doubt for doubt in score.doubts)
+
+
+def test_no_notes_make_no_score():
+    with pytest.raises(ValueError, match="expected a performance with notes"):
+        analyse(Performance())

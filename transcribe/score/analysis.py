@@ -1,0 +1,315 @@
+"""A performance to a score without voices: beats, bars, metres, keys, hands, places, lengths.
+
+Two small networks say how likely everything is, of each onset (`networks.ScoreNetworks.hear`)
+and, with the beats decided, of each note (`networks.ScoreNetworks.read`); the likeliest whole
+is found by dynamic programming (`beats`, `rhythm`, `keys`). What a person knows is obeyed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+
+from transcribe.music.beat_grid import DEFAULT_TEMPO, Metre
+from transcribe.notes import Performance
+from transcribe.score.beats import (
+    Bars,
+    BeatSettings,
+    OnsetEvidence,
+    track_bars,
+    track_beats,
+)
+from transcribe.score.keys import key_of, key_signatures
+from transcribe.score.networks import ScoreNetworks, packaged_networks
+from transcribe.score.note_features import PLACES, BeatArrays
+from transcribe.score.onset_features import NoteArrays, onset_features
+from transcribe.score.rhythm import read_lengths, read_places
+from transcribe.score.score import (
+    LEFT,
+    RIGHT,
+    Hints,
+    KeyChange,
+    MetreChange,
+    Score,
+    ScoreNote,
+)
+
+Array = NDArray[np.float64]
+
+METRES = tuple(
+    Metre.parse(text)
+    for text in ("4/4", "3/4", "2/4", "6/8", "2/2", "3/8", "12/8", "9/8", "3/2", "5/4")
+)
+"""Those that are found."""
+GRACE_LENGTH = Fraction(1, 2)
+"""Grace notes are written as eighths."""
+_EARLY = 0.25
+"""Beats before a beat within which what is struck belongs to it."""
+_UNSURE = 0.6
+"""Mean probability of what was decided below which a doubt is told."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Grid:
+    """Beats with their bars; the last beat ends the last bar."""
+
+    times: Array
+    onset: NDArray[np.int64]
+    """Of each beat the onset that it is on, or -1."""
+    bars: Bars
+    starts: tuple[int, ...]
+    """Indices of the starts of bars 1, 2, ..., and of the end of the last."""
+    metres: tuple[Metre, ...]
+    """Of each bar from 1 on."""
+
+    @property
+    def arrays(self) -> BeatArrays:
+        """As the network of notes is told them."""
+        of_beat = [self.metres[0]] * self.starts[0]
+        for metre, start, stop in zip(self.metres, self.starts, self.starts[1:], strict=False):
+            of_beat += [metre] * (stop - start)
+        of_beat += [self.metres[-1]] * (len(self.times) - len(of_beat))
+        in_bar = np.concatenate(
+            [
+                np.arange(-self.starts[0], 0) + of_beat[0].beats_per_bar,
+                *(
+                    np.arange(stop - start)
+                    for start, stop in zip(self.starts, self.starts[1:], strict=False)
+                ),
+                [0],
+            ]
+        )[: len(self.times)]
+        return BeatArrays(
+            times=self.times,
+            in_bar=in_bar.astype(np.int64),
+            per_bar=np.array([metre.beats_per_bar for metre in of_beat]),
+            quarters=np.array([float(metre.quarters_per_beat) for metre in of_beat]),
+        )
+
+
+def analyse(
+    performance: Performance,
+    hints: Hints | None = None,
+    *,
+    networks: ScoreNetworks | None = None,
+    settings: BeatSettings | None = None,
+) -> Score:
+    """Read a performance as a musician would write it down; voices are all 0.
+
+    Parameters
+    ----------
+    performance : Performance
+        One note or more.
+    hints : Hints, optional
+        What is known of the piece, which is obeyed.
+    networks : ScoreNetworks, optional
+        Other weights than those of the package.
+    settings : BeatSettings, optional
+        How evidence for beats and bars is weighed.
+
+    Raises
+    ------
+    ValueError
+        There are no notes.
+    CheckpointError
+        The weights can't be read.
+    """
+    if not performance.notes:
+        raise ValueError("expected a performance with notes to make a score of; found none")
+    hints = hints or Hints()
+    networks = networks or packaged_networks()
+    settings = settings or BeatSettings()
+    notes = NoteArrays.of(performance)
+    found = onset_features(notes)
+    evidence = networks.hear(found)
+    grid = _grid(evidence, notes, hints, settings)
+    read = networks.read(notes, grid.arrays)
+    written = _written(performance, notes, found.group, grid, read)
+    keys, sure_of_key = _keys(performance, notes, grid, hints)
+    return Score(
+        beats=tuple(grid.times.tolist()),
+        first_downbeat=grid.starts[0],
+        metres=_metre_changes(grid),
+        keys=keys,
+        notes=written,
+        pedal=performance.pedal,
+        bar_starts=grid.starts,
+        doubts=_doubts(evidence, grid, read, sure_of_key, hints),
+    )
+
+
+def _grid(
+    evidence: OnsetEvidence, notes: NoteArrays, hints: Hints, settings: BeatSettings
+) -> _Grid:
+    """Beats and bars from the first note to beyond the last."""
+    first, last = float(notes.onset[0]), float(notes.onset[-1])
+    if hints.beats is not None and len(hints.beats) >= 2:
+        times = np.array(hints.beats)
+        onset = _nearest_onsets(evidence.times, times)
+    elif len(evidence.times) >= 2 and last - first > 2 * settings.shortest:
+        times, onset = track_beats(evidence, settings, tempo=hints.tempo, downbeat=hints.downbeat)
+    else:
+        gap = 60 / (hints.tempo or DEFAULT_TEMPO)
+        times = np.asarray(first + gap * np.arange(max(int((last - first) / gap) + 1, 1) + 1))
+        onset = _nearest_onsets(evidence.times, times)
+    times, onset = _covering(times, onset, first, last)
+    metres = METRES if hints.metre is None else (hints.metre,)
+    is_down = None
+    if hints.downbeats is not None and hints.beats is not None:
+        known = np.array(hints.downbeats)
+        is_down = np.array([np.abs(known - time).min(initial=np.inf) < 1e-3 for time in times])
+    bars = track_bars(
+        evidence,
+        onset,
+        times,
+        settings,
+        [(each.numerator, each.denominator, each.beats_per_bar) for each in metres],
+        downbeat=hints.downbeat,
+        is_down=is_down,
+    )
+    starts = np.flatnonzero(bars.in_bar == 0).tolist()
+    if not starts:
+        starts = [0]
+    of_bar = [metres[bars.metre[start]] for start in starts]
+    # The last bar is filled up, with the tempo as it was.
+    gap = times[-1] - times[-2]
+    is_over = len(starts) > 1 and starts[-1] == len(times) - 1 and last < times[-1] - _EARLY * gap
+    missing = 0 if is_over else starts[-1] + of_bar[-1].beats_per_bar - (len(times) - 1)
+    if missing > 0:
+        times = np.concatenate([times, times[-1] + gap * np.arange(1, missing + 1)])
+        onset = np.concatenate([onset, np.full(missing, -1)])
+    end = len(times) - 1
+    if len(starts) > 1 and starts[-1] == end:
+        of_bar.pop()
+    else:
+        starts.append(end)
+    return _Grid(times, onset, bars, tuple(starts), tuple(of_bar))
+
+
+def _nearest_onsets(onsets: Array, times: Array) -> NDArray[np.int64]:
+    """Of each time the onset within 70 ms of it, or -1."""
+    near = np.clip(np.searchsorted(onsets, times), 1, max(len(onsets) - 1, 1))
+    near -= np.abs(times - onsets[near - 1]) <= np.abs(
+        times - onsets[np.minimum(near, len(onsets) - 1)]
+    )
+    return np.where(np.abs(onsets[near] - times) < 0.07, near, -1)
+
+
+def _covering(
+    times: Array, onset: NDArray[np.int64], first: float, last: float
+) -> tuple[Array, NDArray[np.int64]]:
+    """With beats before the first note, and one after the last."""
+    gap = times[1] - times[0]
+    n_before = max(int(np.ceil((times[0] - first) / gap - _EARLY)), 0)
+    before = times[0] - gap * np.arange(n_before, 0, -1)
+    gap = times[-1] - times[-2]
+    n_after = max(int(np.floor((last - times[-1]) / gap + _EARLY)) + 1, 0)
+    after = times[-1] + gap * np.arange(1, n_after + 1)
+    none = np.full(n_before, -1), np.full(n_after, -1)
+    return np.concatenate([before, times, after]), np.concatenate([none[0], onset, none[1]])
+
+
+def _written(
+    performance: Performance,
+    notes: NoteArrays,
+    group: NDArray[np.int64],
+    grid: _Grid,
+    read: dict[str, Array],
+) -> tuple[ScoreNote, ...]:
+    """Every note with its hand, bar, place and length."""
+    beats = grid.arrays
+    grace = np.exp(read["grace"])
+    places = read_places(beats.position(notes.onset), group, read["place"], grace)
+    lengths, likely = read_lengths(read["length"])
+    right = np.exp(read["hand"])
+    beat = np.clip(places.beat, 0, len(grid.times) - 2)
+    bar = np.searchsorted(grid.starts, beat, side="right")
+    bar = np.minimum(bar, len(grid.starts) - 1)
+    written = []
+    for index, note in enumerate(performance.notes):
+        number = int(bar[index])
+        metre = grid.metres[max(number - 1, 0)]
+        start = grid.starts[number - 1] if number else grid.starts[0] - metre.beats_per_bar
+        place = (int(beat[index]) - start + PLACES[places.place[index]]) * metre.quarters_per_beat
+        is_grace = bool(grace[index] > 0.5)
+        is_right = bool(right[index] >= 0.5)
+        sure = max(right[index], 1 - right[index]) * places.probability[index]
+        sure *= grace[index] if is_grace else likely[index]
+        written.append(
+            ScoreNote(
+                note=note,
+                hand=RIGHT if is_right else LEFT,
+                bar=number,
+                beat=place,
+                length=GRACE_LENGTH if is_grace else lengths[index],
+                is_grace=is_grace,
+                confidence=float(np.clip(sure, 0, 1)),
+            )
+        )
+    return tuple(written)
+
+
+def _metre_changes(grid: _Grid) -> tuple[MetreChange, ...]:
+    first = 0 if grid.starts[0] else 1
+    changes = [MetreChange(float(grid.times[0]), first, grid.metres[0])]
+    for number, metre in enumerate(grid.metres, 1):
+        if metre != changes[-1].metre:
+            changes.append(MetreChange(float(grid.times[grid.starts[number - 1]]), number, metre))
+    return tuple(changes)
+
+
+def _keys(
+    performance: Performance, notes: NoteArrays, grid: _Grid, hints: Hints
+) -> tuple[tuple[KeyChange, ...], float]:
+    """Key signatures, each from the bar that is nearest to where it comes, and how sure."""
+    first = 0 if grid.starts[0] else 1
+    if hints.key is not None:
+        return (KeyChange(float(grid.times[0]), first, hints.key),), 1.0
+    signatures, sure = key_signatures(notes)
+    bounds = [time for time, _ in signatures] + [np.inf]
+    bar_times = grid.times[list(grid.starts)]
+    changes: list[KeyChange] = []
+    for (time, signature), stop in zip(signatures, bounds[1:], strict=True):
+        inside = np.searchsorted(notes.onset, [time, stop])
+        key = key_of(signature, performance.notes[inside[0] : inside[1]])
+        if not changes:
+            changes.append(KeyChange(float(grid.times[0]), first, key))
+            continue
+        bar = int(np.abs(bar_times[:-1] - time).argmin()) + 1
+        if bar <= changes[-1].bar:
+            continue
+        if changes[-1].key.fifths != key.fifths:
+            changes.append(KeyChange(float(bar_times[bar - 1]), bar, key))
+    return tuple(changes), sure
+
+
+def _doubts(
+    evidence: OnsetEvidence,
+    grid: _Grid,
+    read: dict[str, Array],
+    sure_of_key: float,
+    hints: Hints,
+) -> tuple[str, ...]:
+    """What is uncertain, a sentence each."""
+    doubts = []
+    on = grid.onset[grid.onset >= 0]
+    if hints.beats is None:
+        sure = 1 / (1 + np.exp(-evidence.beat[on]))
+        if len(on) < 8 or sure.mean() < _UNSURE:
+            doubts.append("The beats are uncertain; a tempo (--tempo) may help.")
+    starts = [grid.onset[start] for start in grid.starts[:-1] if grid.onset[start] >= 0]
+    if hints.downbeats is None and hints.downbeat is None:
+        sure = 1 / (1 + np.exp(-evidence.down[starts]))
+        if len(starts) < 4 or sure.mean() < _UNSURE:
+            doubts.append(
+                "Where bars start is uncertain; the start of one (--downbeat) and the metre "
+                "(--metre) may help."
+            )
+    if sure_of_key < _UNSURE:
+        doubts.append("The key is uncertain; --key says it.")
+    if np.exp(read["place"].max(axis=1)).mean() < 0.75:
+        doubts.append("The rhythm is uncertain in many places.")
+    return tuple(doubts)

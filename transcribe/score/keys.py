@@ -1,0 +1,153 @@
+"""Key signatures over time, from which pitch classes sound, and which lie in the bass.
+
+Around every other second, the pitch classes within a few seconds, within many, and in the
+whole piece are held against profiles, some of major and some of minor keys, turned to each
+of the twelve signatures. The profiles are learned as a network's weights are, from
+annotated performances (`transcribe.train.key_profiles`); the twelve signatures share them,
+so no key is known better than another.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from transcribe.music.key import MAJOR_PROFILE, MINOR_PROFILE, Key
+from transcribe.notes import Note
+from transcribe.score.onset_features import NoteArrays
+from transcribe.weights_file import FOLDER
+
+Array = NDArray[np.float64]
+
+KEYS_FILE = FOLDER / "score-keys.json"
+REACHES = (2.5, 8.0, 30.0, 1e9)
+"""Seconds around a place within which pitch classes are counted."""
+N_CHROMAS = 2 * len(REACHES)
+STEP = 2.0
+"""Seconds between places at which the signature is asked for."""
+SHARPNESS = 4.0
+"""Of the choice between profiles."""
+_LONGEST = 2.0
+"""Seconds a note counts for at most."""
+_BASS_SECONDS = 0.6
+_CHANGE = 12.0
+"""What another key signature costs, in logarithms of probabilities summed over places."""
+_LEAST = -6.0
+"""Logarithm of the least probability that a place gives a signature."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyProfiles:
+    """Learned profiles: h of them."""
+
+    weights: Array
+    """Shape (h, N_CHROMAS, 12), from the tonic of the signature's major key."""
+    bias: Array
+    """Shape (h,)."""
+
+    def __call__(self, chromas: Array) -> Array:
+        """Logarithms of how likely each signature (sharps modulo 12) is, shape (n, 12).
+
+        Parameters
+        ----------
+        chromas : array
+            `chromas_around`, shape (n, N_CHROMAS, 12).
+        """
+        turned = np.stack([np.roll(chromas, -(7 * key % 12), axis=-1) for key in range(12)], axis=1)
+        fits = np.einsum("nkcp,hcp->nkh", np.sqrt(turned), self.weights) + self.bias
+        logits = np.logaddexp.reduce(SHARPNESS * fits, axis=-1)
+        return np.asarray(logits - np.logaddexp.reduce(logits, axis=-1, keepdims=True))
+
+
+@cache
+def packaged_profiles() -> KeyProfiles:
+    """The profiles of the package."""
+    content = json.loads(KEYS_FILE.read_bytes())
+    return KeyProfiles(np.array(content["weights"], float), np.array(content["bias"], float))
+
+
+def chromas_around(notes: NoteArrays, places: Array) -> Array:
+    """Shares of the pitch classes around places, of all notes and of the lowest.
+
+    Parameters
+    ----------
+    notes : NoteArrays
+    places : array
+        Seconds, shape (n,).
+
+    Returns
+    -------
+    array
+        Shape (n, N_CHROMAS, 12).
+    """
+    onset = notes.onset
+    length = np.clip(notes.offset - onset, 0.05, _LONGEST) ** 0.7
+    before = np.searchsorted(onset, onset - _BASS_SECONDS)
+    after = np.searchsorted(onset, onset + _BASS_SECONDS)
+    pitch = notes.pitch.tolist()
+    lowest = np.array(
+        [pitch[i] <= min(pitch[a:b]) for i, (a, b) in enumerate(zip(before, after, strict=True))]
+    )
+    struck = np.zeros((len(onset), 12))
+    struck[np.arange(len(onset)), notes.pitch % 12] = 1
+    found = []
+    for weight in (length, length * lowest):
+        total = np.concatenate([np.zeros((1, 12)), np.cumsum(struck * weight[:, None], axis=0)])
+        for reach in REACHES:
+            span = total[np.searchsorted(onset, places + reach)]
+            span = span - total[np.searchsorted(onset, places - reach)]
+            found.append(span / np.maximum(span.sum(axis=1, keepdims=True), 1e-6))
+    return np.maximum(np.stack(found, axis=1), 0.0)
+
+
+def key_signatures(
+    notes: NoteArrays, profiles: KeyProfiles | None = None
+) -> tuple[list[tuple[float, int]], float]:
+    """From when on which signature holds (seconds, sharps modulo 12), and how sure that is.
+
+    The second is the mean probability of what was chosen.
+    """
+    first, last = float(notes.onset[0]), float(notes.onset[-1])
+    places = np.arange(first + STEP / 2, max(last, first + STEP), STEP)
+    said = np.maximum((profiles or packaged_profiles())(chromas_around(notes, places)), _LEAST)
+    value, came = said[0], np.zeros(said.shape, np.int8)
+    everything = np.arange(12)
+    for index in range(1, len(said)):
+        best = int(value.argmax())
+        change = value[best] - _CHANGE > value
+        came[index] = np.where(change, best, everything)
+        value = np.where(change, value[best] - _CHANGE, value) + said[index]
+    key = int(value.argmax())
+    path = [key]
+    for index in range(len(said) - 1, 0, -1):
+        key = int(came[index, key])
+        path.append(key)
+    path.reverse()
+    sure = float(np.exp(said[np.arange(len(path)), path]).mean())
+    starts = [0, *(i for i in range(1, len(path)) if path[i] != path[i - 1])]
+    times = [first, *(float(places[i]) - STEP / 2 for i in starts[1:])]
+    return [(time, path[i]) for time, i in zip(times, starts, strict=True)], sure
+
+
+def key_of(signature: int, notes: Sequence[Note]) -> Key:
+    """The major or minor key of a signature (sharps modulo 12) that notes fit better."""
+    major = Key(7 * signature % 12)
+    minor = Key((major.tonic + 9) % 12, is_minor=True)
+    sounding = np.zeros(12)
+    for note in notes:
+        sounding[note.pitch % 12] += min(note.offset - note.onset, _LONGEST)
+    if not notes or sounding.std() == 0:
+        return major
+    # The bass at the end of a passage says more than anything else.
+    lowest = min(notes[-4:], key=lambda note: note.pitch)
+    sounding[lowest.pitch % 12] += 0.1 * sounding.sum()
+    fits = [
+        float(np.corrcoef(sounding, np.roll(profile, key.tonic))[0, 1])
+        for key, profile in ((major, MAJOR_PROFILE), (minor, MINOR_PROFILE))
+    ]
+    return minor if fits[1] > fits[0] else major

@@ -1,0 +1,119 @@
+"""The two networks behind a score, as they ship: run by ONNX Runtime, on the CPU."""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from transcribe.errors import CheckpointError
+from transcribe.score.beat_targets import METRE_NAMES, METRES, OUTPUTS
+from transcribe.score.beats import OnsetEvidence
+from transcribe.score.note_features import OUTPUTS as NOTE_OUTPUTS
+from transcribe.score.note_features import BeatArrays, note_features
+from transcribe.score.onset_features import NoteArrays, OnsetFeatures
+from transcribe.weights_file import FOLDER, read_graph
+
+BEATS_FORMAT = "transcribe score beats 1"
+NOTES_FORMAT = "transcribe score notes 1"
+BEATS_FILE = FOLDER / "score-beats.onnx"
+NOTES_FILE = FOLDER / "score-notes.onnx"
+_ERRORS_ONLY = 3
+_SPAN, _CONTEXT = 4096, 512
+"""Rows that a network reads at a time, and how many of them only for what they say of others."""
+
+
+class _Graph:
+    """One exported network: rows in, logits out, any number of rows."""
+
+    def __init__(self, path: str | os.PathLike[str], format_name: str) -> None:
+        _, content = read_graph(path, format_name)
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = _ERRORS_ONLY
+        options.intra_op_num_threads = 1
+        try:
+            self._session = onnxruntime.InferenceSession(
+                content, options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # ONNX Runtime raises classes of its own, without a base
+            raise CheckpointError(f"{path}: ONNX Runtime can't read it: {error}") from error
+
+    def logits(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Shape (n, n_features) to (n, n_logits), in overlapping spans."""
+        parts = []
+        for start in range(0, len(rows), _SPAN):
+            first = max(start - _CONTEXT, 0)
+            span = rows[first : start + _SPAN + _CONTEXT]
+            found = self._session.run(None, {"rows": span[np.newaxis]})[0][0]
+            parts.append(found[start - first : start - first + _SPAN])
+        return np.concatenate(parts)
+
+
+class ScoreNetworks:
+    """What was learned of beats, bars, keys, hands and rhythm.
+
+    Parameters
+    ----------
+    beats, notes : path, optional
+        Weights; the packaged ones if left out.
+
+    Raises
+    ------
+    CheckpointError
+        A file is missing, damaged, or of another kind.
+    """
+
+    def __init__(self, beats: Path = BEATS_FILE, notes: Path = NOTES_FILE) -> None:
+        self._beats = _Graph(beats, BEATS_FORMAT)
+        self._notes = _Graph(notes, NOTES_FORMAT)
+
+    def hear(self, found: OnsetFeatures) -> OnsetEvidence:
+        """What is said of each onset."""
+        said = _by_head(self._beats.logits(found.rows), OUTPUTS)
+        return OnsetEvidence(
+            times=found.times,
+            beat=said["beat"][:, 0],
+            down=said["down"][:, 0],
+            period=_log_softmax(said["period"]),
+            metre=_with_halves(_log_softmax(said["metre"])),
+        )
+
+    def read(self, notes: NoteArrays, beats: BeatArrays) -> dict[str, NDArray[np.float64]]:
+        """Logarithms of probabilities of each note: ``hand`` (that it is the right one) and
+        ``grace``, shape (n,); ``place`` and ``length``, shape (n, n_classes)."""
+        said = _by_head(self._notes.logits(note_features(notes, beats)), NOTE_OUTPUTS)
+        return {
+            "hand": -np.logaddexp(0, -said["hand"][:, 0]),
+            "grace": -np.logaddexp(0, -said["grace"][:, 0]),
+            "place": _log_softmax(said["place"]),
+            "length": _log_softmax(said["length"]),
+        }
+
+
+@cache
+def packaged_networks() -> ScoreNetworks:
+    """The networks of the package, read once."""
+    return ScoreNetworks()
+
+
+def _by_head(logits: NDArray[np.float32], heads: dict[str, int]) -> dict[str, NDArray[np.float64]]:
+    parts = np.split(logits.astype(float), np.cumsum(list(heads.values()))[:-1], axis=1)
+    return dict(zip(heads, parts, strict=True))
+
+
+def _log_softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
+    most = logits.max(axis=-1, keepdims=True)
+    return np.asarray(logits - most - np.log(np.exp(logits - most).sum(axis=-1, keepdims=True)))
+
+
+def _with_halves(metre: NDArray[np.float64]) -> NDArray[np.float64]:
+    """What is felt in 6/4 is written in 6/8."""
+    slow, fast = METRES[6, 4], METRES[6, 8]
+    assert METRE_NAMES[slow] == (6, 4)
+    metre = metre.copy()
+    metre[:, fast] = np.logaddexp(metre[:, fast], metre[:, slow])
+    return metre

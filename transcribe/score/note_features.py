@@ -1,0 +1,166 @@
+"""What the network of notes sees, once the beats are known: a row of numbers for each note."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+
+from transcribe.score.onset_features import NoteArrays, onset_groups
+
+Array = NDArray[np.float64]
+
+PLACES = tuple(
+    sorted({Fraction(k, d) for d in (1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 16) for k in range(d)})
+)
+"""Places in a beat that are told apart, in beats from its start."""
+LENGTHS = tuple(
+    Fraction(*each)
+    for each in (
+        *((1, 24), (1, 16), (3, 32), (1, 12), (1, 10), (1, 8), (1, 7), (1, 6), (3, 16), (1, 5)),
+        *((2, 9), (1, 4), (2, 7), (1, 3), (3, 8), (2, 5), (1, 2), (2, 3), (3, 4), (7, 8), (1, 1)),
+        *((5, 4), (4, 3), (3, 2), (7, 4), (2, 1), (5, 2), (3, 1), (7, 2), (4, 1), (9, 2), (5, 1)),
+        *((6, 1), (7, 1), (8, 1)),
+    )
+)
+"""Written lengths that are told apart, in quarters."""
+OUTPUTS = {"hand": 1, "grace": 1, "place": len(PLACES), "length": len(LENGTHS)}
+"""Heads and how many logits each has."""
+_TURNS = (1, 2, 3, 4, 6, 8)
+_NEIGHBOURS = (0, 2, 7, 12, 127)
+"""Semitones within which the next and the last note are looked for."""
+N_FEATURES = 17 + 2 * len(_TURNS) + 4 * len(_NEIGHBOURS) + 8 + 24
+
+
+@dataclass(frozen=True)
+class BeatArrays:
+    """Beats as columns: m of them."""
+
+    times: Array
+    """Seconds, rising; two or more."""
+    in_bar: NDArray[np.int64]
+    """0 on a downbeat, 1 for the beat after it, ..."""
+    per_bar: NDArray[np.int64]
+    """Beats of the bar."""
+    quarters: Array
+    """Quarters a beat."""
+
+    def position(self, seconds: Array) -> Array:
+        """Beats from the first; beyond first and last, the tempo goes on."""
+        times = self.times
+        index = np.clip(np.searchsorted(times, seconds, side="right") - 1, 0, len(times) - 2)
+        return np.asarray(index + (seconds - times[index]) / (times[index + 1] - times[index]))
+
+
+def note_features(notes: NoteArrays, beats: BeatArrays) -> NDArray[np.float32]:
+    """A row a note, shape (n_notes, N_FEATURES)."""
+    n = len(notes.onset)
+    group = onset_groups(notes.onset)
+    at, until = beats.position(notes.onset), beats.position(notes.offset)
+    index = np.clip(np.floor(at), 0, len(beats.times) - 1).astype(int)
+    phase = at - np.floor(at)
+    gap = np.diff(beats.times)[np.minimum(index, len(beats.times) - 2)]
+    quarters = beats.quarters[index]
+    pitch = notes.pitch.astype(float)
+    columns = [
+        (pitch - 60) / 24,
+        notes.velocity / 64 - 1,
+        np.log(np.maximum(notes.offset - notes.onset, 0.02)),
+        np.log(np.maximum(until - at, 0.01) * quarters),
+        np.log(np.maximum(_sounding(notes) - notes.onset, 0.02)),
+        np.log(gap),
+        np.log(quarters),
+        (quarters == 1.5) * 1.0,
+        (beats.in_bar[index] == 0) * 1.0,
+        beats.in_bar[index] / np.maximum(beats.per_bar[index], 1),
+        beats.per_bar[index] / 4,
+    ]
+    columns += [turn(2 * np.pi * k * phase) for k in _TURNS for turn in (np.sin, np.cos)]
+
+    size = np.bincount(group)
+    first = np.concatenate([[0], np.cumsum(size)[:-1]])
+    lowest, highest = np.minimum.reduceat(pitch, first), np.maximum.reduceat(pitch, first)
+    time = np.bincount(group, notes.onset) / size
+    place = np.bincount(group, at) / size
+    columns += [
+        np.log(size[group]),
+        (pitch - lowest[group]) / 12,
+        (highest[group] - pitch) / 12,
+        (at - place[group]) * 4,
+        (until - at) * quarters / 4,
+    ]
+    before = np.searchsorted(time, time - 1.5)
+    after = np.searchsorted(time, time + 1.5, side="right")
+    low, high, middle = _envelope(lowest, highest, before, after)
+    columns += [(pitch - each[group]) / 12 for each in (low, high, middle)]
+    following, last = group + 1, group - 1
+    for near in (following, last):
+        inside = np.clip(near, 0, len(size) - 1)
+        distance = np.where(
+            (near >= 0) & (near < len(size)), np.abs(place[inside] - place[group]) * quarters, 8.0
+        )
+        columns += [
+            np.log(np.clip(distance, 0.02, 8)),
+            (lowest[inside] - pitch) / 12,
+            (highest[inside] - pitch) / 12,
+        ]
+    columns += _neighbours(notes, place[group] * quarters, group)
+    for steps in (1, 2):
+        for near in (group + steps, group - steps):
+            inside = np.clip(near, 0, len(size) - 1)
+            moved = place[inside]
+            columns += [np.sin(2 * np.pi * k * moved) for k in (1, 2, 3)]
+            columns += [np.cos(2 * np.pi * k * moved) for k in (1, 2, 3)]
+    rows = np.stack([np.broadcast_to(column, n) for column in columns], axis=1)
+    return np.clip(rows, -8, 8).astype(np.float32)
+
+
+def _sounding(notes: NoteArrays) -> Array:
+    """Seconds at which the notes end, the pedal counted in."""
+    if not len(notes.pedal):
+        return notes.offset
+    index = np.searchsorted(notes.pedal[:, 0], notes.offset, side="right") - 1
+    held = np.where(index >= 0, notes.pedal[np.maximum(index, 0), 1], 0.0)
+    return np.maximum(notes.offset, held)
+
+
+def _envelope(
+    lowest: Array, highest: Array, before: NDArray[np.int64], after: NDArray[np.int64]
+) -> tuple[Array, Array, Array]:
+    """The means of the lowest and of the highest notes around each onset, and between them."""
+    low = np.concatenate([[0.0], np.cumsum(lowest)])
+    high = np.concatenate([[0.0], np.cumsum(highest)])
+    count = after - before
+    low, high = (low[after] - low[before]) / count, (high[after] - high[before]) / count
+    return low, high, (low + high) / 2
+
+
+def _neighbours(notes: NoteArrays, place: Array, group: NDArray[np.int64]) -> list[Array]:
+    """How far off, in quarters, the next and the last note near each pitch are, and their
+    distance in pitch."""
+    n = len(place)
+    columns = []
+    pitches, groups = notes.pitch, group
+    reach = 24
+    for direction in (1, -1):
+        found = [np.full(n, 8.0) for _ in _NEIGHBOURS]
+        interval = [np.zeros(n) for _ in _NEIGHBOURS]
+        done = [np.zeros(n, bool) for _ in _NEIGHBOURS]
+        for step in range(1, reach + 1):
+            if step >= n:
+                break
+            here = slice(0, n - step) if direction > 0 else slice(step, n)
+            there = slice(step, n) if direction > 0 else slice(0, n - step)
+            apart = groups[here] != groups[there]
+            distance = np.abs(place[there] - place[here])
+            moved = pitches[there] - pitches[here]
+            for number, most in enumerate(_NEIGHBOURS):
+                new = apart & (np.abs(moved) <= most) & ~done[number][here]
+                found[number][here][new] = distance[new]
+                interval[number][here][new] = moved[new]
+                done[number][here] |= new
+        columns += [np.log(np.clip(each, 0.02, 8)) for each in found]
+        columns += [each / 12 for each in interval]
+    return columns

@@ -1,0 +1,78 @@
+"""Where notes stand between the beats: the likeliest places that come one after the other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+
+from transcribe.score.note_features import LENGTHS, PLACES
+
+Array = NDArray[np.float64]
+
+_N_TRIED = 6
+"""Places that are tried for each onset, the likeliest."""
+_BACKWARDS = -12.0
+"""Logarithm of how likely it is that what is struck later is written earlier."""
+_TOGETHER = -1.5
+"""The same, that what is struck one after the other is written as a chord."""
+_PLACES = np.array(PLACES, float)
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where each of n notes stands."""
+
+    beat: NDArray[np.int64]
+    """Index of its beat; below 0 before the first."""
+    place: NDArray[np.int64]
+    """Index into `PLACES`."""
+    probability: Array
+
+
+def read_places(position: Array, group: NDArray[np.int64], said: Array, grace: Array) -> Places:
+    """The likeliest places of notes.
+
+    Parameters
+    ----------
+    position : array
+        Beats from the first, as played, shape (n,).
+    group : array
+        The onset that each note belongs to, from 0 on, rising.
+    said : array
+        Logarithms of how likely each place is, shape (n, len(PLACES)).
+    grace : array
+        Probability that a note is a grace note, which has no place of its own.
+    """
+    weight = np.maximum(1 - grace, 0.05)
+    total = np.bincount(group, weight)
+    n = len(total)
+    at = np.bincount(group, weight * position) / total
+    together = np.zeros((n, len(PLACES)))
+    np.add.at(together, group, said * weight[:, None])
+    tried = np.argsort(-together, axis=1)[:, :_N_TRIED]
+    likely = np.take_along_axis(together, tried, axis=1)
+    where = np.round(at[:, None] - _PLACES[tried]) + _PLACES[tried]
+    value, came = likely[0], np.zeros((n, _N_TRIED), np.int64)
+    for index in range(1, n):
+        step = where[index][:, None] - where[index - 1][None, :]
+        cost = np.where(step > 1e-6, 0.0, np.where(step < -1e-6, _BACKWARDS, _TOGETHER))
+        through = value[None, :] + cost
+        came[index] = through.argmax(axis=1)
+        value = through.max(axis=1) + likely[index]
+    chosen = np.empty(n, np.int64)
+    chosen[-1] = int(value.argmax())
+    for index in range(n - 1, 0, -1):
+        chosen[index - 1] = came[index, chosen[index]]
+    place = tried[np.arange(n), chosen]
+    whole = np.round(at - _PLACES[place]).astype(np.int64)
+    probability = np.exp(said[np.arange(len(group)), place[group]])
+    return Places(whole[group], place[group], probability)
+
+
+def read_lengths(said: Array) -> tuple[list[Fraction], Array]:
+    """The likeliest written lengths, in quarters, and how likely they are."""
+    best = said.argmax(axis=1)
+    return [LENGTHS[index] for index in best], np.exp(said[np.arange(len(said)), best])
