@@ -14,9 +14,12 @@ from transcribe.features import FeatureConfig
 from transcribe.generate.config import GeneratorConfig
 from transcribe.model.config import ModelConfig
 from transcribe.train.augment.config import AugmentConfig
+from transcribe.train.beat_network import BeatNetworkConfig
 from transcribe.train.data import DataConfig
 from transcribe.train.event_windows import EventDataConfig
 from transcribe.train.losses import LossConfig
+from transcribe.train.note_network import NoteNetworkConfig
+from transcribe.train.score_data import ScoreDataConfig
 from transcribe.windows import WindowConfig
 
 
@@ -155,6 +158,26 @@ class GeneratorTrainConfig:
     trainer: TrainerConfig = field(default_factory=TrainerConfig)
 
 
+@dataclass
+class ScoreTrainConfig:
+    """A run of ``python -m transcribe.train --config-name score``."""
+
+    name: str = "score-${network}"
+    output: str = "outputs/${name}"
+    seed: int = 0
+    resume: bool = True
+    licence: str = "CC BY-NC-SA 4.0"
+    """Of the weights; ASAP allows no freer one."""
+    network: str = "beats"
+    """``"beats"`` or ``"notes"``."""
+    beats: BeatNetworkConfig = field(default_factory=BeatNetworkConfig)
+    notes: NoteNetworkConfig = field(default_factory=NoteNetworkConfig)
+    data: ScoreDataConfig = field(default_factory=ScoreDataConfig)
+    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    trainer: TrainerConfig = field(default_factory=TrainerConfig)
+
+
 # Whoever composes a file of conf/ checks it against these settings.
 ConfigStore.instance().store(name="train_schema", node=TrainConfig)
 ConfigStore.instance().store(name="generator_schema", node=GeneratorTrainConfig)
+ConfigStore.instance().store(name="score_schema", node=ScoreTrainConfig)

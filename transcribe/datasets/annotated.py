@@ -1,0 +1,390 @@
+"""Performances with what their scores say: beats, metres, keys, and each note's place.
+
+Read from ASAP [1]_ (annotations of beats, match files, MusicXML) and from sequenced music
+whose ticks are its score (piano-midi.de): there beats, bars and hands are exact, lengths are
+not, since they are those of the touch.
+
+References
+----------
+.. [1] F. Foscarin et al., "ASAP: a dataset of aligned scores and performances for piano
+   transcription", ISMIR 2020; S. Peter et al., "(n)ASAP", TISMIR 2023.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from transcribe.datasets.match import Match, MatchedNote, read_match
+from transcribe.errors import DatasetError
+from transcribe.midi import performance_of, read_midi
+from transcribe.midi_parser import parse_midi
+from transcribe.notes import Note, PedalPress, Performance
+
+Array = NDArray[np.float64]
+
+UNKNOWN = -1
+"""Of hands, beats and metres that are not known."""
+NO_KEY = 99
+"""Of fifths that are not known."""
+_SAME_ONSET = 0.012
+"""Seconds; a matched note is the nearest of its pitch within this."""
+_ON_BEAT = 0.035
+"""Seconds between an annotated beat and the notes that say where it is in the score."""
+
+
+@dataclass(frozen=True)
+class AnnotatedPerformance:
+    """Arrays of one performance: n notes in the order of `Performance.notes`, m beats."""
+
+    onset: Array
+    offset: Array
+    """Key releases."""
+    pitch: NDArray[np.int64]
+    velocity: NDArray[np.int64]
+    pedal: Array
+    """Seconds down and up, shape (n_presses, 2)."""
+    beats: Array
+    """Seconds, rising."""
+    is_down: NDArray[np.bool_]
+    numerator: NDArray[np.int64]
+    """Of the metre at each beat, or `UNKNOWN`."""
+    denominator: NDArray[np.int64]
+    fifths: NDArray[np.int64]
+    """Of the key signature at each beat, or `NO_KEY`."""
+    hand: NDArray[np.int64]
+    """Of each note: 1 right, 0 left, or `UNKNOWN`."""
+    beat: NDArray[np.int64]
+    """Index of the beat that each note is in, in the score, or `UNKNOWN`."""
+    place: Array
+    """Beats from there, 0 to below 1."""
+    length: Array
+    """Written, in quarters; 0 for grace notes, NaN where it is not known."""
+
+    @property
+    def performance(self) -> Performance:
+        """The notes and pedal presses as they are anywhere else."""
+        notes = [
+            Note(onset=float(a), offset=float(b), pitch=int(p), velocity=int(v))
+            for a, b, p, v in zip(self.onset, self.offset, self.pitch, self.velocity, strict=True)
+        ]
+        pedal = [PedalPress(onset=float(a), offset=float(b)) for a, b in self.pedal]
+        return Performance(tuple(notes), tuple(pedal))
+
+    def save(self, path: Path) -> None:
+        """Write all of it to an ``.npz`` file."""
+        np.savez_compressed(path, **{each.name: getattr(self, each.name) for each in fields(self)})
+
+    @classmethod
+    def load(cls, path: Path) -> AnnotatedPerformance:
+        """Read what `save` wrote."""
+        with np.load(path) as stored:
+            return cls(**{each.name: stored[each.name] for each in fields(cls)})
+
+    def until(self, seconds: float) -> AnnotatedPerformance:
+        """The start of it: notes struck, and beats, before a time."""
+        notes = self.onset < seconds
+        beats = self.beats < seconds
+        known = self.beat < beats.sum()
+        cut = {each.name: getattr(self, each.name)[notes] for each in fields(self)[:4]}
+        cut |= {each.name: getattr(self, each.name)[beats] for each in fields(self)[5:10]}
+        cut |= {each.name: getattr(self, each.name)[notes] for each in fields(self)[10:]}
+        cut["beat"] = np.where(known, self.beat, UNKNOWN)[notes]
+        pedal = self.pedal[self.pedal[:, 0] < seconds]
+        return AnnotatedPerformance(pedal=pedal, **cut)
+
+
+def beats_per_bar(numerator: int, denominator: int) -> int:
+    """As a conductor would beat: 2 in 6/8 and 6/4, 3 in 9/8 and 3/8, 4 in 4/4."""
+    compound = denominator >= 4 and numerator in (6, 9, 12)
+    return numerator // 3 if compound else numerator
+
+
+def quarters_per_beat(numerator: int, denominator: int) -> float:
+    """1.5 in 6/8, 1 in 3/4, 2 in 2/2."""
+    return 4 * numerator / denominator / beats_per_bar(numerator, denominator)
+
+
+def read_asap(midi: Path) -> AnnotatedPerformance:
+    """A performance of ASAP, with what lies beside it.
+
+    Raises
+    ------
+    DatasetError
+        Its annotations are missing or name no beats.
+    """
+    labels = midi.with_name(midi.stem + "_annotations.txt")
+    if not labels.is_file():
+        raise DatasetError(f"{labels}: expected the annotations of {midi.name}; found no such file")
+    rows = [line.split("\t") for line in labels.read_text("utf-8").splitlines() if line.strip()]
+    if not rows:
+        raise DatasetError(f"{labels}: expected a beat a line; found none")
+    times = np.array([float(row[0]) for row in rows])
+    kinds, metres, keys = [], [], []
+    metre, key = (UNKNOWN, UNKNOWN), NO_KEY
+    for _, _, text in rows:
+        kind, *rest = text.split(",")
+        if rest and rest[0]:
+            metre = (int(rest[0].split("/")[0]), int(rest[0].split("/")[1]))
+        if len(rest) > 1 and rest[1]:
+            key = int(rest[1])
+        kinds.append(kind == "db")
+        metres.append(metre)
+        keys.append(key)
+    # What is said first holds from the start, an upbeat included.
+    first_metre = next((each for each in metres if each[0] != UNKNOWN), metre)
+    first_key = next((each for each in keys if each != NO_KEY), key)
+    metres = [first_metre if each[0] == UNKNOWN else each for each in metres]
+    keys = [first_key if each == NO_KEY else each for each in keys]
+    order = np.argsort(times, kind="stable")
+    order = order[np.concatenate([[True], np.diff(times[order]) > 1e-4])]
+    performance = read_midi(midi)
+    is_down, metre_of, key_of = (np.array(each)[order] for each in (kinds, metres, keys))
+    result = _unlabelled(performance, times[order], is_down, metre_of, key_of)
+    match = midi.with_suffix(".match")
+    if match.is_file():
+        return _with_match(result, read_match(match, midi.with_name("xml_score.musicxml")))
+    return result
+
+
+def read_sequenced(midi: Path) -> AnnotatedPerformance:
+    """Sequenced music whose ticks are its score, with a track for each hand.
+
+    Raises
+    ------
+    DatasetError
+        Its ticks divide seconds in place of quarters, or it names no metre.
+    """
+    file = parse_midi(midi.read_bytes())
+    quarter = file.ticks_a_quarter
+    if quarter is None or not file.metres():
+        raise DatasetError(f"{midi}: expected ticks a quarter and a time signature; found none")
+    clock = file.clock()
+    performance = performance_of(file).performance
+    last = max(tick for track in file.tracks for tick, *_ in track.messages)
+    changes = {tick: (num, den) for tick, num, den in file.metres()}
+    ticks, downs, metres = [], [], []
+    bars = [*file.bars(), file.end + 1]
+    metre = next(iter(changes.values()))
+    for start, stop in pairwise(bars):
+        metre = changes.get(start, metre)
+        length = round(quarter * quarters_per_beat(*metre))
+        for tick in range(start, min(stop, last + length), length):
+            ticks.append(tick)
+            downs.append(tick == start)
+            metres.append(metre)
+    keys = sorted(
+        (tick, int.from_bytes(content[:1], "big", signed=True))
+        for track in file.tracks
+        for tick, kind, content in track.metas
+        if kind == 0x59 and content
+    )
+    key_ticks = [tick for tick, _ in keys]
+    fifths = [keys[max(bisect_right(key_ticks, t) - 1, 0)][1] if keys else NO_KEY for t in ticks]
+    beats = np.array([clock(tick) for tick in ticks])
+    result = _unlabelled(performance, beats, np.array(downs), np.array(metres), np.array(fifths))
+    played = sorted(
+        (clock(tick), pitch, tick, _hand_of(track.name))
+        for track in file.tracks
+        for tick, status, pitch, velocity in track.messages
+        if status & 0xF0 == 0x90 and velocity
+    )
+    hand, beat, place = result.hand.copy(), result.beat.copy(), result.place.copy()
+    find = _finder(result)
+    for seconds, pitch, tick, side in played:
+        index = find(seconds, pitch)
+        if index is not None:
+            hand[index] = side
+            beat[index] = bisect_right(ticks, tick) - 1
+            start = ticks[beat[index]]
+            place[index] = (tick - start) / (quarter * quarters_per_beat(*metres[beat[index]]))
+    known = (place >= 0) & (place < 1)
+    labelled = replace(
+        result,
+        hand=hand,
+        beat=np.where(known, beat, UNKNOWN),
+        place=np.where(known, place, 0.0),
+    )
+    # From the beat that the first note is in to the one after the last note.
+    first = int(np.searchsorted(beats, result.onset[0] + 1e-2)) - 1
+    stop = int(np.searchsorted(beats, result.onset[-1] + 1e-3)) + 1
+    return _with_beats(labelled, max(first, 0), stop)
+
+
+def _hand_of(name: str) -> int:
+    name = name.lower()
+    if "right" in name or "rechts" in name:
+        return 1
+    return 0 if "left" in name or "links" in name else UNKNOWN
+
+
+def _with_beats(each: AnnotatedPerformance, start: int, stop: int) -> AnnotatedPerformance:
+    names = ("beats", "is_down", "numerator", "denominator", "fifths")
+    cut: dict[str, Any] = {name: getattr(each, name)[start:stop] for name in names}
+    inside = (each.beat >= start) & (each.beat < stop)
+    return replace(each, **cut, beat=np.where(inside, each.beat - start, UNKNOWN))
+
+
+def _unlabelled(
+    performance: Performance,
+    beats: Array,
+    is_down: NDArray[np.bool_],
+    metres: NDArray[np.int64],
+    fifths: NDArray[np.int64],
+) -> AnnotatedPerformance:
+    notes, n = performance.notes, len(performance.notes)
+    return AnnotatedPerformance(
+        onset=np.array([note.onset for note in notes]),
+        offset=np.array([note.offset for note in notes]),
+        pitch=np.array([note.pitch for note in notes]),
+        velocity=np.array([note.velocity for note in notes]),
+        pedal=np.array([(press.onset, press.offset) for press in performance.pedal]).reshape(-1, 2),
+        beats=beats,
+        is_down=is_down,
+        numerator=metres[:, 0],
+        denominator=metres[:, 1],
+        fifths=fifths,
+        hand=np.full(n, UNKNOWN),
+        beat=np.full(n, UNKNOWN),
+        place=np.zeros(n),
+        length=np.full(n, np.nan),
+    )
+
+
+def _finder(each: AnnotatedPerformance) -> Callable[[float, int], int | None]:
+    """A function from seconds and pitch to the index of the note that is struck then."""
+    onsets, pitches = each.onset.tolist(), each.pitch.tolist()
+
+    def find(seconds: float, pitch: int) -> int | None:
+        first = bisect_left(onsets, seconds - _SAME_ONSET)
+        last = bisect_right(onsets, seconds + _SAME_ONSET)
+        near = [index for index in range(first, last) if pitches[index] == pitch]
+        return min(near, key=lambda index: abs(onsets[index] - seconds), default=None)
+
+    return find
+
+
+def _with_match(each: AnnotatedPerformance, match: Match) -> AnnotatedPerformance:
+    """With the labels of notes that a match file has."""
+    starts = _bar_starts(match)
+    grid = score_beats(match, starts)
+    positions = [position for position, _ in grid]
+    notes = [replace(note, position=_exact(note, starts)) for note in match.notes]
+    found = _annotated_beats(each.beats, notes, positions)
+    hand, beat = each.hand.copy(), each.beat.copy()
+    place, length = each.place.copy(), each.length.copy()
+    find = _finder(each)
+    for note in notes:
+        index = find(note.onset, note.pitch)
+        if index is None:
+            continue
+        length[index] = note.length
+        if note.staff == 1 or (note.staff and note.staff == match.n_staves):
+            hand[index] = int(note.staff == 1)
+        before = bisect_right(positions, note.position + 1e-2) - 1
+        if before in found:
+            beat[index] = found[before]
+            place[index] = max((note.position - positions[before]) / grid[before][1], 0.0)
+    known = (beat != UNKNOWN) & (place < 1)
+    return replace(each, hand=hand, beat=np.where(known, beat, UNKNOWN), place=place, length=length)
+
+
+def _bar_starts(match: Match) -> list[float]:
+    """Where bars start, in quarters, by what most of their notes say."""
+    votes: dict[float, int] = {}
+    for note in match.notes:
+        start = round(note.position - note.place, 2)
+        votes[start] = votes.get(start, 0) + 1
+    starts: list[float] = []
+    for start in sorted(votes):
+        if starts and start - starts[-1] < 0.24:
+            if votes[start] > votes[starts[-1]]:
+                starts[-1] = start
+        else:
+            starts.append(start)
+    return starts
+
+
+def _exact(note: MatchedNote, starts: Sequence[float]) -> float:
+    """A note's position by its place in its bar, which is exact, where positions are rounded."""
+    at = note.position - note.place
+    index = bisect_left(starts, at)
+    near = [starts[i] for i in (index - 1, index) if 0 <= i < len(starts)]
+    start = min(near, key=lambda each: abs(each - at))
+    return start + note.place if abs(start - at) < 0.24 else note.position
+
+
+def score_beats(match: Match, starts: Sequence[float]) -> list[tuple[float, float]]:
+    """Every beat of the score: its position and its length, in quarters.
+
+    Bars start where their notes say; a bar that is shorter than its metre is counted from
+    its end if it is the first or follows another such, as an upbeat is.
+    """
+    end = match.notes[-1].position + 8
+    grid: list[tuple[float, float]] = []
+    was_short = True
+    for start, stop in zip(starts, [*starts[1:], end], strict=True):
+        metre = match.metre(start)
+        length = quarters_per_beat(*metre)
+        whole = 4 * metre[0] / metre[1]
+        is_short = stop - start < whole - 0.05
+        steps = np.arange(0, stop - start - 0.05, length)
+        if is_short and was_short:
+            beats = [stop - length - step for step in steps][::-1]
+        else:
+            beats = [start + step for step in steps]
+        grid.extend((float(beat), length) for beat in beats)
+        was_short = is_short
+    return sorted(grid)
+
+
+def _annotated_beats(
+    beats: Array, notes: Sequence[MatchedNote], positions: Sequence[float]
+) -> dict[int, int]:
+    """From the index of a beat in the score to that of the annotated one, where notes on it
+    say so, or its neighbours on either side."""
+    ordered = sorted(notes, key=lambda note: note.onset)
+    onsets = [note.onset for note in ordered]
+    of_annotated: dict[int, int] = {}
+    for index, time in enumerate(beats):
+        votes: dict[int, int] = {}
+        near = range(bisect_left(onsets, time - _ON_BEAT), bisect_right(onsets, time + _ON_BEAT))
+        for number in near:
+            at = ordered[number].position
+            nearest = bisect_left(positions, at - 0.02)
+            if nearest < len(positions) and abs(positions[nearest] - at) < 0.02:
+                votes[nearest] = votes.get(nearest, 0) + 1
+        if votes:
+            of_annotated[index] = max(votes, key=lambda each: votes[each])
+    kept = _rising(of_annotated)
+    for index in range(1, len(beats)):
+        before, after = kept.get(index - 1), _next(kept, index)
+        if index not in kept and before is not None and after is not None:
+            number, position = after
+            if position - before == number - (index - 1):
+                kept[index] = before + 1
+    return {position: index for index, position in kept.items()}
+
+
+def _next(known: dict[int, int], index: int) -> tuple[int, int] | None:
+    """The first known beat within four from an index."""
+    return next(((n, known[n]) for n in range(index, index + 4) if n in known), None)
+
+
+def _rising(found: dict[int, int]) -> dict[int, int]:
+    """Without those that contradict both neighbours."""
+    kept: dict[int, int] = {}
+    items = sorted(found.items())
+    for number, (index, position) in enumerate(items):
+        near = items[max(number - 2, 0) : number] + items[number + 1 : number + 3]
+        agree = sum(position - other == index - there for there, other in near)
+        if agree >= 1 and position not in kept.values():
+            kept[index] = position
+    return kept
