@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from tests.fuzzing import mutated
 from transcribe.errors import MidiError
-from transcribe.midi import MidiReading, load_midi, midi_bytes, performance_of
+from transcribe.midi import load_midi, midi_bytes
 from transcribe.midi_file import (
     DamagedError,
     MidiFile,
@@ -23,6 +23,7 @@ from transcribe.midi_file import (
     tempo_event,
 )
 from transcribe.midi_parser import parse_midi
+from transcribe.midi_reading import MidiReading, performance_of
 from transcribe.music.beat_grid import Metre
 from transcribe.notes import Note, PedalPress, Performance
 from transcribe.tokens.score_midi import StepNote, Track, read_score_midi, score_midi

@@ -2,8 +2,9 @@
 
 import pytest
 
-from transcribe.midi import midi_bytes, performance_of
+from transcribe.midi import midi_bytes
 from transcribe.midi_parser import parse_midi
+from transcribe.midi_reading import performance_of
 from transcribe.music.beat_grid import Metre
 from transcribe.music.tempo_map import tempo_map
 from transcribe.notes import Note, PedalPress, Performance

@@ -36,7 +36,7 @@ from transcribe.evaluation.pairing import (
     pair_sources,
     some,
 )
-from transcribe.midi import MidiReading
+from transcribe.midi_reading import MidiReading
 from transcribe.notes import Performance
 
 _LONG_HELD = 10.0

@@ -32,7 +32,8 @@ from transcribe.files.endings import (
     is_recording,
 )
 from transcribe.files.names import as_typed, decode_text, match_names, stem_of
-from transcribe.midi import MidiReading, load_midi
+from transcribe.midi import load_midi
+from transcribe.midi_reading import MidiReading
 from transcribe.notes import Performance
 
 _LOOKED_AT = 65536

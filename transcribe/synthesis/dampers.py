@@ -15,8 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from transcribe.errors import MidiError
-from transcribe.midi import SUSTAIN_CONTROLLER
-from transcribe.midi_file import CONTROL, DRUM_CHANNEL, DamagedError
+from transcribe.midi_file import CONTROL, DRUM_CHANNEL, SUSTAIN_CONTROLLER, DamagedError
 from transcribe.midi_parser import parse_midi
 from transcribe.notes import PedalPress
 
