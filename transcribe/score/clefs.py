@@ -115,7 +115,7 @@ def octave_lines(bars: Sequence[Bar]) -> None:
                 sign * ledger_lines(each - 7 * sign, clefs[number][staff]) for each in positions
             ]
             costs[row, 0] = max(far - _MOST_LEDGER_LINES, 0)
-            costs[row, 1] = 0.1 + 2 * max(-min(moved), 0)
+            costs[row, 1] = (0.1 if far > 1 else 2.0) + 2 * max(-min(moved), 0)
         path = _cheapest(costs, change=_OTTAVA / 2, first=_OTTAVA / 2, own=0)
         _mark_octaves(bars, places, path, staff, text)
 

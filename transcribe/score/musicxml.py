@@ -58,6 +58,12 @@ def musicxml(sheet: Sheet) -> bytes:
         SubElement(encoding, "supports", element=element, type="yes")
     part = SubElement(SubElement(root, "part-list"), "score-part", id="P1")
     SubElement(part, "part-name", {"print-object": "no"}).text = "Piano"
+    instrument = SubElement(part, "score-instrument", id="P1-I1")
+    SubElement(instrument, "instrument-name").text = "Piano"
+    SubElement(instrument, "instrument-sound").text = "keyboard.piano"
+    midi = SubElement(part, "midi-instrument", id="P1-I1")
+    SubElement(midi, "midi-channel").text = "1"
+    SubElement(midi, "midi-program").text = "1"
     music = SubElement(root, "part", id="P1")
     divisions = math.gcd(sheet.quarter, *_ticks(sheet.bars))
     writer = _Writer(sheet.quarter, divisions)

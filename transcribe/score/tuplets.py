@@ -124,7 +124,7 @@ def _best(
     if parts:
         halves = [_best(*part, inside, ruler, odd) for part in parts]
         cost = sum(each[0] for each in halves)
-        if cost < best[0]:
+        if cost <= best[0]:  # the smaller stretch is the simpler
             best = (cost, tuple(each for half in halves for each in half[1]))
     return best
 

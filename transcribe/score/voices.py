@@ -20,8 +20,8 @@ from transcribe.score.score import LEFT, Hand, Score, ScoreNote
 _BEAM = 12
 _CUT = 1.0
 """For a note that is written half as long as it is."""
-_SECOND_VOICE = 0.9
-"""For each chord of a lower voice; more than cutting a note by half."""
+_OPEN, _GO_ON = 0.8, 0.25
+"""For the first chord of a lower voice, and for every other."""
 _CROSSING = 1.5
 _OCTAVE_LEAP = 0.35
 _SPLIT = 0.25
@@ -150,8 +150,10 @@ def _lower_voice(segment: Sequence[_Struck]) -> tuple[int, ...]:
 
 
 def _add(way: _Way, strike: _Struck, n_lower: int, time: float, lengths: tuple[float, ...]) -> _Way:
-    cost = way.cost + (_SECOND_VOICE if n_lower else 0.0)
+    cost = way.cost
     upper, lower = way.lines
+    if n_lower:
+        cost += _OPEN if lower is None or lower.stop < time else _GO_ON
     if 0 < n_lower < len(strike.pitches):
         cost += _SPLIT
     if n_lower:

@@ -1,0 +1,95 @@
+"""MusicXML: valid, and read back by other programs' readers as the notes that were written."""
+
+from collections import Counter
+from fractions import Fraction
+from importlib.util import find_spec
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from scores import score_of
+
+from transcribe.music.key import Key
+from transcribe.score.making import sheet_bytes
+
+MUSIC = [
+    ("right", 0, "2", "1", 74),
+    *(("right", 1, f"{i}/3", "1/3", 79 - i) for i in range(3)),
+    ("right", 1, "1", "3", 79),  # over the bar line
+    *(("right", 1, f"{i}/2", "1/2", 66 + i) for i in range(2, 6)),
+    ("right", 2, "1", "2", 102),
+    ("left", 1, "0", "1", 43),
+    *(("left", 1, place, "1", pitch) for place in ("1", "2") for pitch in (50, 59)),
+    ("left", 2, "0", "3", 38),
+    ("left", 2, "3/2", "1/2", 61),
+]
+"""An upbeat, a triplet, a tie, two voices, chords, a very high note, in 3/4."""
+
+
+@pytest.fixture(scope="module")
+def xml() -> bytes:
+    return sheet_bytes(score_of(MUSIC, metre="3/4", key=Key(7)), with_pedal=True)
+
+
+def test_it_is_valid(xml):
+    etree = pytest.importorskip("lxml.etree")
+    package = find_spec("partitura")  # it has the schema
+    if package is None or package.origin is None:
+        pytest.skip("partitura, which has the schema, is not installed")
+    tree = etree.parse(str(Path(package.origin).parent / "assets" / "musicxml.xsd"))
+    for element in list(tree.getroot().iter("{*}import", "{*}attribute")):
+        if element.tag.endswith("import") or ":" in element.get("ref", ""):
+            element.getparent().remove(element)  # xml: and xlink: are described elsewhere
+    schema = etree.XMLSchema(tree)
+    assert schema.validate(etree.fromstring(xml)), schema.error_log
+
+
+@pytest.mark.slow  # partitura takes seconds to import
+def test_partitura_reads_the_same_notes(xml, tmp_path):
+    partitura = pytest.importorskip("partitura")
+    path = tmp_path / "written.musicxml"
+    path.write_bytes(xml)
+    (part,) = partitura.load_musicxml(path)
+    found = Counter(
+        (
+            int(row["pitch"]),
+            round(float(row["onset_quarter"]), 3),
+            round(float(row["duration_quarter"]), 3),
+        )
+        for row in part.note_array(include_divs_per_quarter=True)
+    )
+    start = {0: -3, 1: 0, 2: 3}
+    expected = Counter(
+        (pitch, round(start[bar] + float(Fraction(beat)), 3), round(float(Fraction(length)), 3))
+        for _, bar, beat, length, pitch in MUSIC
+    )
+    assert found == expected
+
+
+def test_every_written_note_can_be_found_by_its_number(xml):
+    root = ElementTree.fromstring(xml)
+    numbers = [note.get("id") for note in root.iter("note") if note.get("id")]
+    assert sorted(numbers) == sorted(f"n{i}" for i in range(len(MUSIC)))
+    assert [bar.get("id") for bar in root.iter("measure")] == ["m0", "m1", "m2"]
+
+
+def test_the_upbeat_is_no_counted_bar(xml):
+    upbeat = ElementTree.fromstring(xml).find("part/measure")
+    assert upbeat is not None
+    assert (upbeat.get("number"), upbeat.get("implicit")) == ("0", "yes")
+
+
+def test_voices_fill_their_bars(xml):
+    root = ElementTree.fromstring(xml)
+    divisions = int(root.findtext(".//divisions", "0"))
+    for measure, quarters in zip(root.iter("measure"), (1, 3, 3), strict=True):
+        at = 0
+        for element in measure:
+            length = int(element.findtext("duration", "0"))
+            if element.tag == "backup":
+                at -= length
+            elif element.tag == "forward" or (
+                element.tag == "note" and element.find("chord") is None
+            ):
+                at += length
+        assert at == quarters * divisions

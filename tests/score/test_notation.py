@@ -1,0 +1,176 @@
+"""What stands on the page, of music written by hand."""
+
+from dataclasses import replace
+from fractions import Fraction
+
+from scores import score_of
+
+from transcribe.music.key import Key
+from transcribe.notes import PedalPress
+from transcribe.score.notation import write
+from transcribe.score.voices import with_voices
+
+
+def lines(sheet, bar, staff):
+    """Each voice of a staff in a bar as words: value, dots, pitches, ties."""
+    found = []
+    for line in sheet.bars[bar].lines:
+        if line.staff != staff:
+            continue
+        words = []
+        for item in line.items:
+            name = item.value.type + "." * item.value.dots
+            heads = "/".join(str(head.spelling) + "~" * head.is_tied_on for head in item.heads)
+            words.append(f"{name}:{heads or ('hidden' if item.is_hidden else 'rest')}")
+        found.append(" ".join(words))
+    return found
+
+
+WALTZ = [
+    ("right", 1, "0", "3", 76),
+    ("left", 1, "0", "1", 48),
+    ("left", 1, "1", "1", 55),
+    ("left", 1, "1", "1", 60),
+    ("left", 1, "2", "1", 55),
+    ("left", 1, "2", "1", 60),
+]
+
+
+def test_a_waltz_is_a_melody_over_bass_and_chords():
+    sheet = write(score_of(WALTZ, metre="3/4"))
+    assert str(sheet.bars[0].new_metre) == "3/4"
+    assert lines(sheet, 0, 1) == ["half.:E5"]
+    assert lines(sheet, 0, 2) == ["quarter:C3 quarter:G3/C4 quarter:G3/C4"]
+
+
+def test_an_upbeat_is_bar_0_and_as_long_as_it_sounds():
+    sheet = write(score_of([("right", 0, "3", "1", 67), ("right", 1, "0", "4", 72)], metre="4/4"))
+    assert [bar.number for bar in sheet.bars] == [0, 1]
+    assert sheet.bars[0].length == sheet.quarter
+    assert lines(sheet, 0, 1) == ["quarter:G4"]
+
+
+def test_a_chord_that_the_pedal_holds_is_no_tie():
+    chord = [("left", 1, "0", "1", pitch) for pitch in (48, 52, 55)]
+    held = score_of(
+        [*chord, ("right", 2, "0", "4", 72)], pedal=(PedalPress(onset=0.0, offset=7.5),)
+    )
+    sheet = write(held)
+    assert lines(sheet, 0, 2) == ["quarter:C3/E3/G3 quarter:rest half:rest"]
+
+
+def test_hands_that_cross_stay_two_hands():
+    crossing = [("right", 1, str(i), "1", 72 - 4 * i) for i in range(4)]
+    crossing += [("left", 1, str(i), "1", 60 + 4 * i) for i in range(4)]
+    sheet = write(score_of(crossing))
+    assert lines(sheet, 0, 1) == ["quarter:C5 quarter:Ab4 quarter:E4 quarter:C4"]
+    assert lines(sheet, 0, 2) == ["quarter:C4 quarter:E4 quarter:Ab4 quarter:C5"]
+
+
+def test_a_held_note_over_moving_ones_is_a_voice_of_its_own():
+    music = [("right", 1, "0", "4", 79)]
+    music += [("right", 1, str(i), "1", 64 + i) for i in range(4)]
+    score = score_of(music)
+    assert {note.voice for note in score.notes} == {1, 2}
+    sheet = write(score)
+    assert lines(sheet, 0, 1) == [
+        "whole:G5",
+        "quarter:E4 quarter:F4 quarter:F#4 quarter:G4",
+    ]
+    assert {item.stem for line in sheet.bars[0].lines[:2] for item in line.items} == {"up", "down"}
+
+
+def test_a_little_legato_is_no_second_voice():
+    music = [("right", 1, str(i), "5/4", 60 + 2 * i) for i in range(2)]
+    music.append(("right", 1, "2", "1", 64))
+    sheet = write(score_of(music))
+    assert lines(sheet, 0, 1) == ["quarter:C4 quarter:D4 quarter:E4 quarter:rest"]
+
+
+def test_short_gaps_are_no_rests_and_long_ones_are():
+    music = [("right", 1, "0", "3/4", 60), ("right", 1, "1", "1/2", 62), ("right", 1, "2", "2", 64)]
+    sheet = write(score_of(music))
+    assert lines(sheet, 0, 1) == ["quarter:C4 eighth:D4 eighth:rest half:E4"]
+
+
+def test_a_note_over_the_bar_line_is_tied():
+    music = [("right", 1, "3", "2", 67), ("right", 2, "1", "3", 65)]
+    sheet = write(score_of(music))
+    assert lines(sheet, 0, 1) == ["half:rest quarter:rest quarter:G4~"]
+    assert lines(sheet, 1, 1) == ["quarter:G4 half.:F4"]
+    assert sheet.bars[1].lines[0].items[0].heads[0].is_tied_back
+
+
+def test_triplets_are_bracketed_and_hidden_rests_fill_no_tuplet():
+    music = [("right", 1, f"{i}/3", "1/3", 60 + i) for i in range(3)]
+    music.append(("right", 1, "1", "3", 67))
+    items = write(score_of(music)).bars[0].lines[0].items
+    assert [item.tuplet is not None for item in items] == [True] * 3 + [False]
+    assert (items[0].tuplet.actual, items[0].tuplet.normal) == (3, 2)
+    assert [item.beams for item in items[:3]] == [["begin"], ["continue"], ["end"]]
+
+
+def test_eighths_are_beamed_by_half_bars_and_sixteenths_by_beats():
+    music = [("right", 1, f"{i}/2", "1/2", 60 + i) for i in range(4)]
+    music += [("right", 1, f"{i}/4", "1/4", 60 + i) for i in range(8, 16)]
+    beams = [item.beams for item in write(score_of(music)).bars[0].lines[0].items]
+    assert beams[:4] == [["begin"], ["continue"], ["continue"], ["end"]]
+    assert beams[4:8] == [["begin"] * 2, ["continue"] * 2, ["continue"] * 2, ["end"] * 2]
+    assert beams[8][0] == "begin"
+
+
+def test_a_sign_holds_until_the_bar_line_and_is_taken_back_in_the_next():
+    music = [
+        ("right", 1, "0", "1", 66),
+        ("right", 1, "1", "1", 66),
+        ("right", 1, "2", "2", 65),
+        ("right", 2, "0", "2", 65),
+        ("right", 2, "2", "2", 67),
+    ]
+    sheet = write(score_of(music, key=Key(7)))
+    signs = [
+        head.accidental for bar in sheet.bars for item in bar.lines[0].items for head in item.heads
+    ]
+    assert signs == [None, None, 0, 0, None]
+
+
+def test_clefs_change_where_it_lasts():
+    low = [("left", bar, "0", "4", 48) for bar in (1, 2, 3)]
+    high = [("left", bar, str(i), "1", 79) for bar in range(4, 9) for i in range(4)]
+    blip = [("left", 9, "0", "4", 48), ("left", 10, "0", "1", 72), ("left", 10, "1", "3", 48)]
+    blip += [("left", 11, place, "2", 36) for place in ("0", "2")]
+    sheet = write(score_of([*low, *high, *blip]))
+    changes = [
+        (bar.number, change.clef) for bar in sheet.bars for change in bar.clefs if change.staff == 2
+    ]
+    assert changes == [(1, "F"), (4, "G"), (9, "F")]
+
+
+def test_very_high_passages_get_an_octave_line():
+    music = [("right", bar, f"{i}/2", "1/2", 98 + i) for bar in (1, 2) for i in range(8)]
+    music += [("right", 3, str(i), "1", 76) for i in range(4)]
+    sheet = write(score_of(music))
+    marks = [(bar.number, m.text) for bar in sheet.bars for m in bar.marks if m.kind == "ottava"]
+    assert marks == [(1, "up"), (2, "stop")]
+
+
+def test_grace_notes_stand_before_what_they_lead_to():
+    score = score_of([("right", 1, "0", "1", 71), ("right", 1, "0", "4", 72)])
+    notes = [
+        replace(note, is_grace=True, length=Fraction(1, 2)) if note.note.pitch == 71 else note
+        for note in score.notes
+    ]
+    (item,) = write(with_voices(replace(score, notes=tuple(notes)))).bars[0].lines[0].items
+    assert [str(head.spelling) for head in item.heads] == ["C5"]
+    assert [str(grace.heads[0].spelling) for grace in item.graces] == ["B4"]
+
+
+def test_loudness_that_lasts_is_marked_once():
+    score = score_of([("right", bar, "0", "4", 60) for bar in range(1, 17)])
+    notes = [
+        replace(each, note=replace(each.note, velocity=40 if each.bar <= 8 else 100))
+        for each in score.notes
+    ]
+    sheet = write(replace(score, notes=tuple(notes)))
+    marks = [(b.number, m.text) for b in sheet.bars for m in b.marks if m.kind == "dynamic"]
+    assert marks == [(1, "p"), (9, "ff")]

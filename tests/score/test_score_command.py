@@ -1,0 +1,103 @@
+"""``transcribe score``: what it writes, and what it refuses."""
+
+import json
+
+import pytest
+
+from transcribe.cli import main
+from transcribe.midi import write_midi
+from transcribe.notes import Note, Performance
+
+
+@pytest.fixture
+def waltz(tmp_path):
+    """Sixteen bars of oom-pah-pah at a steady tempo."""
+    notes = []
+    for bar in range(16):
+        for beat in range(3):
+            start = 0.5 + 0.5 * (3 * bar + beat)
+            chord = (43 if bar % 2 else 48,) if beat == 0 else (55, 59 if bar % 2 else 60)
+            loud = 85 if beat == 0 else 50
+            notes += [Note(onset=start, offset=start + 0.4, pitch=p, velocity=loud) for p in chord]
+        start = 0.5 + 1.5 * bar
+        notes.append(Note(onset=start, offset=start + 1.4, pitch=76 - bar % 3, velocity=90))
+    path = tmp_path / "waltz.mid"
+    write_midi(Performance(notes), path)
+    return path
+
+
+def run(*words) -> int:
+    return main(["score", *map(str, words)])
+
+
+def test_it_writes_the_music_beside_the_source(waltz, capsys):
+    assert run(waltz, "--json", "--metre", "3/4", "--key", "C", "--title", "Walzer") == 0
+    text = waltz.with_suffix(".musicxml").read_text("utf-8")
+    assert "<work-title>Walzer</work-title>" in text
+    assert "<beats>3</beats>" in text
+    content = json.loads(waltz.with_name("waltz.score.json").read_text("utf-8"))
+    assert content["metres"][0]["metre"] == "3/4"
+    assert len(content["notes"]) == 16 * 6
+    assert "3/4 in C major" in capsys.readouterr().out
+
+
+def test_it_engraves(waltz, tmp_path):
+    pytest.importorskip("verovio")
+    pytest.importorskip("typst")
+    assert run(waltz, "-o", tmp_path / "out", "--svg", "--pdf", "--composer", "Dvořák") == 0
+    assert (tmp_path / "out" / "waltz.pdf").read_bytes().startswith(b"%PDF")
+    page = (tmp_path / "out" / "waltz-1.svg").read_text("utf-8")
+    assert 'id="n0"' in page
+    assert "Dvořák" in page
+
+
+def test_what_is_there_is_not_overwritten(waltz, capsys):
+    waltz.with_suffix(".musicxml").write_text("mine")
+    assert run(waltz) == 1
+    assert waltz.with_suffix(".musicxml").read_text() == "mine"
+    assert "--overwrite" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("notes", "words"),
+    [
+        ([], "found no notes"),
+        ([Note(onset=0.0, offset=1.0, pitch=60, velocity=60)], "found one note"),
+    ],
+)
+def test_no_score_is_made_of_too_little(tmp_path, capsys, notes, words):
+    path = tmp_path / "little.mid"
+    write_midi(Performance(notes), path)
+    assert run(path) == 1
+    assert words in capsys.readouterr().err
+    assert not path.with_suffix(".musicxml").exists()
+
+
+def test_drums_alone_are_no_piano(tmp_path, capsys):
+    from transcribe.midi_file import midi_file_bytes
+
+    path = tmp_path / "drums.mid"
+    hits = [(tick, bytes((0x99, 36, 90 * (tick % 96 == 0)))) for tick in range(0, 960, 48)]
+    path.write_bytes(midi_file_bytes(96, [hits]))
+    assert run(path) == 1
+    err = capsys.readouterr().err
+    assert "percussion" in err
+    assert "no notes" in err
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "words"),
+    [
+        ("--metre", "waltz", "such as 4/4"),
+        ("--key", "H", "such as C, F#m"),
+        ("--tempo", "0", "10 to 400"),
+        ("-o", "x.pdf", "ending in .musicxml"),
+    ],
+)
+def test_wrong_wishes_are_explained(waltz, capsys, option, value, words):
+    try:
+        code = run(waltz, option, value)
+    except SystemExit as exit_:
+        code = exit_.code
+    assert code == 2
+    assert words in capsys.readouterr().err
