@@ -208,7 +208,7 @@ def _write(path: Path, write: Callable[[Path], object]) -> None:
 
 
 def _header_of_format(path: Path, format_name: str) -> dict[str, str]:
-    header = _read_header(path)
+    header = read_header(path)
     if header.get("format") != format_name:
         raise CheckpointError(
             f"{path}: expected weights of format {format_name!r}, found "
@@ -235,7 +235,7 @@ def read_provenance(path: str | os.PathLike[str] | None = None) -> Provenance:
         The file is missing or is no weights file.
     """
     path = PACKAGED if path is None else Path(path)
-    header = _read_header(path)
+    header = read_header(path)
     if "sha256" not in header:
         raise CheckpointError(f"{path}: not a weights file of transcribe: it has no checksum")
     name = f"{header.get('name', 'unnamed')} {header.get('version', '')}".strip()
@@ -244,11 +244,11 @@ def read_provenance(path: str | os.PathLike[str] | None = None) -> Provenance:
 
 def packaged_settings(name: str) -> dict[str, Any]:
     """The settings of a name that the packaged weights carry, such as ``"decode"``."""
-    settings: dict[str, Any] = parse_json(_read_header(PACKAGED)[name])
+    settings: dict[str, Any] = parse_json(read_header(PACKAGED)[name])
     return settings
 
 
-def _read_header(path: Path) -> dict[str, str]:
+def read_header(path: Path) -> dict[str, str]:
     """The strings in the header of a safetensors file, or in the metadata of an ONNX file."""
     if not path.is_file():
         advice = "reinstall transcribe" if path.parent == FOLDER else "check the path"

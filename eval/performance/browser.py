@@ -11,8 +11,11 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -79,3 +82,21 @@ def serving(folder: Path, words: Sequence[str] = ()) -> Iterator[str]:
         finally:
             process.terminate()
             process.wait(30)
+
+
+@contextmanager
+def static_host(folder: Path) -> Iterator[str]:
+    """A folder served as any web host serves it, on any port; yields its address."""
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder))) as host:
+        serving = threading.Thread(target=host.serve_forever, daemon=True)
+        serving.start()
+        try:
+            yield f"http://127.0.0.1:{host.server_port}"
+        finally:
+            host.shutdown()
+            serving.join()

@@ -54,6 +54,9 @@ def test_a_site_has_the_network_its_filters_and_a_piano(built, tmp_path, capsys)
     np.testing.assert_array_equal(arrays["4096.window"], hann_window(4096))
     listed = json.loads((folder / "piano/piano.json").read_text())
     assert {sample["velocity"] for sample in listed} == {67, 100, 127}
+    parts = {part["does"]: part for part in json.loads((folder / "licences.json").read_text())}
+    assert parts["the network's weights"]["licence"] == checkpoint.metadata["licence"]
+    assert parts["plays the notes"]["licence"] == "Public Domain"
     assert all((folder / "piano" / sample["file"]).stat().st_size > 1000 for sample in listed)
 
 

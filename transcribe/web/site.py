@@ -15,6 +15,7 @@ import sys
 from pathlib import Path
 
 from transcribe.errors import TranscribeError
+from transcribe.files.json_text import parse_json
 from transcribe.options import Subparsers, UsageError, add_command, add_overwrite
 from transcribe.terminal import say
 
@@ -86,6 +87,7 @@ def write_site(folder: Path) -> int:
     shutil.copytree(BUILT, folder, dirs_exist_ok=True)
     write_model(folder)
     write_piano(folder / "piano")
+    write_parts(folder / "licences.json")
     names = sorted(
         path.relative_to(folder).as_posix()
         for path in folder.rglob("*")
@@ -125,6 +127,23 @@ def write_piano(folder: Path) -> None:
         said = {"file": file.path.name, "pitch": file.pitch, "velocity": file.velocity}
         listed.append({**said, "lead": round(file.lead, 5), "gain": round(file.gain, 6)})
     (folder / "piano.json").write_text(json.dumps(listed, indent=0), "utf-8")
+
+
+def write_parts(path: Path) -> None:
+    """Name the weights and the piano, with their licences, beside what the page is built of."""
+    from transcribe.synthesis.sample_bank import PACKAGED as PIANO
+    from transcribe.weights_file import PACKAGED, read_header
+
+    header = read_header(PACKAGED)
+    piano = parse_json((PIANO / "manifest.json").read_text("utf-8"))
+    built = BUILT / path.name
+    parts = parse_json(built.read_text("utf-8")) if built.is_file() else []
+    weights = f"{header['name']} {header['version']}"
+    parts += [
+        {"name": weights, "does": "the network's weights", "licence": header["licence"]},
+        {"name": piano["piano"], "does": "plays the notes", "licence": piano["licence"]},
+    ]
+    path.write_text(json.dumps(parts, indent=1), "utf-8")
 
 
 def _write_packed(path: Path, content: bytes) -> None:

@@ -245,7 +245,7 @@ export class Editor {
     byId("progress-words").textContent = stateOf(recording);
     byId("progress-hint").textContent = {
       queued: "It starts by itself, as soon as those before it are done.",
-      working: "You can look and listen already, or leave this page; the work goes on.",
+      working: server.WORKING_HINT,
       paused: "Go on whenever you like, also after closing this page.",
       cancelled: "The notes found so far are kept and can be downloaded.",
       failed: recording.hint || "",

@@ -59,6 +59,10 @@ const at = (id, rest = "") => `/api/recordings/${encodeURIComponent(id)}${rest}`
  */
 export const offers = { continued: true, pause: false, originalByAddress: true };
 
+/** What is told of a recording in work. */
+export const WORKING_HINT =
+  "You can look and listen already, or leave this page; the work goes on.";
+
 /** All recordings, newest first, the limits, and how much room there is: `{…, room}`. */
 export async function listRecordings() {
   const listed = await json("/api/recordings");

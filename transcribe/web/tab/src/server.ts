@@ -63,6 +63,11 @@ function ask<Name extends Method>(
 /** What the page can do here, and what it can't. */
 export const offers = { continued: false, pause: true, originalByAddress: false };
 
+/** What is told of a recording in work. */
+export const WORKING_HINT =
+  "You can look and listen already. The work goes on while this page is open, and later from " +
+  "where it was.";
+
 export const listRecordings = async (): Promise<Record<string, unknown>> => {
   const listed = await ask("listRecordings");
   return { ...listed, room: roomInWords(listed.bytes_used as number, listed.bytes_free as number) };

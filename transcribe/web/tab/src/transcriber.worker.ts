@@ -79,7 +79,7 @@ async function work(): Promise<void> {
       await queued;
       continue;
     }
-    await transcribeEntry(database, entry.id, model, decodeWhole, tell);
+    if (!(await transcribeEntry(database, entry.id, model, decodeWhole, tell))) await queued;
   }
 }
 

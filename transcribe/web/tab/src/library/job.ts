@@ -25,22 +25,36 @@ import { asRow, type Row } from "./rows";
 /** Seconds; a longer recording is refused, as it would fill the disk with silence. */
 const LONGEST = 12 * 3600;
 
+/** Said while a device takes longer than the music lasts. */
+const SLOW =
+  "This device is slow: it takes longer than the music lasts. Leave the page open, and the device " +
+  "plugged in; what is found is kept.";
+
+function isSlow({ duration, heard_seconds, seconds_left }: Entry): boolean {
+  return duration !== null && seconds_left !== null && seconds_left > duration - heard_seconds;
+}
+
 /** Thrown where somebody has stopped the work, paused it, or deleted the recording. */
 class StoppedError extends Error {}
 
-/** Transcribe a recording, from the beginning or from where it was left. */
+/**
+ * Transcribe a recording, from the beginning or from where it was left.
+ *
+ * Resolves to false where it failed and not even that could be kept: the storage is full.
+ */
 export async function transcribeEntry(
   database: Database,
   id: string,
   load: () => Promise<Model>,
   decodeWhole: WholeDecoder,
   tell: (news: News) => void,
-): Promise<void> {
+): Promise<boolean> {
   const kept = new KeptEntry(database, id, tell);
   try {
     await new Job(kept, await load()).run(decodeWhole);
+    return true;
   } catch (error) {
-    if (!(error instanceof StoppedError)) await kept.fail(error);
+    return error instanceof StoppedError || kept.fail(error);
   }
 }
 
@@ -52,15 +66,20 @@ class KeptEntry {
     readonly tell: (news: News) => void,
   ) {}
 
-  async fail(error: unknown): Promise<void> {
+  /** Say why it can't go on; resolves to whether that is kept, too. */
+  async fail(error: unknown): Promise<boolean> {
     const { message, hint } = inWords(error);
     console.warn("transcribing failed:", error);
-    await this.change((entry) => {
-      entry.state = "failed";
-      entry.error = message;
-      entry.hint = hint;
-      entry.seconds_left = null;
-    }, "state").catch(() => {});
+    const failed = { state: "failed", error: message, hint, seconds_left: null } as const;
+    try {
+      await this.change((entry) => Object.assign(entry, failed), "state");
+      return true;
+    } catch {
+      const entry = await this.database.get("recordings", this.id);
+      if (!entry) return true;
+      this.tell({ kind: "state", id: this.id, recording: describe({ ...entry, ...failed }, false) });
+      return false;
+    }
   }
 
   /** Change the entry as it is now, with a piece to add, and tell of it. */
@@ -184,6 +203,7 @@ class Job {
         now.heard_seconds = step.seconds;
         now.n_notes = this.decoder.nNotes;
         now.seconds_left = this.secondsLeft(now);
+        now.warnings = isSlow(now) ? [SLOW] : [];
         now.progress = {
           windows: step.windows,
           held: step.held,

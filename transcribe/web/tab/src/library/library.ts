@@ -31,8 +31,6 @@ const THRESHOLDS = [0.05, 0.95];
 const LONGEST_MINIMUM = 2;
 /** Bytes that are left free when a recording is added; transcribing needs some as well. */
 const SPARE = 50e6;
-/** Bytes that a second of music takes beside the recording. */
-const BYTES_A_SECOND = 36_000;
 const MOST_RECORDINGS = 1000;
 
 export interface Download {
@@ -148,6 +146,7 @@ export class Library {
       transaction.done,
     ]);
     this.tell({ kind: "deleted", id });
+    this.tell({ kind: "queued" }); // there is more room now
     return null;
   }
 
@@ -173,7 +172,7 @@ export class Library {
     return words;
   }
 
-  /** Transcribe once more, from the beginning. */
+  /** Transcribe on after a failure or a cancel, from where it was. */
   async repeatRecording(id: string): Promise<RecordingWords> {
     const number = 1 + Math.max(0, ...(await this.database.getAll("recordings")).map((each) => each.number));
     const words = await this.turn(id, (entry) => {
@@ -181,7 +180,6 @@ export class Library {
         throw new TabError("This recording is in work or done already.", "", 409);
       }
       Object.assign(entry, { state: "queued", number, error: "", hint: "", warnings: [], remarks: [] });
-      if (entry.state === "failed") entry.progress = null;
     });
     this.tell({ kind: "queued" });
     return words;
@@ -426,5 +424,3 @@ export function wavHeader(rate: number, nBytes: number): ArrayBuffer {
   view.setUint32(40, nBytes, true);
   return header;
 }
-
-export { BYTES_A_SECOND };

@@ -1,0 +1,345 @@
+"""The site in a real Chromium: transcribing without a server, and nothing lost on the way."""
+
+from __future__ import annotations
+
+import csv
+import functools
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tab_checks
+from conftest import write_pcm
+
+from eval.performance import browser
+from transcribe.audio.reader import read_audio
+from transcribe.cli import main
+from transcribe.web.site import BUILT, HOW_TO_BUILD, SOURCE, write_site
+
+sync_api = pytest.importorskip("playwright.sync_api", reason=browser.HOW_TO)
+if browser.chromium() is None:
+    pytest.skip(browser.HOW_TO, allow_module_level=True)
+if not (BUILT / "index.html").is_file():
+    pytest.skip(f"the site is not built: {HOW_TO_BUILD}", allow_module_level=True)
+
+expect = sync_api.expect
+PRELUDE = Path(__file__).parents[1] / "data" / "prelude.mp3"
+DONE = 240_000
+"""Milliseconds that a recording may take: the machine may be busy."""
+SOON = 60_000
+pytestmark = pytest.mark.slow
+expect.set_options(timeout=SOON)
+RATE = 16_000
+AXE = SOURCE / "node_modules/axe-core/axe.min.js"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    where = tmp_path_factory.mktemp("host") / "music"  # within a folder of its host
+    write_site(where)
+    return where
+
+
+@pytest.fixture(scope="module")
+def address(folder: Path) -> Iterator[str]:
+    with browser.static_host(folder.parent) as host:
+        yield f"{host}/music/"
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    with browser.browser() as started:
+        yield started
+
+
+@pytest.fixture
+def visit(chromium: Any, address: str) -> Iterator[Callable[..., Any]]:
+    """Open the page in a browser of its own; at the end nobody else was asked for anything."""
+    asked: list[str] = []
+    wrong: list[str] = []
+    contexts = []
+
+    def new(context: Any = None, **options: Any) -> Any:
+        if context is None:
+            context = chromium.new_context(**options)
+            context.set_default_timeout(SOON)
+            context.on("request", lambda request: asked.append(request.url))
+            context.on("weberror", lambda error: wrong.append(str(error.error)))
+            context.on("console", lambda said: said.type == "error" and wrong.append(said.text))
+            contexts.append(context)
+        page = context.new_page()
+        page.goto(address)
+        page.locator("body[data-kept]").wait_for()
+        page.wait_for_timeout(1500)  # it loads itself once more, to use several cores
+        return page
+
+    yield new
+    for context in contexts:
+        context.close()
+    assert asked
+    assert [url for url in asked if not url.startswith((address, "blob:", "data:"))] == []
+    assert [words for words in wrong if "ERR_INTERNET_DISCONNECTED" not in words] == []
+
+
+@pytest.fixture(scope="module")
+def prelude() -> np.ndarray:
+    return read_audio(PRELUDE, RATE)
+
+
+@pytest.fixture(scope="module")
+def long(tmp_path_factory: pytest.TempPathFactory, prelude: np.ndarray) -> Path:
+    """Two minutes, which are five windows of the network."""
+    return write_pcm(tmp_path_factory.mktemp("long") / "long.wav", np.tile(prelude, 3), RATE)
+
+
+@functools.cache
+def by_command(recording: Path, out: Path) -> list[list[str]]:
+    assert main([str(recording), "-o", f"{out}/", "--csv", "--json", "--overwrite", "--quiet"]) == 0
+    return rows_of((out / recording.name).with_suffix(".csv"))
+
+
+def rows_of(path: Path) -> list[list[str]]:
+    with path.open(newline="") as file:
+        return list(csv.reader(file))[1:]
+
+
+def add(page: Any, *recordings: Path) -> None:
+    page.set_input_files("#files", recordings)
+
+
+def expect_done(page: Any) -> None:
+    """Wait until the recording that is open is done."""
+    expect(page.locator("#n-notes")).to_have_text(re.compile(r"^[0-9]"), timeout=DONE)
+    expect(page.locator("#progress")).to_be_hidden(timeout=DONE)
+
+
+def download(page: Any, kind: str, folder: Path) -> Path:
+    page.click("#download")
+    with page.expect_download() as downloading:
+        page.click(f"[data-kind='{kind}']")
+    path = folder / downloading.value.suggested_filename
+    downloading.value.save_as(path)
+    return path
+
+
+def assert_as_the_command(rows: list[list[str]], expected: list[list[str]]) -> None:
+    """Nearly all notes the same: pitch, onset within 5 ms, velocity within a step."""
+
+    def agree(row: list[str], other: list[str]) -> bool:
+        near = abs(float(row[0]) - float(other[0])) <= 0.005
+        return near and row[2] == other[2] and abs(int(row[4]) - int(other[4])) <= 1
+
+    found = sum(any(agree(row, other) for other in expected) for row in rows)
+    assert 2 * found / (len(rows) + len(expected)) >= 0.995
+
+
+def test_notes_are_the_command_s_and_every_download_is_there(visit, tmp_path):
+    page = visit()
+    assert page.evaluate("crossOriginIsolated")  # several cores, without headers of the host
+    add(page, PRELUDE)
+    page.wait_for_url("**/#/recording/*")
+    expect_done(page)
+    expected = by_command(PRELUDE, tmp_path)
+    (tmp_path / "tab").mkdir()
+    files = {
+        kind: download(page, kind, tmp_path / "tab")
+        for kind in ("csv", "mid", "sustained.mid", "json", "svg", "wav", "original")
+    }
+    assert_as_the_command(rows_of(files["csv"]), expected)
+    assert [path.name for path in files.values()] == [
+        "prelude.csv",
+        "prelude.mid",
+        "prelude.sustained.mid",
+        "prelude.json",
+        "prelude.svg",
+        "prelude.piano.wav",
+        "prelude.mp3",
+    ]
+    assert files["original"].read_bytes() == PRELUDE.read_bytes()
+    assert files["mid"].read_bytes()[:4] == b"MThd"
+    header = (tmp_path / "prelude.json").read_text().split('"notes"')[0]
+    assert files["json"].read_text().split('"notes"')[0] == header
+    heard = read_audio(files["wav"], RATE)
+    assert len(heard) / RATE == pytest.approx(float(expected[-1][1]) + 4, abs=1)
+    assert np.abs(heard).max() > 0.05
+    expect(page.locator("[data-kind='continued.mid']")).to_be_hidden()
+
+
+def test_without_a_network_it_opens_and_transcribes(visit, chromium, folder, tmp_path):
+    """The host is gone, and a new tab opens the page, hears a recording and saves it."""
+    away = tmp_path / "host"
+    shutil.copytree(folder, away)
+    context = chromium.new_context()
+    with browser.static_host(away) as host:
+        page = context.new_page()
+        page.goto(f"{host}/")
+        page.locator("body[data-kept]").wait_for()
+        page.wait_for_timeout(1500)
+        page.close()
+    context.set_offline(True)
+    page = context.new_page()
+    page.goto(f"{host}/")
+    add(page, PRELUDE)
+    page.wait_for_url("**/#/recording/*")
+    expect_done(page)
+    assert len(rows_of(download(page, "csv", tmp_path))) > 150
+    page.reload()
+    expect(page.locator("#n-notes")).to_have_text(re.compile(r"^1\d\d notes"))
+    context.close()
+    visit()
+
+
+def test_a_closed_tab_loses_nothing_and_another_goes_on(visit, long, tmp_path):
+    first = visit()
+    add(first, long)
+    first.wait_for_url("**/#/recording/*")
+    expect(first.locator("#n-notes")).to_have_text(re.compile(r"^[1-9]"), timeout=DONE)
+    where = first.url
+    kept = first.evaluate(KEPT)
+    first.close()
+    second = visit(first.context)
+    second.goto(where)
+    expect_done(second)
+    after = second.evaluate(KEPT)
+    assert kept["attempt"] == after["attempt"] == 1
+    assert kept["n_pieces"] < after["n_pieces"]
+    rows = rows_of(download(second, "csv", tmp_path))
+    assert_as_the_command(rows, by_command(long, tmp_path))
+    assert after["n_bytes_of_sound"] == 2 * len(read_audio(long))
+
+
+KEPT = """async () => {
+  const database = await new Promise((resolve) => {
+    const request = indexedDB.open("transcribe-library");
+    request.onsuccess = () => resolve(request.result);
+  });
+  const all = (store) => new Promise((resolve) => {
+    const request = database.transaction(store).objectStore(store).getAll();
+    request.onsuccess = () => resolve(request.result);
+  });
+  const [entry] = await all("recordings");
+  const pieces = await all("pieces");
+  database.close();
+  return {
+    attempt: entry.attempt,
+    state: entry.state,
+    n_pieces: pieces.length,
+    n_bytes_of_sound: pieces.reduce((sum, piece) => sum + piece.sound.size, 0),
+  };
+}"""
+
+
+def test_paused_it_waits_and_goes_on_from_there(visit, long):
+    page = visit()
+    add(page, long)
+    page.wait_for_url("**/#/recording/*")
+    expect(page.locator("#n-notes")).to_have_text(re.compile(r"^[1-9]"), timeout=DONE)
+    page.click("#progress-pause")
+    expect(page.locator("#progress-words")).to_contain_text("Paused after")
+    page.reload()
+    page.wait_for_timeout(2000)
+    kept = page.evaluate(KEPT)
+    assert kept["state"] == "paused"
+    page.click("#progress-resume")
+    expect_done(page)
+    after = page.evaluate(KEPT)
+    assert after["attempt"] == 1
+    assert after["n_pieces"] > kept["n_pieces"]
+
+
+def test_two_tabs_agree_and_one_of_them_works(visit, tmp_path):
+    first = visit()
+    second = visit(first.context)
+    add(second, PRELUDE)
+    second.wait_for_url("**/#/recording/*")
+    expect_done(second)
+    first.goto(second.url)
+    expect(first.locator("#n-notes")).to_have_text(second.locator("#n-notes").text_content())
+    before = int(re.sub(r"\D", "", first.locator("#n-notes").text_content()))
+    second.focus("#roll")
+    second.keyboard.press("Control+a")
+    second.keyboard.press("Delete")
+    expect(first.locator("#n-notes")).to_have_text("0 notes")
+    first.keyboard.press("Control+z")
+    expect(second.locator("#n-notes")).to_have_text(f"{before} notes")
+    first.close()
+    second.goto(second.url.partition("#")[0])
+    add(second, PRELUDE)  # the tab that worked is closed: this one takes over
+    second.wait_for_url("**/#/recording/*")
+    expect_done(second)
+
+
+def test_what_is_no_recording_is_refused_in_a_sentence(visit, tmp_path):
+    page = visit()
+    empty, text, cut = tmp_path / "empty.wav", tmp_path / "text.mp3", tmp_path / "cut.mp3"
+    empty.write_bytes(b"")
+    text.write_text("Dear diary, today I practised.\n" * 300)
+    content = PRELUDE.read_bytes()
+    cut.write_bytes(content[: len(content) // 3])
+    add(page, empty, text, cut)
+    expect(page.locator("#uploads .what")).to_have_text(re.compile("“empty.wav” is empty"))
+    said = page.locator("#recordings .card").filter(has_text="text.mp3")
+    expect(said.locator(".what")).to_contain_text("This is not a recording", timeout=DONE)
+    said = page.locator("#recordings .card").filter(has_text="cut.mp3")
+    expect(said.locator(".what")).to_have_text(re.compile(r"^\d+ notes"), timeout=DONE)
+
+
+def test_full_storage_is_told_and_keeps_what_was_found(visit, address, long):
+    page = visit()
+    session = page.context.new_cdp_session(page)
+    origin = address.split("/music/")[0]
+    session.send("Storage.overrideQuotaForOrigin", {"origin": origin, "quotaSize": 12_000_000})
+    add(page, long)
+    expect(page.locator("#uploads .what")).to_have_text(re.compile("no room left in the browser"))
+    session.send("Storage.overrideQuotaForOrigin", {"origin": origin})
+    page.click("#uploads button:has-text('Try again')")
+    page.wait_for_url("**/#/recording/*")
+    expect(page.locator("#n-notes")).to_have_text(re.compile(r"^[1-9]"), timeout=DONE)
+    session.send("Storage.overrideQuotaForOrigin", {"origin": origin, "quotaSize": 1})
+    expect(page.locator("#progress-words")).to_contain_text("no room left", timeout=DONE)
+    kept = page.evaluate(KEPT)
+    session.send("Storage.overrideQuotaForOrigin", {"origin": origin})
+    page.click("#progress-again")
+    expect_done(page)
+    after = page.evaluate(KEPT)
+    assert after["attempt"] == 1
+    assert after["n_pieces"] > kept["n_pieces"] > 0
+
+
+def test_everything_kept_can_be_deleted(visit):
+    page = visit()
+    expect(page.locator("#private")).to_be_visible()  # these windows keep nothing when closed
+    add(page, PRELUDE, PRELUDE)
+    expect(page.locator("#recordings .card")).to_have_count(2)
+    expect(page.locator("#disk")).to_contain_text("kept in this browser")
+    page.click("text=Delete everything kept here")
+    page.click("#question-yes")
+    expect(page.locator("#recordings .card")).to_have_count(0)
+    page.reload()
+    expect(page.locator("#list-empty")).to_be_visible()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nobody_is_shut_out(visit, scheme):
+    if not AXE.is_file():
+        pytest.skip(tab_checks.HOW_TO)
+    page = visit(color_scheme=scheme, bypass_csp=True)
+    assert violations(page) == []
+    page.click("text=About this page")
+    expect(page.locator("#about-parts li")).to_have_count(6)
+    assert violations(page) == []
+    page.keyboard.press("Escape")
+    add(page, PRELUDE)
+    page.wait_for_url("**/#/recording/*")
+    expect_done(page)
+    assert violations(page) == []
+
+
+def violations(page: Any) -> list[str]:
+    page.add_script_tag(path=AXE)
+    found = page.evaluate("async () => (await axe.run()).violations")
+    return [f"{each['id']}: {each['nodes'][0]['html']}" for each in found]
