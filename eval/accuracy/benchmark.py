@@ -158,7 +158,7 @@ def benchmark(options: argparse.Namespace) -> dict[str, Any]:
 def _setup(system: System, options: argparse.Namespace) -> tuple[Setup, dict[str, Any]]:
     """How a system is run, and what the record says about it."""
     said = system.as_json()
-    settings: dict[str, Any] = {}
+    settings: dict[str, Any] = dict(system.options)
     weights = None
     if system.requirements is None:
         checkpoint = load_checkpoint(options.checkpoint, device=options.device)

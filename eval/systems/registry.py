@@ -17,7 +17,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +44,8 @@ class System:
     """Whether the file leaves packages out, such as a platform's own."""
     python: str = ""
     """The version that the pins were resolved for."""
+    options: dict[str, str] = field(default_factory=dict)
+    """Of the adapter's ``load``."""
     writes_pedal: bool = True
     """Whether its MIDI has the sustain pedal; pedal scores are left out where not."""
     conventions: str
@@ -123,6 +125,24 @@ SYSTEMS = {
             licence="Apache-2.0",
             source="basic-pitch 0.4.0 from the Python package index, weights inside",
         ),
+        *(
+            System(
+                name=f"harmonica-{size}",
+                title=f"harmonica-amt 0.3.0, {size}",
+                adapter="harmonica_pip",
+                requirements="harmonica-amt.txt",
+                python="3.12",
+                options={"size": size},
+                writes_pedal=False,
+                conventions="A transcriber of any one pitched instrument with its default settings "
+                "and thresholds, in bfloat16 as it ships: offsets are pedal-extended ones, "
+                "velocities are the network's own, there is no pedal. The same notes are scored "
+                "against key releases and against pedal-extended offsets.",
+                licence="not stated; used here for comparison only",
+                source="harmonica-amt 0.3.0 from the Python package index, weights inside",
+            )
+            for size in ("medium", "x-large")
+        ),
     )
 }
 
@@ -156,7 +176,8 @@ def python_of(system: System, environments: Path) -> Path:
     if system.requirements is None:
         return Path(sys.executable)
     pins = (system.folder / system.requirements).read_bytes()
-    folder = environments / f"{system.name}-{hashlib.sha256(pins).hexdigest()[:8]}"
+    name = Path(system.requirements).stem  # systems of one package share an environment
+    folder = environments / f"{name}-{hashlib.sha256(pins).hexdigest()[:8]}"
     python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     if (folder / _READY).is_file():
         return python

@@ -15,14 +15,15 @@ from transcribe.errors import TranscribeError
 
 def test_systems_are_found_by_name_and_all_is_every_one():
     assert [each.name for each in find_systems("transkun,ours")] == ["transkun", "ours"]
-    assert [each.name for each in find_systems("all")] == ["ours", "transkun", "basic-pitch"]
+    everyone = ["ours", "transkun", "basic-pitch", "harmonica-medium", "harmonica-x-large"]
+    assert [each.name for each in find_systems("all")] == everyone
     for words in ("mozart", "ours,mozart", ""):
         with pytest.raises(TranscribeError, match="expected systems among ours, transkun"):
             find_systems(words)
 
 
 def test_every_peer_pins_every_package_to_one_version():
-    for peer in (SYSTEMS["transkun"], SYSTEMS["basic-pitch"]):
+    for peer in [each for each in SYSTEMS.values() if each.name != "ours"]:
         assert all("==" in pin for pin in peer.pins), peer.name
         assert peer.adapter_path.is_file()
         assert peer.as_json()["packages"] == peer.pins
@@ -30,7 +31,19 @@ def test_every_peer_pins_every_package_to_one_version():
     assert {"torch==2.11.0", "torchaudio==2.11.0"} <= set(SYSTEMS["transkun"].pins)
     assert "basic-pitch==0.4.0" in SYSTEMS["basic-pitch"].pins
     assert not any("tensorflow" in pin for pin in SYSTEMS["basic-pitch"].pins)
+    assert "harmonica-amt==0.3.0" in SYSTEMS["harmonica-medium"].pins
     assert SYSTEMS["ours"].pins == []
+
+
+def test_two_sizes_of_a_network_share_an_environment_and_tell_their_adapter_which(
+    monkeypatch, tmp_path
+):
+    monkeypatch.setattr(registry, "_run", lambda words, _: Path(words[-1]).mkdir(exist_ok=True))
+    monkeypatch.setattr(registry.shutil, "which", lambda name: f"/bin/{name}")
+    monkeypatch.setattr(registry, "environment_commands", lambda _, folder, *__, **___: [[folder]])
+    medium, large = SYSTEMS["harmonica-medium"], SYSTEMS["harmonica-x-large"]
+    assert python_of(medium, tmp_path) == python_of(large, tmp_path)
+    assert (medium.options, large.options) == ({"size": "medium"}, {"size": "x-large"})
 
 
 def test_ours_runs_in_this_python():
