@@ -5,20 +5,25 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
+import onnx
+import onnxruntime
 import pytest
 import torch
 
+from tests.model.test_quantisation import largest_sum_of_two
 from transcribe.checkpoint import Checkpoint, load_checkpoint, save_checkpoint, save_exported
 from transcribe.decode.config import DecodeConfig
 from transcribe.errors import CheckpointError, SettingsError
 from transcribe.features import FeatureConfig, mel_features
 from transcribe.model.config import ModelConfig, paper_model
 from transcribe.model.onnx_export import as_onnx
+from transcribe.model.onnx_graph import Graph
 from transcribe.model.onnx_network import OnnxNetwork
 from transcribe.model.onsets_and_frames import OnsetsAndFrames
+from transcribe.model.quantisation import Spread
 from transcribe.rolls import PITCH_PLANES, Rolls
 from transcribe.train import export
-from transcribe.weights_file import read_provenance
+from transcribe.weights_file import PACKAGED, read_provenance
 from transcribe.windows import WindowConfig
 
 HARMONIC = ModelConfig(
@@ -89,6 +94,58 @@ def test_eight_bits_change_little(name):
         assert np.abs(ours - theirs).max() < 0.02, plane
 
 
+def test_what_rounding_takes_from_a_channel_is_given_back_to_its_bias():
+    """Rounded weights shift what a layer comes to on average; the shift is known beforehand."""
+    torch.manual_seed(3)
+    conv = torch.nn.Conv2d(16, 4, 1)
+    x = 3 + torch.rand(1, 16, 20, 88)
+    with torch.no_grad():
+        conv.bias.fill_(8.0)
+        expected = conv(x).relu().numpy()
+    spreads = {
+        "x": Spread(0.0, 4.0, x.mean((0, 2, 3)).numpy()),
+        "y": Spread(0.0, float(expected.max()), np.zeros(4)),
+    }
+    graph = Graph(spreads)
+    small = graph.convolution_in_8_bits(graph.quantised("x", "x"), "x", "y", conv)
+    found = run_graph(graph, graph.dequantised(small, "y"), x.permute(0, 2, 3, 1).numpy())
+    shift = found.mean((0, 1, 2)) - expected.mean((0, 2, 3))
+    step = expected.max() / 255
+    assert np.abs(shift).max() < 0.2 * step
+
+
+def run_graph(graph: Graph, output: str, x: np.ndarray) -> np.ndarray:
+    """What a graph without its usual input and output computes of ``x``."""
+    made = onnx.helper.make_graph(
+        graph.nodes,
+        "part",
+        [onnx.helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, x.shape)],
+        [onnx.helper.make_tensor_value_info(output, onnx.TensorProto.FLOAT, None)],
+        graph.initializers,
+    )
+    opsets = [onnx.helper.make_opsetid("", 17), onnx.helper.make_opsetid("com.microsoft", 1)]
+    model = onnx.helper.make_model(made, opset_imports=opsets, ir_version=8)
+    session = onnxruntime.InferenceSession(model.SerializeToString())
+    return session.run(None, {"x": x})[0]
+
+
+def test_no_weights_of_the_packaged_network_overflow_16_bits():
+    """Processors without VNNI add two products in 16 bits."""
+    model = onnx.load(PACKAGED)
+    constants = {each.name: onnx.numpy_helper.to_array(each) for each in model.graph.initializer}
+    axes = {
+        "QLinearConv": {3: 1},
+        "DynamicQuantizeMatMul": {1: 0},
+        "DynamicQuantizeLSTM": {1: 1, 2: 1},
+    }
+    n_checked = 0
+    for node in model.graph.node:
+        for place, axis in axes.get(node.op_type, {}).items():
+            assert largest_sum_of_two(constants[node.input[place]], axis) <= 32767, node.name
+            n_checked += 1
+    assert n_checked
+
+
 @pytest.fixture
 def exported(tmp_path):
     checkpoint = checkpoint_of("harmonic")
@@ -113,8 +170,6 @@ def test_an_exported_file_is_all_that_is_needed(exported):
 
 
 def test_an_exported_file_is_read_by_onnx(exported):
-    import onnx
-
     model = onnx.load(exported)
     onnx.checker.check_model(model)
     assert {each.key: each.value for each in model.metadata_props}["licence"] == "CC0"

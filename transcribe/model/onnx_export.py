@@ -18,18 +18,22 @@ from torch import Tensor, nn
 
 from transcribe.model.harmonic import HarmonicNetwork, HarmonicStack, VelocityHead
 from transcribe.model.layers import ConvNorm
-from transcribe.model.onnx_graph import INPUT, Graph, Ranges
+from transcribe.model.onnx_graph import INPUT, Graph
 from transcribe.model.onsets_and_frames import OnsetsAndFrames
 from transcribe.model.paper import MelStack, PaperNetwork
+from transcribe.model.quantisation import Spreads
 from transcribe.notes import N_PITCHES
+
+_CHANNELS = 4
+"""The fastest 8-bit convolutions take so many channels, or a multiple."""
 
 
 def as_onnx(
-    network: OnsetsAndFrames, ranges: Ranges | None = None
+    network: OnsetsAndFrames, spreads: Spreads | None = None
 ) -> tuple[onnx.ModelProto, dict[str, str]]:
-    """A network, and which of its tensors' ranges to measure for its quantised version."""
+    """A network, and which of its tensors to measure for its quantised version."""
     fused = network.fused()
-    graph = Graph(ranges)
+    graph = Graph(spreads)
     with torch.no_grad():
         inner = fused.network
         output = (
@@ -75,7 +79,7 @@ def _mel_stack(g: Graph, stack: MelStack, x: str) -> str:
 
 def _harmonic(g: Graph, network: HarmonicNetwork) -> str:
     """Frames to activations."""
-    in_8_bits = g.ranges is not None
+    in_8_bits = g.spreads is not None
     attacks = (_attacks_in_8_bits if in_8_bits else _attacks)(g, network.stack)
     keys = (_blocks_in_8_bits if in_8_bits else _blocks)(g, network.stack, attacks)
     whole = [
@@ -116,9 +120,7 @@ def _spectra(g: Graph, stack: HarmonicStack) -> str:
 
 def _attacks(g: Graph, stack: HarmonicStack) -> str:
     """Frames to features of each key, (B, D, T, 88)."""
-    x = _spectra(g, stack)
-    g.range_of("spectra", x)
-    spectra = g.op("Transpose", x, perm=[0, 2, 1, 3])
+    spectra = g.op("Transpose", _spectra(g, stack), perm=[0, 2, 1, 3])
     columns = [
         g.op(
             "Slice",
@@ -129,26 +131,31 @@ def _attacks(g: Graph, stack: HarmonicStack) -> str:
         )
         for channel, shift in stack.taps
     ]
-    attack = g.convolution(g.op("Concat", *columns, axis=1), stack.attack.conv)
+    stacked = g.op("Concat", *columns, axis=1)
+    attack = g.convolution(stacked, stack.attack.conv)
     fold = g.convolution(attack, stack.fold.conv)
     attacks = g.op("Add", fold, g.constant(stack.key_bias))
-    for name, tensor in (("attack", attack), ("fold", fold), ("attacks", attacks)):
-        g.range_of(name, tensor)
+    names = ("stacked", "attack", "fold", "attacks")
+    for name, tensor in zip(names, (stacked, attack, fold, attacks), strict=True):
+        g.measure(name, tensor)
     return attacks
 
 
 def _attacks_in_8_bits(g: Graph, stack: HarmonicStack) -> str:
     """The same with channels last, (B, T, 88, D), and in 8 bits."""
-    x = g.quantised(_spectra(g, stack), "spectra")
+    x = g.quantised(_spectra(g, stack), "stacked")
     n_padded = stack.below + stack.n_bins + stack.above
     x = g.op("Reshape", x, g.ints(0, 0, -1))
     columns = []
-    for channel, shift in stack.taps:
+    n_unused = -len(stack.taps) % _CHANNELS
+    for channel, shift in [*stack.taps, *stack.taps[:1] * n_unused]:
         start = channel * n_padded + stack.below + shift
         columns.append(g.op("Slice", x, g.ints(start), g.ints(start + stack.n_columns), g.ints(2)))
     joined = g.op("Reshape", g.op("Concat", *columns, axis=2), g.ints(0, 0, -1, stack.n_columns))
     stacked = g.op("Transpose", joined, perm=[0, 1, 3, 2])
-    attack = g.convolution_in_8_bits(stacked, "spectra", "attack", stack.attack.conv)
+    attack = g.convolution_in_8_bits(
+        stacked, "stacked", "attack", stack.attack.conv, n_unused=n_unused
+    )
     fold = g.convolution_in_8_bits(attack, "attack", "fold", stack.fold.conv)
     bias = g.constant(stack.key_bias[:, 0].T)
     return g.quantised(g.op("Add", g.dequantised(fold, "fold"), bias), "attacks")
@@ -163,7 +170,7 @@ def _blocks(g: Graph, stack: HarmonicStack, x: str) -> str:
         far = g.convolution(middle, block.far.own, *block.far.convs)
         x = g.op("Add", far, middle)
         for name, tensor in (("near", near), ("middle", middle), ("far", far), ("end", x)):
-            g.range_of(f"{index}.{name}", tensor)
+            g.measure(f"{index}.{name}", tensor)
     return g.op("Transpose", x, perm=[0, 2, 3, 1])
 
 
@@ -206,9 +213,9 @@ def _along_time(g: Graph, network: HarmonicNetwork, keys: str) -> str:
 
 
 def _velocity(g: Graph, head: VelocityHead, attacks: str, keys: str, tracked: str) -> str:
-    if g.ranges is None:
+    if g.spreads is None:
         struck = g.op("Transpose", g.convolution(attacks, head.attack.conv), perm=[0, 2, 3, 1])
-        g.range_of("struck", struck)
+        g.measure("struck", struck)
     else:
         struck = g.convolution_in_8_bits(attacks, "attacks", "struck", head.attack.conv)
         struck = g.dequantised(struck, "struck")
@@ -219,7 +226,6 @@ def _velocity(g: Graph, head: VelocityHead, attacks: str, keys: str, tracked: st
     for part, weight in zip(
         (struck, keys, tracked), first.weight.split(head.parts, dim=1), strict=True
     ):
-        y = g.linear(part, weight, bias)
-        total, bias = g.op("Add", total, y) if total else y, None
+        total, bias = g.linear(part, weight, bias, plus=total), None
     y = g.linear(g.op("Relu", total), last.weight, last.bias)
     return g.op("Squeeze", y, g.ints(-1))

@@ -2,9 +2,9 @@
 
 Quantisation
 ------------
-Convolutions may run on unsigned 8-bit activations and signed 8-bit weights, which have a
-scale for each output channel. The ranges of the activations are measured beforehand on the
-float graph (`Graph.measured`). LSTMs may have 8-bit weights; their activations are
+Convolutions may run on unsigned 8-bit activations and signed 8-bit weights
+(`transcribe.model.quantisation`). How far the activations spread is measured beforehand on
+the float graph (`Graph.measured`). LSTMs may have 8-bit weights; their activations are
 quantised as they come. What is not marked as ``quantised`` is float32 in both.
 """
 
@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from transcribe.features import FeatureConfig
 from transcribe.model.layers import BiLstm, Heads
+from transcribe.model.quantisation import Spreads, rounded
 from transcribe.notes import N_PITCHES
 from transcribe.rolls import N_ACTIVATIONS, PITCH_PLANES, SHIFT_PLANES
 
@@ -31,7 +32,6 @@ IR_VERSION = 8
 _MICROSOFT = "com.microsoft"
 _GATES = [0, 3, 1, 2]
 """Torch orders an LSTM's gates input, forget, cell, output; ONNX input, output, forget, cell."""
-Ranges = Mapping[str, tuple[float, float]]
 
 
 class Graph:
@@ -39,18 +39,20 @@ class Graph:
 
     Parameters
     ----------
-    ranges : mapping, optional
-        Least and greatest value of each tensor named in `measured`. With them the parts that
-        are marked as ``quantised`` are 8-bit, without them everything is float32.
+    spreads : mapping, optional
+        Of each tensor named in `measured`. With them the parts that are marked as
+        ``quantised`` are 8-bit, without them everything is float32.
     """
 
-    def __init__(self, ranges: Ranges | None = None) -> None:
-        self.ranges = ranges
+    def __init__(self, spreads: Spreads | None = None) -> None:
+        self.spreads = spreads
         self.measured: dict[str, str] = {}
-        """Tensors of the float graph whose range its quantised version needs, by names."""
+        """Tensors of the float graph, (B, D, T, columns), whose spread its quantised version
+        needs, by names."""
         self.nodes: list[onnx.NodeProto] = []
         self._constants: dict[tuple[bytes, str, tuple[int, ...]], str] = {}
-        self._initializers: list[TensorProto] = []
+        self.initializers: list[TensorProto] = []
+        """The constants."""
 
     def op(self, kind: str, *inputs: str, domain: str = "", n_outputs: int = 1, **how: Any) -> str:
         """Any operator; the name of its first output."""
@@ -65,7 +67,7 @@ class Graph:
         key = (array.tobytes(), array.dtype.str, array.shape)
         if key not in self._constants:
             self._constants[key] = f"constant_{len(self._constants)}"
-            self._initializers.append(
+            self.initializers.append(
                 numpy_helper.from_array(array.copy(order="C"), self._constants[key])
             )
         return self._constants[key]
@@ -87,7 +89,7 @@ class Graph:
                 )
             ],
             [helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, [*shape, N_ACTIVATIONS])],
-            self._initializers,
+            self.initializers,
         )
         opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid(_MICROSOFT, 1)]
         return helper.make_model(
@@ -97,17 +99,33 @@ class Graph:
     # --- layers ---
 
     def linear(
-        self, x: str, weight: Tensor, bias: Tensor | None = None, *, quantised: bool = False
+        self,
+        x: str,
+        weight: Tensor,
+        bias: Tensor | None = None,
+        *,
+        plus: str = "",
+        quantised: bool = False,
     ) -> str:
-        """As torch's; any number of dimensions before the last."""
-        if quantised and self.ranges is not None:
-            small, scale = _in_8_bits(weight.T.numpy(), axis=(0,))
-            zero = self.constant(np.zeros(scale.size), np.int8)
-            inputs = [self.constant(small), self.constant(scale.ravel()), zero]
+        """As torch's; any number of dimensions before the last.
+
+        ``plus`` is what another such layer made, and is added instead of a bias.
+        """
+        if quantised and self.spreads is not None:
+            small = rounded(weight.T.numpy(), pairs=0, summed=(0,))
+            zero = self.constant(np.zeros(small.scale.size), np.int8)
+            inputs = [self.constant(small.values), self.constant(small.scale.ravel()), zero]
             inputs += [] if bias is None else [self.constant(bias)]
             return self.op("DynamicQuantizeMatMul", x, *inputs, domain=_MICROSOFT)
-        product = self.op("MatMul", x, self.constant(weight.T))
-        return product if bias is None else self.op("Add", product, self.constant(bias))
+        # A Gemm adds in the same go, but wants matrices; reshaping costs nothing.
+        n_out, n_in = weight.shape
+        added = [] if bias is None else [self.constant(bias)]
+        added = [self.op("Reshape", plus, self.ints(-1, n_out))] if plus else added
+        y = self.op(
+            "Gemm", self.op("Reshape", x, self.ints(-1, n_in)), self.constant(weight.T), *added
+        )
+        shape = self.op("Shape", x, end=-1)
+        return self.op("Reshape", y, self.op("Concat", shape, self.ints(n_out), axis=0))
 
     def heads(self, x: str, heads: Heads) -> dict[str, str]:
         """Planes of shape (n_windows, n_frames, 88) by their names."""
@@ -164,17 +182,16 @@ class Graph:
         how: dict[str, Any] = {"hidden_size": size, "direction": "bidirectional"}
         weights = [torch.stack(parts[kind]) for kind in ("weight_ih", "weight_hh")]
         bias = self.constant(torch.stack(biases))
-        if quantised and self.ranges is not None:
-            small = [_in_8_bits(weight.transpose(1, 2).numpy(), axis=(1,)) for weight in weights]
-            scales = [
-                name
-                for _, scale in small
-                for name in (
-                    self.constant(scale[:, 0]),
-                    self.constant(np.zeros(scale[:, 0].shape), np.int8),
-                )
+        if quantised and self.spreads is not None:
+            small = [
+                rounded(weight.transpose(1, 2).numpy(), pairs=1, summed=(1,)) for weight in weights
             ]
-            inputs = [x, *(self.constant(each) for each, _ in small), bias, "", "", "", ""]
+            scales = []
+            for each in small:
+                scale = each.scale[:, 0]
+                scales += [self.constant(scale), self.constant(np.zeros(scale.shape), np.int8)]
+            values = [self.constant(each.values) for each in small]
+            inputs = [x, *values, bias, "", "", "", ""]
             y = self.op("DynamicQuantizeLSTM", *inputs, *scales, domain=_MICROSOFT, **how)
         else:
             y = self.op("LSTM", x, *(self.constant(each) for each in weights), bias, **how)
@@ -188,21 +205,14 @@ class Graph:
 
     # --- 8 bits: a tensor is a name with its scale and zero point ---
 
-    def range_of(self, name: str, tensor: str) -> None:
-        """Have the range of a tensor measured, under a name of its own."""
+    def measure(self, name: str, tensor: str) -> None:
+        """Have the spread of a tensor measured, under a name of its own."""
         self.measured[name] = tensor
 
-    def scale(self, name: str) -> tuple[np.float32, int]:
-        """Scale and zero point that spread the range of that name over 8 bits."""
-        assert self.ranges is not None
-        least, greatest = self.ranges[name]
-        least, greatest = min(least, 0.0), max(greatest, 1e-6)
-        scale = np.float32((greatest - least) / 255)
-        return scale, round(-least / scale)
-
     def _of(self, name: str) -> tuple[str, str]:
-        scale, zero = self.scale(name)
-        return self.constant(scale), self.constant(zero, np.uint8)
+        assert self.spreads is not None
+        spread = self.spreads[name]
+        return self.constant(spread.scale), self.constant(spread.zero_point, np.uint8)
 
     def quantised(self, x: str, name: str) -> str:
         """Float to 8 bits over the range of that name."""
@@ -217,29 +227,35 @@ class Graph:
         inputs = [x, *self._of(of_x), y, *self._of(of_y), *self._of(out)]
         return self.op("QLinearAdd", *inputs, domain=_MICROSOFT)
 
-    def convolution_in_8_bits(self, x: str, of_x: str, out: str, *convs: nn.Conv2d) -> str:
+    def convolution_in_8_bits(
+        self, x: str, of_x: str, out: str, *convs: nn.Conv2d, n_unused: int = 0
+    ) -> str:
         """`convolution` with channels last, (B, T, columns, D).
 
         Several convolutions along one axis become one over the shifted inputs side by side,
-        so that their sum is exact.
+        so that their sum is exact. The last ``n_unused`` channels of ``x`` are left out.
         """
+        assert self.spreads is not None
         conv, weight = convs[0], convs[0].weight.detach().numpy()
         padding = [int(each) for each in conv.padding]
         kernel, dilation = list(conv.kernel_size), list(conv.dilation)
         if len(convs) > 1:
             x, weight = self._side_by_side(x, of_x, convs)
             padding, kernel, dilation = [0, 0], [1, 1], [1, 1]
-        small, scale = _in_8_bits(weight, axis=(1, 2, 3))
+        weight = np.pad(weight, ((0, 0), (0, n_unused), (0, 0), (0, 0)))
+        small = rounded(weight, pairs=1, summed=(1, 2, 3))
         (x_scale, x_zero), (y_scale, y_zero) = self._of(of_x), self._of(out)
+        means = np.resize(self.spreads[of_x].means, weight.shape[1])
         assert conv.bias is not None
-        steps = self.scale(of_x)[0] * scale.ravel()
-        bias = np.rint(conv.bias.detach().numpy() / steps).astype(np.int32)
+        bias = conv.bias.detach().numpy() + small.missing.sum((2, 3)) @ means
+        scale = small.scale.ravel()
+        steps = np.rint(bias / (self.spreads[of_x].scale * scale)).astype(np.int32)
         return self.op(
             "QLinearConv",
             x, x_scale, x_zero,
-            self.constant(small), self.constant(scale.ravel()),
-            self.constant(np.zeros(len(small)), np.int8),
-            y_scale, y_zero, self.constant(bias),
+            self.constant(small.values), self.constant(scale),
+            self.constant(np.zeros(len(scale)), np.int8),
+            y_scale, y_zero, self.constant(steps),
             domain=_MICROSOFT, channels_last=1, kernel_shape=kernel, dilations=dilation,
             pads=padding + padding, strides=list(conv.stride),
         )  # fmt: skip
@@ -262,9 +278,3 @@ class Graph:
         shifted = self.op("Gather", padded, self.constant(columns, np.int64), axis=2)
         joined = self.op("Reshape", shifted, self.ints(0, 0, N_PITCHES, -1))
         return joined, np.concatenate(list(taps.values()), axis=1)
-
-
-def _in_8_bits(weight: NDArray[Any], axis: tuple[int, ...]) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Symmetric 8-bit weights, and the scale of each slice along ``axis`` (kept)."""
-    scale = np.maximum(np.abs(weight).max(axis, keepdims=True), 1e-12) / 127
-    return np.rint(weight / scale).astype(np.int8), scale.astype(np.float32)

@@ -28,8 +28,9 @@ from transcribe.errors import SettingsError, TranscribeError
 from transcribe.evaluation.aggregate import aggregate
 from transcribe.evaluation.metrics import score
 from transcribe.model.onnx_export import as_onnx
-from transcribe.model.onnx_graph import INPUT, Ranges
+from transcribe.model.onnx_graph import INPUT
 from transcribe.model.onnx_network import OnnxNetwork
+from transcribe.model.quantisation import Spread, Spreads
 from transcribe.train.conf import CONF
 from transcribe.train.config import TrainConfig
 from transcribe.train.training_windows import TrainingWindows
@@ -37,6 +38,8 @@ from transcribe.train.validation_pieces import ValidationPieces
 from transcribe.transcriber import Transcriber
 
 INT8, FLOAT32 = "int8", "float32"
+OUTERMOST = 1e-6
+"""Share of a tensor's values, at either end, that may lie beyond its 8-bit numbers."""
 LARGEST_LOSS_OF_F1 = 0.002
 """Of notes by onset, mean over the validation passages."""
 LARGEST_RISE_OF_VELOCITY_ERROR = 0.5
@@ -107,8 +110,11 @@ def training_frames(
     return (windows[index]["frames"].numpy() for index in range(n_windows))
 
 
-def measure(checkpoint: Checkpoint, windows: Iterable[NDArray[np.float32]]) -> Ranges:
-    """The least and greatest value of every tensor that will be quantised."""
+def measure(checkpoint: Checkpoint, windows: Iterable[NDArray[np.float32]]) -> Spreads:
+    """How far every tensor spreads that will be quantised, over all windows.
+
+    Of a window's values the outermost millionth at either end does not count.
+    """
     model, measured = as_onnx(checkpoint.trainable)
     if not measured:
         return {}
@@ -119,12 +125,22 @@ def measure(checkpoint: Checkpoint, windows: Iterable[NDArray[np.float32]]) -> R
     session = onnxruntime.InferenceSession(
         model.SerializeToString(), providers=["CPUExecutionProvider"]
     )
-    ranges: dict[str, tuple[float, float]] = dict.fromkeys(measured, (0.0, 0.0))
+    found: dict[str, list[Spread]] = {name: [] for name in measured}
     for frames in windows:
         tensors = session.run(list(measured.values()), {INPUT: frames[np.newaxis]})
-        for (name, (least, greatest)), tensor in zip(list(ranges.items()), tensors, strict=True):
-            ranges[name] = (min(least, float(tensor.min())), max(greatest, float(tensor.max())))
-    return ranges
+        for name, tensor in zip(measured, tensors, strict=True):
+            n_left_out = round(OUTERMOST * tensor.size)
+            ends = np.partition(tensor.ravel(), (n_left_out, -1 - n_left_out))
+            least, greatest = float(ends[n_left_out]), float(ends[-1 - n_left_out])
+            found[name].append(Spread(least, greatest, tensor.mean((0, 2, 3), dtype=np.float64)))
+    return {
+        name: Spread(
+            min(each.least for each in spreads),
+            max(each.greatest for each in spreads),
+            np.mean([each.means for each in spreads], axis=0),
+        )
+        for name, spreads in found.items()
+    }
 
 
 def check(checkpoint: Checkpoint, graph: bytes, pieces: ValidationPieces) -> None:
