@@ -69,7 +69,8 @@ def likeliest_release(
         still_down.append(0.0)
     ends = np.asarray(time)
     steps = np.concatenate([ends[1:], (ends[:-1] + ends[1:]) / 2, (ends[:-1] + 3 * ends[1:]) / 4])
-    candidates = np.unique(steps[steps >= _LEAST])
+    # numpy.unique would load numpy.ma, which takes a thirtieth of a second.
+    candidates = np.array(sorted(set(steps[steps >= _LEAST].tolist())))
     if not len(candidates):
         return float(ends[-1])
     early = np.minimum(candidates / (1 + tolerance), candidates - least_tolerance)

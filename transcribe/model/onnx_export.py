@@ -204,7 +204,7 @@ def _along_time(g: Graph, network: HarmonicNetwork, keys: str) -> str:
     steps = g.op(
         "Reshape", steps, g.op("Concat", g.ints(-1), n_rows, g.ints(stride * width), axis=0)
     )
-    y = g.lstm(steps, network.sequence, quantised=True)
+    y = g.lstm(steps, network.sequence)
     y = g.linear(y, network.unfold.weight, network.unfold.bias, quantised=True)
     shape = g.op("Concat", g.ints(-1), n_windows, g.ints(N_PITCHES, stride, width), axis=0)
     y = g.op("Transpose", g.op("Reshape", y, shape), perm=[1, 0, 3, 2, 4])

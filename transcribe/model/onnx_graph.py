@@ -4,8 +4,9 @@ Quantisation
 ------------
 Convolutions may run on unsigned 8-bit activations and signed 8-bit weights
 (`transcribe.model.quantisation`). How far the activations spread is measured beforehand on
-the float graph (`Graph.measured`). LSTMs may have 8-bit weights; their activations are
-quantised as they come. What is not marked as ``quantised`` is float32 in both.
+the float graph (`Graph.measured`). LSTMs have 8-bit weights too then; their activations are
+quantised as they come. Linear layers that are not marked as ``quantised``, those of the heads
+and of velocities above all, stay float32.
 """
 
 from __future__ import annotations
@@ -40,8 +41,8 @@ class Graph:
     Parameters
     ----------
     spreads : mapping, optional
-        Of each tensor named in `measured`. With them the parts that are marked as
-        ``quantised`` are 8-bit, without them everything is float32.
+        Of each tensor named in `measured`. With them convolutions, LSTMs and the linear
+        layers that are marked as ``quantised`` are 8-bit, without them all is float32.
     """
 
     def __init__(self, spreads: Spreads | None = None) -> None:
@@ -171,8 +172,8 @@ class Graph:
         ]
         return self.op("Concat", *parts, self.op("Sigmoid", pedal), axis=-1)
 
-    def lstm(self, x: str, layer: BiLstm, *, quantised: bool = False) -> str:
-        """(T, B, D) to (T, B, 2 * hidden_size)."""
+    def lstm(self, x: str, layer: BiLstm) -> str:
+        """(T, B, D) to (T, B, 2 * hidden_size); in 8 bits wherever convolutions are."""
         torch_lstm, size = layer.lstm, layer.lstm.hidden_size
         parts: dict[str, list[Tensor]] = {}
         for kind in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"):
@@ -182,7 +183,7 @@ class Graph:
         how: dict[str, Any] = {"hidden_size": size, "direction": "bidirectional"}
         weights = [torch.stack(parts[kind]) for kind in ("weight_ih", "weight_hh")]
         bias = self.constant(torch.stack(biases))
-        if quantised and self.spreads is not None:
+        if self.spreads is not None:
             small = [
                 rounded(weight.transpose(1, 2).numpy(), pairs=1, summed=(1,)) for weight in weights
             ]

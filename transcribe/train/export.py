@@ -2,10 +2,11 @@
 
     python -m transcribe.train.export last.safetensors -o default.onnx experiment=default
 
-Convolutions and the keys' LSTM are quantised to 8 bits. How far their activations reach is
-measured on windows of the experiment's training data. The exported network must then
-transcribe the experiment's validation passages as well as the checkpoint does, by the
-decoder that ships; otherwise nothing is written. ``--precision float32`` quantises nothing.
+Convolutions and LSTMs are quantised to 8 bits. How far their activations spread is measured
+on windows of the experiment's training data. The exported network must then transcribe the
+experiment's validation passages as well as the checkpoint does, by the decoder that ships;
+otherwise nothing is written. ``--precision float32`` quantises nothing: that file is for
+where 8 bits bring nothing, such as a browser.
 """
 
 from __future__ import annotations
@@ -81,14 +82,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     config.data.validation_windows = options.passages
     try:
         checkpoint = load_checkpoint(options.checkpoint)
-        ranges = None
+        spreads = None
         if options.precision == INT8:
-            ranges = measure(checkpoint, training_frames(config, checkpoint, options.windows))
-        graph = as_onnx(checkpoint.trainable, ranges)[0].SerializeToString()
+            spreads = measure(checkpoint, training_frames(config, checkpoint, options.windows))
+        graph = as_onnx(checkpoint.trainable, spreads or None)[0].SerializeToString()
         check(checkpoint, graph, ValidationPieces(config.data, checkpoint.features))
         checkpoint.metadata |= {
             "n_parameters": str(checkpoint.n_parameters),
-            "precision": INT8 if ranges else FLOAT32,
+            "precision": INT8 if spreads else FLOAT32,
         }
         save_exported(checkpoint, graph, options.output)
     except TranscribeError as error:
