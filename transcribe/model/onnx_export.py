@@ -27,6 +27,10 @@ from transcribe.notes import N_PITCHES
 _CHANNELS = 4
 """The fastest 8-bit convolutions take so many channels, or a multiple."""
 
+_KEYS_AT_ONCE = 22
+"""Keys that go through their LSTM together, a fourth of them: what ONNX Runtime holds of all
+inputs and gates at once is the most memory that a window takes, and does not fit the cache."""
+
 
 def as_onnx(
     network: OnsetsAndFrames, spreads: Spreads | None = None
@@ -189,27 +193,33 @@ def _blocks_in_8_bits(g: Graph, stack: HarmonicStack, x: str) -> str:
 
 def _along_time(g: Graph, network: HarmonicNetwork, keys: str) -> str:
     """A BiLSTM over each key, ``stride`` frames a step: (B, T, 88, D) to the same shape."""
-    stride, width = network.stride, network.local.in_features
     n_frames = g.op("Gather", g.op("Shape", keys), g.ints(1))
-    missing = g.op("Mod", g.op("Neg", n_frames), g.ints(stride))
+    missing = g.op("Mod", g.op("Neg", n_frames), g.ints(network.stride))
     pads = g.op("Concat", g.ints(0, 0, 0, 0, 0), missing, g.ints(0, 0), axis=0)
-    padded = g.op("Pad", keys, pads)
-    shape = g.op("Shape", padded)
-    n_windows = g.op("Gather", shape, g.ints(0))
+    groups = []
+    for start in range(0, N_PITCHES, _KEYS_AT_ONCE):
+        some = g.op("Slice", keys, g.ints(start), g.ints(start + _KEYS_AT_ONCE), g.ints(2))
+        groups.append(_group_along_time(g, network, g.op("Pad", some, pads)))
+    return g.op("Slice", g.op("Concat", *groups, axis=2), g.ints(0), n_frames, g.ints(1))
+
+
+def _group_along_time(g: Graph, network: HarmonicNetwork, keys: str) -> str:
+    """The same for some of the keys, and frames that the stride divides."""
+    stride, width, n_keys = network.stride, network.local.in_features, _KEYS_AT_ONCE
+    n_windows = g.op("Gather", g.op("Shape", keys), g.ints(0))
     steps = g.op(
-        "Reshape", padded, g.op("Concat", n_windows, g.ints(-1, stride, N_PITCHES, width), axis=0)
+        "Reshape", keys, g.op("Concat", n_windows, g.ints(-1, stride, n_keys, width), axis=0)
     )
     steps = g.op("Transpose", steps, perm=[1, 0, 3, 2, 4])
-    n_rows = g.op("Mul", n_windows, g.ints(N_PITCHES))
+    n_rows = g.op("Mul", n_windows, g.ints(n_keys))
     steps = g.op(
         "Reshape", steps, g.op("Concat", g.ints(-1), n_rows, g.ints(stride * width), axis=0)
     )
     y = g.lstm(steps, network.sequence)
     y = g.linear(y, network.unfold.weight, network.unfold.bias, quantised=True)
-    shape = g.op("Concat", g.ints(-1), n_windows, g.ints(N_PITCHES, stride, width), axis=0)
+    shape = g.op("Concat", g.ints(-1), n_windows, g.ints(n_keys, stride, width), axis=0)
     y = g.op("Transpose", g.op("Reshape", y, shape), perm=[1, 0, 3, 2, 4])
-    y = g.op("Reshape", y, g.op("Concat", n_windows, g.ints(-1, N_PITCHES, width), axis=0))
-    return g.op("Slice", y, g.ints(0), n_frames, g.ints(1))
+    return g.op("Reshape", y, g.op("Concat", n_windows, g.ints(-1, n_keys, width), axis=0))
 
 
 def _velocity(g: Graph, head: VelocityHead, attacks: str, keys: str, tracked: str) -> str:

@@ -36,6 +36,8 @@ class OnnxNetwork:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads or n_cores()
         options.log_severity_level = _ERRORS_ONLY
+        # A plan of memory for each length of window costs a sixth more memory, and no time less.
+        options.enable_mem_pattern = False
         try:
             self._session = onnxruntime.InferenceSession(
                 content, options, providers=["CPUExecutionProvider"]
