@@ -281,7 +281,7 @@ def test_what_is_no_recording_is_refused_in_a_sentence(visit, tmp_path):
     content = PRELUDE.read_bytes()
     cut.write_bytes(content[: len(content) // 3])
     add(page, empty, text, cut)
-    expect(page.locator("#uploads .what")).to_have_text(re.compile("“empty.wav” is empty"))
+    expect(page.locator("#uploads .failed .what")).to_contain_text("“empty.wav” is empty")
     said = page.locator("#recordings .card").filter(has_text="text.mp3")
     expect(said.locator(".what")).to_contain_text("This is not a recording", timeout=DONE)
     said = page.locator("#recordings .card").filter(has_text="cut.mp3")
@@ -312,7 +312,7 @@ def test_full_storage_is_told_and_keeps_what_was_found(visit, address, long):
 
 def test_everything_kept_can_be_deleted(visit):
     page = visit()
-    expect(page.locator("#private")).to_be_visible()  # these windows keep nothing when closed
+    expect(page.locator("#list-section")).to_contain_text("A private window forgets them")
     add(page, PRELUDE, PRELUDE)
     expect(page.locator("#recordings .card")).to_have_count(2)
     expect(page.locator("#disk")).to_contain_text("kept in this browser")

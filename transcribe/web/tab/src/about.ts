@@ -4,8 +4,9 @@ import { button, byId, make } from "../../static/elements.js";
 import { ask, tell, tellError } from "../../static/notices.js";
 import { clearLibrary, listRecordings } from "./server";
 
-/** Quotas below this many times the memory a page may use are those of private windows. */
-const PRIVATE_QUOTA = 2;
+const KEEPING =
+  "Recordings and notes are kept in this browser until you delete them. A private window forgets " +
+  "them when it is closed.";
 
 /** A line below the list of recordings, with what leads to more. */
 export function showAbout(): void {
@@ -45,7 +46,7 @@ export function showAbout(): void {
     button("About this page", "help", () => void open(), { class: "plain small" }),
     button("Delete everything kept here", "bin", () => void clearAll(), { class: "plain small" }),
   );
-  byId("disk").after(line);
+  byId("disk").after(make("p", { class: "quiet small" }, KEEPING), line);
 }
 
 async function clearAll(): Promise<void> {
@@ -77,14 +78,14 @@ export async function showStorage(): Promise<void> {
   if (navigator.storage?.persist) await navigator.storage.persist().catch(() => false);
 }
 
-/** As far as a page can tell: browsers do not say it. */
+/**
+ * As far as a page can tell: in private windows Firefox and Safari refuse this folder. Chromium
+ * tells no page, so what a private window does is always said below the list.
+ */
 async function isPrivate(): Promise<boolean> {
-  try {
-    await navigator.storage.getDirectory();
-  } catch {
-    return isSecureContext;
-  }
-  const { memory } = performance as unknown as { memory?: { jsHeapSizeLimit: number } };
-  const { quota } = await navigator.storage.estimate();
-  return Boolean(memory && quota && quota < PRIVATE_QUOTA * memory.jsHeapSizeLimit);
+  if (!isSecureContext) return false;
+  return navigator.storage.getDirectory().then(
+    () => false,
+    () => true,
+  );
 }

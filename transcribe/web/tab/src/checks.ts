@@ -16,7 +16,7 @@ import { type AudioWarning, mostSeriousFirst, sentenceOf } from "./engine/qualit
 import { Resampler } from "./engine/resampler";
 import { readSafetensors } from "./engine/safetensors";
 import { TuningMeter } from "./engine/tuning";
-import { Windows } from "./engine/windows";
+import { firstNeeded, type Window, Windows, type WindowState } from "./engine/windows";
 import { downloadName, shownName } from "./export/names";
 import { midiBytes } from "./export/midi";
 import { asSvg } from "./export/picture";
@@ -81,15 +81,26 @@ const ROOMS: Record<string, (asked: any) => unknown> = {
     return [...found, features.finish()].map(packed);
   },
   windows(asked: { frames: string; width: number; settings: WindowSettings; parts: number[] }) {
-    const windows = new Windows(asked.settings, asked.width);
-    const found = [];
-    for (const part of parts(floats(asked.frames), asked.parts, asked.width)) {
-      for (const { frames, from, to } of windows.push(part)) {
-        found.push({ frames: packed(frames), from, to, state: windows.state });
+    const all = floats(asked.frames);
+    const found: { frames: string; from: number; to: number; state: WindowState }[] = [];
+    const gather = (windows: Windows, given: Iterable<Window>, to = found): void => {
+      for (const { frames, from, to: until } of given) {
+        to.push({ frames: packed(frames), from, to: until, state: windows.state });
       }
-    }
-    for (const { frames, from, to } of windows.finish()) found.push({ frames: packed(frames), from, to });
-    return found;
+    };
+    const windows = new Windows(asked.settings, asked.width);
+    for (const part of parts(all, asked.parts, asked.width)) gather(windows, windows.push(part));
+    gather(windows, windows.finish());
+    // As after a break: others go on from the state after each window.
+    const resumed = found.map(({ state }) => {
+      const later: typeof found = [];
+      const others = new Windows(asked.settings, asked.width, state);
+      const rest = all.slice(firstNeeded(asked.settings, state) * asked.width);
+      gather(others, others.push(rest), later);
+      gather(others, others.finish(), later);
+      return later;
+    });
+    return { found, resumed };
   },
   resampler(asked: { samples: string; from: number; to: number; parts: number[] }) {
     const resampler = new Resampler(asked.from, asked.to);

@@ -76,7 +76,7 @@ export const listRecordings = async (): Promise<Record<string, unknown>> => {
 function roomInWords(used: number, free: number): string {
   const size = (bytes: number): string =>
     bytes < 1e9 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(1)} GB`;
-  return `${size(used)} kept in this browser, room for ${size(free)} more.`;
+  return `${size(used)} kept in this browser, this page included; room for ${size(free)} more.`;
 }
 
 export const getRecording = (id: string): Promise<RecordingWords> => ask("getRecording", id);

@@ -46,7 +46,7 @@ export class Windows {
     return { start: this.start, done: this.done };
   }
 
-  /** Take frames; give the windows that they complete. */
+  /** Take frames; give the windows that they complete, each with the `state` after it. */
   *push(frames: Float32Array): Generator<Window> {
     const { window_frames: size, context_frames: context } = this.settings;
     this.held.push(frames);
@@ -58,9 +58,10 @@ export class Windows {
     while (this.end > this.start + size) {
       const at = (this.start - first) * this.width;
       const from = this.done - this.start;
-      yield { frames: joined.slice(at, at + size * this.width), from, to: size - context };
+      // The state is that after the window before anybody is given it.
       this.done = this.start + size - context;
       this.start += size - 2 * context;
+      yield { frames: joined.slice(at, at + size * this.width), from, to: size - context };
     }
     joined = joined.slice(Math.max(0, joined.length - size * this.width));
     this.held = [joined];
@@ -73,8 +74,9 @@ export class Windows {
     const joined = this.joined();
     const frames = joined.slice(Math.max(0, joined.length - length * this.width));
     const nFrames = frames.length / this.width;
-    yield { frames, from: this.done - (this.end - nFrames), to: nFrames };
+    const from = this.done - (this.end - nFrames);
     this.done = this.end;
+    yield { frames, from, to: nFrames };
   }
 
   private joined(): Float32Array {

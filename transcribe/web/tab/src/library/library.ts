@@ -176,9 +176,8 @@ export class Library {
   async repeatRecording(id: string): Promise<RecordingWords> {
     const number = 1 + Math.max(0, ...(await this.database.getAll("recordings")).map((each) => each.number));
     const words = await this.turn(id, (entry) => {
-      if (entry.state !== "failed" && entry.state !== "cancelled") {
-        throw new TabError("This recording is in work or done already.", "", 409);
-      }
+      // One that says it is in work may have failed when not even that could be kept.
+      if (entry.state === "done") throw new TabError("This recording is done already.", "", 409);
       Object.assign(entry, { state: "queued", number, error: "", hint: "", warnings: [], remarks: [] });
     });
     this.tell({ kind: "queued" });
