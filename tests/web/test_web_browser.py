@@ -903,3 +903,25 @@ def test_the_page_says_when_the_program_is_gone_and_goes_on_when_it_is_back(chro
     with browser.serving(tmp_path, ["--port", address.rpartition(":")[2]]):
         expect(page.locator("#lost")).to_be_hidden()
     page.close()
+
+
+def test_the_score_follows_what_is_played_clicked_and_corrected(opened, heard):
+    page = opened()
+    page.goto(heard)
+    page.locator("#views").get_by_text("Score").click()
+    pages = page.locator("#score-pages")
+    expect(pages.locator("> svg")).to_be_visible()
+    expect(page.locator("#score-words")).to_contain_text("4/4, C major")
+    bars = pages.locator(".measure").count()
+    pages.locator(".note .notehead").nth(20).click(force=True)
+    expect(pages.locator(".note.selected")).to_have_count(1)
+    name = page.locator("#selected-name").text_content()
+    expect(pages.locator(".measure.playing")).to_have_count(1)
+    page.locator("#score-downbeat").click()
+    page.select_option("#score-metre", "3/4")
+    expect(page.locator("#score-words")).to_contain_text("3/4")
+    expect(pages.locator(".measure.playing")).to_have_count(1)
+    assert pages.locator(".measure").count() > bars
+    page.locator("#views").get_by_text("Notes").click()
+    expect(page.locator("#roll")).to_be_visible()
+    assert page.locator("#selected-name").text_content() == name

@@ -107,6 +107,7 @@ def _one(options: argparse.Namespace) -> None:
     from transcribe.files.atomic import write_atomically
     from transcribe.reading import PerformanceReader
     from transcribe.score.making import make_score, pages, sheet_bytes
+    from transcribe.score.score import Hints
 
     target = _target(options)
     if options.pdf or options.svg:
@@ -122,13 +123,10 @@ def _one(options: argparse.Namespace) -> None:
             "to write a score of",
             kind="no_notes",
         )
-    score = make_score(
-        performance,
-        tempo=options.tempo,
-        metre=options.metre,
-        key=options.key,
-        downbeat=options.downbeat,
+    hints = Hints(
+        tempo=options.tempo, metre=options.metre, key=options.key, downbeat=options.downbeat
     )
+    score = make_score(performance, hints)
     title, composer = _tags(options)
     score = replace(score, title=title, composer=composer)
     xml = sheet_bytes(score, with_pedal=options.pedal)

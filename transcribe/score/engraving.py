@@ -62,9 +62,10 @@ def engrave(
     if not toolkit.loadData(xml.decode()):
         raise TranscribeError("Verovio can't read this MusicXML")
     pages = [toolkit.renderToSVG(number + 1) for number in range(toolkit.getPageCount())]
-    if width is not None:
-        return tuple(_finished(page, 0, "", "") for page in pages)
-    return tuple(_finished(page, number, title, composer) for number, page in enumerate(pages))
+    if width is not None:  # the window's own style sheet says what Verovio's would
+        return tuple(_finished(page, keeps_style=False) for page in pages)
+    first = _finished(pages[0], title=title, composer=composer)
+    return (first, *(_finished(page) for page in pages[1:]))
 
 
 def _options(paper: str, width: int | None, *, has_title: bool) -> dict[str, Any]:
@@ -130,13 +131,16 @@ def pdf(pages: Sequence[str], *, paper: str = "a4") -> bytes:
 # --- what is done to Verovio's pages ---
 
 
-def _finished(svg: str, number: int, title: str, composer: str) -> str:
+def _finished(svg: str, *, title: str = "", composer: str = "", keeps_style: bool = True) -> str:
     ElementTree.register_namespace("", _SVG)
     ElementTree.register_namespace("xlink", _XLINK)
     root = ElementTree.fromstring(svg)
     _outline_music(root)
-    if number == 0 and (title or composer):
-        _add_title(root, title, composer)
+    _add_title(root, title, composer)
+    if not keeps_style:
+        for parent in root.iter():
+            for style in parent.findall(f"{{{_SVG}}}style"):
+                parent.remove(style)
     return ElementTree.tostring(root, "unicode")
 
 

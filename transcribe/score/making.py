@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-from transcribe.music.beat_grid import Metre
-from transcribe.music.key import Key
 from transcribe.notes import Performance
+from transcribe.score.analysis import analyse
 from transcribe.score.engraving import engrave
 from transcribe.score.musicxml import musicxml
 from transcribe.score.notation import write
-from transcribe.score.plain import analyse
 from transcribe.score.score import Hints, Score
 from transcribe.score.voices import with_voices
 
 
-def make_score(
-    performance: Performance,
-    *,
-    tempo: float | None = None,
-    metre: Metre | None = None,
-    key: Key | None = None,
-    downbeat: float | None = None,
-) -> Score:
-    """The score of a performance with a note at least; what is given is obeyed (`Hints`)."""
-    hints = Hints(tempo=tempo, metre=metre, key=key, downbeat=downbeat)
+def make_score(performance: Performance, hints: Hints | None = None) -> Score:
+    """The score of a performance with a note at least; what `hints` say is obeyed."""
     return with_voices(analyse(performance, hints))
 
 

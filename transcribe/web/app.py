@@ -38,6 +38,7 @@ from transcribe.web.library import (
 )
 from transcribe.web.names import disposition, download_name
 from transcribe.web.note_service import NoteService, settings
+from transcribe.web.score_service import KINDS, ScoreService
 from transcribe.web.sound import sound_response
 from transcribe.web.uploads import UploadLimits, receive
 
@@ -74,6 +75,7 @@ class Server:
         self.library = library
         self.limits = limits or UploadLimits()
         self.note_service = NoteService(library)
+        self.score_service = ScoreService(self.note_service)
         self.streams = EventStreams()
         self._n_jobs, self._worker_options = n_jobs, worker_options
         self._editing: dict[str, asyncio.Lock] = {}
@@ -101,6 +103,7 @@ class Server:
             yield
         finally:
             self.streams.close()
+            self.score_service.close()
             await self._queue.stop()
 
     def application(self) -> Starlette:
@@ -122,6 +125,7 @@ class Server:
             Route(f"{one}/edits", self.edit, methods=["POST"]),
             Route(f"{one}/undo", self.undo, methods=["POST"]),
             Route(f"{one}/redo", self.redo, methods=["POST"]),
+            Route(f"{one}/score", self.score),
             Route(f"{one}/waveform", self.waveform),
             Route(f"{one}/sound", self.sound),
             Route(f"{one}/original", self.original),
@@ -369,7 +373,15 @@ class Server:
         kind = request.path_params["kind"]
         if kind == continued.KIND:
             return await continued.response(self.note_service, entry)
+        if kind in KINDS:
+            return await self.score_service.download(entry, kind, request.query_params)
         return await asyncio.to_thread(downloads.response, self.note_service, entry, kind)
+
+    async def score(self, request: Request) -> Response:
+        """The notes as sheet music, with what a person knows of the piece."""
+        entry = self._entry(request)
+        shown = await self.score_service.shown(entry, request.query_params)
+        return await asyncio.to_thread(JSONResponse, shown)
 
     async def piano(self, _: Request) -> Response:
         """The notes that the page can play."""

@@ -7,10 +7,14 @@ import { downloadAddress, getDownload, offers, originalAddress } from "./server.
 /** Milliseconds after which making a file is worth a word. */
 const SLOW = 1500;
 
+/** Downloads that what is known of the piece changes. */
+const SHEETS = new Set(["musicxml", "score.pdf"]);
+
 const links = () => document.querySelectorAll("#download-menu [data-kind]");
 
 /** Let the menu's addresses be those of a recording. */
 export function offer(id) {
+  byId("download-score").hidden = !offers.score;
   for (const link of links()) {
     const { kind } = link.dataset;
     link.hidden = kind === "continued.mid" && !offers.continued;
@@ -56,11 +60,11 @@ export function bindDownloadMenu(editor) {
 }
 
 /** Fetch a file of some kind and save it; errors are shown on the page. */
-async function download({ id, edits }, kind) {
+async function download({ id, edits, score }, kind) {
   const slow = setTimeout(() => tell("Preparing the file; this may take a moment."), SLOW);
   try {
     await edits.line; // every change is in the file
-    const { blob, name } = await getDownload(id, kind);
+    const { blob, name } = await getDownload(id, kind, SHEETS.has(kind) ? score.wishes : {});
     save(blob, name);
     say(`Saved as ${name}`);
   } catch (error) {

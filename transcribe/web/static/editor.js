@@ -10,6 +10,7 @@ import { Overview } from "./overview.js";
 import { Panel } from "./panel.js";
 import { Player } from "./player.js";
 import { Roll } from "./roll.js";
+import { Score } from "./score.js";
 import * as server from "./server.js";
 import { offer } from "./download-menu.js";
 import { clock, count, stateOf } from "./words.js";
@@ -41,6 +42,7 @@ export class Editor {
     this.roll.onview = () => this.overview.draw();
     this.roll.onscroll = () => this.actions.scrolled();
     this.actions = new Actions(this);
+    this.score = new Score(this);
     this.gestures = new Gestures(this.roll, this.actions);
     this.bind();
   }
@@ -90,6 +92,7 @@ export class Editor {
     this.recording = recording;
     byId("name").textContent = recording.name;
     offer(id);
+    this.score.open();
     this.player.open(this.duration);
     this.panel.open(recording.settings, recording.settings_default);
     this.showRecording();
@@ -107,6 +110,7 @@ export class Editor {
     this.unwatch = () => {};
     this.player.open(0);
     this.id = this.recording = null;
+    this.score.clear();
     this.notes.set([], []);
     this.roll.waveform.set(new Int8Array(0), 50);
     Object.assign(this.roll, { playhead: 0, passage: null, focused: null, heard: Infinity });
@@ -293,6 +297,7 @@ export class Editor {
     byId("undo").disabled = !canEdit || !edits.canUndo;
     byId("redo").disabled = !canEdit || !edits.canRedo;
     byId("download").disabled = this.busy;
+    for (const radio of document.getElementsByName("view")) radio.disabled = this.busy;
     byId("field-onset").max = this.recording ? this.duration.toFixed(3) : "";
     const empty = !notes.length;
     byId("roll-empty").hidden = !empty;
@@ -311,6 +316,7 @@ export class Editor {
     this.panel.counted();
     this.panel.select([...selection]);
     this.overview.fresh = false;
+    this.score.changed();
     this.showAble();
     this.roll.changed();
   }
@@ -334,6 +340,7 @@ export class Editor {
     this.roll.playhead = position;
     this.roll.moved();
     this.overview.draw();
+    this.score.follow(position);
   }
 
   /** Move the playhead with every frame for as long as it plays. */
@@ -383,6 +390,7 @@ export class Editor {
   /** The selection has changed: where there is little room, a sheet for it comes or goes. */
   selected(notes) {
     this.arrange("has-selection", notes.length > 0);
+    this.score?.select(this.roll.selection);
     if (notes.length === 1) this.roll.revealPitch(notes[0].pitch);
   }
 

@@ -54,10 +54,10 @@ async function json(path, options) {
 const at = (id, rest = "") => `/api/recordings/${encodeURIComponent(id)}${rest}`;
 
 /**
- * What can be done here and not everywhere that the page is: music that goes on, pausing the
- * work, and links to the file that was added.
+ * What can be done here and not everywhere that the page is: music that goes on, sheet music,
+ * pausing the work, and links to the file that was added.
  */
-export const offers = { continued: true, pause: false, originalByAddress: true };
+export const offers = { continued: true, score: true, pause: false, originalByAddress: true };
 
 /** What is told of a recording in work. */
 export const WORKING_HINT =
@@ -116,6 +116,15 @@ export async function getWaveform(id) {
   return { pairs: new Int8Array(await answer.arrayBuffer()), perSecond };
 }
 
+/**
+ * The notes as sheet music: `{pages, ids, bars, tempo, metre, key, doubts}`.
+ *
+ * @param {{tempo?: number, metre?: string, key?: string, downbeat?: number}} wishes what is known
+ * @param {number} width pixels of the page
+ */
+export const getScore = (id, wishes, width) =>
+  json(at(id, `/score?${new URLSearchParams({ ...wishes, width })}`));
+
 /** The recorded notes that transcriptions are played with: `[{pitch, velocity, url}]`. */
 export const getPiano = async () => (await json("/api/piano")).samples;
 
@@ -143,9 +152,9 @@ export async function getSound(id, start, seconds) {
 /** Address of a download: mid, sustained.mid, continued.mid, csv, json, wav or svg. */
 export const downloadAddress = (id, kind) => at(id, `/download/${kind}`);
 
-/** A download: `{blob, name}`. */
-export async function getDownload(id, kind) {
-  const answer = await ask(at(id, `/download/${kind}`));
+/** A download: `{blob, name}`; of a score, `musicxml` or `score.pdf`, with wishes for it. */
+export async function getDownload(id, kind, wishes = {}) {
+  const answer = await ask(at(id, `/download/${kind}?${new URLSearchParams(wishes)}`));
   const said = answer.headers.get("Content-Disposition") ?? "";
   const [, encoded] = said.match(/filename\*=utf-8''([^;]+)/i) ?? [];
   const [, plain] = said.match(/filename="([^"]+)"/) ?? [];

@@ -61,7 +61,7 @@ function ask<Name extends Method>(
 }
 
 /** What the page can do here, and what it can't. */
-export const offers = { continued: false, pause: true, originalByAddress: false };
+export const offers = { continued: false, score: false, pause: true, originalByAddress: false };
 
 /** What is told of a recording in work. */
 export const WORKING_HINT =
@@ -102,6 +102,10 @@ export const getWaveform = (id: string): Promise<{ pairs: Int8Array; perSecond: 
   ask("getWaveform", id);
 
 /** The recorded notes that transcriptions are played with; see `transcribe/web/site.py`. */
+export async function getScore(): Promise<never> {
+  throw new Error("sheet music is not made in the browser; transcribe score writes it");
+}
+
 export async function getPiano(): Promise<Record<string, unknown>[]> {
   const text = new TextDecoder().decode(await getSample(place("piano/piano.json").href));
   const listed = JSON.parse(text) as { file: string }[];

@@ -1,0 +1,165 @@
+"""Sheet music for the page: made anew for every wish, in a process of its own.
+
+Reading a long performance and engraving it takes seconds of a whole core, during which the
+server has other questions to answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import Callable, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
+from multiprocessing import get_context
+from pathlib import PurePath
+from typing import Any
+
+from starlette.responses import Response
+
+from transcribe.errors import TranscribeError
+from transcribe.music.beat_grid import Metre
+from transcribe.music.key import Key
+from transcribe.notes import Performance
+from transcribe.score.engraving import pdf
+from transcribe.score.making import make_score, pages, sheet_bytes
+from transcribe.score.score import Hints, Score
+from transcribe.web.errors import RefusedError
+from transcribe.web.library import LibraryEntry
+from transcribe.web.names import disposition, download_name
+from transcribe.web.note_service import NoteService
+
+KINDS = {
+    "musicxml": ("application/vnd.recordare.musicxml+xml", ".musicxml"),
+    "score.pdf": ("application/pdf", ".pdf"),
+}
+"""Downloads, with their type and the end of their names."""
+WIDTHS = range(300, 4001)
+"""Pixels a page may be wide."""
+_TEMPOS = (10.0, 400.0)
+
+
+def hints_of(query: Mapping[str, str]) -> Hints:
+    """What a person says of the piece, from the words of an address.
+
+    Raises
+    ------
+    RefusedError
+        A word can't be understood.
+    """
+    return Hints(
+        tempo=_read(query, "tempo", _tempo),
+        metre=_read(query, "metre", Metre.parse),
+        key=_read(query, "key", Key.parse),
+        downbeat=_read(query, "downbeat", _seconds),
+    )
+
+
+class ScoreService:
+    """Makes scores, one after the other."""
+
+    def __init__(self, note_service: NoteService) -> None:
+        self._note_service = note_service
+        self._pool: ProcessPoolExecutor | None = None
+
+    async def shown(self, entry: LibraryEntry, query: Mapping[str, str]) -> dict[str, Any]:
+        """The engraved score for the page, as plain data; see ``docs/web.md``."""
+        hints = hints_of(query)
+        width = _read(query, "width", int) or 900
+        if width not in WIDTHS:
+            raise RefusedError(422, f"A width is {WIDTHS.start} to {WIDTHS.stop - 1} pixels.", "")
+        by_id = await asyncio.to_thread(self._note_service.notes, entry)
+        ordered = sorted(by_id.items(), key=lambda each: each[1])
+        performance = await self._performance(entry)
+        made = await self._run(_shown, performance, hints, width)
+        return {**json.loads(made), "ids": [name for name, _ in ordered]}
+
+    async def download(self, entry: LibraryEntry, kind: str, query: Mapping[str, str]) -> Response:
+        """The score as a file of one of `KINDS`."""
+        media_type, suffix = KINDS[kind]
+        performance = await self._performance(entry)
+        title = PurePath(entry.name).stem
+        data = await self._run(_file, performance, hints_of(query), kind, title)
+        name = disposition(download_name(entry.name, suffix))
+        return Response(data, media_type=media_type, headers={"Content-Disposition": name})
+
+    def close(self) -> None:
+        """End the process."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=False, cancel_futures=True)
+            self._pool = None
+
+    async def _performance(self, entry: LibraryEntry) -> Performance:
+        performance = await asyncio.to_thread(self._note_service.performance, entry)
+        if len(performance.notes) < 2:
+            raise RefusedError(
+                409, "There are no notes to write a score of.", "Move the slider to more notes."
+            )
+        return performance
+
+    async def _run(self, make: Callable[..., bytes], *arguments: Any) -> bytes:
+        if self._pool is None:
+            self._pool = ProcessPoolExecutor(1, mp_context=get_context("spawn"))
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._pool, make, *arguments)
+        except BrokenProcessPool as error:
+            self.close()
+            raise RefusedError(500, "The score could not be made.", "Try again.") from error
+        except TranscribeError as error:
+            raise RefusedError(501, f"The score can't be shown: {error}", "") from error
+
+
+def _shown(performance: Performance, hints: Hints, width: int) -> bytes:
+    score = make_score(performance, hints)
+    first = 0 if score.first_downbeat and any(note.bar == 0 for note in score.notes) else 1
+    bars = list(range(first, score.n_bars + 1))
+    content = {
+        "pages": list(pages(score, sheet_bytes(score), width=width)),
+        "bars": [[bar, round(score.seconds(bar, _bar_start(score, bar)), 4)] for bar in bars],
+        "tempo": round(sorted(score.tempo)[len(score.tempo) // 2], 1),
+        "metre": str(score.metre(1)),
+        "key": str(score.key(1)),
+        "doubts": [re.sub(r" \(--\w+\)", "", doubt) for doubt in score.doubts],
+    }
+    return json.dumps(content).encode()
+
+
+def _bar_start(score: Score, bar: int) -> Any:
+    """Where the music of a bar starts, in quarters: later in an upbeat."""
+    if bar > 0:
+        return 0
+    return min(note.beat for note in score.notes if note.bar == 0)
+
+
+def _file(performance: Performance, hints: Hints, kind: str, title: str) -> bytes:
+    score = replace(make_score(performance, hints), title=title)
+    xml = sheet_bytes(score)
+    return xml if kind == "musicxml" else pdf(pages(score, xml))
+
+
+# --- the words of an address ---
+
+
+def _read(query: Mapping[str, str], name: str, parse: Callable[[str], Any]) -> Any:
+    text = query.get(name, "")
+    if not text:
+        return None
+    try:
+        return parse(text)
+    except ValueError as error:
+        raise RefusedError(422, f"{name}: {error}.", "") from error
+
+
+def _tempo(text: str) -> float:
+    lowest, highest = _TEMPOS
+    if not lowest <= float(text) <= highest:
+        raise ValueError(f"expected {lowest:g} to {highest:g} beats a minute, found {text}")
+    return float(text)
+
+
+def _seconds(text: str) -> float:
+    if not 0 <= float(text) < 1e6:
+        raise ValueError(f"expected seconds, 0 or more, found {text}")
+    return float(text)

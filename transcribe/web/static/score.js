@@ -1,0 +1,208 @@
+/**
+ * The sheet music of a recording: engraved by the server, beside the roll and in step with it.
+ *
+ * Every notehead has the id `n` and a number, which says its note; every bar `m` and its number.
+ */
+
+import { byId } from "./elements.js";
+import { say, tellError } from "./notices.js";
+import * as server from "./server.js";
+
+const KEYS = ["C", "G", "D", "A", "E", "B", "F#", "Db", "Ab", "Eb", "Bb", "F"];
+const MINORS = ["A", "E", "B", "F#", "C#", "G#", "D#", "Bb", "F", "C", "G", "D"];
+/** Milliseconds after the last change of notes or size until the score is asked for anew. */
+const PATIENCE = 400;
+
+export class Score {
+  /** @param {import("./editor.js").Editor} editor the recording that is open */
+  constructor(editor) {
+    this.editor = editor;
+    this.host = byId("score-pages");
+    /** What the person knows: `{tempo, metre, key, downbeat}`. */
+    this.wishes = {};
+    this.shown = false;
+    /** Whether notes have changed since the score was made. */
+    this.stale = true;
+    this.asked = 0;
+    this.timer = 0;
+    this.clear();
+    this.bind();
+  }
+
+  bind() {
+    const keys = byId("score-key");
+    for (const [i, name] of KEYS.entries()) {
+      keys.append(new Option(`${pretty(name)} major`, name), new Option(`${pretty(MINORS[i])} minor`, `${MINORS[i]}m`));
+    }
+    for (const radio of document.getElementsByName("view")) {
+      radio.addEventListener("change", () => this.show(radio.value === "score"));
+    }
+    byId("score-tempo").addEventListener("change", (event) => {
+      const factor = Number(event.target.value);
+      this.wish("tempo", factor && this.found ? Math.round(this.foundTempo * factor) : null);
+    });
+    byId("score-metre").addEventListener("change", (event) => this.wish("metre", event.target.value));
+    keys.addEventListener("change", (event) => this.wish("key", event.target.value));
+    byId("score-downbeat").addEventListener("click", () =>
+      this.wish("downbeat", this.editor.player.position.toFixed(3)),
+    );
+    byId("score-reset").addEventListener("click", () => this.reset());
+    byId("score-wishes").addEventListener("submit", (event) => event.preventDefault());
+    this.host.addEventListener("click", (event) => this.clicked(event));
+    new ResizeObserver(() => this.shown && this.resized()).observe(this.host);
+  }
+
+  /** Forget the recording's score. */
+  open() {
+    this.clear();
+    byId("views").hidden = !server.offers.score;
+    this.forget();
+    this.show(false);
+  }
+
+  clear() {
+    this.found = null;
+    this.foundTempo = 0;
+    this.stale = true;
+    /** Number of a note by its id. */
+    this.numbers = new Map();
+    this.marked = [];
+    this.bar = null;
+    this.width = 0;
+    this.host?.replaceChildren();
+  }
+
+  forget() {
+    this.wishes = {};
+    for (const id of ["score-tempo", "score-metre", "score-key"]) byId(id).value = "";
+  }
+
+  reset() {
+    this.forget();
+    this.refresh();
+  }
+
+  show(shown) {
+    this.shown = shown;
+    byId("score").hidden = !shown;
+    byId("editor").classList.toggle("shows-score", shown);
+    for (const radio of document.getElementsByName("view")) {
+      radio.checked = radio.value === (shown ? "score" : "notes");
+    }
+    if (!shown) this.editor.roll.resize();
+    else if (this.stale) this.refresh();
+    else this.follow(this.editor.player.position);
+  }
+
+  wish(name, value) {
+    if (value === null || value === "") delete this.wishes[name];
+    else this.wishes[name] = value;
+    this.refresh();
+  }
+
+  /** The notes are others. */
+  changed() {
+    this.stale = true;
+    if (!this.shown || this.editor.busy) return;
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.refresh(), PATIENCE);
+  }
+
+  resized() {
+    if (Math.abs(this.host.clientWidth - this.width) < 8) return;
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.refresh(), PATIENCE);
+  }
+
+  async refresh() {
+    const { id } = this.editor;
+    if (!id || !this.shown || this.editor.busy) return;
+    clearTimeout(this.timer);
+    this.asked += 1;
+    const { asked } = this;
+    this.width = this.host.clientWidth;
+    byId("score-words").textContent = "Writing the score…";
+    this.host.setAttribute("aria-busy", "true");
+    try {
+      const width = Math.min(Math.max(this.width - 24, 300), 4000);
+      const found = await server.getScore(id, this.wishes, width);
+      if (id !== this.editor.id || asked !== this.asked) return;
+      this.receive(found);
+    } catch (error) {
+      if (asked !== this.asked) return;
+      byId("score-words").textContent = error.message;
+      tellError(error);
+    } finally {
+      if (asked === this.asked) this.host.removeAttribute("aria-busy");
+    }
+  }
+
+  receive(found) {
+    const pages = found.pages.map((svg) => {
+      const page = document.importNode(new DOMParser().parseFromString(svg, "image/svg+xml").documentElement, true);
+      page.setAttribute("aria-hidden", "true");
+      return page;
+    });
+    this.found = found;
+    if (!this.wishes.tempo) this.foundTempo = found.tempo;
+    this.stale = false;
+    this.numbers = new Map(found.ids.map((id, number) => [id, number]));
+    this.marked = [];
+    this.bar = null;
+    this.host.replaceChildren(...pages);
+    const words = `${Math.round(found.tempo)} beats per minute, ${found.metre}, ${found.key}`;
+    byId("score-words").textContent = [`${words}.`, ...found.doubts].join(" ");
+    say(`Score: ${words}`);
+    this.select(this.editor.roll.selection);
+    this.follow(this.editor.player.position);
+  }
+
+  /** A note was clicked: it is selected in the roll too. */
+  clicked(event) {
+    const head = event.target.closest?.('[id^="n"].note');
+    const id = head && this.found?.ids[Number(head.id.slice(1))];
+    if (!id || !this.editor.notes.indexOf.has(id)) {
+      const bar = event.target.closest?.('[id^="m"].measure');
+      if (bar) this.editor.actions.seekTo(this.barStart(Number(bar.id.slice(1))));
+      return;
+    }
+    const note = this.editor.notes.get(id);
+    this.editor.actions.select([id], event.shiftKey);
+    if (!this.editor.player.playing) this.editor.player.seek(note.onset);
+    this.editor.roll.reveal(note.onset);
+  }
+
+  barStart(number) {
+    return this.found.bars.find(([bar]) => bar === number)?.[1] ?? 0;
+  }
+
+  /** Show which notes are selected. */
+  select(ids) {
+    if (!this.found || !this.shown) return;
+    for (const head of this.marked) head.classList.remove("selected");
+    this.marked = [...ids]
+      .map((id) => this.host.querySelector(`#n${this.numbers.get(id)}`))
+      .filter(Boolean);
+    for (const head of this.marked) head.classList.add("selected");
+    this.marked[0]?.scrollIntoView({ block: "nearest" });
+  }
+
+  /** Mark the bar that a time is in. */
+  follow(time) {
+    if (!this.found || !this.shown) return;
+    const { bars } = this.found;
+    let at = 0;
+    while (at + 1 < bars.length && bars[at + 1][1] <= time + 1e-3) at += 1;
+    const bar = this.host.querySelector(`#m${bars[at]?.[0]}`);
+    if (bar === this.bar) return;
+    this.bar?.classList.remove("playing");
+    this.bar = bar;
+    bar?.classList.add("playing");
+    if (this.editor.actions.following) {
+      const calm = this.editor.calm.matches;
+      bar?.scrollIntoView({ block: "nearest", behavior: calm ? "auto" : "smooth" });
+    }
+  }
+}
+
+const pretty = (name) => name.replace("#", "♯").replace("b", "♭");
