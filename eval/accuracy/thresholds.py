@@ -163,7 +163,7 @@ def thresholds(options: argparse.Namespace) -> None:
     torch.set_num_threads(1)
     config = train_config(options.overrides)
     config.data.validation_windows = options.passages
-    checkpoint = load_checkpoint(options.checkpoint)
+    checkpoint = load_checkpoint(options.checkpoint, threads=1)
     pieces = list(ValidationPieces(config.data, checkpoint.features))
     features = Features(checkpoint.features)
     rolls = [

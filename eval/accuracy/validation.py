@@ -36,6 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = new_parser("eval.accuracy.validation", __doc__)
     parser.add_argument("--checkpoint", type=Path, help="default: the packaged weights")
     parser.add_argument("--passages", type=int, default=24, help="default: 24")
+    parser.add_argument("--threads", type=int, default=1, help="default: 1")
     parser.add_argument("overrides", nargs="*", help="Hydra overrides that name the data")
     return run(
         parser,
@@ -56,10 +57,10 @@ def train_config(overrides: Sequence[str]) -> TrainConfig:
 
 def validation(options: argparse.Namespace) -> dict[str, Any]:
     """Score every passage."""
-    torch.set_num_threads(1)
+    torch.set_num_threads(options.threads)  # for rendering the passages
     config = train_config(options.overrides)
     config.data.validation_windows = options.passages
-    transcriber = Transcriber.load(options.checkpoint)
+    transcriber = Transcriber.load(options.checkpoint, threads=options.threads)
     sample_rate = transcriber.checkpoint.features.sample_rate
     pieces = ValidationPieces(config.data, transcriber.checkpoint.features)
     scores, passages = [], []

@@ -11,6 +11,7 @@ from eval.accuracy import validation
 from eval.data.synthetic_bank import write_synthetic_bank
 from transcribe.midi import write_midi
 from transcribe.notes import Note, PedalPress, Performance
+from transcribe.transcriber import Transcriber
 
 
 @pytest.fixture
@@ -29,10 +30,18 @@ def pieces(tmp_path):
     return tmp_path
 
 
-def test_passages_are_scored_and_recorded(pieces, random_checkpoint, tmp_path, capsys):
+def test_passages_are_scored_and_recorded(pieces, random_checkpoint, tmp_path, capsys, monkeypatch):
+    asked: list[int] = []
+    load = Transcriber.load
+    monkeypatch.setattr(
+        validation.Transcriber,
+        "load",
+        lambda path, *, threads: asked.append(threads) or load(path, threads=threads),
+    )
     out = tmp_path / "validation.json"
     arguments = [
         *("--checkpoint", str(random_checkpoint), "--passages", "2", "--out", str(out)),
+        *("--threads", "2"),
         "experiment=tiny",
         "data=pieces",
         f"data.validation_sources.pieces.index={pieces / 'pieces.csv'}",
@@ -46,6 +55,7 @@ def test_passages_are_scored_and_recorded(pieces, random_checkpoint, tmp_path, c
     assert [each["duration"] for each in record["passages"]] == [3.0, 3.0]
     assert 5 <= record["scores"][0]["as_found/onset"]["n_ref"] <= 7
     assert record["summary"]["as_found/onset"]["n_recordings"] == 2
+    assert asked == [2]
 
 
 def test_data_that_is_not_there_is_named(random_checkpoint, tmp_path, capsys):
