@@ -3,8 +3,11 @@
 from dataclasses import replace
 from fractions import Fraction
 
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scores import score_of
 
+from transcribe.music.beat_grid import Metre
 from transcribe.music.key import Key
 from transcribe.notes import PedalPress
 from transcribe.score.notation import write
@@ -174,3 +177,46 @@ def test_loudness_that_lasts_is_marked_once():
     sheet = write(replace(score, notes=tuple(notes)))
     marks = [(b.number, m.text) for b in sheet.bars for m in b.marks if m.kind == "dynamic"]
     assert marks == [(1, "p"), (9, "ff")]
+
+
+GRIDS = st.sampled_from([1, 2, 3, 4, 5, 6, 7, 8, 12, 16])
+
+
+@st.composite
+def anything(draw):
+    """Notes anywhere, on grids that don't fit each other."""
+    metre = draw(st.sampled_from(["2/4", "3/4", "4/4", "6/8", "9/8", "5/4", "3/8", "2/2"]))
+    whole = Metre.parse(metre).quarters_per_bar
+    written = []
+    for _ in range(draw(st.integers(1, 14))):
+        grid = draw(GRIDS)
+        place = draw(st.integers(0, int(whole * grid) - 1))
+        length = Fraction(draw(st.integers(1, 3 * grid)), grid)
+        hand = draw(st.sampled_from(["left", "right"]))
+        bar, pitch = draw(st.integers(0, 3)), draw(st.integers(21, 108))
+        written.append((hand, bar, str(Fraction(place, grid)), str(length), pitch))
+    return metre, written
+
+
+@given(anything())
+@settings(max_examples=60, deadline=None)
+def test_whatever_was_played_fills_its_bars_and_is_written_once(music):
+    metre, written = music
+    score = score_of(written, metre=metre)
+    sheet = write(score)
+    for bar in sheet.bars:
+        for line in bar.lines:
+            ends = [0, *(item.stop for item in line.items)]
+            assert [item.start for item in line.items] == ends[:-1]
+            assert ends[-1] == bar.length
+    begun = [
+        head.spelling.pitch
+        for bar in sheet.bars
+        for line in bar.lines
+        for item in line.items
+        for head in item.heads
+        if not head.is_tied_back
+    ]
+    played = [note.note.pitch for note in score.notes]
+    assert set(begun) == set(played)
+    assert len(begun) <= len(played)

@@ -21,6 +21,7 @@ from transcribe.score.marks import dynamic_marks, pedal_marks, tempo_marks
 from transcribe.score.metrical import Piece, Ruler, Value
 from transcribe.score.score import Score
 from transcribe.score.sheet import LOWER, UPPER, Bar, Grace, Line, Notehead, Sheet, Symbol
+from transcribe.score.simpler import simpler
 from transcribe.score.spelling import Spelling, spell
 from transcribe.score.tuplets import Tuplet, find_tuplets
 from transcribe.score.voices import bar_positions
@@ -215,9 +216,29 @@ def _fit(chords: list[_Chord], page: _Page) -> None:
         chord.stop = max(min(chord.stop, following), chord.start + 1)
     for number in page.numbers:
         ruler = page.rulers[number]
+        _simplify(chords, number, page)
         inside = _spans(chords, number, page)
         if find_tuplets([span[:2] for span in inside], ruler, page.odd) is None:
             _snap(chords, number, page)
+
+
+def _simplify(chords: list[_Chord], number: int, page: _Page) -> None:
+    """Move places within the beats of a bar where that is easier to read."""
+    ruler, bar_start = page.rulers[number], page.start(number)
+    inside = _spans(chords, number, page)
+    spans = [(start, stop, chord is not None) for start, stop, chord in inside]
+    cuts = [0, *ruler.places(0, ruler.length, ruler.beat), ruler.length]
+    moves: dict[int, int] = {}
+    for start, stop in pairwise(cuts):
+        part = [span for span in spans if span[0] < stop and span[1] > start]
+        if stop - start == ruler.beat:
+            moves |= simpler(part, start, stop, ruler, page.odd)
+    if not moves:
+        return
+    for _, _, chord in inside:
+        if chord is not None:
+            chord.start = bar_start + moves.get(chord.start - bar_start, chord.start - bar_start)
+            chord.stop = bar_start + moves.get(chord.stop - bar_start, chord.stop - bar_start)
 
 
 def _snap(chords: list[_Chord], number: int, page: _Page) -> None:
@@ -227,22 +248,27 @@ def _snap(chords: list[_Chord], number: int, page: _Page) -> None:
     unit = ruler.pulse // _COARSE
     first = max(bisect_left(chords, bar_start, key=lambda chord: chord.start) - 1, 0)
     last = bisect_left(chords, bar_stop, key=lambda chord: chord.start)
+    end = chords[last].start if last < len(chords) else page.starts[-1]
     kept: list[_Chord] = []
     for chord in chords[first:last]:
         if bar_start < chord.start < bar_stop:
-            chord.start = bar_start + round((chord.start - bar_start) / unit) * unit
-        if bar_start < chord.stop < bar_stop:
-            chord.stop = bar_start + round((chord.stop - bar_start) / unit) * unit
+            chord.start = min(_nearest(chord.start, bar_start, unit), bar_stop - unit)
         if kept and chord.start <= kept[-1].start:
             kept[-1].indices += chord.indices
             kept[-1].graces += chord.graces
             kept[-1].stop = max(kept[-1].stop, chord.stop)
-            continue
-        if kept:
-            kept[-1].stop = min(max(kept[-1].stop, kept[-1].start + unit), chord.start)
-        chord.stop = max(chord.stop, chord.start + 1)
-        kept.append(chord)
+        else:
+            kept.append(chord)
+    for place, chord in enumerate(kept):
+        following = kept[place + 1].start if place + 1 < len(kept) else end
+        if bar_start < chord.stop < bar_stop:
+            chord.stop = _nearest(chord.stop, bar_start, unit)
+        chord.stop = min(max(chord.stop, chord.start + unit), following)
     chords[first:last] = kept
+
+
+def _nearest(tick: int, start: int, unit: int) -> int:
+    return start + round((tick - start) / unit) * unit
 
 
 def _spans(

@@ -78,6 +78,18 @@ def find_tuplets(
     return found if cost < math.inf else None
 
 
+def cost_of(
+    spans: Sequence[tuple[int, int, bool]], start: int, stop: int, ruler: Ruler, odd: int
+) -> float:
+    """Symbols that writing a stretch takes, tuplets counted in; infinite if it can't be."""
+    inside = [span for span in spans if span[0] < stop and span[1] > start]
+    cost, tuplets = _best(start, stop, [span[:2] for span in inside], ruler, odd)
+    if tuplets or cost == math.inf:
+        return cost
+    clipped = [(max(first, start), min(last, stop)) for first, last, _ in inside]
+    return float(sum(len(ruler.note_pieces(*each)) for each in clipped))
+
+
 def fitting(
     start: int, stop: int, places: Iterable[int], quarter: int, n_spans: int = 0
 ) -> Tuplet | None:
