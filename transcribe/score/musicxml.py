@@ -91,6 +91,8 @@ class _Writer:
         self.quarter = quarter
         self.unit = unit
         self.now = 0
+        self.numbered: set[tuple[int, Tuplet]] = set()
+        """Staves and tuplets of the bar that show their number already, in another voice."""
 
     def bar(self, music: Element, bar: Bar, *, is_first: bool, is_last: bool) -> None:
         """A measure: signatures, then voice after voice with ways back between them."""
@@ -100,6 +102,7 @@ class _Writer:
             measure.set("implicit", "yes" if bar.number == 0 else "no")
         self._attributes(measure, bar, is_first=is_first)
         self.now = 0
+        self.numbered = set()
         marks = sorted(bar.marks, key=lambda mark: mark.place)
         for line in bar.lines:
             self._go(measure, 0)
@@ -208,7 +211,18 @@ class _Writer:
                 if rank == 0 and item.tuplet is not None:
                     for wanted, kind in ((starts, "start"), (ends, "stop")):
                         if wanted:
-                            _tuplet(notations, item.tuplet, kind, line)
+                            self._tuplet(notations, item.tuplet, kind, line)
+
+    def _tuplet(self, notations: Element, tuplet: Tuplet, kind: str, line: Line) -> None:
+        mark = SubElement(notations, "tuplet", type=kind, number="1")
+        if kind == "stop":
+            return
+        if (line.staff, tuplet) in self.numbered:
+            mark.attrib |= {"bracket": "no", "show-number": "none"}
+            return
+        self.numbered.add((line.staff, tuplet))
+        inside = [item for item in line.items if item.tuplet is tuplet]
+        mark.set("bracket", "no" if all(item.beams for item in inside) else "yes")
 
     def _mark(self, measure: Element, mark: Mark, metre: Metre, at: int) -> None:
         direction = Element("direction")
@@ -299,11 +313,3 @@ def _time_modification(note: Element, tuplet: Tuplet) -> None:
     SubElement(modification, "actual-notes").text = str(tuplet.actual)
     SubElement(modification, "normal-notes").text = str(tuplet.normal)
     SubElement(modification, "normal-type").text = tuplet.unit.type
-
-
-def _tuplet(notations: Element, tuplet: Tuplet, kind: str, line: Line) -> None:
-    mark = SubElement(notations, "tuplet", type=kind, number="1")
-    if kind == "start":
-        inside = [item for item in line.items if item.tuplet is tuplet]
-        beamed = all(item.beams for item in inside)
-        mark.set("bracket", "no" if beamed else "yes")

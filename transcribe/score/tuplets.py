@@ -17,7 +17,7 @@ from transcribe.music.beat_grid import Metre
 from transcribe.score.metrical import TYPES, Piece, Ruler, Value, value_of
 
 _COSTS = {3: 0.6, 5: 1.6, 6: 0.8, 7: 1.8, 9: 2.2, 11: 2.4, 13: 2.6}
-"""Tuplets that are written, and how many symbols more one may save before it is taken."""
+"""Tuplets that are written, and how many symbols one must save for each of its beats."""
 _PARTS = 8
 """Ticks a unit of a tuplet, inside it: no value in it is shorter than that."""
 
@@ -91,9 +91,12 @@ def cost_of(
 
 
 def fitting(
-    start: int, stop: int, places: Iterable[int], quarter: int, n_spans: int = 0
+    start: int, stop: int, places: Iterable[int], quarter: int, beat: int, n_spans: int
 ) -> Tuplet | None:
-    """The tuplet that has all places within a stretch on its grid, or None."""
+    """The tuplet that has all places within a stretch on its grid, or None.
+
+    Two groups of three sixteenths in a beat are one of six if there are that many notes.
+    """
     length = stop - start
     common = math.gcd(length, *(place - start for place in places))
     needed = length // common
@@ -104,7 +107,7 @@ def fitting(
         actual //= 2
     if threes == 3 and actual % 3 == 0:
         actual //= 3
-    if actual == 3 and needed % 2 == 0 and n_spans >= 5 and threes == 1:
+    if actual == 3 and needed % 2 == 0 and n_spans >= 5 and length <= beat and threes == 1:
         actual = 6
     if actual not in _COSTS or (actual * _PARTS) % needed:
         return None
@@ -126,12 +129,13 @@ def _best(
     if all(place % odd == 0 for place in places):
         return float(len(inside)), ()
     best: tuple[float, tuple[Tuplet, ...]] = (math.inf, ())
-    tuplet = fitting(start, stop, places, ruler.quarter, len(inside))
+    tuplet = fitting(start, stop, places, ruler.quarter, ruler.beat, len(inside))
     if tuplet is not None and start % odd == 0 and stop % odd == 0:
         n_pieces = sum(
             len(tuplet.pieces(max(first, start), min(last, stop))) for first, last in inside
         )
-        best = (n_pieces + _COSTS[tuplet.actual], (tuplet,))
+        n_beats = max((stop - start) / ruler.beat, 1.0)
+        best = (n_pieces + _COSTS[tuplet.actual] * n_beats, (tuplet,))
     parts = _parts(start, stop, ruler)
     if parts:
         halves = [_best(*part, inside, ruler, odd) for part in parts]

@@ -18,8 +18,8 @@ from fractions import Fraction
 from transcribe.score.score import LEFT, Hand, Score, ScoreNote
 
 _BEAM = 12
-_CUT = 1.0
-"""For a note that is written half as long as it is."""
+_CUT = 1.6
+"""For a note that is written half as long as it is, by the quarters that it loses, up to 1."""
 _OPEN, _GO_ON = 0.8, 0.25
 """For the first chord of a lower voice, and for every other."""
 _CROSSING = 1.5
@@ -177,12 +177,17 @@ def _continued(
 ) -> tuple[_Line, float]:
     """A voice with another chord, and what that costs."""
     longest = max(lengths)
-    cost = sum(_CUT * math.log2(longest / length) for length in lengths if length < longest)
+    cost = sum(_changed(longest, length) for length in lengths if length < longest)
     if line is not None:
         if line.stop > time:
-            cost += line.size * _CUT * math.log2((line.stop - line.start) / (time - line.start))
+            cost += line.size * _changed(line.stop - line.start, time - line.start)
         cost += _OCTAVE_LEAP * abs(pitches[-1] - line.high) / 12
     return _Line(time, time + longest, pitches[0], pitches[-1], len(pitches)), cost
+
+
+def _changed(longer: float, shorter: float) -> float:
+    """What it costs to write one length for another: nothing is lost of a little legato."""
+    return math.log2(longer / shorter) * min(_CUT * (longer - shorter), 1.0)
 
 
 def _grace_voices(notes: list[ScoreNote], own: Sequence[int], hand: Hand) -> None:
