@@ -272,13 +272,17 @@ def agreement(page: Any, address: str, folder: Path, work: Path) -> dict[str, An
 def through_tab(page: Any, address: str, recording: Path, work: Path) -> Performance:
     """What the tab makes of a recording, as its MIDI file says it."""
     page.goto(address)
-    page.locator("#home").wait_for()
+    page.locator("#list-section li, #list-empty:not([hidden])").first.wait_for()
     page.set_input_files("#files", recording)
     page.wait_for_url("**/#/recording/*")
     page.locator("#n-notes", has_text=re.compile("^[0-9]")).wait_for()
-    page.locator("#download:enabled").wait_for()
+    ended = "#progress[hidden], #progress-again:not([hidden])"
+    page.locator(ended).first.wait_for(state="attached")
+    if page.locator("#progress").is_visible():
+        said = page.locator("#progress").inner_text()
+        raise TranscribeError(f"{recording}: the tab could not transcribe it: {said}")
     page.click("#download")
-    with page.expect_download() as downloading:
+    with page.expect_download(timeout=SOON) as downloading:
         page.click("[data-kind=mid]")
     path = work / "tab.mid"
     downloading.value.save_as(path)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from eval.performance import page
+from eval.performance import page, site, site_peer
 from eval.publish import screenshots
 from transcribe.notes import Note
 from transcribe.web import app
@@ -43,7 +43,7 @@ def test_every_element_that_a_script_looks_up_is_on_the_page():
     assert set(re.findall(r'byId\("([^"]+)"\)', scripts)) <= ids
 
 
-@pytest.mark.parametrize("tool", [page, screenshots])
+@pytest.mark.parametrize("tool", [page, screenshots, site, site_peer])
 def test_without_a_browser_one_line_says_what_is_needed(tool, monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(tool, "chromium", lambda: None)
     assert tool.main([str(tmp_path / "song.mp3")]) == 1

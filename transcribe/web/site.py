@@ -104,7 +104,7 @@ def write_site(folder: Path) -> int:
 
 
 def write_model(folder: Path) -> None:
-    """Write the network for browsers, in single precision, and the filters that it needs."""
+    """Write the network that the command runs, and the filters of its features."""
     from safetensors.numpy import save
 
     from transcribe.checkpoint import load_checkpoint

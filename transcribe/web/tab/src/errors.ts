@@ -39,6 +39,20 @@ export class RecordingError extends TabError {
   }
 }
 
+/** For a file of the site that did not come. */
+export const notLoaded = (): TabError =>
+  new TabError(
+    "A part of this page could not be loaded.",
+    "Check the network, then load the page again; everything is saved.",
+  );
+
+/** For an address at which browsers give a page neither decoders nor storage that lasts. */
+export const notSecure = (): TabError =>
+  new TabError(
+    "At this address the browser does not let the page work, as it is not secure (http).",
+    "Open the same page as https, or from this computer (localhost).",
+  );
+
 export const notHere = (): TabError =>
   new TabError("This recording is not here any more.", "Go back to the list of recordings.", 404);
 

@@ -16,8 +16,13 @@ const LOADED_AGAIN = "transcribe-loaded-again";
 
 const place = (name: string): URL => new URL(name, document.baseURI);
 
-const transcriber = new Worker(place("transcriber.worker.js"), { type: "module" });
-transcriber.onmessage = ({ data }: MessageEvent<DecodeQuestion>) => void decodeWhole(data);
+/** None at an address where browsers let no page do such work; the list of recordings says so. */
+const transcriber = isSecureContext
+  ? new Worker(place("transcriber.worker.js"), { type: "module" })
+  : null;
+if (transcriber) {
+  transcriber.onmessage = ({ data }: MessageEvent<DecodeQuestion>) => void decodeWhole(data);
+}
 
 /** Decode a file at once, as only a page can; null where that can't be done. */
 async function decodeWhole({ file, answer }: DecodeQuestion): Promise<void> {
@@ -59,7 +64,7 @@ async function prepare(): Promise<void> {
       console.warn("the page can't be kept for use without a network:", error);
     }
   }
-  transcriber.postMessage("prepare");
+  transcriber?.postMessage("prepare");
 }
 
 showAbout();

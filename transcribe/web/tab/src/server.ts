@@ -10,7 +10,7 @@ import type { RecordingWords } from "./library/describe";
 import type { Asked } from "./library/edits";
 import type { Download, Library } from "./library/library";
 import type { Answer, Question } from "./library.worker";
-import { TabError } from "./errors";
+import { notLoaded, notSecure, TabError } from "./errors";
 import { playedOnPiano } from "./export/played";
 
 export { TabError as ServerError };
@@ -43,15 +43,13 @@ function library(): Worker {
   return worker;
 }
 
-const notLoaded = (): TabError =>
-  new TabError("A part of this page could not be loaded.", "Load the page again; everything is saved.");
-
 type Method = Exclude<keyof Library, "tell">;
 
 function ask<Name extends Method>(
   method: Name,
   ...given: Library[Name] extends (...given: infer Given) => unknown ? Given : never
 ): Promise<Library[Name] extends (...given: never[]) => Promise<infer Value> ? Value : never> {
+  if (!isSecureContext) return Promise.reject(notSecure());
   asked += 1;
   const number = asked;
   return new Promise((resolve, reject) => {

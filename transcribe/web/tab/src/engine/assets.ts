@@ -1,5 +1,7 @@
 /** Files of the site that the engine needs, fetched once and unpacked here. */
 
+import { notLoaded } from "../errors";
+
 const GZIP = [0x1f, 0x8b];
 
 /**
@@ -9,8 +11,8 @@ const GZIP = [0x1f, 0x8b];
  * has the browser unpack them, so what comes decides.
  */
 export async function fetchAsset(address: string | URL): Promise<ArrayBuffer> {
-  const answer = await fetch(address);
-  if (!answer.ok) throw new Error(`${String(address)}: status ${answer.status}`);
+  const answer = await fetch(address).catch(() => null);
+  if (!answer?.ok) throw notLoaded();
   const content = await answer.arrayBuffer();
   const start = new Uint8Array(content, 0, Math.min(2, content.byteLength));
   if (!GZIP.every((byte, index) => start[index] === byte)) return content;
