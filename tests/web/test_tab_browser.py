@@ -15,6 +15,7 @@ import pytest
 import tab_checks
 from conftest import write_pcm
 
+from eval.data.recordings import encode
 from eval.performance import browser
 from transcribe.audio.reader import read_audio
 from transcribe.cli import main
@@ -222,7 +223,7 @@ KEPT = """async () => {
     request.onsuccess = () => resolve(request.result);
   });
   const [entry] = await all("recordings");
-  const pieces = await all("pieces");
+  const pieces = await all("heard");
   database.close();
   return {
     attempt: entry.attempt,
@@ -280,12 +281,22 @@ def test_what_is_no_recording_is_refused_in_a_sentence(visit, tmp_path):
     text.write_text("Dear diary, today I practised.\n" * 300)
     content = PRELUDE.read_bytes()
     cut.write_bytes(content[: len(content) // 3])
-    add(page, empty, text, cut)
+    # A FLAC file in which the beginning of an mp3 is kept as a foreign block.
+    misleading = encode(tmp_path / "misleading.flac", "flac", read_audio(PRELUDE)[: 4 * RATE], RATE)
+    misleading.write_bytes(with_block(misleading.read_bytes(), b"test" + content[:4000]))
+    add(page, empty, text, cut, misleading)
     expect(page.locator("#uploads .failed .what")).to_contain_text("“empty.wav” is empty")
     said = page.locator("#recordings .card").filter(has_text="text.mp3")
     expect(said.locator(".what")).to_contain_text("This is not a recording", timeout=DONE)
-    said = page.locator("#recordings .card").filter(has_text="cut.mp3")
-    expect(said.locator(".what")).to_have_text(re.compile(r"^\d+ notes"), timeout=DONE)
+    for name in ("cut.mp3", "misleading.flac"):
+        said = page.locator("#recordings .card").filter(has_text=name)
+        expect(said.locator(".what")).to_have_text(re.compile(r"^\d+ notes"), timeout=DONE)
+
+
+def with_block(flac: bytes, content: bytes) -> bytes:
+    """A FLAC file with a block of another program's data after its first one, of 38 bytes."""
+    header = bytes([2]) + len(content).to_bytes(3, "big")
+    return flac[:42] + header + content + flac[42:]
 
 
 def test_full_storage_is_told_and_keeps_what_was_found(visit, address, long):

@@ -25,7 +25,11 @@ import { RecordingError } from "../errors";
 import { encoderDelay } from "./encoder-delay";
 import type { AudioWarning } from "./quality";
 
-const FORMATS = [MP4, QTFF, MATROSKA, WEBM, WAVE, MP3, OGG, FLAC, ADTS];
+/**
+ * In the order in which they are tried: those that begin with a mark of their own come before
+ * mp3 and aac, whose mark of eleven bits may be found in any file.
+ */
+const FORMATS = [MP4, QTFF, MATROSKA, WEBM, WAVE, OGG, FLAC, MP3, ADTS];
 /** Seconds; a smaller step in the container's clock is rounding, not missing sound. */
 const LEAST_GAP = 0.05;
 /** Seconds; holes of more than this together are a damaged clock, and not filled. */
@@ -190,7 +194,8 @@ class StreamedRecording implements OpenRecording {
           yield sample;
         }
         return;
-      } catch {
+      } catch (error) {
+        if (!this.nDamaged) console.warn("a part can't be decoded:", error);
         this.nDamaged += 1;
         reached = Math.max(reached, 0) + (reached > before ? 0 : PASSED_OVER);
         if (this.duration !== null && reached >= this.duration) return;

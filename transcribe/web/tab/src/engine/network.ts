@@ -30,7 +30,10 @@ export async function loadNetwork(
   ort.env.wasm.wasmBinary = runtime;
   ort.env.wasm.wasmPaths = { mjs: loader };
   ort.env.logLevel = "error";
-  const session = await ort.InferenceSession.create(graph, { executionProviders: ["wasm"] });
+  const session = await ort.InferenceSession.create(graph, {
+    executionProviders: ["wasm"],
+    enableCpuMemArena: false, // which takes memory in steps that double, and gives none back
+  });
   const width = shape.nChannels * shape.nBins;
   return {
     async activations(frames) {

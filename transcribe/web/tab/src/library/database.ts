@@ -63,14 +63,21 @@ export interface Progress {
   nSamples: number;
 }
 
-/** What one window of a recording adds. */
-export interface KeptPiece {
+/** Which window of which attempt at a recording. */
+export interface PieceKey {
   id: string;
   attempt: number;
   index: number;
+}
+
+/** What one window of a recording adds to its notes ... */
+export interface FoundPiece extends PieceKey {
   events: Float64Array;
   pedal: Float32Array;
-  /** 16-bit samples at the network's rate, and least and greatest of every 1/50 s. */
+}
+
+/** ... and to its sound: 16-bit samples at the network's rate, least and greatest of each 1/50 s. */
+export interface HeardPiece extends PieceKey {
   sound: Blob;
   waveform: Int8Array;
 }
@@ -98,7 +105,8 @@ export interface EditedNote {
 interface Schema extends DBSchema {
   recordings: { key: string; value: Entry };
   originals: { key: string; value: { id: string; file: Blob } };
-  pieces: { key: [string, number, number]; value: KeptPiece };
+  found: { key: [string, number, number]; value: FoundPiece };
+  heard: { key: [string, number, number]; value: HeardPiece };
   edits: { key: number; value: Edit; indexes: { recording: string } };
 }
 
@@ -114,7 +122,8 @@ export async function openDatabase(): Promise<Database> {
       upgrade(database) {
         database.createObjectStore("recordings", { keyPath: "id" });
         database.createObjectStore("originals", { keyPath: "id" });
-        database.createObjectStore("pieces", { keyPath: ["id", "attempt", "index"] });
+        database.createObjectStore("found", { keyPath: ["id", "attempt", "index"] });
+        database.createObjectStore("heard", { keyPath: ["id", "attempt", "index"] });
         database
           .createObjectStore("edits", { keyPath: "step", autoIncrement: true })
           .createIndex("recording", "recording");

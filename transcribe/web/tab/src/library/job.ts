@@ -13,7 +13,6 @@ import { FrameGrid } from "../settings";
 import {
   type Database,
   type Entry,
-  type KeptPiece,
   LOWEST_THRESHOLD,
   type News,
   PAIRS_PER_SECOND,
@@ -82,13 +81,16 @@ class KeptEntry {
     }
   }
 
-  /** Change the entry as it is now, with a piece to add, and tell of it. */
+  /** Change the entry as it is now, add what a window has brought, and tell of it. */
   async change(
     how: (entry: Entry) => void,
     news?: "state" | "progress",
-    piece?: (entry: Entry) => KeptPiece,
+    index = 0,
+    found?: Candidates,
+    heard?: { sound: Blob; waveform: Int8Array },
   ): Promise<Entry> {
-    const transaction = this.database.transaction(["recordings", "pieces", "edits"], "readwrite");
+    const stores = ["recordings", "found", "heard", "edits"] as const;
+    const transaction = this.database.transaction(stores, "readwrite");
     const done = transaction.done.catch((error: unknown) => {
       throw error ?? new DOMException("not enough room", "QuotaExceededError");
     });
@@ -102,7 +104,9 @@ class KeptEntry {
       throw error;
     }
     transaction.objectStore("recordings").put(entry).catch(() => {});
-    if (piece) transaction.objectStore("pieces").put(piece(entry)).catch(() => {});
+    const key = { id: this.id, attempt: entry.attempt, index };
+    if (found) transaction.objectStore("found").put({ ...key, ...found }).catch(() => {});
+    if (heard) transaction.objectStore("heard").put({ ...key, ...heard }).catch(() => {});
     const steps = await transaction.objectStore("edits").index("recording").getAll(this.id);
     await done;
     const edited = steps.some((step) => !step.undone);
@@ -187,7 +191,7 @@ class Job {
     this.nPieces = progress.nPieces;
     this.nKept = progress.nSamples;
     this.heardBefore = entry.heard_seconds;
-    const kept = await this.kept.database.getAll("pieces", piecesOf(this.kept.id, attempt));
+    const kept = await this.kept.database.getAll("found", piecesOf(this.kept.id, attempt));
     for (const piece of kept) this.decoder.take(piece);
     this.newRows();
   }
@@ -212,14 +216,9 @@ class Job {
         };
       },
       "progress",
-      (now) => ({
-        id: this.kept.id,
-        attempt: now.attempt,
-        index: this.nPieces,
-        ...step.candidates,
-        sound,
-        waveform,
-      }),
+      this.nPieces,
+      step.candidates,
+      { sound, waveform },
     );
     this.nPieces += 1;
     this.nKept = Math.max(this.nKept, this.nSamples);
@@ -275,7 +274,7 @@ class Job {
   private async finish(sound: Sound, tuning: TuningMeter): Promise<void> {
     const entry = await this.kept.database.get("recordings", this.kept.id);
     if (!entry) return;
-    const kept = await this.kept.database.getAll("pieces", piecesOf(this.kept.id, entry.attempt));
+    const kept = await this.kept.database.getAll("found", piecesOf(this.kept.id, entry.attempt));
     const found = conclude(sound, tuning, joined(kept), this.model.settings.decode, this.grid);
     if (found.isSilent) await this.forgetNotes(entry);
     await this.kept.change((now) => {
@@ -290,7 +289,7 @@ class Job {
   }
 
   private async forgetNotes({ attempt }: Entry): Promise<void> {
-    const transaction = this.kept.database.transaction("pieces", "readwrite");
+    const transaction = this.kept.database.transaction("found", "readwrite");
     for await (const cursor of transaction.store.iterate(piecesOf(this.kept.id, attempt))) {
       const [events, pedal] = [new Float64Array(0), new Float32Array(0)];
       await cursor.update({ ...cursor.value, events, pedal });

@@ -134,14 +134,15 @@ export class Library {
 
   async removeRecording(id: string): Promise<null> {
     const transaction = this.database.transaction(
-      ["recordings", "originals", "pieces", "edits"],
+      ["recordings", "originals", "found", "heard", "edits"],
       "readwrite",
     );
     const steps = await transaction.objectStore("edits").index("recording").getAllKeys(id);
     await Promise.all([
       transaction.objectStore("recordings").delete(id),
       transaction.objectStore("originals").delete(id),
-      transaction.objectStore("pieces").delete(piecesOf(id)),
+      transaction.objectStore("found").delete(piecesOf(id)),
+      transaction.objectStore("heard").delete(piecesOf(id)),
       ...steps.map((step) => transaction.objectStore("edits").delete(step)),
       transaction.done,
     ]);
@@ -311,7 +312,7 @@ export class Library {
   }
 
   private pieces(entry: Entry) {
-    return this.database.getAll("pieces", piecesOf(entry.id, entry.attempt));
+    return this.database.getAll("heard", piecesOf(entry.id, entry.attempt));
   }
 
   private steps(id: string): Promise<Edit[]> {

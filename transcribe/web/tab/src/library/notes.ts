@@ -145,9 +145,9 @@ export class NoteService {
 
   private async read(entry: Entry): Promise<Candidates> {
     const range = piecesOf(entry.id, entry.attempt);
-    const name = `${entry.id} ${entry.attempt} ${await this.database.count("pieces", range)} ${entry.state}`;
+    const name = `${entry.id} ${entry.attempt} ${await this.database.count("found", range)} ${entry.state}`;
     if (this.candidates?.name !== name) {
-      this.candidates = { name, value: joined(await this.database.getAll("pieces", range)) };
+      this.candidates = { name, value: joined(await this.database.getAll("found", range)) };
     }
     return this.candidates.value;
   }
