@@ -2,13 +2,16 @@
 
 import json
 from fractions import Fraction
+from itertools import pairwise
 
 import pytest
 
 from transcribe.music.beat_grid import Metre
 from transcribe.music.key import Key
-from transcribe.notes import Note
-from transcribe.score.score import KeyChange, MetreChange, Score, ScoreNote
+from transcribe.notes import Note, Performance
+from transcribe.score.analysis import analyse
+from transcribe.score.beat_grid import find_grid
+from transcribe.score.score import Hints, KeyChange, MetreChange, Score, ScoreNote
 
 
 def waltz_with_upbeat() -> Score:
@@ -86,3 +89,23 @@ def test_a_bar_with_a_beat_less_is_as_long_as_its_beats():
     )
     assert [short.bar_length(bar) for bar in (1, 2, 3)] == [3, 2, 3]
     assert short.downbeats == (0.0, 3.0, 5.0)
+
+
+def test_generators_get_the_bars_of_the_score():
+    notes = [
+        Note(onset=0.5 * i, offset=0.5 * i + 0.4, pitch=72 - i % 3 * 5, velocity=90 - i % 3 * 20)
+        for i in range(48)
+    ]
+    performance = Performance(notes)
+    waltz = Metre(3, 4)
+    score = analyse(performance, Hints(metre=waltz))
+    grid = find_grid(performance, metre=waltz)
+    assert (grid.beats, grid.metre, grid.metre_origin) == (score.beats, waltz, "given")
+    assert set(score.downbeats) <= set(grid.downbeats)
+
+
+def test_a_steady_tempo_is_kept_to_the_end():
+    notes = [Note(onset=0.51 * i, offset=0.51 * i + 0.4, pitch=60, velocity=80) for i in range(32)]
+    grid = find_grid(Performance(notes), tempo=120)
+    gaps = {round(b - a, 6) for a, b in pairwise(grid.beats)}
+    assert gaps == {0.5}

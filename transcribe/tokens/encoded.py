@@ -12,8 +12,9 @@ from typing import Any
 from transcribe.files.atomic import write_atomically
 from transcribe.files.json_text import parse_json
 from transcribe.files.relative import inside
-from transcribe.music.beat_grid import BeatGrid, Metre, find_beats
+from transcribe.music.beat_grid import BeatGrid, Metre
 from transcribe.notes import Performance
+from transcribe.score.beat_grid import find_grid
 
 FORMAT = "transcribe tokens 1"
 """First line of a description, so that readers know what they have."""
@@ -42,7 +43,7 @@ class Settings:
         """The grid to lay under a performance."""
         if self.grid is not None:
             return self.grid
-        return find_beats(performance, tempo=self.tempo, metre=self.metre, follow=self.follow)
+        return find_grid(performance, tempo=self.tempo, metre=self.metre, follow=self.follow)
 
 
 @dataclass(frozen=True, slots=True)
