@@ -104,6 +104,13 @@ def by_events(target: str, item: Item) -> Proof:
     encoding = note_seq.PerformanceOneHotEncoding(
         num_velocity_bins=32, min_pitch=vocabulary.lowest, max_pitch=vocabulary.highest
     )
+    if item.suffix == ".mid":
+        sequence = note_seq.midi_to_note_sequence(item.content)
+        played = note_seq.Performance(
+            note_seq.quantize_note_sequence_absolute(sequence, STEPS_A_SECOND), num_velocity_bins=32
+        )
+        same = len(list(played)) == item.about["n_events"]
+        return Proof(item, None if same else "note-seq has other events than were written")
     ids = [number - vocabulary.n_reserved for number in json.loads(item.content)["ids"]]
     if not all(0 <= number < encoding.num_classes for number in ids):
         return Proof(item, "an id is not one of note-seq's classes")

@@ -8,6 +8,8 @@ from collections import defaultdict
 import numpy as np
 import pytest
 
+from transcribe.midi import performance_of
+from transcribe.midi_parser import parse_midi
 from transcribe.music.beat_grid import Metre
 from transcribe.notes import Note, PedalPress, Performance, sustained
 from transcribe.tokens import Item, Settings, decode, encode
@@ -46,7 +48,7 @@ def deviations(ref: Performance, est: Performance) -> tuple[float, float]:
 @pytest.mark.parametrize("target", VOCABULARIES)
 def test_performance_events_give_every_note_back_within_a_step(target):
     performance = played()
-    (item,) = encode(target, performance).items
+    item, _ = encode(target, performance).items
     est = decode(target, item)
     onset, offset = deviations(sustained(performance), est)
     assert onset <= 0.005 + 1e-9
@@ -59,7 +61,7 @@ def test_performance_events_give_every_note_back_within_a_step(target):
 def test_note_seq_makes_the_same_ids_of_the_same_music(target):
     note_seq = pytest.importorskip("note_seq")
     performance = played(seed=1)
-    (item,) = encode(target, performance).items
+    item, _ = encode(target, performance).items
     start = round(item.start, 2)
     sequence = note_seq.NoteSequence()
     for note in performance.notes:
@@ -90,7 +92,7 @@ def test_note_seq_makes_the_same_ids_of_the_same_music(target):
 def test_note_seq_decodes_the_ids():
     note_seq = pytest.importorskip("note_seq")
     performance = played(seed=2)
-    (item,) = encode("performance-rnn", performance).items
+    item, _ = encode("performance-rnn", performance).items
     encoding = note_seq.PerformanceOneHotEncoding(num_velocity_bins=32)
     heard = note_seq.Performance(steps_per_second=100, num_velocity_bins=32)
     for number in json.loads(item.content)["ids"]:
@@ -120,7 +122,7 @@ def test_a_key_struck_twice_within_a_step_is_told():
 
 def test_a_long_rest_is_several_shifts():
     notes = [Note(onset=s, pitch=60, offset=s + 0.1, velocity=60) for s in (0.0, 3.5)]
-    (item,) = encode("performance-rnn", Performance(tuple(notes))).items
+    item, _ = encode("performance-rnn", Performance(tuple(notes))).items
     shifts = [n - 255 for n in json.loads(item.content)["ids"] if 256 <= n < 356]
     assert shifts == [10, 100, 100, 100, 40, 10]
 
@@ -173,3 +175,22 @@ def test_an_id_out_of_the_vocabulary_is_refused():
     item = Item("events", ".json", b'{"ids": [388]}', 0.0, 1.0)
     with pytest.raises(ValueError, match="from 0 to 387"):
         decode("performance-rnn", item)
+
+
+@pytest.mark.parametrize("target", ["performance-rnn", "music-transformer"])
+def test_a_primer_is_the_same_music_as_midi_with_the_pedal_in_its_notes(target):
+    """The programs don't look at the pedal: a note that it holds is long, and there is none."""
+    notes = [Note(onset=2.0, pitch=60, offset=2.1, velocity=80)]
+    notes += [Note(onset=3.0, pitch=64, offset=3.2, velocity=80)]
+    played = Performance(tuple(notes), (PedalPress(onset=2.05, offset=4.0),))
+    events, primer = encode(target, played).items
+    assert (primer.name, primer.suffix, primer.start) == ("primer", ".mid", 2.0)
+    read = performance_of(parse_midi(primer.content)).performance
+    assert [(n.onset, n.offset) for n in read.notes] == [
+        pytest.approx((0.0, 2.0), abs=1e-3),
+        pytest.approx((1.0, 2.0), abs=1e-3),
+    ]
+    assert read.pedal == ()
+    both = [decode(target, item).notes for item in (events, primer)]
+    for one, other in zip(*both, strict=True):
+        assert (other.onset, other.offset) == pytest.approx((one.onset, one.offset), abs=1e-3)

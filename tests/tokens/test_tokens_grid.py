@@ -23,8 +23,9 @@ from transcribe.notes import Note, PedalPress, Performance, without_overlaps
 from transcribe.tokens import Settings, decode, encode, read_items
 from transcribe.tokens.abc import abc_tune, read_tune
 from transcribe.tokens.coconet import as_roll
+from transcribe.tokens.groovae import on_three_drums
 from transcribe.tokens.music_vae import is_melody, is_trio
-from transcribe.tokens.quantised import Bars
+from transcribe.tokens.quantised import Bars, line_on_grid
 from transcribe.tokens.score_midi import StepNote, Track, read_score_midi, score_midi
 
 GRID_TARGETS = ("melody-rnn", "music-vae", "groovae", "coconet", "abc")
@@ -71,7 +72,7 @@ def test_items_lie_where_they_were_played_and_say_on_which_grid(target, piece):
     n_put_back = 0
     for item in encoded.items:
         assert 0 <= item.start < item.stop
-        if item.name == "tap":
+        if item.name.startswith(("tap", "drums")):
             continue
         for note in decode(target, item).notes:
             step = round(grid.step(note.onset))
@@ -105,6 +106,7 @@ def test_the_melody_comes_back_within_half_a_step(piece):
     melody = find_melody(performance)
     for target in ("melody-rnn", "abc"):
         items = encode(target, performance, Settings(grid=grid)).items
+        items = [item for item in items if not item.name.startswith("primer")]
         back = [note for item in items for note in decode(target, item).notes]
         assert [note.pitch for note in back] == [note.pitch for note in melody]
         off = [abs(grid.step(a.onset) - grid.step(b.onset)) for a, b in zip(back, melody, strict=1)]
@@ -134,7 +136,7 @@ def test_note_seq_finds_the_whole_of_every_melody_for_music_vae(piece):
     performance, grid = piece
     items = encode("music-vae", performance, Settings(grid=grid)).items
     kinds = {item.name.rpartition("-")[0] for item in items}
-    assert kinds == {"melody-2bar", "melody-16bar", "trio-16bar"}
+    assert kinds == {"melody-2bar", "melody-4bar", "melody-16bar", "trio-16bar"}
     for item in items:
         tracks = read_score_midi(item.content).tracks
         n_bars = item.about["n_bars"]
@@ -220,7 +222,8 @@ def test_a_note_before_the_first_bar_line_keeps_its_time_where_the_tempo_changes
 
 def test_grooves_have_the_shapes_and_ranges_of_their_converter(piece):
     performance, grid = piece
-    tap, *grooves = encode("groovae", performance, Settings(grid=grid)).items
+    tap, *others = encode("groovae", performance, Settings(grid=grid)).items
+    grooves = [item for item in others if item.suffix == ".npz"]
     assert len(grooves) == 10
     onsets = {round(grid.step(note.onset)) for note in performance.notes}
     assert len(decode("groovae", tap).notes) == len(onsets)
@@ -234,6 +237,51 @@ def test_grooves_have_the_shapes_and_ranges_of_their_converter(piece):
         assert ((arrays["velocities"] > 0) == (arrays["hits"] > 0)).all()
         n_hits += arrays["hits"].sum()
     assert n_hits == len(onsets)
+
+
+def test_taps_and_drums_of_a_few_bars_fit_their_model_and_keep_every_onset(piece):
+    """What magenta.js refuses is a hit beyond the last step."""
+    performance, grid = piece
+    items = encode("groovae", performance, Settings(grid=grid)).items
+    onsets = {round(grid.step(note.onset)) for note in performance.notes}
+    for name, n_bars in (("tap-1bar", 1), ("tap-2bar", 2), ("tap-4bar", 4), ("drums-2bar", 2)):
+        windows = [item for item in items if item.name.startswith(name)]
+        steps = set()
+        for item in windows:
+            assert item.about["n_bars"] == n_bars
+            (track,) = read_score_midi(item.content).tracks
+            assert track.is_drum
+            assert max(note.step + note.n_steps for note in track.notes) <= 16 * n_bars
+            first = item.about["first_bar"] * 16
+            steps |= {first + round(note.step) for note in track.notes}
+        assert steps == onsets
+
+
+def test_drums_are_spread_by_register_and_accent():
+    notes = [
+        StepNote(4 * i, 40 if i % 2 else 70 + i, 1, 110 if i % 4 == 0 else 60) for i in range(16)
+    ]
+    drums = {note.step: note.pitch for note in on_three_drums(notes)}
+    assert [drums[4 * i] for i in range(4)] == [38, 36, 42, 36]
+
+
+def test_primers_are_the_last_bars_and_end_on_a_bar_line(piece):
+    performance, grid = piece
+    items = {i.name: i for i in encode("melody-rnn", performance, Settings(grid=grid)).items}
+    line = line_on_grid(find_melody(performance), grid)
+    end = 16 * (int(line[-1].step // 16) + 1)
+    for n_bars in (4, 8):
+        item = items[f"primer-{n_bars}bar"]
+        assert len(item.about["events"]) == 16 * n_bars
+        assert item.about["first_bar"] == end // 16 - n_bars
+        (track,) = read_score_midi(item.content).tracks
+        assert track.notes[-1].step + track.notes[-1].n_steps == 16 * n_bars
+        wanted = [note.pitch for note in line if note.step >= end - 16 * n_bars]
+        assert [note.pitch for note in track.notes] == wanted
+        note_seq, quantised = quantised_by_note_seq(item.content)
+        melody = note_seq.Melody()
+        melody.from_quantized_sequence(quantised, gap_bars=1, pad_end=True)
+        assert list(melody) == item.about["events"]
 
 
 def test_a_tap_keeps_its_timing_to_the_millisecond(piece):

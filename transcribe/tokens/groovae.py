@@ -1,8 +1,15 @@
 """GrooVAE: a rhythm as hits on a 16th grid, how far off the grid each is, and how loud.
 
-Two kinds of items. ``tap`` is the whole performance as a MIDI file of one drum with the
-timing as played, which GrooVAE's converter quantises itself. ``groove-NNN`` are arrays
-(npz) of two bars each:
+Four kinds of items, of which the MIDI files keep the timing as played, which GrooVAE's
+converters quantise themselves:
+
+- ``tap`` is the whole performance on one drum;
+- ``tap-Nbar-NNN`` are 1, 2 and 4 bars of it each, as long as a model of magenta.js reads: more
+  than that it refuses;
+- ``drums-2bar-NNN`` are the same two bars on three drums, for models that groove what is there:
+  the lowest notes on the bass drum, accents on the snare, all else on the closed hi-hat.
+
+``groove-NNN`` are arrays (npz) of two bars each:
 
 - ``hits``, ``velocities``, ``offsets``: shape (32, 9), as in Magenta's ``GrooveConverter``:
   0 or 1; 0 to 1; -0.5 to 0.5 steps, the step less the onset, so early is positive. All
@@ -30,6 +37,9 @@ from transcribe.tokens.quantised import Bars, bars_of, grid_about, performed
 from transcribe.tokens.score_midi import StepNote, Track, read_score_midi, score_midi
 
 WINDOW_BARS = 2
+TAP_BARS = (1, 2, 4)
+"""As long as the models of magenta.js."""
+BASS_DRUM, SNARE, CLOSED_HIHAT = 36, 38, 42
 N_DRUMS = 9
 TAP_COLUMN = 3
 TAP_PITCH = 46
@@ -50,12 +60,18 @@ def encode(performance: Performance, settings: Settings, *, target: str) -> Enco
     notes = tuple(sorted(_as_played(note, grid) for note in performance.notes))
     items = [_tap_item(notes, grid)]
     whole = bars_of([replace(note, step=round(note.step), n_steps=1) for note in notes], grid)
+    spread = on_three_drums(notes)
+    for n_bars in TAP_BARS:
+        items += _windows(f"tap-{n_bars}bar", taps(notes), whole, n_bars)
+    items += _windows(f"drums-{WINDOW_BARS}bar", spread, whole, WINDOW_BARS)
+    n_grooves = 0
     for first in range(whole.first, whole.first + whole.n_bars, WINDOW_BARS):
         bars = Bars(grid, first, WINDOW_BARS)
         start, stop = bars.start_step, bars.start_step + bars.n_steps
         inside = [note for note in notes if start <= round(note.step) < stop]
         if inside:
-            items.append(_groove_item(f"groove-{len(items):03}", inside, bars))
+            n_grooves += 1
+            items.append(_groove_item(f"groove-{n_grooves:03}", inside, bars))
     return Encoded(target, tuple(items), about)
 
 
@@ -91,6 +107,61 @@ def taps(notes: Iterable[StepNote]) -> tuple[StepNote, ...]:
         StepNote(hit.step, TAP_PITCH, min(_TAP_STEPS, following - hit.step), hit.velocity)
         for hit, following in zip(hits, nexts, strict=True)
     )
+
+
+def on_three_drums(notes: Sequence[StepNote]) -> tuple[StepNote, ...]:
+    """A rhythm by register and accent, one hit a step and drum, half a step long.
+
+    Of the notes of each step the lowest is on the bass drum if it is in the lowest quarter of
+    all pitches; the loudest on the snare if it is in the loudest quarter; what is neither is on
+    the closed hi-hat.
+    """
+    if not notes:
+        return ()
+    low = np.percentile([note.pitch for note in notes], 25)
+    loud = np.percentile([note.velocity for note in notes], 75)
+    loudest: dict[tuple[int, int], StepNote] = {}
+    for note in notes:
+        drum = CLOSED_HIHAT
+        if note.pitch <= low:
+            drum = BASS_DRUM
+        elif note.velocity > loud:
+            drum = SNARE
+        place = (round(note.step), drum)
+        if place not in loudest or note.velocity > loudest[place].velocity:
+            loudest[place] = note
+    return tuple(
+        sorted(
+            StepNote(note.step, drum, _TAP_STEPS, note.velocity)
+            for (_, drum), note in loudest.items()
+        )
+    )
+
+
+def _windows(name: str, hits: Sequence[StepNote], whole: Bars, n_bars: int) -> list[Item]:
+    """Bars of hits, one window after the other, each a MIDI file; those without hits left out.
+
+    What is played a little before a window's first beat belongs to its first step.
+    """
+    items: list[Item] = []
+    for first in range(whole.first, whole.first + whole.n_bars, n_bars):
+        bars = Bars(whole.grid, first, n_bars)
+        start, stop = bars.start_step, bars.start_step + bars.n_steps
+        inside = [hit for hit in hits if start <= round(hit.step) < stop]
+        moved = [replace(hit, step=max(_within(hit.step) - start, 0.0)) for hit in inside]
+        cut = [replace(hit, n_steps=min(hit.n_steps, stop - start - hit.step)) for hit in moved]
+        if not cut:
+            continue
+        content = score_midi(
+            [Track("Drums", sorted(cut), is_drum=True)],
+            quarters_a_minute=bars.quarters_a_minute,
+            metre=bars.grid.metre,
+        )
+        number = f"{len(items) + 1:03}"
+        items.append(
+            Item(f"{name}-{number}", ".mid", content, max(bars.start, 0.0), bars.stop, bars.about())
+        )
+    return items
 
 
 def _as_played(note: Note, grid: BeatGrid) -> StepNote:

@@ -1,5 +1,8 @@
 """MelodyRNN: monophonic melodies on a 16th grid, as MIDI files to prime or train it with.
 
+``primer-4bar`` and ``primer-8bar`` are the last bars of the melody, which end on a bar line, so
+that what is generated after them begins on one; with ``--num_steps`` above 64 or 128 it goes on.
+
 Magenta's extractor ends a melody at a bar of rest, so each phrase between such rests is an
 item; phrases that fill fewer than `FEWEST_BARS` bars are left out. Each item's ``about``
 has the same melody as ``events``, ready for ``--primer_melody``: a MIDI number where a note
@@ -9,7 +12,9 @@ begins, -1 where it ends, -2 where nothing happens, one for every sixteenth note
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
+from transcribe.music.beat_grid import BeatGrid
 from transcribe.music.melody import find_melody
 from transcribe.notes import Performance
 from transcribe.tokens.encoded import Encoded, Item, Settings
@@ -17,6 +22,7 @@ from transcribe.tokens.quantised import Bars, bars_of, grid_about, line_on_grid,
 from transcribe.tokens.score_midi import StepNote, Track, read_score_midi, score_midi
 
 FEWEST_BARS = 2
+PRIMER_BARS = (4, 8)
 NOTE_OFF, NO_EVENT = -1, -2
 PROGRAM = 0
 """General MIDI, from 0: a piano."""
@@ -34,10 +40,31 @@ def encode(performance: Performance, settings: Settings, *, target: str) -> Enco
             n_short += 1
             continue
         items.append(melody_item(f"phrase-{len(items) + 1:03}", phrase, bars))
+    items += _primers(line, grid)
     remarks = []
     if n_short:
         remarks.append(f"{n_short} phrases of fewer than {FEWEST_BARS} bars are left out")
     return Encoded(target, tuple(items), grid_about(grid), tuple(remarks))
+
+
+def _primers(line: Sequence[StepNote], grid: BeatGrid) -> list[Item]:
+    """The last bars of the melody, up to the bar line after which no note begins.
+
+    The last note sounds to that bar line, so that Magenta's extractor keeps the bars whole.
+    """
+    if not line:
+        return []
+    per_bar = grid.metre.steps_per_bar
+    stop = int(line[-1].step // per_bar) + 1
+    items = []
+    for n_bars in PRIMER_BARS:
+        bars = Bars(grid, stop - n_bars, n_bars)
+        inside = bars.cut(line)
+        if not inside or inside[0].step >= per_bar:
+            continue  # it would not begin in the first bar, or there is not as much
+        to_the_end = [*inside[:-1], replace(inside[-1], n_steps=bars.n_steps - inside[-1].step)]
+        items.append(_item(f"primer-{n_bars}bar", to_the_end, bars))
+    return items
 
 
 def decode(item: Item, *, target: str) -> Performance:
@@ -47,7 +74,11 @@ def decode(item: Item, *, target: str) -> Performance:
 
 def melody_item(name: str, notes: Sequence[StepNote], bars: Bars) -> Item:
     """A stretch of a melody as a MIDI file."""
-    cut = bars.cut(notes)
+    return _item(name, bars.cut(notes), bars)
+
+
+def _item(name: str, cut: Sequence[StepNote], bars: Bars) -> Item:
+    """Notes in steps from the first bar."""
     content = score_midi(
         [Track("Melody", cut, PROGRAM)],
         quarters_a_minute=bars.quarters_a_minute,

@@ -1,9 +1,9 @@
-"""MusicVAE: melodies of 2 and 16 bars and trios of 16, as its converters take them.
+"""MusicVAE: melodies of 2, 4 and 16 bars and trios of 16, as its converters take them.
 
 What Magenta's ``OneHotMelodyConverter`` and ``TrioConverter`` ask of a file, and each item
 here keeps: one tempo, 4/4; a melody's first note in the first bar, no rest of a bar or
 longer, a note that sounds in the last bar; programs 0 to 31 for a melody, 32 to 39 for a
-bass; pitches 21 to 108. So each item gives its converter exactly one tensor: 32 or 256
+bass; pitches 21 to 108. So each item gives its converter exactly one tensor: 32, 64 or 256
 steps of 90 classes, and for trios 256 of 90 + 90 + 512.
 
 A piano has no drums: a trio's drums tap the rhythm of the performance, the bass drum where
@@ -27,6 +27,8 @@ COMMON_TIME = Metre(4, 4)
 STEPS_PER_BAR = 16
 MELODY_PROGRAM, BASS_PROGRAM = 0, 32
 BASS_DRUM, CLOSED_HIHAT = 36, 42
+MELODY_BARS = (2, 4, 16)
+"""As MusicVAE's models read them; 4 is what Magenta Studio's Interpolate and Generate want."""
 TRIO_BARS = 16
 _TRIO_GAP_BARS = 2
 _HIGHEST_BASS = 60
@@ -34,7 +36,7 @@ _CHORD_SECONDS = 0.05
 
 
 def encode(performance: Performance, settings: Settings, *, target: str) -> Encoded:
-    """Melodies of 2 and 16 bars, and trios of 16, one after the other without overlap."""
+    """Melodies of 2, 4 and 16 bars, and trios of 16, one after the other without overlap."""
     grid = settings.grid_of(performance)
     about = grid_about(grid)
     if grid.metre != COMMON_TIME:
@@ -44,7 +46,7 @@ def encode(performance: Performance, settings: Settings, *, target: str) -> Enco
     bass = line_on_grid(find_bass(performance), grid)
     drums = tapped(performance, bass, grid)
     items = []
-    for n_bars in (2, 16):
+    for n_bars in MELODY_BARS:
         for number, bars in enumerate(_windows(melody, n_bars, grid), 1):
             items.append(melody_item(f"melody-{n_bars}bar-{number:03}", melody, bars))
     number = 0

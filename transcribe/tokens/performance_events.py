@@ -3,7 +3,9 @@
 A performance is told as strikes, releases, shifts of 1 to 100 steps of 10 ms, and the
 velocity bin, of 32, that holds from there on [1]_. The sustain pedal has no event: notes
 last as long as it lets them sound. An item is JSON with the ids of one recording under
-``"ids"``; it begins with the first note.
+``"ids"``; it begins with the first note. Beside it, ``primer`` is the same as a MIDI file, which is
+what the programs themselves read: they do not look at the pedal (CC64), so each note in it lasts
+as long as the pedal lets it sound, and there is no pedal.
 
 - ``performance-rnn``: the classes of note-seq's `PerformanceOneHotEncoding`, all 128 pitches:
   strikes 0 to 127, releases 128 to 255, shifts 256 to 355, velocities 356 to 387.
@@ -20,10 +22,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from transcribe.files.json_text import parse_json
+from transcribe.midi import midi_bytes, performance_of
+from transcribe.midi_parser import parse_midi
 from transcribe.notes import (
     HIGHEST_PITCH,
     LOWEST_PITCH,
@@ -129,12 +133,27 @@ def encode(performance: Performance, settings: Settings, *, target: str) -> Enco
         stop=last / STEPS_A_SECOND,
         about={"n_events": len(ids), "n_notes": len(in_steps), "n_notes_lost": n_lost},
     )
+    primer = Item(
+        name="primer",
+        suffix=".mid",
+        content=midi_bytes(_in_seconds(in_steps, first)),
+        start=item.start,
+        stop=item.stop,
+        about=item.about,
+    )
     remarks = (f"{n_lost} notes struck twice within a step of 10 ms left out",) if n_lost else ()
-    return Encoded(target, (item,), about, remarks)
+    return Encoded(target, (item, primer), about, remarks)
 
 
 def decode(item: Item, *, target: str) -> Performance:
     """The notes that an item's ids say, as long as they sound; no pedal."""
+    if item.suffix == ".mid":
+        read = performance_of(parse_midi(item.content)).performance.notes
+        moved = (
+            replace(note, onset=note.onset + item.start, offset=note.offset + item.start)
+            for note in read
+        )
+        return Performance(notes=tuple(moved))
     vocabulary = VOCABULARIES[target]
     notes: list[Note] = []
     held: dict[int, list[tuple[int, int]]] = {}
@@ -170,6 +189,20 @@ def _in_steps(performance: Performance) -> tuple[Note, ...]:
         offset = max(_step(note.offset), onset + 1)
         notes.append(Note(onset=onset, pitch=note.pitch, offset=offset, velocity=note.velocity))
     return without_overlaps(notes)
+
+
+def _in_seconds(notes: tuple[Note, ...], first: float) -> Performance:
+    """Notes in steps as seconds from the first of them."""
+    return Performance(
+        tuple(
+            replace(
+                note,
+                onset=(note.onset - first) / STEPS_A_SECOND,
+                offset=(note.offset - first) / STEPS_A_SECOND,
+            )
+            for note in notes
+        )
+    )
 
 
 def _step(seconds: float) -> int:
