@@ -33,6 +33,9 @@ def test_training_finds_its_settings_in_an_installed_package(tmp_path):
         wheel.name.removesuffix("-py3-none-any.whl") + ".dist-info",
     }
     assert (tmp_path / "site/transcribe/synthesis/piano/manifest.json").is_file()
+    web = tmp_path / "site/transcribe/web"
+    assert (web / "built/index.html").is_file() == (source / "transcribe/web/built").is_dir()
+    assert not (web / "tab").exists()
     shutil.rmtree(source)
 
     ran = subprocess.run(

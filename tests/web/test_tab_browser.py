@@ -321,6 +321,16 @@ def test_full_storage_is_told_and_keeps_what_was_found(visit, address, long):
     assert after["n_pieces"] > kept["n_pieces"] > 0
 
 
+def test_an_address_that_is_not_secure_is_told(address):
+    with browser.browser("--host-resolver-rules=MAP piano.example 127.0.0.1") as started:
+        page = started.new_page()
+        page.goto(address.replace("127.0.0.1", "piano.example"))
+        expect(page.locator("#notices")).to_contain_text("it is not secure")
+        expect(page.locator("#notices")).to_contain_text("https")
+        page.set_input_files("#files", PRELUDE)
+        expect(page.locator("#uploads .failed .what")).to_contain_text("it is not secure")
+
+
 def test_everything_kept_can_be_deleted(visit):
     page = visit()
     expect(page.locator("#list-section")).to_contain_text("A private window forgets them")

@@ -36,6 +36,17 @@ def test_only_one_module_of_the_page_talks_to_the_server():
     assert found == ["server.js"]
 
 
+def test_the_tab_answers_whatever_the_page_asks_of_the_server():
+    """So that a new question can't be forgotten in one of the two."""
+    exported = re.compile(r"^export (?:async )?(?:function|const|class) (\w+)", re.MULTILINE)
+    renamed = re.compile(r"^export {.* as (\w+) }", re.MULTILINE)
+    static, tab = (Path(app.__file__).parent / name for name in ("static", "tab/src"))
+    asked = exported.findall((static / "server.js").read_text("utf-8"))
+    script = (tab / "server.ts").read_text("utf-8")
+    assert len(asked) > 20
+    assert set(asked) <= {*exported.findall(script), *renamed.findall(script)}
+
+
 def test_every_element_that_a_script_looks_up_is_on_the_page():
     static = Path(app.__file__).parent / "static"
     ids = set(re.findall(r'\bid="([^"]+)"', (static / "index.html").read_text("utf-8")))
