@@ -140,9 +140,9 @@ def test_a_sign_holds_until_the_bar_line_and_is_taken_back_in_the_next():
 def test_clefs_change_where_it_lasts():
     low = [("left", bar, "0", "4", 48) for bar in (1, 2, 3)]
     high = [("left", bar, str(i), "1", 79) for bar in range(4, 9) for i in range(4)]
-    blip = [("left", 9, "0", "4", 48), ("left", 10, "0", "1", 72), ("left", 10, "1", "3", 48)]
-    blip += [("left", 11, place, "2", 36) for place in ("0", "2")]
-    sheet = write(score_of([*low, *high, *blip]))
+    again = [("left", bar, str(i), "1", 36) for bar in (9, 10, 12) for i in range(4)]
+    blip = [("left", 11, str(i), "1", 79) for i in range(4)]
+    sheet = write(score_of([*low, *high, *again, *blip]))
     changes = [
         (bar.number, change.clef) for bar in sheet.bars for change in bar.clefs if change.staff == 2
     ]

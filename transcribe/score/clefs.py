@@ -18,6 +18,8 @@ _BOTTOM_LINES: dict[Clef, int] = {"G": 30, "F": 18}
 _TOP = 8
 """From the lowest line of a staff to the highest, in staff positions."""
 _CHANGE = 30.0
+_WORST_BAR = 18.0
+"""More than that no bar counts, so that a change lasts for some bars."""
 _FIRST = 12.0
 """For a staff that does not begin with its own clef."""
 _FAR, _NEAR = 5, 2
@@ -45,6 +47,7 @@ def choose_clefs(bars: Sequence[Bar]) -> None:
                     for which, clef in enumerate(CLEFS):
                         lines = abs(ledger_lines(head.spelling.position, clef))
                         costs[number, which] += lines**1.5
+        costs = np.minimum(costs, _WORST_BAR)
         path = _cheapest(costs, change=_CHANGE, first=_FIRST, own=own)
         for number, bar in enumerate(bars):
             if number == 0 or path[number] != path[number - 1]:

@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cached_property
+from functools import lru_cache
 
 from transcribe.music.beat_grid import Metre
 from transcribe.score.metrical import TYPES, Piece, Ruler, Value, value_of
@@ -22,7 +22,13 @@ _PARTS = 8
 """Ticks a unit of a tuplet, inside it: no value in it is shorter than that."""
 
 
-@dataclass(frozen=True)
+@lru_cache(maxsize=32)
+def _units(number: int) -> Ruler:
+    """The units of a tuplet as a bar of eighths."""
+    return Ruler(Metre(number, 8), 2 * _PARTS)
+
+
+@dataclass(frozen=True, slots=True)
 class Tuplet:
     """So many units in the time of so many others, from one tick to another."""
 
@@ -33,15 +39,12 @@ class Tuplet:
     unit: Value
     """What one of the units is written as."""
 
-    @cached_property
-    def _ruler(self) -> Ruler:
-        return Ruler(Metre(self.actual, 8), 2 * _PARTS)
-
     def pieces(self, start: int, stop: int, *, is_rest: bool = False) -> tuple[Piece, ...]:
         """A stretch within the tuplet as written values, as of `Ruler.note_pieces`."""
         length = self.stop - self.start
         scaled = [(each - self.start) * self.actual * _PARTS // length for each in (start, stop)]
-        cut = self._ruler.rest_pieces if is_rest else self._ruler.note_pieces
+        ruler = _units(self.actual)
+        cut = ruler.rest_pieces if is_rest else ruler.note_pieces
         shift = TYPES.index(self.unit.type) - TYPES.index("eighth")
 
         def back(place: int) -> int:
