@@ -140,7 +140,7 @@ def test_a_sign_holds_until_the_bar_line_and_is_taken_back_in_the_next():
 def test_clefs_change_where_it_lasts():
     low = [("left", bar, "0", "4", 48) for bar in (1, 2, 3)]
     high = [("left", bar, str(i), "1", 79) for bar in range(4, 9) for i in range(4)]
-    again = [("left", bar, str(i), "1", 36) for bar in (9, 10, 12) for i in range(4)]
+    again = [("left", bar, str(i), "1", 48) for bar in (9, 10, 12) for i in range(4)]
     blip = [("left", 11, str(i), "1", 79) for i in range(4)]
     sheet = write(score_of([*low, *high, *again, *blip]))
     changes = [

@@ -25,7 +25,7 @@ _FIFTHS = (0, 2, 4, -1, 1, 3, 5)
 """Place of the letters from C to B on the line of fifths, C at 0."""
 _BEFORE, _AFTER = 10, 42
 """Notes of the context, with the one that is spelled among the later ones."""
-_LOWEST_TONIC = -3
+_LOWEST_TONIC = -2
 """Fifths from a signature's major tonic to the lowest of the twelve tonics."""
 _REACH = 23
 
