@@ -235,7 +235,58 @@ def test_what_is_no_recording_is_counted_and_patterns_choose(tree):
     assert names() == {"a.wav", "b.MP3", "drafts/c.wav", "drafts/d/e.wav"}
     assert names((), ("drafts",)) == {"a.wav", "b.MP3"}
     assert names(("*.mp3",)) == {"b.MP3"}
+    assert names(("e.wav",)) == {"drafts/d/e.wav"}
     assert names(("drafts/*",), ("*/d",)) == {"drafts/c.wav"}
+
+
+def test_a_recording_may_be_the_source(tree):
+    place = tree.add("shelf/a.wav")
+    tree.add("shelf/b.wav")
+    listing = list_source(str(place), Patterns(), tree.out)
+    assert [(each.name, each.place) for each in listing.entries] == [("a.wav", "a.wav")]
+    assert listing.source == str(place.parent)
+
+
+def test_a_list_of_addresses_has_the_folder_that_all_are_in(tmp_path):
+    store = open_store("memory://shelf-of-lists")
+    for name in ("1962/a/x.wav", "1962/a/y.wav", "1962/b/deep/z.wav"):
+        store.put(name, b"sound")
+    names = ("1962/a/x.wav", "1962/a/y.wav", "1962/b/deep/z.wav")
+    path = tmp_path / "list.txt"
+    path.write_text("\n".join(f"memory://shelf-of-lists/{name}" for name in names))
+    listing = list_source(str(path), Patterns(), LocalStore(tmp_path / "out"))
+    assert listing.source == "memory://shelf-of-lists/1962"
+    assert {each.name for each in listing.entries} == {"a/x.wav", "a/y.wav", "b/deep/z.wav"}
+
+
+def test_what_patterns_leave_out_of_a_list_is_counted_by_ending(tree):
+    tree.add("a.wav")
+    tree.add("b.mp3")
+    path = tree.source.root / "list.txt"
+    path.write_text("a.wav\nb.mp3\n")
+    listing = list_source(str(path), Patterns(("*.wav",)), tree.out)
+    assert [each.name for each in listing.entries] == ["a.wav"]
+    assert listing.ignored == {".mp3": 1}
+
+
+@linux_only
+def test_a_list_may_name_files_of_any_bytes(tmp_path):
+    name = os.fsdecode(b"caf\xe9 \xf0\x9f.wav")
+    (tmp_path / name).write_text("a")
+    (tmp_path / "list.txt").write_bytes(os.fsencode(name) + b"\n")
+    assert listed(tmp_path / "list.txt", tmp_path) == ({name: name}, [])
+
+
+def test_the_figures_of_a_plan_have_these_names(tree):
+    tree.add("a.wav")
+    assert tree.plan().figures() == {
+        "to_do": 1,
+        "why": {"new": 1},
+        "settled_before": 0,
+        "outdated": 0,
+        "moved": 0,
+        "gone": 0,
+    }
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="named pipes are elsewhere there")
