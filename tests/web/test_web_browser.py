@@ -576,7 +576,7 @@ def test_on_small_screens_everything_is_within_reach(opened, heard, address, nam
             and box["y"] + box["height"] <= size["height"] + 0.5
         )
 
-    for shown in ("#play", "#roll", ".segments", "#speed", "#loop", "#download"):
+    for shown in ("#play", "#roll", ".transport .segments", "#speed", "#loop", "#download"):
         assert is_in_window(shown), shown
     assert page.evaluate(overflow) <= 0
     assert page.locator("#roll").bounding_box()["height"] > 180
