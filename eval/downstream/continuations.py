@@ -17,6 +17,10 @@ opening in three figures:
 - polyphony: how many keys are down on average, as a ratio, logarithm to the base 2;
 - density: notes a second, likewise.
 
+What a musician hears is told beside it, for what a generator made and for what really followed:
+notes outside the opening's key, figures that return, how even the pulse is, register, touch, notes
+that are stuck (`eval.downstream.likeness`).
+
 The range of a figure is what real continuations of the *train* split show, the 5th to 95th
 percentile; pitch classes have an upper end alone. What really followed the validation's
 openings is scored in the same ranges: it is the most that can be asked for.
@@ -41,6 +45,7 @@ from numpy.typing import NDArray
 from eval.common.command import new_parser, run
 from eval.common.record import data_name
 from eval.common.tables import ABSENT, markdown
+from eval.downstream.likeness import MusicOfContinuation, mean_music, music_of
 from eval.downstream.markov import LONGEST, MarkovChain
 from transcribe.datasets import load_dataset, reference_performance
 from transcribe.errors import TranscribeError
@@ -129,21 +134,24 @@ def _moved(each: Any, by: float) -> Any:
     return replace(each, onset=each.onset - by, offset=each.offset - by)
 
 
-def scored(found: Sequence[RealContinuation], go: Go, options: argparse.Namespace) -> Figures:
-    """Figures of what a generator makes of each opening, a row each."""
+def scored(
+    found: Sequence[RealContinuation], go: Go, options: argparse.Namespace
+) -> tuple[Figures, list[MusicOfContinuation | None]]:
+    """Figures of what a generator makes of each opening, a row each, and what is heard of it."""
     start, stop = options.opening, options.opening + options.following
-    rows = []
+    rows, music = [], []
     for number, passage in enumerate(found):
         notes = [n for n in go(passage.opening, number) if start <= n.onset < stop]
         rows.append(figures(passage.opening.notes, notes, start, stop))
-    return np.array(rows)
+        music.append(music_of(passage.opening.notes, notes))
+    return np.array(rows), music
 
 
 def generated(continuer: Continuer, options: argparse.Namespace) -> Go:
     """Continuations by a generator; the opening's number is the seed."""
 
     def go(opening: Performance, number: int) -> Sequence[Note]:
-        sampling = Sampling(options.temperature, options.top_p, number)
+        sampling = Sampling(options.temperature, options.top_p, number, options.tame)
         *_, last = continuer.stream(
             opening, seconds=options.following, at=options.opening, sampling=sampling
         )
@@ -206,6 +214,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add("--following", type=float, default=20.0, help="seconds; default: 20")
     add("--temperature", type=float, default=1.0)
     add("--top-p", type=float, default=1.0)
+    add("--tame", type=float, default=Sampling.tame, help="of generators; see Sampling")
     add("--add", action="store_true", help="keep the rows of the record that is there")
     return run(parser, evaluated, arguments)
 
@@ -239,10 +248,11 @@ def evaluated(options: argparse.Namespace) -> dict[str, Any]:
 
     def add(name: str, go: Go, about: Mapping[str, Any]) -> None:
         begun = time.process_time()
-        found = scored(openings, go, options)
+        found, music = scored(openings, go, options)
         rows[name] = {
             **about,
             "within": within(found, allowed),
+            "music": mean_music(music),
             "cpu_seconds_a_second": (time.process_time() - begun)
             / (len(openings) * options.following),
         }
@@ -256,10 +266,10 @@ def evaluated(options: argparse.Namespace) -> dict[str, Any]:
         about = {"order": best, "bits_per_note": bits[best], "orders": orders}
         add(name, generated(Continuer(chains[best].listen, name=name), options), about)
 
+    followed = {id(passage.opening): passage.following for passage in openings}
+    add("what really followed", lambda opening, _: followed[id(opening)], {})
+    add("the opening's end again", repeated(options), {})
     if not earlier:
-        followed = {id(passage.opening): passage.following for passage in openings}
-        add("what really followed", lambda opening, _: followed[id(opening)], {})
-        add("the opening's end again", repeated(options), {})
         add_chain(MARKOV, [encode(performance) for performance in train])
     for named in options.generator:
         name, _, path = named.rpartition("=")
@@ -267,6 +277,7 @@ def evaluated(options: argparse.Namespace) -> dict[str, Any]:
         model = weights.model
         about = {
             "weights": weights.metadata,
+            "tame": options.tame,
             "n_parameters": sum(parameter.numel() for parameter in model.parameters()),
             "bits_per_note": bits_per_note(lambda e, m=model: network_nats(m, e), pieces),
         }
@@ -297,11 +308,27 @@ def summary(rows: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, float]
 
 def table(record: Mapping[str, Any]) -> str:
     """The rows as Markdown: bits, then shares in range in percent."""
-    columns = ("", "bits per note", "pitch classes", "polyphony", "density", "all three")
+    columns = (
+        "",
+        "bits per note",
+        "pitch classes",
+        "polyphony",
+        "density",
+        "all three",
+        "out of key",
+        "figures return",
+        "pulse",
+    )
     rows = []
     for name, row in record["generators"].items():
         bits = f"{row['bits_per_note']['all']:.2f}" if "bits_per_note" in row else ABSENT
-        rows.append([name, bits, *(f"{100 * row['within'][f]:.0f} %" for f in (*FIGURES, "all"))])
+        shares = [f"{100 * row['within'][figure]:.0f} %" for figure in (*FIGURES, "all")]
+        music = row.get("music")
+        heard = [ABSENT] * 3
+        if music:
+            heard = [f"{100 * music[name]:.1f} %" for name in ("out_of_key", "returning")]
+            heard.append(f"{music['pulse']:+.2f}")
+        rows.append([name, bits, *shares, *heard])
     return markdown(columns, rows)
 
 

@@ -143,7 +143,7 @@ class MarkovListener:
         """See `Listener`."""
         self.events = np.concatenate((self.events, events))[-_REACH:]
 
-    def logits(self, known: Sequence[int]) -> Logits:
+    def logits(self, known: Sequence[int], *, recall: float = 0.0) -> Logits:
         """See `Listener`."""
         column = len(known)
         size = int(_SIZES[column])

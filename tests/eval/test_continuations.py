@@ -45,7 +45,7 @@ def index(tmp_path: Path) -> Path:
 def test_a_record_its_table_and_the_recipe_s_verdict(index, tmp_path, capsys):
     torch.manual_seed(0)
     weights, out = tmp_path / "small.safetensors", tmp_path / "record.json"
-    save_generator(GeneratorWeights(EventModel(GeneratorConfig("lstm", 16, 1, 2, 16))), weights)
+    save_generator(GeneratorWeights(EventModel(GeneratorConfig(16, 1, 2, 16))), weights)
     words = ["--data", str(index), "--opening", "8", "--following", "5", "--out", str(out)]
     assert main([*words, "--orders", "2", "3"]) == 0
     alone = json.loads(out.read_text())

@@ -41,7 +41,7 @@ TUNE = Performance(
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.manual_seed(0)
     path = tmp_path_factory.mktemp("weights") / "small.safetensors"
-    model = EventModel(GeneratorConfig("lstm", 16, 1, 2, 32))
+    model = EventModel(GeneratorConfig(16, 1, 2, 32))
     save_generator(GeneratorWeights(model, {"name": "small"}), path)
     return path
 
@@ -142,6 +142,9 @@ def test_the_file_is_whole_whenever_it_is_looked_at(weights, tmp_path):
     assert read_midi(path).notes[-1].onset == pytest.approx(last.whole.notes[-1].onset, abs=1e-3)
 
 
+SOURCES = ("maestro-v3.0.0", "asap", "pop909", "smd", "piano-midi-de", "piano-rolls")
+
+
 @pytest.fixture
 def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """What ``conf/continue.yaml`` names, with a tune for each split."""
@@ -151,7 +154,7 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for split in ("train", "validation"):
         write_midi(TUNE, folder / f"{split}.mid")
         rows.append(f"Nobody,Study,{split},2018,{split}.mid,,12.0")
-    for name in ("maestro-v3.0.0", "asap", "pop909"):
+    for name in SOURCES:
         (folder / f"{name}.csv").write_text("\n".join(rows) + "\n")
     monkeypatch.setenv("PIANO_DATA", str(tmp_path))
     return tmp_path
@@ -183,9 +186,8 @@ class KilledError(Exception):
     pass
 
 
-@pytest.mark.parametrize("body", ["lstm", "transformer"])
-def test_a_run_that_was_killed_ends_as_one_that_was_not(body, data, monkeypatch):
-    words = (f"model.body={body}", "optimizer.decay_steps=1", "trainer.max_steps=4")
+def test_a_run_that_was_killed_ends_as_one_that_was_not(data, monkeypatch):
+    words = ("trainer.max_steps=4",)
     whole = load_generator(train(settings(data / "whole", *words)))
 
     def die_in_the_second_epoch(self):
@@ -201,6 +203,17 @@ def test_a_run_that_was_killed_ends_as_one_that_was_not(body, data, monkeypatch)
     assert whole.metadata["events_seen"] == parts.metadata["events_seen"] == "256"
     for name, tensor in whole.model.state_dict().items():
         assert torch.equal(tensor, parts.model.state_dict()[name]), name
+
+
+def test_a_run_goes_on_from_weights_of_another(data):
+    first = train(settings(data / "first", "trainer.max_steps=2"))
+    words = (f"initial_weights={first}", "optimizer.learning_rate=0", "trainer.max_steps=2")
+    then = load_generator(train(settings(data / "then", *words)))
+    start = load_generator(first).model.state_dict()
+    for name, tensor in then.model.state_dict().items():
+        assert torch.equal(tensor, start[name]), name
+    with pytest.raises(SettingsError, match=r"initial_weights are of a network with .*width=16"):
+        LitGenerator(settings(data / "wider", *words, "model.width=32"))
 
 
 def test_the_training_command_reaches_the_generator(data, monkeypatch):

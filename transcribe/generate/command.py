@@ -89,6 +89,14 @@ def add_parser(subparsers: Subparsers) -> None:
         help="nucleus sampling: draw only from the most likely events whose probabilities add up "
         "to P (default: 1, from all)",
     )
+    add(
+        "--tame",
+        metavar="T",
+        type=float,
+        default=0.5,
+        help="how closely it keeps to the key and the figures of what was played: 0 as the network "
+        "has learnt, 1 closest (default: 0.5)",
+    )
     add("--seed", metavar="N", type=int, default=0, help="random seed (default: 0)")
     add(
         "--generator",
@@ -127,7 +135,7 @@ def run(options: argparse.Namespace) -> int:
     from transcribe.reading import PerformanceReader
 
     with usage_errors():
-        sampling = Sampling(options.temperature, options.top_p, options.seed)
+        sampling = Sampling(options.temperature, options.top_p, options.seed, options.tame)
     continuer = Continuer.load(options.generator)
     performance = PerformanceReader("transcribe continue", options).read(source)
     started = time.monotonic()
@@ -136,7 +144,7 @@ def run(options: argparse.Namespace) -> int:
     )
     text = (
         f"Continued by {continuer.name} (transcribe {__version__}), seed {sampling.seed}, "
-        f"temperature {sampling.temperature:g}, top-p {sampling.top_p:g}"
+        f"temperature {sampling.temperature:g}, top-p {sampling.top_p:g}, tame {sampling.tame:g}"
     )
     try:
         last = write_growing(_with_progress(growing, options), output, text=text)

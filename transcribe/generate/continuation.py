@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 
 from transcribe.generate.events import STEP, TIMES, decode, encode
-from transcribe.generate.lstm import LstmListener
+from transcribe.generate.recall import EventListener, EventNetwork
 from transcribe.generate.sampling import Listener, Sampling, draw_events
-from transcribe.generate.weights import GeneratorWeights, load_generator, load_lstm
+from transcribe.generate.weights import GeneratorWeights, load_network
 from transcribe.notes import PedalPress, Performance, without_overlaps
 
 _LAST_RING = 3.0
@@ -70,22 +70,16 @@ class Continuer:
         ------
         CheckpointError
             The file is missing, damaged, or made for something else.
-        TranscribeError
-            The network is a transformer, which needs torch, and torch is not installed.
         """
-        path = None if path is None else Path(path)
-        found = load_lstm(path)
-        if found is None:
-            return cls.of(load_generator(path))
-        network, name = found
-        return cls(lambda: LstmListener(network), name=name)
+        network, name = load_network(None if path is None else Path(path))
+        return cls(lambda: EventListener(network), name=name)
 
     @classmethod
     def of(cls, weights: GeneratorWeights) -> Continuer:
-        """With weights at hand, in torch."""
-        from transcribe.generate.model import NetworkListener
-
-        return cls(lambda: NetworkListener(weights.model), name=weights.name)
+        """With weights at hand, as they are trained in torch."""
+        arrays = {name: each.numpy() for name, each in weights.model.state_dict().items()}
+        network = EventNetwork(arrays, weights.model.config)
+        return cls(lambda: EventListener(network), name=weights.name)
 
     def __call__(
         self,

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 from transcribe.errors import CheckpointError
 from transcribe.extras import needing
 from transcribe.generate.config import GeneratorConfig
-from transcribe.generate.lstm import LstmNetwork
+from transcribe.generate.recall import EventNetwork
 from transcribe.weights_file import FOLDER, read_weights, write_weights
 
 if TYPE_CHECKING:
     from transcribe.generate.model import EventModel
 
-FORMAT = "transcribe-generator-1"
+FORMAT = "transcribe-generator-2"
 PACKAGED = FOLDER / "generator.safetensors"
 
 
@@ -64,8 +64,8 @@ def load_generator(path: Path | None = None) -> GeneratorWeights:
     return GeneratorWeights(model.requires_grad_(False), weights.metadata("model"))
 
 
-def load_lstm(path: Path | None = None) -> tuple[LstmNetwork, str] | None:
-    """Read an LSTM and its name without torch; None where the body is a transformer.
+def load_network(path: Path | None = None) -> tuple[EventNetwork, str]:
+    """Read a network and its name without torch; the packaged one if left out.
 
     Raises
     ------
@@ -74,10 +74,8 @@ def load_lstm(path: Path | None = None) -> tuple[LstmNetwork, str] | None:
     """
     weights = read_weights(PACKAGED if path is None else path, FORMAT)
     config = weights.settings(GeneratorConfig, "model")
-    if config.body != "lstm":
-        return None
     try:
-        network = LstmNetwork(weights.arrays, config)
+        network = EventNetwork(weights.arrays, config)
     except ValueError as error:
         raise CheckpointError(
             f"{weights.path}: the weights do not fit their settings: {error}; get the file again, "

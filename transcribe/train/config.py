@@ -152,6 +152,8 @@ class GeneratorTrainConfig:
     resume: bool = True
     licence: str = "CC BY-NC-SA 4.0"
     """Of the weights; MAESTRO and what derives from it allow no freer one."""
+    initial_weights: str = ""
+    """Weights file to start from, of a network of the same sizes, or empty."""
     model: GeneratorConfig = field(default_factory=GeneratorConfig)
     data: EventDataConfig = field(default_factory=EventDataConfig)
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)

@@ -10,9 +10,10 @@ from typing import Any
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from transcribe.errors import SettingsError
 from transcribe.generate.events import KEY, PEDAL, SIZES
 from transcribe.generate.model import EventModel
-from transcribe.generate.weights import GeneratorWeights, save_generator
+from transcribe.generate.weights import GeneratorWeights, load_generator, save_generator
 from transcribe.train.config import GeneratorTrainConfig
 from transcribe.train.data_module import TrainingData
 from transcribe.train.event_windows import EventWindows, SourceEvents, validation_windows
@@ -27,6 +28,14 @@ class LitGenerator(LitNetwork):
 
     def __init__(self, config: GeneratorTrainConfig) -> None:
         super().__init__(config, EventModel(config.model))
+        if config.initial_weights:
+            start = load_generator(Path(config.initial_weights))
+            if start.model.config != config.model:
+                raise SettingsError(
+                    f"initial_weights are of a network with {start.model.config}; found "
+                    f"{config.model}. Set model.* as it was for initial_weights"
+                )
+            self.model.load_state_dict(start.model.state_dict())
         self.n_events_seen = 0
         self.cpu_seconds = 0.0
         self._cpu_clock = time.process_time()
