@@ -51,21 +51,20 @@ const SENTENCES = {
   hole: (values: Values) =>
     `${fixed(number(values, "seconds"), 2)} s of silence put where the recording has a hole`,
   clock: (values: Values) =>
-    `damaged clock: a leap of ${fixed(number(values, "seconds"), 0)} s was not followed, so what ` +
+    `damaged time stamps: a jump of ${fixed(number(values, "seconds"), 0)} s was ignored, so what ` +
     "comes after it may be early",
   not_finite: (values: Values) =>
     `${number(values, "n_samples")} NaN or infinite sample(s) replaced by 0`,
   antiphase: (values: Values) =>
     `the channels are in opposite phase for ${span(number(values, "seconds"))} and would cancel ` +
-    "each other: one was turned round; check the cables, or the microphones' phase switches",
+    "each other: one was inverted; check the cables, or the microphones' phase switches",
   silent: () =>
-    "nothing was heard: the recording is silent; check that it is the right file, and that the " +
-    "microphone was on",
+    "no notes: the recording is silent; check that it is the right file, and that the microphone " +
+    "was on",
   quiet: (values: Values) =>
-    `very quiet: never above ${fixed(number(values, "peak_db"), 0)} dB of full scale; it was made ` +
-    "louder to be heard, and its noise with it",
-  no_notes: () =>
-    "nothing was heard: no piano notes were found; if there is a piano, it may be very soft",
+    `very quiet: never above ${fixed(number(values, "peak_db"), 0)} dB of full scale; it was ` +
+    "amplified, and its noise with it",
+  no_notes: () => "no piano notes were found; if there is a piano, it may be very soft",
   low_confidence: (values: Values) =>
     "this does not sound like a piano, and the notes are guesses, of mean confidence " +
     `${fixed(number(values, "confidence"), 2)}; a recording of a piano alone, made nearer to it, ` +
