@@ -32,7 +32,7 @@ from transcribe.train.conf import CONF
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
-RECIPES = ("continue", "default", "maestro", "maps", "rendered", "sweep", "tiny")
+RECIPES = ("continue", "default", "maestro", "maps", "rendered", "score", "sweep", "tiny")
 EXPECTED = {"metrics": {"aligned/onset": {"mean": 0.9, "tolerance": 0.01}}}
 SMALL = (
     "model.width=8",

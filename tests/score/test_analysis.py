@@ -96,3 +96,53 @@ def test_a_single_note_is_a_score_of_one_bar_with_a_doubt():
 def test_no_notes_make_no_score():
     with pytest.raises(ValueError, match="expected a performance with notes"):
         analyse(Performance())
+
+
+def waltz(*, quarter: float = 0.45, slowing: float = 0.0, upbeat: bool = False) -> Performance:
+    """Bass and two chords in the left hand, a note a bar in the right; 16 bars."""
+    chords = ((48, (64, 67, 72)), (43, (62, 65, 71)), (53, (60, 65, 69)), (48, (64, 67, 72)))
+    tune = (88, 91, 89, 86, 84, 88, 86, 84)
+    notes, time = [], 0.5
+    if upbeat:
+        notes.append(Note(onset=time, offset=time + 0.4, pitch=91, velocity=60))
+        time += quarter
+    for bar in range(16):
+        length = quarter * (1 + slowing * bar / 16)
+        bass, chord = chords[bar % 4]
+        notes.append(Note(onset=time, offset=time + 0.9 * length, pitch=bass, velocity=70))
+        melody = Note(onset=time, offset=time + 2.8 * length, pitch=tune[bar % 8], velocity=80)
+        notes.append(melody)
+        for beat in (1, 2):
+            onset = time + beat * length
+            notes += [
+                Note(onset=onset, offset=onset + 0.6 * length, pitch=pitch, velocity=50)
+                for pitch in chord
+            ]
+        time += 3 * length
+    return Performance(tuple(notes))
+
+
+@pytest.mark.parametrize(
+    "played",
+    [{}, {"quarter": 0.33}, {"quarter": 0.6}, {"slowing": 0.5}],
+    ids=["waltz", "quick", "slow", "ritardando"],
+)
+def test_a_waltz_comes_out_in_three_four_with_its_bars(played):
+    performance = waltz(**played)
+    score = analyse(performance)
+    assert [str(change.metre) for change in score.metres] == ["3/4"]
+    basses = [note.onset for note in performance.notes if note.pitch < 55]
+    np.testing.assert_allclose(score.downbeats, basses, atol=0.02)
+    assert [each.bar for each in score.notes if each.note.pitch < 55] == list(range(1, 17))
+
+
+def test_an_upbeat_is_bar_nought():
+    score = analyse(waltz(upbeat=True))
+    assert (score.notes[0].bar, score.notes[0].beat) == (0, 2)
+    assert score.notes[1].bar == 1
+
+
+def test_the_tune_of_a_waltz_is_the_right_hand_s_and_its_bass_the_left_s():
+    hands = {each.note.pitch: each.hand for each in analyse(waltz()).notes}
+    assert {hand for pitch, hand in hands.items() if pitch > 80} == {"right"}
+    assert {hand for pitch, hand in hands.items() if pitch < 55} == {"left"}

@@ -1,8 +1,9 @@
 """A performance to a score without voices: beats, bars, metres, keys, hands, places, lengths.
 
-Two small networks say how likely everything is, of each onset (`networks.ScoreNetworks.hear`)
-and, with the beats decided, of each note (`networks.ScoreNetworks.read`); the likeliest whole
-is found by dynamic programming (`beats`, `rhythm`, `keys`). What a person knows is obeyed.
+Three small networks say how likely everything is: of each onset, whether it is a beat
+(`networks.ScoreNetworks.hear`); with the beats decided, of each note its hand and its place
+(`read`); with those decided, its length (`write`). The likeliest whole is found by dynamic
+programming (`beats`, `rhythm`, `keys`). What a person knows is obeyed.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from transcribe.music.beat_grid import DEFAULT_TEMPO, Metre
+from transcribe.music.beat_tracking import find_onsets
 from transcribe.notes import Performance
 from transcribe.score.beats import (
     Bars,
@@ -22,10 +24,11 @@ from transcribe.score.beats import (
     track_bars,
     track_beats,
 )
-from transcribe.score.keys import key_of, key_signatures
+from transcribe.score.keys import KeyProfiles, key_of, key_signatures
+from transcribe.score.length_features import length_features
 from transcribe.score.networks import ScoreNetworks, packaged_networks
 from transcribe.score.note_features import PLACES, BeatArrays
-from transcribe.score.onset_features import NoteArrays, onset_features
+from transcribe.score.onset_features import NoteArrays, onset_features, sounding_until
 from transcribe.score.rhythm import read_lengths, read_places
 from transcribe.score.score import (
     LEFT,
@@ -48,6 +51,8 @@ GRACE_LENGTH = Fraction(1, 2)
 """Grace notes are written as eighths."""
 _EARLY = 0.25
 """Beats before a beat within which what is struck belongs to it."""
+_SLOWEST_IN_THREES = 0.9
+"""Seconds; beats in three that are longer are bars of three beats."""
 _UNSURE = 0.6
 """Mean probability of what was decided below which a doubt is told."""
 
@@ -125,10 +130,9 @@ def analyse(
     notes = NoteArrays.of(performance)
     found = onset_features(notes)
     evidence = networks.hear(found)
-    grid = _grid(evidence, notes, hints, settings)
-    read = networks.read(notes, grid.arrays)
-    written = _written(performance, notes, found.group, grid, read)
-    keys, sure_of_key = _keys(performance, notes, grid, hints)
+    grid = _grid(performance, evidence, notes, hints, settings)
+    written, sure_of_places = _written(performance, notes, found.group, grid, networks)
+    keys, sure_of_key = _keys(performance, notes, grid, networks.key_profiles, hints)
     return Score(
         beats=tuple(grid.times.tolist()),
         first_downbeat=grid.starts[0],
@@ -137,27 +141,53 @@ def analyse(
         notes=written,
         pedal=performance.pedal,
         bar_starts=grid.starts,
-        doubts=_doubts(evidence, grid, read, sure_of_key, hints),
+        doubts=_doubts(evidence, grid, sure_of_places, sure_of_key, hints),
     )
 
 
 def _grid(
-    evidence: OnsetEvidence, notes: NoteArrays, hints: Hints, settings: BeatSettings
+    performance: Performance,
+    evidence: OnsetEvidence,
+    notes: NoteArrays,
+    hints: Hints,
+    settings: BeatSettings,
 ) -> _Grid:
     """Beats and bars from the first note to beyond the last."""
     first, last = float(notes.onset[0]), float(notes.onset[-1])
+    metres = METRES if hints.metre is None else (hints.metre,)
+    is_down: NDArray[np.bool_] | None = None
     if hints.beats is not None and len(hints.beats) >= 2:
         times = np.array(hints.beats)
         onset = _nearest_onsets(evidence.times, times)
     elif len(evidence.times) >= 2 and last - first > 2 * settings.shortest:
-        times, onset = track_beats(evidence, settings, tempo=hints.tempo, downbeat=hints.downbeat)
+        struck = find_onsets(performance.notes)
+        divisions = (False, True) if hints.metre is None else (hints.metre.is_compound,)
+        tracked = [
+            track_beats(
+                evidence,
+                settings,
+                tempo=hints.tempo,
+                downbeat=hints.downbeat,
+                struck=struck,
+                in_threes=in_threes,
+            )
+            for in_threes in divisions
+        ]
+        best = max(range(len(tracked)), key=lambda number: tracked[number][2])
+        times, onset, _ = tracked[best]
+        is_slow = float(np.median(np.diff(times))) > _SLOWEST_IN_THREES
+        if divisions[best] and is_slow and hints.metre is None and hints.tempo is None:
+            times, onset = _thirds(times, evidence.times)
+            metres = (Metre(3, 4),)
+            is_down = np.arange(len(times)) % 3 == 0
     else:
         gap = 60 / (hints.tempo or DEFAULT_TEMPO)
         times = np.asarray(first + gap * np.arange(max(int((last - first) / gap) + 1, 1) + 1))
         onset = _nearest_onsets(evidence.times, times)
-    times, onset = _covering(times, onset, first, last)
-    metres = METRES if hints.metre is None else (hints.metre,)
-    is_down = None
+    times, onset, n_before = _covering(times, onset, first, last)
+    if is_down is not None:
+        phase = np.arange(len(times)) - n_before
+        is_down = phase % 3 == 0
     if hints.downbeats is not None and hints.beats is not None:
         known = np.array(hints.downbeats)
         is_down = np.array([np.abs(known - time).min(initial=np.inf) < 1e-3 for time in times])
@@ -198,10 +228,19 @@ def _nearest_onsets(onsets: Array, times: Array) -> NDArray[np.int64]:
     return np.where(np.abs(onsets[near] - times) < 0.07, near, -1)
 
 
+def _thirds(times: Array, onsets: Array) -> tuple[Array, NDArray[np.int64]]:
+    """Three beats for each of beats in three that are too slow to be felt: a waltz's bars."""
+    position = np.arange(3 * (len(times) - 1) + 1) / 3
+    finer = np.interp(position, np.arange(len(times)), times)
+    near = _nearest_onsets(onsets, finer)
+    finer = np.where((near >= 0) & (position % 1 > 0.1), onsets[np.maximum(near, 0)], finer)
+    return finer, near
+
+
 def _covering(
     times: Array, onset: NDArray[np.int64], first: float, last: float
-) -> tuple[Array, NDArray[np.int64]]:
-    """With beats before the first note, and one after the last."""
+) -> tuple[Array, NDArray[np.int64], int]:
+    """With beats before the first note, whose number is returned, too, and one after the last."""
     gap = times[1] - times[0]
     n_before = max(int(np.ceil((times[0] - first) / gap - _EARLY)), 0)
     before = times[0] - gap * np.arange(n_before, 0, -1)
@@ -209,7 +248,8 @@ def _covering(
     n_after = max(int(np.floor((last - times[-1]) / gap + _EARLY)) + 1, 0)
     after = times[-1] + gap * np.arange(1, n_after + 1)
     none = np.full(n_before, -1), np.full(n_after, -1)
-    return np.concatenate([before, times, after]), np.concatenate([none[0], onset, none[1]])
+    onset = np.concatenate([none[0], onset, none[1]])
+    return np.concatenate([before, times, after]), onset, n_before
 
 
 def _written(
@@ -217,15 +257,30 @@ def _written(
     notes: NoteArrays,
     group: NDArray[np.int64],
     grid: _Grid,
-    read: dict[str, Array],
-) -> tuple[ScoreNote, ...]:
-    """Every note with its hand, bar, place and length."""
+    networks: ScoreNetworks,
+) -> tuple[tuple[ScoreNote, ...], float]:
+    """Every note with its hand, bar, place and length; and how sure the places are."""
     beats = grid.arrays
-    grace = np.exp(read["grace"])
-    places = read_places(beats.position(notes.onset), group, read["place"], grace)
-    lengths, likely = read_lengths(read["length"])
-    right = np.exp(read["hand"])
+    read = networks.read(notes, beats)
+    grace, right = np.exp(read["grace"]), np.exp(read["hand"])
+    at = beats.position(notes.onset)
+    places = read_places(at, group, read["place"], grace)
     beat = np.clip(places.beat, 0, len(grid.times) - 2)
+    quarters = beats.quarters[beat]
+    starts = np.concatenate([[0.0], np.cumsum(beats.quarters)])
+    place = np.array(PLACES, float)[places.place]
+    said = networks.write(
+        length_features(
+            starts[beat] + place * quarters,
+            right >= 0.5,
+            notes.pitch,
+            (beats.position(notes.offset) - at) * quarters,
+            (beats.position(sounding_until(notes)) - at) * quarters,
+            places.place,
+            quarters,
+        )
+    )
+    lengths, likely = read_lengths(said)
     bar = np.searchsorted(grid.starts, beat, side="right")
     bar = np.minimum(bar, len(grid.starts) - 1)
     written = []
@@ -233,7 +288,7 @@ def _written(
         number = int(bar[index])
         metre = grid.metres[max(number - 1, 0)]
         start = grid.starts[number - 1] if number else grid.starts[0] - metre.beats_per_bar
-        place = (int(beat[index]) - start + PLACES[places.place[index]]) * metre.quarters_per_beat
+        from_bar = int(beat[index]) - start + PLACES[places.place[index]]
         is_grace = bool(grace[index] > 0.5)
         is_right = bool(right[index] >= 0.5)
         sure = max(right[index], 1 - right[index]) * places.probability[index]
@@ -243,13 +298,13 @@ def _written(
                 note=note,
                 hand=RIGHT if is_right else LEFT,
                 bar=number,
-                beat=place,
+                beat=from_bar * metre.quarters_per_beat,
                 length=GRACE_LENGTH if is_grace else lengths[index],
                 is_grace=is_grace,
                 confidence=float(np.clip(sure, 0, 1)),
             )
         )
-    return tuple(written)
+    return tuple(written), float(places.probability.mean())
 
 
 def _metre_changes(grid: _Grid) -> tuple[MetreChange, ...]:
@@ -262,13 +317,17 @@ def _metre_changes(grid: _Grid) -> tuple[MetreChange, ...]:
 
 
 def _keys(
-    performance: Performance, notes: NoteArrays, grid: _Grid, hints: Hints
+    performance: Performance,
+    notes: NoteArrays,
+    grid: _Grid,
+    profiles: KeyProfiles,
+    hints: Hints,
 ) -> tuple[tuple[KeyChange, ...], float]:
     """Key signatures, each from the bar that is nearest to where it comes, and how sure."""
     first = 0 if grid.starts[0] else 1
     if hints.key is not None:
         return (KeyChange(float(grid.times[0]), first, hints.key),), 1.0
-    signatures, sure = key_signatures(notes)
+    signatures, sure = key_signatures(notes, profiles)
     bounds = [time for time, _ in signatures] + [np.inf]
     bar_times = grid.times[list(grid.starts)]
     changes: list[KeyChange] = []
@@ -289,7 +348,7 @@ def _keys(
 def _doubts(
     evidence: OnsetEvidence,
     grid: _Grid,
-    read: dict[str, Array],
+    sure_of_places: float,
     sure_of_key: float,
     hints: Hints,
 ) -> tuple[str, ...]:
@@ -310,6 +369,6 @@ def _doubts(
             )
     if sure_of_key < _UNSURE:
         doubts.append("The key is uncertain; --key says it.")
-    if np.exp(read["place"].max(axis=1)).mean() < 0.75:
+    if sure_of_places < 0.75:
         doubts.append("The rhythm is uncertain in many places.")
     return tuple(doubts)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from transcribe.music.beat_tracking import Onsets, rhythm
 from transcribe.score.beat_targets import METRE_NAMES, PERIODS
 
 Array = NDArray[np.float64]
@@ -24,20 +25,24 @@ Array = NDArray[np.float64]
 class BeatSettings:
     """How the evidence is weighed; chosen on validation pieces."""
 
-    beat_weight: float = 1.0
+    beat_weight: float = 0.7
     """Of the logarithm of the odds that an onset is a beat."""
-    missing: float = -1.2
+    missing: float = -0.6
     """The same of a beat between onsets."""
-    period_weight: float = 0.2
+    period_weight: float = 0.05
     """Of the logarithm of how likely a tempo is."""
-    change: float = 6.0
+    rhythm_weight: float = 0.3
+    """Of how likely onsets are where they stand within a beat (`music.beat_tracking.rhythm`)."""
+    change: float = 2.0
     """What a change of tempo from beat to beat costs, times its logarithm."""
     shortest: float = 0.22
     """Seconds a beat."""
     longest: float = 2.6
     down_weight: float = 1.5
-    missing_down: float = -1.5
-    metre_weight: float = 0.2
+    down_bias: float = 2.0
+    """Added to the logarithm of the odds that a beat starts a bar."""
+    missing_down: float = -0.5
+    metre_weight: float = 0.1
     """Of the logarithm of how likely a metre is, a beat."""
     metre_change: float = 12.0
     """What another metre costs."""
@@ -72,7 +77,9 @@ def track_beats(
     *,
     tempo: float | None = None,
     downbeat: float | None = None,
-) -> tuple[Array, NDArray[np.int64]]:
+    struck: Onsets | None = None,
+    in_threes: bool = False,
+) -> tuple[Array, NDArray[np.int64], float]:
     """The likeliest beats.
 
     Parameters
@@ -84,6 +91,10 @@ def track_beats(
         Beats a minute, roughly.
     downbeat : float, optional
         Seconds at which there is a beat for sure.
+    struck : Onsets, optional
+        What is struck when; where it is within a beat counts, too.
+    in_threes : bool
+        Whether beats are divided in three, as in 6/8.
 
     Returns
     -------
@@ -91,7 +102,10 @@ def track_beats(
         Seconds of the beats, shape (m,).
     onset : array
         Of each beat the onset that it is on, or -1, shape (m,).
+    value : float
+        How likely it all is, to compare with the other division.
     """
+    within = None if struck is None else _Within.of(struck, in_threes)
     times, onset = _candidates(evidence, settings)
     value_here = np.where(
         onset >= 0, settings.beat_weight * evidence.beat[np.maximum(onset, 0)], settings.missing
@@ -120,6 +134,8 @@ def track_beats(
         here = period[i, low] * (1 - part) + period[i, low + 1] * part
         there = period[before, low] * (1 - part) + period[before, low + 1] * part
         pair = value_here[i] + 0.5 * (here + there)
+        if within is not None and len(before):
+            pair = pair + settings.rhythm_weight * within(times[before], float(times[i]))
         values = np.empty(len(before))
         sources = np.full(len(before), -1)
         for number, j in enumerate(before.tolist()):
@@ -137,9 +153,10 @@ def track_beats(
     end_value = -1.5 * np.maximum(times[-1] - times - 1.0, 0)
     i = max(range(n), key=lambda k: (best[k].max() if len(best[k]) else -np.inf) + end_value[k])
     if not len(best[i]):
-        return times[[0, -1]], onset[[0, -1]]
+        return times[[0, -1]], onset[[0, -1]], -np.inf
     chosen = [i]
     number = int(best[i].argmax())
+    value = float(best[i][number])
     while True:
         j = int(first[i]) + number
         chosen.append(j)
@@ -148,7 +165,39 @@ def track_beats(
             break
         i = j
     chosen = chosen[::-1]
-    return times[chosen], onset[chosen]
+    return times[chosen], onset[chosen], value
+
+
+@dataclass(frozen=True, slots=True)
+class _Within:
+    """How likely what is struck between two beats is, by where between them it is."""
+
+    times: Array
+    kinds: NDArray[np.int64]
+    log_rates: Array
+    """Logarithm of onsets a beat of each kind at each place, shape (n_kinds, n_places)."""
+    n_expected: float
+    """Onsets a beat."""
+
+    @classmethod
+    def of(cls, struck: Onsets, in_threes: bool) -> _Within:
+        model = rhythm()
+        rates = model.rates[int(in_threes)]
+        kinds = np.searchsorted(model.accent_edges, struck.features @ model.accent_weights)
+        log_rates = np.log(rates * rates.shape[1])
+        return cls(struck.times, kinds, log_rates, float(rates.sum()))
+
+    def __call__(self, starts: Array, stop: float) -> Array:
+        """For each beat from one of these times to another, the logarithm."""
+        first, last = np.searchsorted(self.times, [starts[0] - 0.03, stop - 0.03])
+        times, kinds = self.times[first:last], self.kinds[first:last]
+        length = stop - starts
+        place = (times[None, :] - starts[:, None]) / length[:, None]
+        n_places = self.log_rates.shape[1]
+        said = self.log_rates[kinds[None, :], np.round(place * n_places).astype(int) % n_places]
+        said = said - np.log(length)[:, None]
+        inside = times[None, :] >= starts[:, None] - 0.03
+        return np.asarray((said * inside).sum(axis=1) - self.n_expected)
 
 
 def _candidates(evidence: OnsetEvidence, settings: BeatSettings) -> tuple[Array, NDArray[np.int64]]:
@@ -208,6 +257,7 @@ def track_bars(
         Which beats start bars, where that is known.
     """
     odds = np.where(onset >= 0, evidence.down[np.maximum(onset, 0)], settings.missing_down)
+    odds = odds + settings.down_bias
     yes = -np.logaddexp(0, -odds) * settings.down_weight
     no = -np.logaddexp(0, odds) * settings.down_weight
     if downbeat is not None:

@@ -12,19 +12,18 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from transcribe.errors import CheckpointError
 from transcribe.music.key import MAJOR_PROFILE, MINOR_PROFILE, Key
 from transcribe.notes import Note
 from transcribe.score.onset_features import NoteArrays
-from transcribe.weights_file import FOLDER
 
 Array = NDArray[np.float64]
 
-KEYS_FILE = FOLDER / "score-keys.json"
 REACHES = (2.5, 8.0, 30.0, 1e9)
 """Seconds around a place within which pitch classes are counted."""
 N_CHROMAS = 2 * len(REACHES)
@@ -35,7 +34,7 @@ SHARPNESS = 4.0
 _LONGEST = 2.0
 """Seconds a note counts for at most."""
 _BASS_SECONDS = 0.6
-_CHANGE = 12.0
+_CHANGE = 8.0
 """What another key signature costs, in logarithms of probabilities summed over places."""
 _LEAST = -6.0
 """Logarithm of the least probability that a place gives a signature."""
@@ -50,6 +49,28 @@ class KeyProfiles:
     bias: Array
     """Shape (h,)."""
 
+    @classmethod
+    def load(cls, path: Path) -> KeyProfiles:
+        """Read them from a file.
+
+        Raises
+        ------
+        CheckpointError
+            It is missing or holds none.
+        """
+        try:
+            content = json.loads(path.read_bytes())
+            profiles = cls(np.array(content["weights"], float), np.array(content["bias"], float))
+            fits = profiles.weights.shape == (len(profiles.bias), N_CHROMAS, 12)
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise CheckpointError(f"{path}: expected profiles of keys; {error}") from error
+        if not fits:
+            raise CheckpointError(
+                f"{path}: expected profiles of shape (n, {N_CHROMAS}, 12), found "
+                f"{profiles.weights.shape}; the file was written by another version of transcribe"
+            )
+        return profiles
+
     def __call__(self, chromas: Array) -> Array:
         """Logarithms of how likely each signature (sharps modulo 12) is, shape (n, 12).
 
@@ -62,13 +83,6 @@ class KeyProfiles:
         fits = np.einsum("nkcp,hcp->nkh", np.sqrt(turned), self.weights) + self.bias
         logits = np.logaddexp.reduce(SHARPNESS * fits, axis=-1)
         return np.asarray(logits - np.logaddexp.reduce(logits, axis=-1, keepdims=True))
-
-
-@cache
-def packaged_profiles() -> KeyProfiles:
-    """The profiles of the package."""
-    content = json.loads(KEYS_FILE.read_bytes())
-    return KeyProfiles(np.array(content["weights"], float), np.array(content["bias"], float))
 
 
 def chromas_around(notes: NoteArrays, places: Array) -> Array:
@@ -106,7 +120,7 @@ def chromas_around(notes: NoteArrays, places: Array) -> Array:
 
 
 def key_signatures(
-    notes: NoteArrays, profiles: KeyProfiles | None = None
+    notes: NoteArrays, profiles: KeyProfiles
 ) -> tuple[list[tuple[float, int]], float]:
     """From when on which signature holds (seconds, sharps modulo 12), and how sure that is.
 
@@ -114,7 +128,7 @@ def key_signatures(
     """
     first, last = float(notes.onset[0]), float(notes.onset[-1])
     places = np.arange(first + STEP / 2, max(last, first + STEP), STEP)
-    said = np.maximum((profiles or packaged_profiles())(chromas_around(notes, places)), _LEAST)
+    said = np.maximum(profiles(chromas_around(notes, places)), _LEAST)
     value, came = said[0], np.zeros(said.shape, np.int8)
     everything = np.arange(12)
     for index in range(1, len(said)):

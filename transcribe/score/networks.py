@@ -1,4 +1,4 @@
-"""The two networks behind a score, as they ship: run by ONNX Runtime, on the CPU."""
+"""The three networks behind a score, as they ship: run by ONNX Runtime, on the CPU."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from transcribe.errors import CheckpointError
 from transcribe.score.beat_targets import METRE_NAMES, METRES, OUTPUTS
 from transcribe.score.beats import OnsetEvidence
+from transcribe.score.keys import KeyProfiles
 from transcribe.score.note_features import OUTPUTS as NOTE_OUTPUTS
 from transcribe.score.note_features import BeatArrays, note_features
 from transcribe.score.onset_features import NoteArrays, OnsetFeatures
@@ -20,8 +21,14 @@ from transcribe.weights_file import FOLDER, read_graph
 
 BEATS_FORMAT = "transcribe score beats 1"
 NOTES_FORMAT = "transcribe score notes 1"
-BEATS_FILE = FOLDER / "score-beats.onnx"
-NOTES_FILE = FOLDER / "score-notes.onnx"
+LENGTHS_FORMAT = "transcribe score lengths 1"
+BEATS_FILE, NOTES_FILE, LENGTHS_FILE, KEYS_FILE = (
+    "score-beats.onnx",
+    "score-notes.onnx",
+    "score-lengths.onnx",
+    "score-keys.json",
+)
+"""What lies in a folder of weights."""
 _ERRORS_ONLY = 3
 _SPAN, _CONTEXT = 4096, 512
 """Rows that a network reads at a time, and how many of them only for what they say of others."""
@@ -58,8 +65,8 @@ class ScoreNetworks:
 
     Parameters
     ----------
-    beats, notes : path, optional
-        Weights; the packaged ones if left out.
+    folder : path, optional
+        Holds their weights; the package's if left out.
 
     Raises
     ------
@@ -67,9 +74,12 @@ class ScoreNetworks:
         A file is missing, damaged, or of another kind.
     """
 
-    def __init__(self, beats: Path = BEATS_FILE, notes: Path = NOTES_FILE) -> None:
-        self._beats = _Graph(beats, BEATS_FORMAT)
-        self._notes = _Graph(notes, NOTES_FORMAT)
+    def __init__(self, folder: Path = FOLDER) -> None:
+        self.folder = folder
+        self._beats = _Graph(folder / BEATS_FILE, BEATS_FORMAT)
+        self._notes = _Graph(folder / NOTES_FILE, NOTES_FORMAT)
+        self._lengths = _Graph(folder / LENGTHS_FILE, LENGTHS_FORMAT)
+        self.key_profiles = KeyProfiles.load(folder / KEYS_FILE)
 
     def hear(self, found: OnsetFeatures) -> OnsetEvidence:
         """What is said of each onset."""
@@ -84,14 +94,17 @@ class ScoreNetworks:
 
     def read(self, notes: NoteArrays, beats: BeatArrays) -> dict[str, NDArray[np.float64]]:
         """Logarithms of probabilities of each note: ``hand`` (that it is the right one) and
-        ``grace``, shape (n,); ``place`` and ``length``, shape (n, n_classes)."""
+        ``grace``, shape (n,); ``place``, shape (n, n_places)."""
         said = _by_head(self._notes.logits(note_features(notes, beats)), NOTE_OUTPUTS)
         return {
             "hand": -np.logaddexp(0, -said["hand"][:, 0]),
             "grace": -np.logaddexp(0, -said["grace"][:, 0]),
             "place": _log_softmax(said["place"]),
-            "length": _log_softmax(said["length"]),
         }
+
+    def write(self, rows: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Logarithms of how likely each written length is, of rows of `length_features`."""
+        return _log_softmax(self._lengths.logits(rows).astype(float))
 
 
 @cache

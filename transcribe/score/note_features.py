@@ -8,7 +8,7 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from transcribe.score.onset_features import NoteArrays, onset_groups
+from transcribe.score.onset_features import NoteArrays, onset_groups, sounding_until
 
 Array = NDArray[np.float64]
 
@@ -27,7 +27,8 @@ LENGTHS = tuple(
 )
 """Written lengths that are told apart, in quarters."""
 OUTPUTS = {"hand": 1, "grace": 1, "place": len(PLACES), "length": len(LENGTHS)}
-"""Heads and how many logits each has."""
+"""Heads and how many logits each has. That of lengths only helps to learn the others; lengths are
+read once hands and places are decided (`length_features`)."""
 _TURNS = (1, 2, 3, 4, 6, 8)
 _NEIGHBOURS = (0, 2, 7, 12, 127)
 """Semitones within which the next and the last note are looked for."""
@@ -69,7 +70,7 @@ def note_features(notes: NoteArrays, beats: BeatArrays) -> NDArray[np.float32]:
         notes.velocity / 64 - 1,
         np.log(np.maximum(notes.offset - notes.onset, 0.02)),
         np.log(np.maximum(until - at, 0.01) * quarters),
-        np.log(np.maximum(_sounding(notes) - notes.onset, 0.02)),
+        np.log(np.maximum(sounding_until(notes) - notes.onset, 0.02)),
         np.log(gap),
         np.log(quarters),
         (quarters == 1.5) * 1.0,
@@ -115,15 +116,6 @@ def note_features(notes: NoteArrays, beats: BeatArrays) -> NDArray[np.float32]:
             columns += [np.cos(2 * np.pi * k * moved) for k in (1, 2, 3)]
     rows = np.stack([np.broadcast_to(column, n) for column in columns], axis=1)
     return np.clip(rows, -8, 8).astype(np.float32)
-
-
-def _sounding(notes: NoteArrays) -> Array:
-    """Seconds at which the notes end, the pedal counted in."""
-    if not len(notes.pedal):
-        return notes.offset
-    index = np.searchsorted(notes.pedal[:, 0], notes.offset, side="right") - 1
-    held = np.where(index >= 0, notes.pedal[np.maximum(index, 0), 1], 0.0)
-    return np.maximum(notes.offset, held)
 
 
 def _envelope(

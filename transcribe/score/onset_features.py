@@ -1,6 +1,7 @@
 """What the network of beats sees: a row of numbers for each onset, notes struck together as one.
 
-Transposed music has the same rows with keys moved; slower music has others, as it should.
+Which keys they are is not told: a network that is told remembers the pieces that it has seen,
+and hears beats no better in others. Transposed music has nearly the same rows.
 """
 
 from __future__ import annotations
@@ -17,13 +18,13 @@ Array = NDArray[np.float64]
 CHORD_SECONDS = 0.04
 """Notes within this of the first of them are struck together."""
 N_NUMBERS = 18
-"""Features beside the keys and the lags."""
+"""Features beside the lags."""
 N_LAGS = 40
 LAGS = np.geomspace(0.15, 6.0, N_LAGS)
 """Seconds before and after an onset at which others are looked for."""
 N_KINDS = 3
 """What of them is looked for: that there is one, that it is low, that it is alike."""
-N_FEATURES = 2 * N_PITCHES + 2 * N_KINDS * N_LAGS + N_NUMBERS
+N_FEATURES = 2 * N_KINDS * N_LAGS + N_NUMBERS
 _FARTHEST = 64
 """Onsets away."""
 _AROUND_SECONDS = 2.0
@@ -65,8 +66,16 @@ class OnsetFeatures:
     group: NDArray[np.int64]
     """The onset that each note belongs to, shape (n_notes,)."""
     rows: NDArray[np.float32]
-    """Shape (n, N_FEATURES): how loud each key is struck, 0 to 1, for how long it is held, 0 to
-    1, and `N_NUMBERS` more."""
+    """Shape (n, N_FEATURES): what is struck `LAGS` before and after, and `N_NUMBERS` more."""
+
+
+def sounding_until(notes: NoteArrays) -> Array:
+    """Seconds at which the notes end, the pedal counted in."""
+    if not len(notes.pedal):
+        return notes.offset
+    index = np.searchsorted(notes.pedal[:, 0], notes.offset, side="right") - 1
+    held = np.where(index >= 0, notes.pedal[np.maximum(index, 0), 1], 0.0)
+    return np.maximum(notes.offset, held)
 
 
 def onset_groups(onset: Array) -> NDArray[np.int64]:
@@ -90,10 +99,6 @@ def onset_features(notes: NoteArrays) -> OnsetFeatures:
     times = np.bincount(group, notes.onset, minlength=n) / size
     held = np.clip(notes.offset - notes.onset, 0.02, _LONGEST)
     key = np.clip(notes.pitch - LOWEST_PITCH, 0, N_PITCHES - 1)
-    struck = np.zeros((n, N_PITCHES), np.float32)
-    length = np.zeros((n, N_PITCHES), np.float32)
-    struck[group, key] = notes.velocity / 127
-    length[group, key] = np.log(held / 0.02) / np.log(_LONGEST / 0.02)
 
     loudest, longest, highest = np.zeros(n), np.zeros(n), np.zeros(n)
     lowest = np.full(n, float(N_PITCHES))
@@ -118,8 +123,6 @@ def onset_features(notes: NoteArrays) -> OnsetFeatures:
     new = (chroma * ~heard).sum(axis=1) / chroma.sum(axis=1)
     rows = np.concatenate(
         [
-            struck,
-            length,
             _lagged(times, beside_mean(lowest), chroma),
             np.stack(
                 [

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from transcribe.score.beat_targets import OUTPUTS
 from transcribe.score.onset_features import N_FEATURES, N_NUMBERS
 
-LOSS_WEIGHTS = {"beat": 1.0, "down": 1.0, "period": 0.25, "metre": 0.2, "key": 0.2}
+LOSS_WEIGHTS = {"beat": 1.0, "down": 1.5, "period": 0.25, "metre": 0.2, "key": 0.02}
 """Of the heads."""
 
 
@@ -20,7 +20,7 @@ class BeatNetworkConfig:
     width: int = 64
     n_convolutions: int = 2
     n_layers: int = 2
-    dropout: float = 0.15
+    dropout: float = 0.25
 
     def check(self) -> None:
         """Raise ValueError for sizes of no network."""
@@ -52,7 +52,7 @@ class BeatNetwork(nn.Module):
         super().__init__()
         width = config.width
         self.config = config
-        self.keys = nn.Linear(N_FEATURES - N_NUMBERS, width)
+        self.lags = nn.Linear(N_FEATURES - N_NUMBERS, width)
         self.numbers = nn.Linear(N_NUMBERS, width)
         self.drop = nn.Dropout(config.dropout)
         self.convolutions = nn.ModuleList(
@@ -71,7 +71,7 @@ class BeatNetwork(nn.Module):
 
     def forward(self, rows: Tensor) -> Tensor:
         """The heads' logits one after the other, in the order of `beat_targets.OUTPUTS`."""
-        x = self.keys(rows[..., :-N_NUMBERS]) + self.numbers(rows[..., -N_NUMBERS:])
+        x = self.lags(rows[..., :-N_NUMBERS]) + self.numbers(rows[..., -N_NUMBERS:])
         x = self.drop(x)
         for convolution in self.convolutions:
             x = convolution(x)

@@ -17,6 +17,7 @@ from transcribe.train.augment.config import AugmentConfig
 from transcribe.train.beat_network import BeatNetworkConfig
 from transcribe.train.data import DataConfig
 from transcribe.train.event_windows import EventDataConfig
+from transcribe.train.length_network import LengthNetworkConfig
 from transcribe.train.losses import LossConfig
 from transcribe.train.note_network import NoteNetworkConfig
 from transcribe.train.score_data import ScoreDataConfig
@@ -171,9 +172,10 @@ class ScoreTrainConfig:
     licence: str = "CC BY-NC-SA 4.0"
     """Of the weights; ASAP allows no freer one."""
     network: str = "beats"
-    """``"beats"`` or ``"notes"``."""
+    """``"beats"``, ``"notes"`` or ``"lengths"``."""
     beats: BeatNetworkConfig = field(default_factory=BeatNetworkConfig)
     notes: NoteNetworkConfig = field(default_factory=NoteNetworkConfig)
+    lengths: LengthNetworkConfig = field(default_factory=LengthNetworkConfig)
     data: ScoreDataConfig = field(default_factory=ScoreDataConfig)
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     trainer: TrainerConfig = field(default_factory=TrainerConfig)

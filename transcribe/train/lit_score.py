@@ -1,31 +1,87 @@
-"""How the two networks of a score learn and are validated: that of beats, that of notes."""
+"""How the three networks of a score learn and are validated: of beats, of notes, of lengths."""
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
+from transcribe.errors import SettingsError
 from transcribe.model.parameters import parameters_of
-from transcribe.score.networks import BEATS_FORMAT, NOTES_FORMAT
-from transcribe.train.beat_network import LOSS_WEIGHTS as BEAT_WEIGHTS
+from transcribe.score.networks import BEATS_FORMAT, LENGTHS_FORMAT, NOTES_FORMAT
+from transcribe.train import beat_network, length_network, note_network
 from transcribe.train.beat_network import BeatNetwork, beat_losses
 from transcribe.train.beat_windows import BeatWindows
 from transcribe.train.config import ScoreTrainConfig
 from transcribe.train.data_module import TrainingData
 from transcribe.train.ema import MovingAverage
+from transcribe.train.length_network import LengthNetwork, length_losses
+from transcribe.train.length_windows import LengthWindows
 from transcribe.train.lit_module import LitNetwork
-from transcribe.train.note_network import LOSS_WEIGHTS as NOTE_WEIGHTS
 from transcribe.train.note_network import NoteNetwork, note_losses
 from transcribe.train.note_windows import NoteWindows
 from transcribe.train.played_differently import AS_PLAYED
 from transcribe.train.score_data import AnnotatedPiece
 from transcribe.weights_file import write_weights
 
-BEATS, NOTES = "beats", "notes"
+
+@dataclasses.dataclass(frozen=True)
+class Kind:
+    """One of the networks: how it is made, what it learns from, and by which losses."""
+
+    format: str
+    settings: Callable[[ScoreTrainConfig], Any]
+    make: Callable[[Any], nn.Module]
+    windows: Callable[..., Dataset[dict[str, Tensor]]]
+    losses: Callable[[Any, dict[str, Tensor]], dict[str, Tensor]]
+    weights: Mapping[str, float]
+
+
+KINDS = {
+    "beats": Kind(
+        BEATS_FORMAT,
+        lambda config: config.beats,
+        BeatNetwork,
+        BeatWindows,
+        beat_losses,
+        beat_network.LOSS_WEIGHTS,
+    ),
+    "notes": Kind(
+        NOTES_FORMAT,
+        lambda config: config.notes,
+        NoteNetwork,
+        NoteWindows,
+        note_losses,
+        note_network.LOSS_WEIGHTS,
+    ),
+    "lengths": Kind(
+        LENGTHS_FORMAT,
+        lambda config: config.lengths,
+        LengthNetwork,
+        LengthWindows,
+        length_losses,
+        length_network.LOSS_WEIGHTS,
+    ),
+}
+"""By their names in the settings."""
+
+
+def kind_of(config: ScoreTrainConfig) -> Kind:
+    """The network that the settings are for.
+
+    Raises
+    ------
+    SettingsError
+        There is none of that name.
+    """
+    if config.network not in KINDS:
+        raise SettingsError(f"network is one of {', '.join(KINDS)}; found {config.network!r}")
+    return KINDS[config.network]
 
 
 class LitScore(LitNetwork):
@@ -34,20 +90,16 @@ class LitScore(LitNetwork):
     config: ScoreTrainConfig
 
     def __init__(self, config: ScoreTrainConfig) -> None:
-        is_beats = config.network == BEATS
-        super().__init__(
-            config, BeatNetwork(config.beats) if is_beats else NoteNetwork(config.notes)
-        )
-        self.losses: Any = beat_losses if is_beats else note_losses
-        self.weights = BEAT_WEIGHTS if is_beats else NOTE_WEIGHTS
+        kind = kind_of(config)
+        super().__init__(config, kind.make(kind.settings(config)))
+        self.kind = kind
         self.average = MovingAverage(self.model, config.optimizer.ema_decay)
 
     def training_step(self, batch: dict[str, Tensor], _: int) -> Tensor:
         """One batch of windows."""
-        losses = self.losses(self.model, batch)
+        losses = self.kind.losses(self.model, batch)
         self.log_dict({f"loss/{name}": loss.detach() for name, loss in losses.items()})
-        total: Tensor = sum(self.weights[name] * loss for name, loss in losses.items())
-        return total
+        return torch.stack([self.kind.weights[name] * loss for name, loss in losses.items()]).sum()
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
         """Average the weights."""
@@ -56,18 +108,16 @@ class LitScore(LitNetwork):
 
     def validation_step(self, batch: dict[str, Tensor], _: int) -> None:
         """Nats by head of the averaged network."""
-        losses = self.losses(self.average.module.eval(), batch)
+        losses = self.kind.losses(self.average.module.eval(), batch)
         self.log_dict({f"val/{name}": loss for name, loss in losses.items()})
 
     def export(self, path: Path) -> None:
         """Write the averaged weights with their sizes."""
-        network = self.average.module
-        is_beats = self.config.network == BEATS
         write_weights(
             path,
-            BEATS_FORMAT if is_beats else NOTES_FORMAT,
-            parameters_of(network),
-            {"network": network.config},
+            self.kind.format,
+            parameters_of(self.average.module),
+            {"network": self.kind.settings(self.config)},
             {**self.provenance(), "seed": str(self.config.seed)},
         )
 
@@ -87,7 +137,7 @@ class ScoreData(TrainingData):
 
     def val_dataloader(self) -> DataLoader[Any]:
         """The same windows every time, as they were played."""
-        data = dataclasses.replace(self.config.data, played=AS_PLAYED)
+        data = self.config.data
         windows = self._windows(
             data.pieces("validation"), 1, data.validation_windows, played=AS_PLAYED
         )
@@ -96,12 +146,10 @@ class ScoreData(TrainingData):
     def _windows(
         self, pieces: list[AnnotatedPiece], seed: int, n_windows: int, played: Any = None
     ) -> Dataset[dict[str, Tensor]]:
-        make: Any = BeatWindows if self.config.network == BEATS else NoteWindows
-        windows: Dataset[dict[str, Tensor]] = make(
+        return kind_of(self.config).windows(
             pieces,
             played or self.config.data.played,
             size=self.config.data.size,
             n_windows=n_windows,
             seed=seed,
         )
-        return windows

@@ -17,9 +17,9 @@ class PlayedDifferentlyConfig:
 
     semitones: int = 6
     """Transposed by up to this much either way."""
-    stretch: float = 0.3
+    stretch: float = 0.4
     """Played faster or slower by up to this, in the logarithm."""
-    faults: float = 0.6
+    faults: float = 0.5
     """Share of the windows with faults at all."""
     dropped: float = 0.08
     """Share of notes left out, at most."""

@@ -1,0 +1,56 @@
+"""Key signatures from notes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from transcribe.notes import Note, Performance
+from transcribe.score.keys import key_of, key_signatures
+from transcribe.score.networks import packaged_networks
+from transcribe.score.onset_features import NoteArrays
+
+CADENCE = ((48, 60, 64, 67), (53, 60, 65, 69), (55, 59, 62, 65), (48, 60, 64, 67))
+
+
+def chords(*transpositions: int) -> Performance:
+    notes = []
+    for bar, by in enumerate(transpositions):
+        for index, chord in enumerate(CADENCE):
+            onset = 2.0 * (4 * bar + index)
+            notes += [
+                Note(onset=onset, offset=onset + 1.8, pitch=pitch + by, velocity=70)
+                for pitch in chord
+            ]
+    return Performance(tuple(notes))
+
+
+@pytest.mark.parametrize(("by", "fifths"), [(0, 0), (7, 1), (5, -1), (3, -3), (-3, 3), (1, -5)])
+def test_a_cadence_has_its_signature_in_every_key(by, fifths):
+    performance = chords(*[by] * 6)
+    found, _ = key_signatures(NoteArrays.of(performance), packaged_networks().key_profiles)
+    assert [signature for _, signature in found] == [fifths % 12]
+    assert key_of(found[0][1], performance.notes).fifths == fifths
+
+
+def test_another_key_that_stays_is_a_change_where_it_begins():
+    performance = chords(*[0] * 10, *[4] * 10)
+    found, _ = key_signatures(NoteArrays.of(performance), packaged_networks().key_profiles)
+    assert [signature for _, signature in found] == [0, 4]
+    assert found[1][0] == pytest.approx(80, abs=24)
+
+
+def test_a_minor_key_has_its_relative_major_s_signature():
+    tonic = [
+        Note(onset=float(i), offset=i + 0.9, pitch=pitch, velocity=70)
+        for i in range(8)
+        for pitch in ((45, 57, 60, 64), (52, 56, 59, 62))[i % 2]
+    ]
+    assert key_of(0, [*tonic, *tonic[:4]]).is_minor
+    assert not key_of(0, chords(0).notes).is_minor
+
+
+def test_signatures_are_all_told_of():
+    profiles = packaged_networks().key_profiles
+    said = profiles(np.random.default_rng(0).random((3, profiles.weights.shape[1], 12)))
+    np.testing.assert_allclose(np.exp(said).sum(axis=1), 1)
