@@ -196,18 +196,19 @@ class Seen:
 
 @contextmanager
 def watched(page: Any) -> Iterator[Seen]:
-    """Sample the memory of the tab's process, and the processor time of its workers."""
+    """Sample the memory of the largest tab's process, and the processor time of all workers."""
     session = page.context.browser.new_browser_cdp_session()
     processes = session.send("SystemInfo.getProcessInfo")["processInfo"]
-    renderers = [each["id"] for each in processes if each["type"] == "renderer"]
-    process = max(renderers, key=_resident)
+    program = next(each["id"] for each in processes if each["type"] == "browser")
     seen, done = Seen(), threading.Event()
-    before = _worker_seconds(process)
+    before = sum(map(_worker_seconds, _renderers(program)))
 
     def sample() -> None:
         while not done.wait(0.5):
-            seen.bytes.append(_resident(process))
-            seen.worker_seconds = max(seen.worker_seconds, _worker_seconds(process) - before)
+            renderers = _renderers(program)
+            seen.bytes.append(max(map(_resident, renderers), default=0))
+            so_far = sum(map(_worker_seconds, renderers)) - before
+            seen.worker_seconds = max(seen.worker_seconds, so_far)
 
     sampling = threading.Thread(target=sample, daemon=True)
     sampling.start()
@@ -216,6 +217,24 @@ def watched(page: Any) -> Iterator[Seen]:
     finally:
         done.set()
         sampling.join()
+
+
+def _renderers(program: int) -> list[int]:
+    """The processes of a browser in which pages run."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if b"--type=renderer" not in (folder / "cmdline").read_bytes():
+                continue
+            process = int(folder.name)
+            while process > 1 and process != program:
+                status = Path(f"/proc/{process}/stat").read_text()
+                process = int(status.rpartition(")")[2].split()[1])
+        except OSError:
+            continue  # it has ended
+        if process == program:
+            found.append(int(folder.name))
+    return found
 
 
 def _resident(process: int) -> int:
