@@ -16,6 +16,7 @@ for network in beats notes lengths; do
         -o "$output/score-$network.onnx"
 done
 "$python" -m transcribe.train.key_profiles -o "$output/score-keys.json" "$@"
-"$python" -m eval.downstream.score --data "$PIANO_DATA" --weights "$output" --seconds 75 \
+"$python" -m eval.downstream.score --data "$PIANO_DATA" --weights "$output" --performances 1 \
+    --seconds 75 \
     --out "$output/test.json"
 "$python" -m recipes.check recipes/score/expected.json "$output/test.json"
