@@ -16,7 +16,7 @@ from archive_workers import ByName, stillborn, unfit
 
 from transcribe.archive import preview, scratch
 from transcribe.archive.diagnosis import GONE
-from transcribe.archive.driver import Driver, Places, StoppedError
+from transcribe.archive.driver import Driver, RunStores, StoppedError
 from transcribe.archive.forecast import Forecast
 from transcribe.archive.jobs import Job, Outcome
 from transcribe.archive.listing import Patterns, list_source
@@ -80,7 +80,7 @@ class Archive:
                 [partial(ByName, str(self.log))] * n_workers, limits or WorkerLimits()
             )
             observer = Silent()
-            places = Places(source, out)
+            places = RunStores(source, out)
             driver = Driver(manifest, pool, places, chosen, observer, retries=retries)
             driver.run(plan.todo)
             return observer

@@ -25,7 +25,7 @@ from transcribe.tokens.abc import abc_tune, read_tune
 from transcribe.tokens.coconet import as_roll
 from transcribe.tokens.groovae import on_three_drums
 from transcribe.tokens.music_vae import is_melody, is_trio
-from transcribe.tokens.quantised import Bars, line_on_grid
+from transcribe.tokens.quantised import BarRange, line_on_grid
 from transcribe.tokens.score_midi import StepNote, Track, read_score_midi, score_midi
 
 GRID_TARGETS = ("melody-rnn", "music-vae", "groovae", "coconet", "abc")
@@ -335,13 +335,13 @@ def test_the_soprano_is_the_melody_moved_by_octaves(piece):
 tunes = lists(tuples(integers(21, 108), integers(1, 20), integers(0, 12)), min_size=1, max_size=30)
 
 
-def a_tune(parts, metre: Metre) -> tuple[list[StepNote], Bars]:
+def a_tune(parts, metre: Metre) -> tuple[list[StepNote], BarRange]:
     notes, step = [], 0
     for pitch, n_steps, rest in parts:
         notes.append(StepNote(step, pitch, n_steps))
         step += n_steps + rest
     grid = BeatGrid(tuple(np.arange(0, 200, 0.5).tolist()), metre)
-    return notes, Bars(grid, 0, -(-step // metre.steps_per_bar))
+    return notes, BarRange(grid, 0, -(-step // metre.steps_per_bar))
 
 
 @given(

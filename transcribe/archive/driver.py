@@ -53,7 +53,7 @@ class Observer(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
+class RunStores:
     """Where recordings are read and outputs go."""
 
     source: Store
@@ -69,7 +69,7 @@ class Driver:
         Holds a row for each of the recordings.
     pool : Pool
         Does the work; closed at the end, whatever happens.
-    places : Places
+    places : RunStores
     wanted : Wanted
     observer : Observer
     retries : int
@@ -80,7 +80,7 @@ class Driver:
         self,
         manifest: Manifest,
         pool: Pool,
-        places: Places,
+        places: RunStores,
         wanted: Wanted,
         observer: Observer,
         *,

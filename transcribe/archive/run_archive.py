@@ -22,7 +22,7 @@ from transcribe.archive.console import (
     print_summary,
     print_troubles,
 )
-from transcribe.archive.driver import Driver, Places, StoppedError
+from transcribe.archive.driver import Driver, RunStores, StoppedError
 from transcribe.archive.forecast import Forecast
 from transcribe.archive.html_report import as_page
 from transcribe.archive.jobs import JobSettings
@@ -105,7 +105,7 @@ def _run(
             progress = Progress(plan.todo, forecast, options.progress)
             pool = make_pool(options, _job_settings(options), folder / run_folder.LOG)
             notify(options, pool.description)
-            places = Places(source, destination)
+            places = RunStores(source, destination)
             observer = run_folder.Publisher(progress, destination, folder, check=check)
             driver = Driver(manifest, pool, places, wanted, observer, retries=options.retries)
             try:

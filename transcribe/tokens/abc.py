@@ -14,7 +14,7 @@ from transcribe.music.key import Key, find_key
 from transcribe.music.melody import find_melody
 from transcribe.notes import Performance
 from transcribe.tokens.encoded import Encoded, Item, Settings
-from transcribe.tokens.quantised import Bars, bars_of, grid_about, line_on_grid, performed
+from transcribe.tokens.quantised import BarRange, bars_of, grid_about, line_on_grid, performed
 from transcribe.tokens.score_midi import StepNote
 
 _BARS_PER_LINE = 4
@@ -43,7 +43,7 @@ def decode(item: Item, *, target: str) -> Performance:
     return performed(read_tune(item.content.decode("ascii")), item.about)
 
 
-def abc_tune(notes: Sequence[StepNote], bars: Bars, key: Key, *, title: str = "Melody") -> str:
+def abc_tune(notes: Sequence[StepNote], bars: BarRange, key: Key, *, title: str = "Melody") -> str:
     """One tune in ABC; notes are one voice in steps from the first bar."""
     metre = bars.grid.metre
     beat = "3/8" if metre.is_compound else f"1/{metre.denominator}"

@@ -27,7 +27,14 @@ from transcribe.music.beat_grid import BeatGrid
 from transcribe.music.melody import find_melody
 from transcribe.notes import Performance, sustained
 from transcribe.tokens.encoded import Encoded, Item, Settings
-from transcribe.tokens.quantised import Bars, bars_of, grid_about, line_on_grid, on_grid, performed
+from transcribe.tokens.quantised import (
+    BarRange,
+    bars_of,
+    grid_about,
+    line_on_grid,
+    on_grid,
+    performed,
+)
 from transcribe.tokens.score_midi import StepNote, Track, read_score_midi, score_midi
 
 LOWEST, HIGHEST = 36, 81
@@ -48,7 +55,7 @@ def encode(performance: Performance, settings: Settings, *, target: str) -> Enco
     whole = bars_of(melody, grid)
     items: list[Item] = []
     for first in range(whole.first, whole.first + whole.n_bars - SOPRANO_BARS + 1, SOPRANO_BARS):
-        bars = Bars(grid, first, SOPRANO_BARS)
+        bars = BarRange(grid, first, SOPRANO_BARS)
         notes = bars.cut(melody)
         if len(notes) >= _FEWEST_NOTES:
             items.append(_soprano_item(f"soprano-{len(items) + 1:03}", notes, bars))
@@ -135,7 +142,7 @@ def as_roll(pitches: NDArray[np.float64]) -> NDArray[np.uint8]:
     return roll
 
 
-def _soprano_item(name: str, notes: Sequence[StepNote], bars: Bars) -> Item:
+def _soprano_item(name: str, notes: Sequence[StepNote], bars: BarRange) -> Item:
     content = score_midi(
         [Track("Soprano", notes)], quarters_a_minute=QUARTERS_A_MINUTE, metre=bars.grid.metre
     )

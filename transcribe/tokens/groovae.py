@@ -33,7 +33,7 @@ from transcribe.music.beat_grid import BeatGrid
 from transcribe.notes import Note, Performance
 from transcribe.tokens.encoded import Encoded, Item, Settings
 from transcribe.tokens.music_vae import COMMON_TIME
-from transcribe.tokens.quantised import Bars, bars_of, grid_about, performed
+from transcribe.tokens.quantised import BarRange, bars_of, grid_about, performed
 from transcribe.tokens.score_midi import StepNote, Track, read_score_midi, score_midi
 
 WINDOW_BARS = 2
@@ -66,7 +66,7 @@ def encode(performance: Performance, settings: Settings, *, target: str) -> Enco
     items += _windows(f"drums-{WINDOW_BARS}bar", spread, whole, WINDOW_BARS)
     n_grooves = 0
     for first in range(whole.first, whole.first + whole.n_bars, WINDOW_BARS):
-        bars = Bars(grid, first, WINDOW_BARS)
+        bars = BarRange(grid, first, WINDOW_BARS)
         start, stop = bars.start_step, bars.start_step + bars.n_steps
         inside = [note for note in notes if start <= round(note.step) < stop]
         if inside:
@@ -138,14 +138,14 @@ def on_three_drums(notes: Sequence[StepNote]) -> tuple[StepNote, ...]:
     )
 
 
-def _windows(name: str, hits: Sequence[StepNote], whole: Bars, n_bars: int) -> list[Item]:
+def _windows(name: str, hits: Sequence[StepNote], whole: BarRange, n_bars: int) -> list[Item]:
     """Bars of hits, one window after the other, each a MIDI file; those without hits left out.
 
     What is played a little before a window's first beat belongs to its first step.
     """
     items: list[Item] = []
     for first in range(whole.first, whole.first + whole.n_bars, n_bars):
-        bars = Bars(whole.grid, first, n_bars)
+        bars = BarRange(whole.grid, first, n_bars)
         start, stop = bars.start_step, bars.start_step + bars.n_steps
         inside = [hit for hit in hits if start <= round(hit.step) < stop]
         moved = [replace(hit, step=max(_within(hit.step) - start, 0.0)) for hit in inside]
@@ -185,7 +185,7 @@ def _within(step: float) -> float:
     return min(max(step, round(step) - _FARTHEST), round(step) + _FARTHEST)
 
 
-def _groove_item(name: str, notes: Sequence[StepNote], bars: Bars) -> Item:
+def _groove_item(name: str, notes: Sequence[StepNote], bars: BarRange) -> Item:
     start = bars.start_step
     hits, velocities, offsets = (np.zeros((bars.n_steps, N_DRUMS), np.float32) for _ in range(3))
     for hit in taps(notes):

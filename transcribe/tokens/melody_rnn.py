@@ -18,7 +18,7 @@ from transcribe.music.beat_grid import BeatGrid
 from transcribe.music.melody import find_melody
 from transcribe.notes import Performance
 from transcribe.tokens.encoded import Encoded, Item, Settings
-from transcribe.tokens.quantised import Bars, bars_of, grid_about, line_on_grid, performed
+from transcribe.tokens.quantised import BarRange, bars_of, grid_about, line_on_grid, performed
 from transcribe.tokens.score_midi import StepNote, Track, read_score_midi, score_midi
 
 FEWEST_BARS = 2
@@ -58,7 +58,7 @@ def _primers(line: Sequence[StepNote], grid: BeatGrid) -> list[Item]:
     stop = int(line[-1].step // per_bar) + 1
     items = []
     for n_bars in PRIMER_BARS:
-        bars = Bars(grid, stop - n_bars, n_bars)
+        bars = BarRange(grid, stop - n_bars, n_bars)
         inside = bars.cut(line)
         if not inside or inside[0].step >= per_bar:
             continue  # it would not begin in the first bar, or there is not as much
@@ -72,12 +72,12 @@ def decode(item: Item, *, target: str) -> Performance:
     return performed(read_score_midi(item.content).notes, item.about)
 
 
-def melody_item(name: str, notes: Sequence[StepNote], bars: Bars) -> Item:
+def melody_item(name: str, notes: Sequence[StepNote], bars: BarRange) -> Item:
     """A stretch of a melody as a MIDI file."""
     return _item(name, bars.cut(notes), bars)
 
 
-def _item(name: str, cut: Sequence[StepNote], bars: Bars) -> Item:
+def _item(name: str, cut: Sequence[StepNote], bars: BarRange) -> Item:
     """Notes in steps from the first bar."""
     content = score_midi(
         [Track("Melody", cut, PROGRAM)],

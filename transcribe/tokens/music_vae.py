@@ -20,7 +20,14 @@ from transcribe.music.melody import find_melody, in_one_voice
 from transcribe.notes import Note, Performance
 from transcribe.tokens.encoded import Encoded, Item, Settings
 from transcribe.tokens.melody_rnn import melody_item
-from transcribe.tokens.quantised import Bars, bars_of, grid_about, line_on_grid, on_grid, performed
+from transcribe.tokens.quantised import (
+    BarRange,
+    bars_of,
+    grid_about,
+    line_on_grid,
+    on_grid,
+    performed,
+)
 from transcribe.tokens.score_midi import StepNote, Track, read_score_midi, score_midi
 
 COMMON_TIME = Metre(4, 4)
@@ -53,7 +60,7 @@ def encode(performance: Performance, settings: Settings, *, target: str) -> Enco
     whole = bars_of((*melody, *bass, *drums), grid)
     first = whole.first
     while first + TRIO_BARS <= whole.first + whole.n_bars:
-        bars = Bars(grid, first, TRIO_BARS)
+        bars = BarRange(grid, first, TRIO_BARS)
         voices = [bars.cut(voice) for voice in (melody, bass, drums)]
         if is_trio(*voices):
             number += 1
@@ -144,12 +151,12 @@ def tapped(
     )
 
 
-def _windows(melody: Sequence[StepNote], n_bars: int, grid: BeatGrid) -> Iterator[Bars]:
+def _windows(melody: Sequence[StepNote], n_bars: int, grid: BeatGrid) -> Iterator[BarRange]:
     """Stretches of so many bars that the converter takes, the next where the last ends."""
     whole = bars_of(melody, grid)
     first = whole.first
     while first + n_bars <= whole.first + whole.n_bars:
-        bars = Bars(grid, first, n_bars)
+        bars = BarRange(grid, first, n_bars)
         if is_melody(bars.cut(melody), n_bars):
             yield bars
             first += n_bars
@@ -157,7 +164,7 @@ def _windows(melody: Sequence[StepNote], n_bars: int, grid: BeatGrid) -> Iterato
             first += 1
 
 
-def _trio_item(name: str, voices: Sequence[Sequence[StepNote]], bars: Bars) -> Item:
+def _trio_item(name: str, voices: Sequence[Sequence[StepNote]], bars: BarRange) -> Item:
     melody, bass, drums = voices
     content = score_midi(
         [

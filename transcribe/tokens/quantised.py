@@ -21,7 +21,7 @@ JOINED_STEPS = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Bars:
+class BarRange:
     """A stretch of whole bars of a grid; bar 0 begins with the first downbeat."""
 
     grid: BeatGrid
@@ -113,14 +113,14 @@ def _lasting(note: StepNote, end: float) -> float:
     return end - note.step if rest <= JOINED_STEPS else note.n_steps
 
 
-def bars_of(notes: Sequence[StepNote], grid: BeatGrid) -> Bars:
+def bars_of(notes: Sequence[StepNote], grid: BeatGrid) -> BarRange:
     """The whole bars that the notes lie in; a bar at least."""
     per_bar = grid.metre.steps_per_bar
     if not notes:
-        return Bars(grid, 0, 1)
+        return BarRange(grid, 0, 1)
     first = math.floor(min(note.step for note in notes) / per_bar)
     stop = math.ceil(max(note.step + note.n_steps for note in notes) / per_bar)
-    return Bars(grid, first, max(stop - first, 1))
+    return BarRange(grid, first, max(stop - first, 1))
 
 
 def performed(notes: Iterable[StepNote], about: Mapping[str, Any]) -> Performance:
