@@ -34,7 +34,7 @@ from eval.data.sets import find_set
 from eval.downstream.continuations import table as continuations_table
 from eval.downstream.corpus import corpus_table
 from eval.downstream.tokens import line_and_grid, tokens_table
-from eval.performance.speed import speed_table
+from eval.performance.runtime import table as runtime_table
 from transcribe.evaluation.aggregate import aggregate
 from transcribe.evaluation.counts import Scores
 from transcribe.evaluation.tables import RATIOS
@@ -49,7 +49,7 @@ BEGIN, END = "<!-- results -->", "<!-- end of results -->"
 
 
 def results(
-    benchmark: Mapping[str, Any], speed: Mapping[str, Any], peers: Mapping[str, Any] | None = None
+    benchmark: Mapping[str, Any], runtime: Mapping[str, Any], peers: Mapping[str, Any] | None = None
 ) -> str:
     """The section as Markdown: ours, and beside it the others of a record of several systems."""
     data = benchmark["data"]
@@ -65,13 +65,8 @@ def results(
         for name in (*SHORT_ROWS, "velocity_error")
         for label, *how in [SCALES[name]]
     ]
-    speeds = [
-        f"{each['times_real_time']['whole']:.0f} times real time on {each['threads']} "
-        f"thread{'s' if each['threads'] > 1 else ''}"
-        for each in speed["speed"]
-        if each.get("shipped", True) and each.get("device", "cpu") == "cpu"
-    ]
-    longest = speed["memory"][-1]
+    longest = runtime["memory"][-1]
+    times_real_time = 60 * longest["minutes"] / longest["wall_seconds"]
     return "\n".join(
         [
             markdown(["F1 in %", *names], rows),
@@ -79,8 +74,9 @@ def results(
             f"Mean over {data['n_recordings']} recordings ({data['seconds'] / 60:.0f} min) of a "
             "real Disklavier that ours was not trained on, each recording's median onset "
             "deviation taken off; a dash: it writes no pedal.",
-            f"On {speed['machine']['cpu']}: {', '.join(speeds)}; peak memory "
-            f"{longest['peak_mb']:.0f} MB for {longest['minutes']:g} minutes.",
+            f"One thread of an {runtime['machine']['cpu']}: {longest['minutes']:g} minutes of "
+            f"music in {longest['wall_seconds']:.0f} s ({times_real_time:.0f} times real time), "
+            f"memory at most {longest['peak_mb']:.0f} MB.",
             "",
             "```",
             benchmark["command"],
@@ -214,7 +210,7 @@ def with_results(readme: str, section: str) -> str:
 
 def current() -> str:
     """The section that the records make."""
-    return results(_record("maps-real-dev"), _record("speed"), _peers())
+    return results(_record("maps-real-dev"), _record("runtime"), _peers())
 
 
 def report() -> str:
@@ -222,7 +218,7 @@ def report() -> str:
     benchmark, calibration = _record("maps-real-dev"), _record("calibration")
     validation, ablations = _record("validation"), _record("ablations")
     before, after = _record("damage-before"), _record("damage")
-    speed, peers = _record("speed"), _peers()
+    peers = _peers()
     sections = [
         "# Results",
         "Written from the records beside this page by `python -m eval.publish.readme`; "
@@ -264,7 +260,7 @@ def report() -> str:
         comparison_table(before, after),
         "## What each choice is worth",
         ablation_table(ablations),
-        *_speed_report(speed),
+        *_runtime_report(_record("runtime")),
         *_page_report(_record("page")),
         *_section("tokens", "Do generators read what is written for them?", tokens_table),
         *_line_and_grid(),
@@ -314,16 +310,13 @@ def _line_and_grid() -> list[str]:
     return [line_and_grid(*map(_record, names))]
 
 
-def _speed_report(speed: Mapping[str, Any]) -> list[str]:
-    """Where the time goes; records from before that was measured have no such section."""
-    if "startup" not in speed:
-        return []
+def _runtime_report(runtime: Mapping[str, Any]) -> list[str]:
+    """The runtimes of the network beside each other, and the whole command."""
     return [
-        "## Where time and memory go",
-        f"{speed['machine']['cpu']}, all in one run; the peak is that of the machine's own matrix "
-        "products, measured beside.",
-        speed_table(speed),
-        f"```\n{speed['command']}\n```",
+        "## How fast, how large",
+        f"{runtime['machine']['cpu']}, all in one run.",
+        runtime_table(runtime),
+        f"```\n{runtime['command']}\n```",
     ]
 
 
