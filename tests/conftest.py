@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import wave
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import hypothesis
@@ -46,6 +47,16 @@ def write_pcm(path: Path, samples: np.ndarray, sample_rate: int = SAMPLE_RATE) -
         file.setframerate(sample_rate)
         file.writeframes((np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes())
     return path
+
+
+@pytest.fixture(autouse=True)
+def logging_as_before() -> Iterator[None]:
+    """What a command logs to is closed with its test: no later one writes there."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
 
 
 @pytest.fixture
