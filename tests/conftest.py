@@ -55,7 +55,9 @@ def logging_as_before() -> Iterator[None]:
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     yield
-    root.handlers[:] = handlers
+    for handler in root.handlers[:]:
+        if handler not in handlers:
+            root.removeHandler(handler)
     root.setLevel(level)
 
 
