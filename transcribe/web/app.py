@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import errno
-import math
 import shutil
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -12,22 +10,21 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from transcribe.files.endings import RECORDING_SUFFIXES
-from transcribe.files.json_text import parse_json
 from transcribe.web import continued, downloads, piano
+from transcribe.web.description import described
 from transcribe.web.edits import LONGEST, resolved
-from transcribe.web.errors import RefusedError, disk_full, not_here
+from transcribe.web.error_answers import HANDLERS
+from transcribe.web.errors import RefusedError, not_here
 from transcribe.web.event_stream import EventStreams
 from transcribe.web.job_queue import JobQueue, Wait
 from transcribe.web.library import (
     CANCELLED,
-    DONE,
     FAILED,
     LOWEST_THRESHOLD,
     PAIRS_PER_SECOND,
@@ -37,7 +34,8 @@ from transcribe.web.library import (
     RecordingLibrary,
 )
 from transcribe.web.names import disposition, download_name
-from transcribe.web.note_service import NoteService, settings
+from transcribe.web.note_service import NoteService
+from transcribe.web.request_body import json_object, number
 from transcribe.web.score_service import KINDS, ScoreService
 from transcribe.web.sound import sound_response
 from transcribe.web.uploads import UploadLimits, receive
@@ -46,8 +44,6 @@ STATIC = Path(__file__).parent / "static"
 THRESHOLDS = (LOWEST_THRESHOLD, 0.95)
 """How far the slider goes."""
 _LONGEST_MINIMUM = 2.0
-_MOST_JSON = 64 << 20
-"""Bytes: every note of half a day of music, changed at once."""
 _Result = TypeVar("_Result")
 
 
@@ -134,13 +130,7 @@ class Server:
             Route("/api/piano/{number:int}.wav", self.piano_note),
             Mount("/static", StaticFiles(directory=STATIC)),
         ]
-        handlers: dict[Any, Callable[..., Any]] = {
-            RefusedError: _refused,
-            HTTPException: _http_error,
-            OSError: _disk_error,
-            Exception: _unexpected,
-        }
-        return Starlette(routes=routes, lifespan=self.running, exception_handlers=handlers)
+        return Starlette(routes=routes, lifespan=self.running, exception_handlers=HANDLERS)
 
     # --- the page ---
 
@@ -166,33 +156,7 @@ class Server:
         if entry.state == QUEUED and wait is None and self._queue is not None:
             wait = self._queue.waits().get(entry.id)
         job = self._queue.running.get(entry.id) if self._queue is not None else None
-        working = job is not None and entry.state == WORKING
-        heard = job.heard_seconds if job is not None and working else 0.0
-        if entry.state == DONE:
-            heard = entry.duration or 0.0
-        elif not working:
-            pedal = self.library.transcription(entry) / "pedal"
-            n_frames = pedal.stat().st_size // 4 if pedal.is_file() else 0
-            heard = n_frames * entry.hop_length / entry.sample_rate
-        return {
-            "id": entry.id,
-            "name": entry.name,
-            "created": entry.created,
-            "bytes": entry.n_bytes,
-            "duration": entry.duration,
-            "state": entry.state,
-            "heard_seconds": round(heard, 3),
-            "n_before": wait.n_before if wait is not None else None,
-            "seconds_before": wait.seconds if wait is not None else None,
-            "seconds_left": job.seconds_left if job is not None and working else None,
-            "error": entry.error,
-            "hint": entry.hint,
-            "warnings": entry.warnings,
-            "n_notes": job.n_notes if job is not None and working else entry.n_notes,
-            "edited": self.library.n_edits(entry)[0] > 0,
-            "settings": settings(entry),
-            "settings_default": settings(entry, default=True),
-        }
+        return described(self.library, entry, job, wait)
 
     def _entry(self, request: Request) -> LibraryEntry:
         """The recording that a request is about, as the workers see it if they do."""
@@ -296,10 +260,10 @@ class Server:
 
     async def set(self, request: Request) -> Response:
         """Choose threshold and minimum duration; null is the model's own."""
-        wanted = await _json(request)
+        wanted = await json_object(request)
         lowest, highest = THRESHOLDS
-        threshold = _number(wanted, "threshold", lowest, highest)
-        minimum = _number(wanted, "minimum_duration", 0.0, _LONGEST_MINIMUM)
+        threshold = number(wanted, "threshold", lowest, highest)
+        minimum = number(wanted, "minimum_duration", 0.0, _LONGEST_MINIMUM)
 
         def change(entry: LibraryEntry) -> None:
             if "threshold" in wanted:
@@ -312,7 +276,7 @@ class Server:
 
     async def edit(self, request: Request) -> Response:
         """Add, change and delete notes, as one step."""
-        wanted = await _json(request)
+        wanted = await json_object(request)
 
         def change(entry: LibraryEntry) -> None:
             changes = resolved(
@@ -395,61 +359,3 @@ class Server:
 
 def _stream(events: AsyncIterator[str]) -> Response:
     return StreamingResponse(events, media_type="text/event-stream")
-
-
-async def _json(request: Request) -> dict[str, Any]:
-    """The body of a request, an object."""
-    data = bytearray()
-    async for part in request.stream():
-        data += part
-        if len(data) > _MOST_JSON:
-            raise RefusedError(413, "This is too much at once.", "Select fewer notes.")
-    try:
-        content = await asyncio.to_thread(parse_json, data)
-    except ValueError:
-        content = None
-    if not isinstance(content, dict):
-        raise RefusedError(400, "Expected a JSON object.", "")
-    return content
-
-
-def _number(wanted: dict[str, Any], name: str, lowest: float, highest: float) -> float | None:
-    value = wanted.get(name)
-    if value is None:
-        return None
-    if (
-        isinstance(value, bool)
-        or not isinstance(value, (int, float))
-        or not (math.isfinite(value) and lowest <= value <= highest)
-    ):
-        raise RefusedError(422, f"{name} is a number from {lowest:g} to {highest:g}.", "")
-    return float(value)
-
-
-async def _refused(_: Request, error: Exception) -> Response:
-    if not isinstance(error, RefusedError):
-        raise error
-    return JSONResponse(error.content, error.status)
-
-
-async def _http_error(_: Request, error: Exception) -> Response:
-    if not isinstance(error, HTTPException):
-        raise error
-    words = {404: "There is nothing at this address.", 405: "This can't be done here."}
-    content = {"error": words.get(error.status_code, error.detail), "hint": ""}
-    return JSONResponse(content, error.status_code, headers=error.headers)
-
-
-async def _disk_error(request: Request, error: Exception) -> Response:
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return await _refused(request, disk_full())
-    raise error
-
-
-async def _unexpected(_: Request, error: Exception) -> Response:
-    """A bug, or a disk that fails: say so; the terminal shows where."""
-    content = {
-        "error": f"Something unexpected went wrong ({type(error).__name__}).",
-        "hint": "Try again; nothing that was kept is lost.",
-    }
-    return JSONResponse(content, 500)
