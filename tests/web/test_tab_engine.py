@@ -33,6 +33,7 @@ from transcribe.transcriber import Transcriber
 from transcribe.web.names import download_name, shown
 from transcribe.web.note_rows import as_row
 from transcribe.web.picture import as_svg
+from transcribe.web.thumbnail import COLUMNS, ROWS, thumbnail
 from transcribe.weights_file import PACKAGED
 from transcribe.windows import stream_in_windows
 
@@ -438,7 +439,19 @@ def test_names_are_the_server_s(ask):
     names = ["Op. 27/2.mp3", "con.wav", "a\nb\t c.mp3", ".hidden", "", "x" * 300 + ".flac"]
     names += ["‮gpj.exe", "né💡.m4a", "name.", "a" * 199 + "💡💡.wav", "no ending"]
     (answer,) = ask({"room": "names", "names": names})
-    assert answer == [[shown(name), download_name(name, ".mid")] for name in names]
+    expected = [
+        [shown(name), download_name(name, ".mid"), shown(name, suffix=".mp3")] for name in names
+    ]
+    assert answer == expected
+
+
+def test_thumbnails_are_the_server_s(ask):
+    notes = some_performance().notes
+    (answer,) = ask(
+        {"room": "thumbnail", "notes": [asdict(note) for note in notes], "duration": 9.5}
+    )
+    assert bytes(answer) == thumbnail(notes, 9.5)
+    assert 0 < sum(map(bool, answer)) < COLUMNS * ROWS
 
 
 def test_numbers_are_rounded_and_written_as_in_python(ask):

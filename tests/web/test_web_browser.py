@@ -165,7 +165,7 @@ def heard(transcribed: str) -> Iterator[str]:
 def ask(heard: str, what: str, method: str = "GET", content: Any = None) -> Any:
     """What the server says of the recording that an address shows."""
     address, _, recording = heard.partition("/#/recording/")
-    return call(address, f"/{recording}/{what}", method, content)
+    return call(address, f"/{recording}/{what}".rstrip("/"), method, content)
 
 
 def expect_heard(page: Any, least: int) -> None:
@@ -780,6 +780,81 @@ def test_the_list_shows_warnings_and_what_waits_for_what(opened, address):
         "Waiting: 2 recordings before it, starts in about 1 min 35 s"
     )
     expect(page.locator(".card", has_text="b.wav")).to_contain_text("Distorted: 5 %.")
+
+
+def send(address: str, name: str, content: bytes) -> str:
+    """Put a file in without the page; its id."""
+    request = urllib.request.Request(
+        f"{address}/api/recordings?name={name}", content, {"X-Transcribe": "1"}
+    )
+    with urllib.request.urlopen(request) as answer:
+        return str(json.loads(answer.read())["id"])
+
+
+def test_the_list_is_searched_sorted_played_taken_from_and_renamed(
+    opened, heard, address, tmp_path
+):
+    for name in ("Waltz.mp3", "Etude.mp3", "waltz+2.mp3"):
+        send(address, name, b"no sound")
+    page = opened()
+    page.goto(address)
+    cards = page.locator("#recordings .card:visible h3")
+    expect(cards).to_have_text(["waltz 2.mp3", "Etude.mp3", "Waltz.mp3", "prelude.mp3"])
+    page.fill("#search", "waltz")
+    expect(cards).to_have_text(["waltz 2.mp3", "Waltz.mp3"])
+    page.fill("#search", "sonata")
+    expect(page.locator("#search-empty")).to_be_visible()
+    page.fill("#search", "")
+    page.select_option("#sort", "name")
+    expect(cards).to_have_text(["Etude.mp3", "prelude.mp3", "Waltz.mp3", "waltz 2.mp3"])
+    card = page.locator("#recordings .card", has_text="prelude")
+    shades = "canvas => new Set(canvas.getContext('2d').getImageData(0, 0, 120, 30).data).size"
+    page.wait_for_function(f"({shades})(document.querySelector('.card.done .thumbnail')) > 20")
+    play = card.get_by_role("button", name="Play: prelude")
+    play.click()
+    expect(play).to_have_attribute("aria-pressed", "true")
+    play.click()
+    expect(play).to_have_attribute("aria-pressed", "false")
+    with page.expect_download() as download:
+        card.get_by_role("link", name="MIDI file: prelude").click()
+    assert download.value.suggested_filename == "prelude.mid"
+    card.get_by_role("button", name="Rename").click()
+    expect(page.locator("#naming-field")).to_have_value("prelude")
+    page.fill("#naming-field", "Prelude in C")
+    page.keyboard.press("Enter")
+    expect(cards).to_have_text(["Etude.mp3", "Prelude in C.mp3", "Waltz.mp3", "waltz 2.mp3"])
+    ask(heard, "", "PATCH", {"name": "prelude"})
+    expect(cards.nth(1)).to_have_text("prelude.mp3")
+
+
+def test_a_midi_file_can_be_dragged_out_of_the_page(opened, heard):
+    page = opened()
+    show(page, heard)
+    page.click("#download")
+    dragged = page.evaluate(
+        """() => {
+          const dataTransfer = new DataTransfer();
+          const link = document.querySelector("#download-menu [data-kind='sustained.mid']");
+          link.dispatchEvent(new DragEvent("dragstart", { dataTransfer, bubbles: true }));
+          return dataTransfer.getData("DownloadURL");
+        }"""
+    )
+    kind, name, where = dragged.split(":", 2)
+    assert (kind, name) == ("audio/midi", "prelude.sustained.mid")
+    with urllib.request.urlopen(where) as answer:
+        assert answer.read(4) == b"MThd"
+
+
+def test_a_file_that_takes_long_to_make_need_not_be_waited_for(opened, heard):
+    page = opened()
+    show(page, heard)
+    page.route("**/download/wav*", lambda route: None)  # never answered
+    page.click("#download")
+    page.click("[data-kind=wav]")
+    work = page.locator(".notice.work")
+    expect(work).to_contain_text("Preparing the file")
+    work.get_by_role("button", name="Cancel").click()
+    expect(page.locator(".notice")).to_have_count(0)
 
 
 def test_notices_leave_by_themselves(opened, address):

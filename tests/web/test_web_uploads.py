@@ -244,6 +244,19 @@ def test_the_list_survives_a_restart_and_a_move(folder, tmp_path):
         assert client.ask("POST", f"/api/recordings/{ids[1]}/again").status == 409
 
 
+def test_a_recording_gets_another_name_and_keeps_its_ending(folder):
+    with serving(folder) as client:
+        name = client.upload(b"data", "VID_20260101.m4a").json["id"]
+        where = f"/api/recordings/{name}"
+        renamed = client.ask("PATCH", where, {"name": "  Op. 27/2,\nII "})
+        assert (renamed.status, renamed.json["name"]) == (200, "Op. 27/2, II.m4a")
+        assert "Op. 27_2, II.m4a" in client.get(f"{where}/original").headers["content-disposition"]
+        for refused in ({"name": " "}, {"name": 5}, {}):
+            assert client.ask("PATCH", where, refused).status == 422
+    with serving(folder) as client:
+        assert client.recordings()[0]["name"] == "Op. 27/2, II.m4a"
+
+
 def test_a_deleted_recording_is_gone(folder):
     with serving(folder) as client:
         name = client.upload(b"data").json["id"]

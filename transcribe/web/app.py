@@ -38,6 +38,7 @@ from transcribe.web.note_service import NoteService
 from transcribe.web.request_body import json_object, number
 from transcribe.web.score_service import KINDS, ScoreService
 from transcribe.web.sound import sound_response
+from transcribe.web.thumbnail import COLUMNS, Thumbnails
 from transcribe.web.uploads import UploadLimits, receive
 
 STATIC = Path(__file__).parent / "static"
@@ -72,6 +73,7 @@ class Server:
         self.limits = limits or UploadLimits()
         self.note_service = NoteService(library)
         self.score_service = ScoreService(self.note_service)
+        self.thumbnails = Thumbnails(library, self.note_service)
         self.streams = EventStreams()
         self._n_jobs, self._worker_options = n_jobs, worker_options
         self._editing: dict[str, asyncio.Lock] = {}
@@ -112,6 +114,7 @@ class Server:
             Route("/api/recordings", self.upload, methods=["POST"]),
             Route("/api/events", self.all_events),
             Route(one, self.one, methods=["GET"]),
+            Route(one, self.rename, methods=["PATCH"]),
             Route(one, self.delete, methods=["DELETE"]),
             Route(f"{one}/cancel", self.cancel, methods=["POST"]),
             Route(f"{one}/again", self.again, methods=["POST"]),
@@ -122,6 +125,7 @@ class Server:
             Route(f"{one}/undo", self.undo, methods=["POST"]),
             Route(f"{one}/redo", self.redo, methods=["POST"]),
             Route(f"{one}/score", self.score),
+            Route(f"{one}/thumbnail", self.thumbnail),
             Route(f"{one}/waveform", self.waveform),
             Route(f"{one}/sound", self.sound),
             Route(f"{one}/original", self.original),
@@ -195,6 +199,21 @@ class Server:
         """One recording."""
         return JSONResponse(self.describe(self._entry(request)))
 
+    async def rename(self, request: Request) -> Response:
+        """Call a recording something else."""
+        wanted = (await json_object(request)).get("name")
+        if not isinstance(wanted, str) or not wanted.strip():
+            raise RefusedError(422, "A recording needs a name.", "Type a letter at least.")
+        entry = self._entry(request)
+        await asyncio.to_thread(self.library.rename, entry, wanted)
+        return self._told(entry)
+
+    def _told(self, entry: LibraryEntry) -> Response:
+        """The recording as it is now, told to all who watch it too."""
+        content = self.describe(entry)
+        self.streams.publish(entry.id, "state", content)
+        return JSONResponse(content)
+
     async def delete(self, request: Request) -> Response:
         """Forget a recording."""
         entry = self._entry(request)
@@ -209,9 +228,7 @@ class Server:
         """Stop the work on a recording."""
         entry = self._entry(request)
         await self.queue.cancel(entry)
-        content = self.describe(self.library.entry(entry.id))
-        self.streams.publish(entry.id, "state", content)
-        return JSONResponse(content)
+        return self._told(self.library.entry(entry.id))
 
     async def again(self, request: Request) -> Response:
         """Queue a recording that failed or was cancelled."""
@@ -219,10 +236,8 @@ class Server:
         if entry.state not in (FAILED, CANCELLED):
             raise RefusedError(409, "This recording is in work or done already.", "")
         await asyncio.to_thread(self.library.queue_again, entry)
-        content = self.describe(entry)
-        self.streams.publish(entry.id, "state", content)
         self.queue.wake()
-        return JSONResponse(content)
+        return self._told(entry)
 
     async def events(self, request: Request) -> Response:
         """What happens to one recording."""
@@ -295,6 +310,15 @@ class Server:
         return await self._changed(request, self.library.redo)
 
     # --- sound and files ---
+
+    async def thumbnail(self, request: Request) -> Response:
+        """The notes as a small picture, for the list."""
+        data = await asyncio.to_thread(self.thumbnails.of, self._entry(request))
+        return Response(
+            data,
+            media_type="application/octet-stream",
+            headers={"X-Columns": str(COLUMNS), "Cache-Control": "no-cache"},
+        )
 
     async def waveform(self, request: Request) -> Response:
         """The least and greatest sample of every 1/50 s."""

@@ -43,6 +43,7 @@ def described(
         "hint": entry.hint,
         "warnings": entry.warnings,
         "n_notes": job.n_notes if job is not None else entry.n_notes,
+        "notes_version": library.notes_version(entry),
         "edited": library.n_edits(entry)[0] > 0,
         "settings": settings(entry),
         "settings_default": settings(entry, default=True),

@@ -20,10 +20,11 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from transcribe.web.errors import RefusedError, disk_full, not_here
+from transcribe.web.names import shown
 
 QUEUED, WORKING, DONE, FAILED, CANCELLED = "queued", "working", "done", "failed", "cancelled"
 LOWEST_THRESHOLD = 0.05
@@ -283,6 +284,11 @@ class RecordingLibrary:
             ).fetchall()
         return [_unpacked(*row) for row in rows]
 
+    def rename(self, entry: LibraryEntry, name: str) -> None:
+        """Give a recording another name; its file's ending stays."""
+        entry.name = shown(name, suffix=PurePath(entry.name).suffix)
+        self.save(entry)
+
     def delete(self, entry: LibraryEntry) -> None:
         """Forget a recording and all that belongs to it."""
         with self._writing() as database:
@@ -349,6 +355,15 @@ class RecordingLibrary:
             ).fetchall()
         found = dict(rows)
         return found.get(0, 0), found.get(1, 0)
+
+    def notes_version(self, entry: LibraryEntry) -> str:
+        """Names what the notes of a finished recording depend on."""
+        with self._lock:
+            row = self._database.execute(
+                "SELECT max(step) FROM edits WHERE recording = ? AND NOT undone", (entry.id,)
+            ).fetchone()
+        chosen = f"{entry.threshold or 0:g}.{entry.minimum_duration or 0:g}"
+        return f"{entry.attempt}.{chosen}.{row[0] or 0}"
 
 
 def too_many(most: int) -> RefusedError:

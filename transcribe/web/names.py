@@ -12,12 +12,16 @@ _NAMELESS = "recording"
 _RESERVED = re.compile(r"(?i)^(con|prn|aux|nul|com\d|lpt\d)$")
 
 
-def shown(name: str) -> str:
-    """A name as the page shows it: printable, one line, not too long.
+def shown(name: str, *, suffix: str = "") -> str:
+    """A name as the page shows it: printable, one line, not too long, and with a suffix.
 
     >>> shown("a\\nb/\U0001f3b9.mp3")
     'a b/\U0001f3b9.mp3'
+    >>> shown("Op. 27", suffix=".mp3"), shown("Op. 27.MP3", suffix=".mp3")
+    ('Op. 27.mp3', 'Op. 27.MP3')
     """
+    if suffix and not name.lower().endswith(suffix.lower()):
+        name = f"{name.rstrip() or _NAMELESS}{suffix}"
     letters = (
         " " if unicodedata.category(letter) in ("Cc", "Zl", "Zp") else letter for letter in name
     )

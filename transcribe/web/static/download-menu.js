@@ -1,7 +1,7 @@
 /** The menu of downloads, and how they get into a file. */
 
 import { byId } from "./elements.js";
-import { say, tell, tellError } from "./notices.js";
+import { say, tellError, tellWork } from "./notices.js";
 import { downloadAddress, getDownload, offers, originalAddress } from "./server.js";
 
 /** Milliseconds after which making a file is worth a word. */
@@ -10,16 +10,33 @@ const SLOW = 1500;
 /** Downloads that what is known of the piece changes. */
 const SHEETS = new Set(["musicxml", "score.pdf"]);
 
+/** Ends of names that are not the kind's own, and what a file is, for those who are given it. */
+const ENDINGS = { "score.pdf": "pdf", wav: "piano.wav" };
+const TYPES = { mid: "audio/midi", wav: "audio/wav", csv: "text/csv", json: "application/json",
+  svg: "image/svg+xml", pdf: "application/pdf" };
+
 const links = () => document.querySelectorAll("#download-menu [data-kind]");
 
 /** Let the menu's addresses be those of a recording. */
-export function offer(id) {
-  byId("download-score").hidden = !offers.score;
+export function offer({ id, name }) {
+  for (const each of document.querySelectorAll("#download-menu [data-offer]")) {
+    each.hidden = !offers[each.dataset.offer];
+  }
   for (const link of links()) {
     const { kind } = link.dataset;
-    link.hidden = kind === "continued.mid" && !offers.continued;
     link.href = kind === "original" ? originalAddress(id) : downloadAddress(id, kind);
+    link.ondragstart = (event) => carry(event, link.href, kind, name);
   }
+}
+
+/** Let a file be dragged out of the page to where it is wanted; Chromium alone can do that. */
+export function carry(event, address, kind, name) {
+  if (!offers.byAddress) return event.preventDefault();
+  const [, stem, ending] = name.match(/^(.*?)(\.\w{1,5})?$/s);
+  const saved = (kind === "original" ? name : `${stem}.${ENDINGS[kind] ?? kind}`).replace(/[<>:"/\\|?*]/g, "_");
+  const type = TYPES[(ENDINGS[kind] ?? kind).split(".").at(-1)] ?? "application/octet-stream";
+  event.dataTransfer.effectAllowed = "copy";
+  event.dataTransfer.setData("DownloadURL", `${type}:${saved}:${new URL(address, location.href)}`);
 }
 
 export function closeMenu() {
@@ -37,7 +54,7 @@ export function bindDownloadMenu(editor) {
   });
   menu.addEventListener("click", (event) => {
     const kind = event.target.closest("a")?.dataset.kind;
-    if (kind && !(kind === "original" && offers.originalByAddress)) {
+    if (kind && !(kind === "original" && offers.byAddress)) {
       event.preventDefault();
       download(editor, kind);
     }
@@ -59,18 +76,28 @@ export function bindDownloadMenu(editor) {
   });
 }
 
-/** Fetch a file of some kind and save it; errors are shown on the page. */
+/** Fetch a file of some kind and save it, after every change; errors are shown on the page. */
 async function download({ id, edits, score }, kind) {
-  const slow = setTimeout(() => tell("Preparing the file; this may take a moment."), SLOW);
+  await edits.line;
+  await takeAway(id, kind, SHEETS.has(kind) ? score.wishes : {});
+}
+
+/** Fetch a file of a recording and save it; making it can be stopped. */
+export async function takeAway(id, kind, wishes = {}) {
+  const control = new AbortController();
+  let leave = () => {};
+  const slow = setTimeout(() => {
+    leave = tellWork("Preparing the file", () => control.abort());
+  }, SLOW);
   try {
-    await edits.line; // every change is in the file
-    const { blob, name } = await getDownload(id, kind, SHEETS.has(kind) ? score.wishes : {});
+    const { blob, name } = await getDownload(id, kind, wishes, control.signal);
     save(blob, name);
     say(`Saved as ${name}`);
   } catch (error) {
     tellError(error);
   } finally {
     clearTimeout(slow);
+    leave();
   }
 }
 

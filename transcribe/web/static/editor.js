@@ -91,7 +91,7 @@ export class Editor {
     if (this.id !== id) return;
     this.recording = recording;
     byId("name").textContent = recording.name;
-    offer(id);
+    offer(recording);
     this.score.open();
     this.player.open(this.duration);
     this.panel.open(recording.settings, recording.settings_default);
@@ -259,6 +259,7 @@ export class Editor {
     byId("progress-resume").hidden = !paused;
     byId("progress-cancel").hidden = !busy && !paused;
     byId("progress-again").hidden = busy || paused;
+    byId("name").textContent = recording.name;
     document.title = `${busy ? `${Math.floor(share * 100)} % · ` : ""}${recording.name} · transcribe`;
     const warnings = (recording.warnings ?? []).map((words) =>
       Object.assign(document.createElement("li"), { textContent: words }),

@@ -31,6 +31,18 @@ export function tellError(error) {
   show("notice error", error.message, error.hint ?? "", ERROR_STAYS);
 }
 
+/** Show what is being done, with a button that stops it; returns a function that takes it away. */
+export function tellWork(words, stop) {
+  const notice = make(
+    "div",
+    { class: "notice work", role: "status" },
+    make("div", {}, make("p", {}, words), make("progress", { "aria-label": words })),
+    make("button", { type: "button", onclick: stop }, "Cancel"),
+  );
+  byId("notices").append(notice);
+  return () => notice.remove();
+}
+
 /** Close all notices: what they say is about another view. */
 export function clearNotices() {
   byId("notices").replaceChildren();
@@ -55,6 +67,21 @@ function show(kind, words, hint, milliseconds) {
     else notice.remove();
   };
   setTimeout(leave, milliseconds);
+}
+
+/** Ask for a line of text; resolves to it, or to null where the person thinks better of it. */
+export function askText(question, value, yes) {
+  const [dialog, field] = [byId("naming"), byId("naming-field")];
+  byId("naming-words").textContent = question;
+  byId("naming-yes").textContent = yes;
+  field.value = value;
+  dialog.returnValue = "";
+  dialog.showModal();
+  field.select();
+  return new Promise((resolve) => {
+    const closed = () => resolve(dialog.returnValue === "yes" ? field.value.trim() || null : null);
+    dialog.addEventListener("close", closed, { once: true });
+  });
 }
 
 /** Ask before something that can't be undone; resolves to true for yes. */

@@ -1,18 +1,36 @@
 /** The list of recordings, kept as it is while they change. */
 
-import { byId, button, make } from "./elements.js";
-import { ask, sayNowAndThen, tell, tellError } from "./notices.js";
+import { carry, takeAway } from "./download-menu.js";
+import { byId, button, icon, make } from "./elements.js";
+import { ask, askText, sayNowAndThen, tell, tellError } from "./notices.js";
+import { playSample, stopSample } from "./sample-player.js";
 import * as server from "./server.js";
+import { Thumbnail } from "./thumbnail.js";
 import { clock, day, size, stateOf } from "./words.js";
 
 /** Address of a recording within the page. */
 export const pageOf = (id) => `#/recording/${encodeURIComponent(id)}`;
+
+/** Recordings from which on they can be searched and sorted. */
+const MANY = 4;
+/** A name without its file's ending. */
+const titleOf = (name) => name.replace(/(?<=.)\.\w{1,5}$/, "");
+/** What comes first, by the value of the choice. */
+const ORDERS = {
+  newest: (a, b) => b.created - a.created,
+  oldest: (a, b) => a.created - b.created,
+  name: (a, b) => titleOf(a.name).localeCompare(titleOf(b.name), undefined, { numeric: true }),
+  longest: (a, b) => (b.duration ?? 0) - (a.duration ?? 0) || b.created - a.created,
+};
 
 export class Recordings {
   constructor() {
     this.cards = new Map();
     this.unwatch = null;
     this.limits = null;
+    byId("search").addEventListener("input", () => this.arrange());
+    byId("sort").addEventListener("change", () => this.arrange());
+    byId("list-tools").addEventListener("submit", (event) => event.preventDefault());
   }
 
   /** Fetch the list and follow what happens to it until `close`. */
@@ -25,6 +43,7 @@ export class Recordings {
   }
 
   close() {
+    stopSample();
     this.unwatch?.();
     this.unwatch = null;
   }
@@ -52,20 +71,45 @@ export class Recordings {
       card = newCard(recording, this);
       this.cards.set(recording.id, card);
       byId("recordings").prepend(card.element);
+      card.show(recording);
       this.showEmpty();
-    }
-    card.show(recording);
+    } else card.show(recording);
+    this.arrange();
     if (recording.state === "working") sayNowAndThen(`${recording.name}: ${stateOf(recording)}`);
   }
 
   drop(id) {
-    this.cards.get(id)?.element.remove();
+    this.cards.get(id)?.end();
     this.cards.delete(id);
     this.showEmpty();
+    this.arrange();
   }
 
   showEmpty() {
-    byId("list-empty").hidden = this.cards.size > 0 || byId("uploads").children.length > 0;
+    const some = this.cards.size > 0 || byId("uploads").children.length > 0;
+    byId("list-empty").hidden = some;
+    byId("home").classList.toggle("has-recordings", some);
+    byId("list-tools").hidden = this.cards.size < MANY;
+  }
+
+  /** Sort the cards and hide those that are not looked for. */
+  arrange() {
+    const wanted = byId("list-tools").hidden ? "" : byId("search").value.trim().toLocaleLowerCase();
+    const order = ORDERS[byId("sort").value];
+    const cards = [...this.cards.values()].sort((a, b) => order(a.recording, b.recording));
+    for (const card of cards) {
+      card.element.hidden = !card.recording.name.toLocaleLowerCase().includes(wanted);
+    }
+    byId("search-empty").hidden = !cards.length || cards.some((card) => !card.element.hidden);
+    const host = byId("recordings");
+    if (cards.some(({ element }, i) => host.children[i] !== element)) {
+      host.append(...cards.map((card) => card.element));
+    }
+  }
+
+  async rename(recording) {
+    const name = await askText("Name of the recording", titleOf(recording.name), "Save");
+    if (name !== null) await this.ask((id) => server.renameRecording(id, name), recording);
   }
 
   async remove(recording) {
@@ -90,34 +134,62 @@ export class Recordings {
   }
 }
 
+/** A button that shows an icon, and its words only to screen readers. */
+const iconButton = (words, iconName, onclick) =>
+  make("button", { type: "button", class: "plain", title: words, onclick }, icon(iconName));
+
 function newCard(recording, list) {
-  let now = recording;
   const what = make("p", { class: "what" });
   const warnings = make("p", { class: "warning", hidden: true });
-  const bar = make("progress", { max: 1, "aria-label": `Progress of ${recording.name}` });
-  const cancel = button("Stop", "close", () => list.ask(server.cancelRecording, now), { class: "plain" });
-  const pause = button("Pause", "pause", () => list.ask(server.pauseRecording, now), { class: "plain" });
-  const resume = button("Go on", "play", () => list.ask(server.resumeRecording, now), { class: "plain" });
-  const again = button("Try again", "again", () => list.ask(server.repeatRecording, now), { class: "plain" });
-  const remove = button("Delete", "bin", () => list.remove(now), { class: "plain" });
-  for (const each of [pause, resume, cancel, again, remove]) {
-    each.setAttribute("aria-label", `${each.textContent.trim()}: ${recording.name}`);
-  }
-  const link = make("a", { href: pageOf(recording.id) }, recording.name);
-  const element = make(
+  const bar = make("progress", { max: 1 });
+  const picture = new Thumbnail();
+  const plain = { class: "plain" };
+  const card = { element: null, recording };
+  const play = iconButton("Play", "play", () => playSample(card.recording.id, play));
+  const take = make(
+    "a",
+    { class: "button plain", href: server.downloadAddress(recording.id, "mid"), download: true },
+    icon("download"),
+    " MIDI",
+  );
+  take.addEventListener("click", (event) => {
+    event.preventDefault();
+    takeAway(card.recording.id, "mid");
+  });
+  take.addEventListener("dragstart", (event) => carry(event, take.href, "mid", card.recording.name));
+  const buttons = {
+    Play: play,
+    "MIDI file": take,
+    Pause: button("Pause", "pause", () => list.ask(server.pauseRecording, card.recording), plain),
+    "Go on": button("Go on", "play", () => list.ask(server.resumeRecording, card.recording), plain),
+    Stop: button("Stop", "close", () => list.ask(server.cancelRecording, card.recording), plain),
+    "Try again": button("Try again", "again", () => list.ask(server.repeatRecording, card.recording), plain),
+    Rename: iconButton("Rename", "pen", () => list.rename(card.recording)),
+    Delete: iconButton("Delete", "bin", () => list.remove(card.recording)),
+  };
+  const link = make("a", { href: pageOf(recording.id) });
+  card.element = make(
     "li",
-    { class: "card" },
+    {},
+    picture.canvas,
     make("h3", {}, link),
     what,
     warnings,
-    make("div", { class: "actions" }, pause, resume, cancel, again, remove),
+    make("div", { class: "actions" }, ...Object.values(buttons)),
     bar,
   );
-  const show = (next) => {
-    now = next;
-    const { state, duration, heard_seconds: heard } = next;
+  card.end = () => {
+    picture.end();
+    card.element.remove();
+  };
+  card.show = (next) => {
+    card.recording = next;
+    const { name, state, duration, heard_seconds: heard } = next;
     const busy = ["queued", "working"].includes(state);
-    element.className = `card ${state}`;
+    link.textContent = name;
+    bar.setAttribute("aria-label", `Progress of ${name}`);
+    for (const [words, each] of Object.entries(buttons)) each.setAttribute("aria-label", `${words}: ${name}`);
+    card.element.className = `card ${state}`;
     const parts = [stateOf(next)];
     if (state === "done") parts.push(clock(duration ?? heard));
     if (next.edited) parts.push("changed by you");
@@ -129,10 +201,14 @@ function newCard(recording, list) {
     bar.hidden = !busy;
     if (duration && heard) bar.value = Math.min(1, heard / duration);
     else bar.removeAttribute("value");
-    pause.hidden = !busy || !server.offers.pause;
-    resume.hidden = state !== "paused";
-    cancel.hidden = !busy && state !== "paused";
-    again.hidden = !["failed", "cancelled"].includes(state);
+    const settled = !busy && heard > 0;
+    play.hidden = !settled;
+    take.hidden = !settled || !next.n_notes;
+    buttons.Pause.hidden = !busy || !server.offers.pause;
+    buttons["Go on"].hidden = state !== "paused";
+    buttons.Stop.hidden = !busy && state !== "paused";
+    buttons["Try again"].hidden = !["failed", "cancelled"].includes(state);
+    picture.show(next);
   };
-  return { element, show };
+  return card;
 }

@@ -31,14 +31,15 @@ function failure(status, text) {
   return new ServerError(`That did not work (status ${status}).`, "Try again.", status);
 }
 
-async function ask(path, { method = "GET", body, headers = {} } = {}) {
+async function ask(path, { method = "GET", body, headers = {}, signal } = {}) {
   if (method !== "GET") headers["X-Transcribe"] = "1";
   if (body !== undefined) headers["Content-Type"] = "application/json";
   let answer;
   try {
     const content = body === undefined ? undefined : JSON.stringify(body);
-    answer = await fetch(path, { method, headers, body: content });
-  } catch {
+    answer = await fetch(path, { method, headers, body: content, signal });
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
     throw new ServerError(...GONE);
   }
   if (!answer.ok) throw failure(answer.status, await answer.text());
@@ -55,9 +56,9 @@ const at = (id, rest = "") => `/api/recordings/${encodeURIComponent(id)}${rest}`
 
 /**
  * What can be done here and not everywhere that the page is: music that goes on, sheet music,
- * pausing the work, and links to the file that was added.
+ * pausing the work, and links to the files that are taken away.
  */
-export const offers = { continued: true, score: true, pause: false, originalByAddress: true };
+export const offers = { continued: true, score: true, pause: false, byAddress: true };
 
 /** What is told of a recording in work. */
 export const WORKING_HINT =
@@ -73,6 +74,19 @@ export async function listRecordings() {
 
 /** One recording and how far it is. */
 export const getRecording = (id) => json(at(id));
+
+/** Give a recording another name; its file's ending stays. */
+export const renameRecording = (id, name) => json(at(id), { method: "PATCH", body: { name } });
+
+/**
+ * The notes as a small picture, `{cells: Uint8Array, columns}`: the greatest velocity in each
+ * cell, 0 for none, row by row, the highest keys first.
+ */
+export async function getThumbnail(id) {
+  const answer = await ask(at(id, "/thumbnail"));
+  const columns = Number(answer.headers.get("X-Columns"));
+  return { cells: new Uint8Array(await answer.arrayBuffer()), columns };
+}
 
 /** Delete a recording and everything that belongs to it. */
 export const removeRecording = (id) => json(at(id), { method: "DELETE" });
@@ -152,9 +166,13 @@ export async function getSound(id, start, seconds) {
 /** Address of a download: mid, sustained.mid, continued.mid, csv, json, wav or svg. */
 export const downloadAddress = (id, kind) => at(id, `/download/${kind}`);
 
-/** A download: `{blob, name}`; of a score, `musicxml` or `score.pdf`, with wishes for it. */
-export async function getDownload(id, kind, wishes = {}) {
-  const answer = await ask(at(id, `/download/${kind}?${new URLSearchParams(wishes)}`));
+/**
+ * A download: `{blob, name}`; of a score, `musicxml` or `score.pdf`, with wishes for it.
+ *
+ * @param {AbortSignal} signal stops it
+ */
+export async function getDownload(id, kind, wishes = {}, signal = undefined) {
+  const answer = await ask(at(id, `/download/${kind}?${new URLSearchParams(wishes)}`), { signal });
   const said = answer.headers.get("Content-Disposition") ?? "";
   const [, encoded] = said.match(/filename\*=utf-8''([^;]+)/i) ?? [];
   const [, plain] = said.match(/filename="([^"]+)"/) ?? [];

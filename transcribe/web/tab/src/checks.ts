@@ -20,6 +20,7 @@ import { firstNeeded, type Window, Windows, type WindowState } from "./engine/wi
 import { downloadName, shownName } from "./export/names";
 import { midiBytes } from "./export/midi";
 import { asSvg } from "./export/picture";
+import { thumbnail } from "./export/thumbnail";
 import { csvText, jsonText, type Told } from "./export/text";
 import { joined } from "./library/job";
 import { asRow } from "./library/rows";
@@ -132,8 +133,9 @@ const ROOMS: Record<string, (asked: any) => unknown> = {
   csv: (asked: { performance: Performance }) => csvText(asked.performance),
   json: (asked: { performance: Performance; told: Told }) => jsonText(asked.performance, asked.told),
   svg: (asked: { performance: Performance; title: string }) => asSvg(asked.performance, asked.title),
+  thumbnail: (asked: { notes: Note[]; duration: number }) => [...thumbnail(asked.notes, asked.duration)],
   names: (asked: { names: string[] }) =>
-    asked.names.map((name) => [shownName(name), downloadName(name, ".mid")]),
+    asked.names.map((name) => [shownName(name), downloadName(name, ".mid"), shownName(name, ".mp3")]),
   numbers: (asked: { values: number[] }) =>
     asked.values.map((value) => [
       fixed(value, 4), fixed(value, 2), fixed(value, 0), pythonFloat(value), roundHalfEven(value),

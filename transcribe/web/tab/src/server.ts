@@ -12,6 +12,7 @@ import type { Download, Library } from "./library/library";
 import type { Answer, Question } from "./library.worker";
 import { notLoaded, notSecure, TabError } from "./errors";
 import { playedOnPiano } from "./export/played";
+import { COLUMNS } from "./export/thumbnail";
 
 export { TabError as ServerError };
 
@@ -59,7 +60,7 @@ function ask<Name extends Method>(
 }
 
 /** What the page can do here, and what it can't. */
-export const offers = { continued: false, score: false, pause: true, originalByAddress: false };
+export const offers = { continued: false, score: false, pause: true, byAddress: false };
 
 /** What is told of a recording in work. */
 export const WORKING_HINT =
@@ -78,6 +79,12 @@ function roomInWords(used: number, free: number): string {
 }
 
 export const getRecording = (id: string): Promise<RecordingWords> => ask("getRecording", id);
+export const renameRecording = (id: string, name: string): Promise<RecordingWords> =>
+  ask("renameRecording", id, name);
+export const getThumbnail = async (id: string): Promise<{ cells: Uint8Array; columns: number }> => ({
+  cells: await ask("getThumbnail", id),
+  columns: COLUMNS,
+});
 export const removeRecording = (id: string): Promise<null> => ask("removeRecording", id);
 export const cancelRecording = (id: string): Promise<RecordingWords> => ask("cancelRecording", id);
 export const pauseRecording = (id: string): Promise<RecordingWords> => ask("pauseRecording", id);
@@ -146,7 +153,18 @@ export const downloadAddress = (id: string, _kind: string): string =>
   `#/recording/${encodeURIComponent(id)}`;
 export const originalAddress = (id: string): string => downloadAddress(id, "original");
 
-export async function getDownload(id: string, kind: string): Promise<Download> {
+export async function getDownload(
+  id: string,
+  kind: string,
+  _wishes: unknown = {},
+  signal?: AbortSignal,
+): Promise<Download> {
+  const made = await makeDownload(id, kind);
+  signal?.throwIfAborted();
+  return made;
+}
+
+async function makeDownload(id: string, kind: string): Promise<Download> {
   if (kind !== "wav") return ask("getDownload", id, kind);
   const { rows, pedal, name } = await ask("getPlayed", id);
   return { blob: await playedOnPiano(rows, pedal), name };

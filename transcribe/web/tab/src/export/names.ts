@@ -4,9 +4,10 @@ const MOST_LETTERS = 200;
 const NAMELESS = "recording";
 const RESERVED = /^(con|prn|aux|nul|com\d|lpt\d)$/i;
 
-/** A name as the page shows it: printable, one line, not too long. */
-export function shownName(name: string): string {
-  let line = name
+/** A name as the page shows it: printable, one line, not too long, and with a suffix. */
+export function shownName(name: string, suffix = ""): string {
+  const lacks = suffix && !name.toLowerCase().endsWith(suffix.toLowerCase());
+  let line = (lacks ? `${name.trimEnd() || NAMELESS}${suffix}` : name)
     .replace(/[\p{Cc}\p{Zl}\p{Zp}]/gu, " ")
     .replace(/[\p{Cs}\p{Cn}\u202a-\u202e\u2066-\u2069]/gu, "")
     .replace(/\s+/g, " ")
@@ -14,8 +15,8 @@ export function shownName(name: string): string {
   const letters = [...line];
   if (letters.length > MOST_LETTERS) {
     const dot = line.lastIndexOf(".");
-    const suffix = dot < 0 ? "" : line.slice(dot);
-    const tail = [...suffix].length <= 6 ? suffix : "";
+    const ending = dot < 0 ? "" : line.slice(dot);
+    const tail = [...ending].length <= 6 ? ending : "";
     const stem = tail ? [...line.slice(0, dot)] : letters;
     line = `${stem.slice(0, MOST_LETTERS - [...tail].length - 1).join("")}…${tail}`;
   }

@@ -18,6 +18,8 @@ export interface RecordingWords {
   hint: string;
   warnings: string[];
   n_notes: number;
+  /** Names what the notes of a finished recording depend on. */
+  notes_version: string;
   edited: boolean;
   settings: PersonSettings;
   settings_default: PersonSettings;
@@ -52,11 +54,12 @@ export function decodeSettings(entry: Entry): DecodeSettings {
 }
 
 /**
+ * @param lastStep of the changes by hand that count; 0 without any
  * @param ahead what a queued recording waits for: how many recordings, and how many seconds
  */
 export function describe(
   entry: Entry,
-  edited: boolean,
+  lastStep: number,
   ahead: { n: number; seconds: number | null } | null = null,
 ): RecordingWords {
   return {
@@ -74,7 +77,8 @@ export function describe(
     hint: entry.hint,
     warnings: entry.warnings,
     n_notes: entry.n_notes,
-    edited,
+    notes_version: `${entry.attempt}.${entry.threshold ?? 0}.${entry.minimum_duration ?? 0}.${lastStep}`,
+    edited: lastStep > 0,
     settings: personSettings(entry),
     settings_default: modelSettings(entry),
   };

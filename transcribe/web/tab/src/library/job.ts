@@ -76,7 +76,7 @@ class KeptEntry {
     } catch {
       const entry = await this.database.get("recordings", this.id);
       if (!entry) return true;
-      this.tell({ kind: "state", id: this.id, recording: describe({ ...entry, ...failed }, false) });
+      this.tell({ kind: "state", id: this.id, recording: describe({ ...entry, ...failed }, 0) });
       return false;
     }
   }
@@ -109,8 +109,8 @@ class KeptEntry {
     if (heard) transaction.objectStore("heard").put({ ...key, ...heard }).catch(() => {});
     const steps = await transaction.objectStore("edits").index("recording").getAll(this.id);
     await done;
-    const edited = steps.some((step) => !step.undone);
-    if (news) this.tell({ kind: news, id: this.id, recording: describe(entry, edited) });
+    const last = steps.filter((step) => !step.undone).at(-1)?.step ?? 0;
+    if (news) this.tell({ kind: news, id: this.id, recording: describe(entry, last) });
     return entry;
   }
 }

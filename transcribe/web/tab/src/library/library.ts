@@ -8,6 +8,7 @@ import { csvText, jsonText } from "../export/text";
 import { downloadName, shownName, suffixOf } from "../export/names";
 import { midiBytes } from "../export/midi";
 import { asSvg } from "../export/picture";
+import { thumbnail } from "../export/thumbnail";
 import { TabError, notHere } from "../errors";
 import {
   type Change,
@@ -132,6 +133,14 @@ export class Library {
     return words;
   }
 
+  /** Call a recording something else; its file's ending stays. */
+  renameRecording(id: string, name: string): Promise<RecordingWords> {
+    if (!name.trim()) throw new TabError("A recording needs a name.", "Type a letter at least.", 422);
+    return this.turn(id, (entry) => {
+      entry.name = shownName(name, suffixOf(entry.name));
+    });
+  }
+
   async removeRecording(id: string): Promise<null> {
     const transaction = this.database.transaction(
       ["recordings", "originals", "found", "heard", "edits"],
@@ -220,6 +229,14 @@ export class Library {
   }
 
   // --- sound and files ---
+
+  /** The notes as a small picture, for the list. */
+  async getThumbnail(id: string): Promise<Uint8Array> {
+    const entry = await this.entry(id);
+    const notes = [...(await this.noteService.notes(entry)).values()];
+    const end = notes.reduce((latest, note) => Math.max(latest, note.offset), 0);
+    return thumbnail(notes, entry.duration || end);
+  }
 
   async getWaveform(id: string): Promise<{ pairs: Int8Array; perSecond: number }> {
     const pieces = await this.pieces(await this.entry(id));
@@ -320,8 +337,8 @@ export class Library {
   }
 
   private async describe(entry: Entry, entries?: Entry[]): Promise<RecordingWords> {
-    const edited = (await this.steps(entry.id)).some((step) => !step.undone);
-    if (entry.state !== "queued") return describe(entry, edited);
+    const last = (await this.steps(entry.id)).filter((step) => !step.undone).at(-1)?.step ?? 0;
+    if (entry.state !== "queued") return describe(entry, last);
     const all = entries ?? (await this.database.getAll("recordings"));
     const before = all.filter(
       (other) =>
@@ -329,7 +346,7 @@ export class Library {
     );
     const [first] = before;
     const seconds = before.length === 1 && first ? first.seconds_left : null;
-    return describe(entry, edited, { n: before.length, seconds });
+    return describe(entry, last, { n: before.length, seconds });
   }
 
   /** Change the state of a recording and tell of it. */
