@@ -991,18 +991,66 @@ def test_the_score_follows_what_is_played_clicked_and_corrected(opened, heard):
     pages = page.locator("#score-pages")
     expect(pages.locator("> svg")).to_be_visible()
     expect(page.locator("#score-words")).to_contain_text("C major")
-    page.select_option("#score-metre", "4/4")
+    page.select_option("#piece-metre", "4/4")
     expect(page.locator("#score-words")).to_contain_text("4/4, C major")
     bars = pages.locator(".measure").count()
     pages.locator(".note .notehead").nth(20).click(force=True)
     expect(pages.locator(".note.selected")).to_have_count(1)
     name = page.locator("#selected-name").text_content()
     expect(pages.locator(".measure.playing")).to_have_count(1)
-    page.locator("#score-downbeat").click()
-    page.select_option("#score-metre", "3/4")
+    page.locator("#piece-downbeat").click()
+    page.select_option("#piece-metre", "3/4")
     expect(page.locator("#score-words")).to_contain_text("3/4")
     expect(pages.locator(".measure.playing")).to_have_count(1)
     assert pages.locator(".measure").count() > bars
     page.locator("#views").get_by_text("Notes").click()
     expect(page.locator("#roll")).to_be_visible()
     assert page.locator("#selected-name").text_content() == name
+
+
+def tempo(page: Any) -> int:
+    return int(page.locator("#piece-words").inner_text().split()[0])
+
+
+def test_bars_on_the_roll_obey_who_knows_the_piece(opened, heard, tmp_path):
+    page = opened()
+    show(page, heard)
+    page.keyboard.press("b")
+    words = page.locator("#piece-words")
+    expect(words).to_have_text(re.compile(r"^\d+ beats a minute, \d/\d"))
+    found = tempo(page)
+    before = page.locator("#roll canvas").first.screenshot()
+    page.click("#piece-slower")
+    expect(words).not_to_have_text(re.compile(rf"^{found} "))
+    assert tempo(page) == pytest.approx(found / 2, rel=0.1)
+    box = page.locator("#roll").bounding_box()
+    page.mouse.click(box["x"] + 400, box["y"] + 50)
+    one = seconds(page)
+    page.click("#piece-downbeat")
+    page.select_option("#piece-metre", "3/4")
+    expect(words).to_contain_text("3/4")
+    assert float(ask(heard, "")["wishes"]["downbeat"]) == pytest.approx(one, abs=0.06)
+    assert page.locator("#roll canvas").first.screenshot() != before
+    page.reload()
+    page.click("#bars")
+    expect(words).to_contain_text("3/4")
+    page.click("#piece-reset")
+    expect(words).to_have_text(re.compile(rf"^{found} beats"))
+
+
+def test_tapping_along_says_which_pulse_is_the_beat(opened, heard):
+    page = opened()
+    show(page, heard)
+    page.click("#bars")
+    expect(page.locator("#piece-words")).to_contain_text("beats a minute")
+    page.select_option("#speed", "0.5")
+    page.click("#play")
+    expect(page.locator("#position")).to_have_text(re.compile(r"0:0[1-9]"))
+    for _ in range(6):
+        page.keyboard.press("t")
+        page.wait_for_timeout(800)  # 0.4 s of the music: about 150 a minute
+    page.click("#play")
+    page.wait_for_timeout(2000)
+    tapped = float(ask(heard, "")["wishes"]["tempo"])
+    ask(heard, "wishes", "PUT", {})
+    assert 100 < tapped < 160

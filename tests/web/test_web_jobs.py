@@ -369,6 +369,28 @@ def test_the_transcription_can_be_heard_and_seen(client, prelude):
     assert client.get(f"{address}/exe").status == 404
 
 
+def test_midi_with_bars_is_what_the_command_writes_and_follows_what_is_known(
+    client, prelude, tmp_path
+):
+    recording, _ = prelude
+    where = f"/api/recordings/{recording['id']}"
+    words = [str(PRELUDE), "-o", f"{tmp_path}/", "--beats", "--quiet", "--device", "cpu"]
+    assert main([*words, "--threads", "1"]) == 0
+    taken = client.get(f"{where}/download/bars.mid")
+    assert taken.body == (tmp_path / "prelude.mid").read_bytes()
+    assert "prelude.bars.mid" in taken.headers["content-disposition"]
+    found = client.get(f"{where}/beats").json
+    half = {"tempo": found["tempo"] / 2}
+    assert client.ask("PUT", f"{where}/wishes", half).status == 200
+    try:
+        slower = client.get(f"{where}/beats").json
+        assert slower["tempo"] == pytest.approx(found["tempo"] / 2, rel=0.1)
+        assert client.get(f"{where}/download/bars.mid").body != taken.body
+        assert client.get(f"{where}/beats?tempo=").json == found
+    finally:
+        client.ask("PUT", f"{where}/wishes", {})
+
+
 def test_the_music_goes_on(client, prelude, tmp_path):
     recording, _ = prelude
     address = f"/api/recordings/{recording['id']}/download"

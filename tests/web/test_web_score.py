@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 import web_server
 from starlette.datastructures import QueryParams
@@ -11,7 +13,7 @@ from transcribe.music.key import Key
 from transcribe.notes import Note, Performance
 from transcribe.score.score import Hints
 from transcribe.web.errors import RefusedError
-from transcribe.web.score_service import _file, _shown, hints_of
+from transcribe.web.score_service import _beats, _file, _shown, hints_of
 
 
 @pytest.fixture(scope="module")
@@ -39,8 +41,6 @@ def test_what_cannot_be_meant_is_refused(query):
 
 
 def test_the_page_gets_bars_and_their_times(waltz):
-    import json
-
     pytest.importorskip("verovio")
     shown = json.loads(_shown(waltz, Hints(metre=Metre(3, 4), downbeat=1.5, key=Key(0)), 900))
     assert (shown["metre"], shown["key"]) == ("3/4", "C major")
@@ -56,6 +56,28 @@ def test_what_is_taken_away_is_what_the_command_writes(waltz):
     xml = _file(waltz, Hints(metre=Metre(3, 4)), "musicxml", "Walzer")
     assert b"<work-title>Walzer</work-title>" in xml
     assert b"<beats>3</beats>" in xml
+
+
+def test_the_roll_gets_beats_and_which_of_them_begin_bars(waltz):
+    found = json.loads(_beats(waltz, Hints(metre=Metre(3, 4), tempo=120, downbeat=1.5)))
+    assert (found["metre"], found["tempo"]) == ("3/4", pytest.approx(120, abs=2))
+    at = {number: found["beats"][index] for number, index in found["bars"]}
+    assert min(abs(seconds - 1.5) for seconds in at.values()) < 0.05
+    assert at[2] - at[1] == pytest.approx(1.5, abs=0.05)
+    slower = json.loads(_beats(waltz, Hints(tempo=60)))
+    assert slower["tempo"] == pytest.approx(60, abs=2)
+
+
+def test_what_is_known_of_a_piece_is_kept(tmp_path):
+    known = {"tempo": "72.0", "metre": "3/4", "downbeat": "1.5"}
+    with web_server.serving(tmp_path) as client:
+        where = f"/api/recordings/{client.upload(b'RIFF0000WAVE').json['id']}"
+        answer = client.ask("PUT", f"{where}/wishes", {**known, "tempo": 72.0, "key": ""})
+        assert answer.json["wishes"] == known
+        for nonsense in ({"metre": "waltz"}, {"tempo": -1}, {"swing": "yes"}):
+            assert client.ask("PUT", f"{where}/wishes", nonsense).status == 422
+    with web_server.serving(tmp_path) as client:
+        assert client.get(where).json["wishes"] == known
 
 
 def test_without_notes_there_is_no_score(tmp_path):

@@ -36,7 +36,7 @@ from transcribe.web.library import (
 from transcribe.web.names import disposition, download_name
 from transcribe.web.note_service import NoteService
 from transcribe.web.request_body import json_object, number
-from transcribe.web.score_service import KINDS, ScoreService
+from transcribe.web.score_service import KINDS, ScoreService, wishes_of
 from transcribe.web.sound import sound_response
 from transcribe.web.thumbnail import COLUMNS, Thumbnails
 from transcribe.web.uploads import UploadLimits, receive
@@ -124,6 +124,8 @@ class Server:
             Route(f"{one}/edits", self.edit, methods=["POST"]),
             Route(f"{one}/undo", self.undo, methods=["POST"]),
             Route(f"{one}/redo", self.redo, methods=["POST"]),
+            Route(f"{one}/wishes", self.wish, methods=["PUT"]),
+            Route(f"{one}/beats", self.beats),
             Route(f"{one}/score", self.score),
             Route(f"{one}/thumbnail", self.thumbnail),
             Route(f"{one}/waveform", self.waveform),
@@ -364,6 +366,19 @@ class Server:
         if kind in KINDS:
             return await self.score_service.download(entry, kind, request.query_params)
         return await asyncio.to_thread(downloads.response, self.note_service, entry, kind)
+
+    async def wish(self, request: Request) -> Response:
+        """Keep what a person knows of the piece."""
+        wishes = wishes_of(await json_object(request))
+        entry = self._entry(request)
+        entry.wishes = wishes
+        await asyncio.to_thread(self.library.save, entry)
+        return self._told(entry)
+
+    async def beats(self, request: Request) -> Response:
+        """Beats and bars, with what a person knows of the piece."""
+        entry = self._entry(request)
+        return JSONResponse(await self.score_service.beats(entry, request.query_params))
 
     async def score(self, request: Request) -> Response:
         """The notes as sheet music, with what a person knows of the piece."""

@@ -45,6 +45,7 @@ def described(
         "n_notes": job.n_notes if job is not None else entry.n_notes,
         "notes_version": library.notes_version(entry),
         "edited": library.n_edits(entry)[0] > 0,
+        "wishes": entry.wishes,
         "settings": settings(entry),
         "settings_default": settings(entry, default=True),
     }

@@ -9,6 +9,7 @@ from starlette.responses import Response, StreamingResponse
 
 from transcribe.audio.quality import AudioWarning
 from transcribe.export import CSV, JSON, MIDI, export_bytes
+from transcribe.music.tempo_map import TempoMap
 from transcribe.notes import KEY, SUSTAINED, Performance
 from transcribe.web import piano
 from transcribe.web.errors import RefusedError
@@ -42,6 +43,27 @@ def response(note_service: NoteService, entry: LibraryEntry, kind: str) -> Respo
     return KINDS[kind](note_service, entry)
 
 
+def exported(
+    entry: LibraryEntry,
+    performance: Performance,
+    kind: str,
+    *,
+    offsets: str = KEY,
+    beats: TempoMap | None = None,
+) -> bytes:
+    """Notes of a recording as a file that the command line and the archive write too."""
+    return export_bytes(
+        performance,
+        kind,
+        recording=entry.name,
+        model=entry.model,
+        duration=entry.duration or 0.0,
+        offsets=offsets,
+        warnings=[AudioWarning(each["kind"], each["values"]) for each in entry.remarks],
+        beats=beats,
+    )
+
+
 def _headers(entry: LibraryEntry, suffix: str) -> dict[str, str]:
     return {"Content-Disposition": disposition(download_name(entry.name, suffix))}
 
@@ -50,15 +72,7 @@ def _file(kind: str, offsets: str, media_type: str, suffix: str) -> Answer:
     """What answers with a file as the command line and the archive write it."""
 
     def answer(note_service: NoteService, entry: LibraryEntry) -> Response:
-        data = export_bytes(
-            note_service.performance(entry, offsets),
-            kind,
-            recording=entry.name,
-            model=entry.model,
-            duration=entry.duration or 0.0,
-            offsets=offsets,
-            warnings=[AudioWarning(each["kind"], each["values"]) for each in entry.remarks],
-        )
+        data = exported(entry, note_service.performance(entry, offsets), kind, offsets=offsets)
         return Response(data, media_type=media_type, headers=_headers(entry, suffix))
 
     return answer

@@ -31,7 +31,8 @@ LOWEST_THRESHOLD = 0.05
 """The lowest onset threshold that the kept events of a transcription can answer for."""
 PAIRS_PER_SECOND = 50
 """Of the waveform that is kept with a transcription."""
-_VERSION = 1
+_VERSION = 2
+"""1 lacked wishes in the content of recordings; it is read as it is."""
 _TABLES = """
 CREATE TABLE recordings (
     id TEXT PRIMARY KEY,
@@ -81,6 +82,8 @@ class LibraryEntry:
     threshold: float | None = None
     """Chosen by the person; None for the model's own."""
     minimum_duration: float | None = None
+    wishes: dict[str, str] = field(default_factory=dict)
+    """What the person knows of the piece, as `score_service.wishes_of` gives it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +137,8 @@ class RecordingLibrary:
             raise sqlite3.DatabaseError(
                 f"it was written by a newer version of transcribe (format {found})"
             )
+        if found == 1:
+            self._database.execute(f"PRAGMA user_version = {_VERSION}")
         if found == 0:
             self._database.executescript(
                 f"BEGIN; {_TABLES} PRAGMA user_version = {_VERSION}; COMMIT;"

@@ -9,29 +9,36 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import PurePath
-from typing import Any
+from typing import Any, TypeVar
 
 from starlette.responses import Response
 
 from transcribe.errors import TranscribeError
+from transcribe.export import MIDI
 from transcribe.music.beat_grid import Metre
 from transcribe.music.key import Key
+from transcribe.music.tempo_map import TempoMap
 from transcribe.notes import Performance
+from transcribe.score.analysis import analyse
 from transcribe.score.engraving import pdf
 from transcribe.score.making import make_score, pages, sheet_bytes
+from transcribe.score.midi_beats import beats_for_midi
 from transcribe.score.score import Hints, Score
+from transcribe.web.downloads import exported
 from transcribe.web.errors import RefusedError
 from transcribe.web.library import LibraryEntry
 from transcribe.web.names import disposition, download_name
 from transcribe.web.note_service import NoteService
 
+BARS = "bars.mid"
 KINDS = {
+    BARS: ("audio/midi", ".bars.mid"),
     "musicxml": ("application/vnd.recordare.musicxml+xml", ".musicxml"),
     "score.pdf": ("application/pdf", ".pdf"),
 }
@@ -39,6 +46,27 @@ KINDS = {
 WIDTHS = range(300, 4001)
 """Pixels a page may be wide."""
 _TEMPOS = (10.0, 400.0)
+_Made = TypeVar("_Made")
+
+
+WISHES = ("tempo", "metre", "key", "downbeat")
+"""What a person may say of a piece."""
+
+
+def wishes_of(content: Mapping[str, Any]) -> dict[str, str]:
+    """What a person says of a piece, checked, as it is kept; what is null or empty is left out.
+
+    Raises
+    ------
+    RefusedError
+        Something can't be understood.
+    """
+    unknown = sorted(set(content) - set(WISHES))
+    if unknown:
+        raise RefusedError(422, f"Expected {', '.join(WISHES)}; found {', '.join(unknown)}.", "")
+    wishes = {name: str(value) for name, value in content.items() if value not in (None, "")}
+    hints_of(wishes)
+    return wishes
 
 
 def hints_of(query: Mapping[str, str]) -> Hints:
@@ -66,7 +94,7 @@ class ScoreService:
 
     async def shown(self, entry: LibraryEntry, query: Mapping[str, str]) -> dict[str, Any]:
         """The engraved score for the page, as plain data; see ``docs/web.md``."""
-        hints = hints_of(query)
+        hints = _hints(entry, query)
         width = _read(query, "width", int) or 900
         if width not in WIDTHS:
             raise RefusedError(422, f"A width is {WIDTHS.start} to {WIDTHS.stop - 1} pixels.", "")
@@ -76,12 +104,21 @@ class ScoreService:
         made = await self._run(_shown, performance, hints, width)
         return {**json.loads(made), "ids": [name for name, _ in ordered]}
 
+    async def beats(self, entry: LibraryEntry, query: Mapping[str, str]) -> dict[str, Any]:
+        """Beats and bars for the roll, as plain data; see ``docs/web.md``."""
+        made = await self._run(_beats, await self._performance(entry), _hints(entry, query))
+        return dict(json.loads(made))
+
     async def download(self, entry: LibraryEntry, kind: str, query: Mapping[str, str]) -> Response:
-        """The score as a file of one of `KINDS`."""
+        """The score, or the notes on its beats, as a file of one of `KINDS`."""
         media_type, suffix = KINDS[kind]
         performance = await self._performance(entry)
-        title = PurePath(entry.name).stem
-        data = await self._run(_file, performance, hints_of(query), kind, title)
+        hints = _hints(entry, query)
+        if kind == BARS:
+            beats = await self._run(_tempo_map, performance, hints)
+            data = exported(entry, performance, MIDI, beats=beats)
+        else:
+            data = await self._run(_file, performance, hints, kind, PurePath(entry.name).stem)
         name = disposition(download_name(entry.name, suffix))
         return Response(data, media_type=media_type, headers={"Content-Disposition": name})
 
@@ -99,7 +136,7 @@ class ScoreService:
             )
         return performance
 
-    async def _run(self, make: Callable[..., bytes], *arguments: Any) -> bytes:
+    async def _run(self, make: Callable[..., _Made], *arguments: Any) -> _Made:
         if self._pool is None:
             self._pool = ProcessPoolExecutor(1, mp_context=get_context("spawn"))
         try:
@@ -111,6 +148,40 @@ class ScoreService:
             raise RefusedError(501, f"The score can't be shown: {error}", "") from error
 
 
+def _hints(entry: LibraryEntry, query: Mapping[str, str]) -> Hints:
+    """What is known of a piece: as it is kept, unless the address says otherwise."""
+    asked = {name: query[name] for name in WISHES if name in query}
+    return hints_of({**entry.wishes, **asked})
+
+
+def _beats(performance: Performance, hints: Hints) -> bytes:
+    score = analyse(performance, hints)
+    bars = list(zip(range(1, score.n_bars + 1), score.bar_starts, strict=False))
+    if score.first_downbeat:
+        bars.insert(0, (0, 0))
+    content = {
+        "beats": [round(seconds, 4) for seconds in score.beats],
+        "bars": [[number, index] for number, index in bars],
+        "tempo": _usual_tempo(score),
+        "metre": str(score.metre(1)),
+        "doubts": _for_page(score.doubts),
+    }
+    return json.dumps(content).encode()
+
+
+def _tempo_map(performance: Performance, hints: Hints) -> TempoMap:
+    return beats_for_midi(make_score(performance, hints))
+
+
+def _usual_tempo(score: Score) -> float:
+    return round(sorted(score.tempo)[len(score.tempo) // 2], 1)
+
+
+def _for_page(doubts: Iterable[str]) -> list[str]:
+    """Without the options of the command line."""
+    return [re.sub(r" \(--\w+\)", "", doubt) for doubt in doubts]
+
+
 def _shown(performance: Performance, hints: Hints, width: int) -> bytes:
     score = make_score(performance, hints)
     first = 0 if score.first_downbeat and any(note.bar == 0 for note in score.notes) else 1
@@ -118,10 +189,10 @@ def _shown(performance: Performance, hints: Hints, width: int) -> bytes:
     content = {
         "pages": list(pages(score, sheet_bytes(score), width=width)),
         "bars": [[bar, round(score.seconds(bar, _bar_start(score, bar)), 4)] for bar in bars],
-        "tempo": round(sorted(score.tempo)[len(score.tempo) // 2], 1),
+        "tempo": _usual_tempo(score),
         "metre": str(score.metre(1)),
         "key": str(score.key(1)),
-        "doubts": [re.sub(r" \(--\w+\)", "", doubt) for doubt in score.doubts],
+        "doubts": _for_page(score.doubts),
     }
     return json.dumps(content).encode()
 

@@ -261,6 +261,14 @@ export class Actions {
     return this.editor.canEdit;
   }
 
+  bars() {
+    if (!byId("bars").hidden) this.editor.beats.toggle();
+  }
+
+  tap() {
+    if (this.editor.beats.shown) this.editor.piece.tap();
+  }
+
   help() {
     byId("help").showModal();
   }

@@ -7,9 +7,6 @@ import { downloadAddress, getDownload, offers, originalAddress } from "./server.
 /** Milliseconds after which making a file is worth a word. */
 const SLOW = 1500;
 
-/** Downloads that what is known of the piece changes. */
-const SHEETS = new Set(["musicxml", "score.pdf"]);
-
 /** Ends of names that are not the kind's own, and what a file is, for those who are given it. */
 const ENDINGS = { "score.pdf": "pdf", wav: "piano.wav" };
 const TYPES = { mid: "audio/midi", wav: "audio/wav", csv: "text/csv", json: "application/json",
@@ -77,20 +74,20 @@ export function bindDownloadMenu(editor) {
 }
 
 /** Fetch a file of some kind and save it, after every change; errors are shown on the page. */
-async function download({ id, edits, score }, kind) {
+async function download({ id, edits }, kind) {
   await edits.line;
-  await takeAway(id, kind, SHEETS.has(kind) ? score.wishes : {});
+  await takeAway(id, kind);
 }
 
 /** Fetch a file of a recording and save it; making it can be stopped. */
-export async function takeAway(id, kind, wishes = {}) {
+export async function takeAway(id, kind) {
   const control = new AbortController();
   let leave = () => {};
   const slow = setTimeout(() => {
     leave = tellWork("Preparing the file", () => control.abort());
   }, SLOW);
   try {
-    const { blob, name } = await getDownload(id, kind, wishes, control.signal);
+    const { blob, name } = await getDownload(id, kind, control.signal);
     save(blob, name);
     say(`Saved as ${name}`);
   } catch (error) {

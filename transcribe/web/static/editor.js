@@ -1,6 +1,7 @@
 /** One recording on the page: joins the roll, the player, the panel and the server's answers. */
 
 import { Actions } from "./actions.js";
+import { Beats } from "./beats.js";
 import { Edits } from "./edits.js";
 import { byId, setIcon } from "./elements.js";
 import { Gestures } from "./gestures.js";
@@ -8,6 +9,7 @@ import { Notes } from "./notes.js";
 import { say, sayNowAndThen, tell, tellError } from "./notices.js";
 import { Overview } from "./overview.js";
 import { Panel } from "./panel.js";
+import { Piece } from "./piece.js";
 import { Player } from "./player.js";
 import { Roll } from "./roll.js";
 import { Score } from "./score.js";
@@ -42,6 +44,8 @@ export class Editor {
     this.roll.onview = () => this.overview.draw();
     this.roll.onscroll = () => this.actions.scrolled();
     this.actions = new Actions(this);
+    this.piece = new Piece(() => this.player.position);
+    this.beats = new Beats(this);
     this.score = new Score(this);
     this.gestures = new Gestures(this.roll, this.actions);
     this.bind();
@@ -76,6 +80,13 @@ export class Editor {
     this.roll.resize(true);
   }
 
+  /** What is known of the piece is asked where bars or the score are shown. */
+  arrangeStage() {
+    byId("piece").hidden = !(this.beats?.shown || this.score?.shown);
+    byId("piece-key").parentElement.hidden = !this.score?.shown;
+    this.roll.resize(true);
+  }
+
   /** Show a recording by its id. */
   async open(id) {
     this.close();
@@ -92,7 +103,9 @@ export class Editor {
     this.recording = recording;
     byId("name").textContent = recording.name;
     offer(recording);
+    this.piece.open(recording);
     this.score.open();
+    this.beats.open();
     this.player.open(this.duration);
     this.panel.open(recording.settings, recording.settings_default);
     this.showRecording();
@@ -111,6 +124,8 @@ export class Editor {
     this.player.open(0);
     this.id = this.recording = null;
     this.score.clear();
+    this.beats.clear();
+    this.piece.open({ id: null });
     this.notes.set([], []);
     this.roll.waveform.set(new Int8Array(0), 50);
     Object.assign(this.roll, { playhead: 0, passage: null, focused: null, heard: Infinity });
@@ -198,6 +213,7 @@ export class Editor {
     const was = this.recording.state;
     this.recording = recording;
     this.panel.setInitial(recording.settings_default);
+    this.piece.turned(recording);
     if (was === recording.state) return this.showRecording();
     await this.edits.refresh();
     if (this.id !== recording.id) return;
@@ -318,6 +334,7 @@ export class Editor {
     this.panel.select([...selection]);
     this.overview.fresh = false;
     this.score.changed();
+    this.beats.changed();
     this.showAble();
     this.roll.changed();
   }

@@ -16,6 +16,7 @@ const TABLE = {
     [["1"], "listen to the recording", "listen", "recording"],
     [["2"], "listen to the notes", "listen", "notes"],
     [["3"], "listen to both, one in each ear", "listen", "both"],
+    [["t", "T"], "tap the beat, while bars are shown", "tap"],
     [["l", "L"], "loop what is selected, or stop looping", "loop"],
     [["i", "I"], "start of the loop", "passageFrom"],
     [["o", "O"], "end of the loop", "passageTo"],
@@ -53,6 +54,7 @@ const TABLE = {
     [["PageUp"], "scroll back", "scroll", -0.8, "roll"],
     [["Ctrl+ArrowUp"], "larger keys", "zoomKeys", 1.25, "roll"],
     [["Ctrl+ArrowDown"], "smaller keys", "zoomKeys", 0.8, "roll"],
+    [["b", "B"], "bars and beats", "bars"],
     [["?"], "this help", "help"],
   ],
 };

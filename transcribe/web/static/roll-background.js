@@ -32,9 +32,42 @@ export function drawRows(roll, context) {
   }
 }
 
-/** Seconds above, and a line at each. */
+/** Pixels between beats and between bars, at least, for lines at each. */
+const NEAR_BEATS = 10;
+const NEAR_BARS = 28;
+
+/** A line at each beat and bar, and the numbers of the bars. */
+export function drawBars(roll, context) {
+  const { colours, grid, view } = roll;
+  const { beats, bars } = grid;
+  const x = (index) => Math.round(EDGES.left + view.x(beats[index]));
+  const gap = ((beats.at(-1) - beats[0]) / (beats.length - 1)) * view.scale;
+  const inView = (index) => beats[index] >= view.start && beats[index] <= view.end;
+  const bottom = roll.height - EDGES.pedal;
+  if (gap >= NEAR_BEATS) {
+    context.fillStyle = colours.line;
+    for (let i = 0; i < beats.length; i += 1) {
+      if (inView(i)) context.fillRect(x(i), roll.notesTop, 1, bottom - roll.notesTop);
+    }
+  }
+  const perBar = gap * Math.max(1, beats.length / bars.length);
+  const each = 2 ** Math.max(0, Math.ceil(Math.log2(NEAR_BARS / perBar)));
+  context.textAlign = "left";
+  context.textBaseline = "middle";
+  context.font = `11px ${colours.font}`;
+  for (const [number, index] of bars) {
+    if (!inView(index) || (number - 1) % each) continue;
+    context.fillStyle = colours.bar;
+    context.fillRect(x(index), EDGES.ruler - 8, 1, bottom - EDGES.ruler + 8);
+    context.fillStyle = colours.muted;
+    if (number) context.fillText(number, x(index) + 4, EDGES.ruler / 2);
+  }
+}
+
+/** Seconds above, and a line at each; where bars are shown, only the lines of the areas. */
 export function drawSeconds(roll, context) {
   const { colours, view } = roll;
+  if (roll.grid) return drawEdges(roll, context);
   const step = STEPS.find((seconds) => seconds * view.scale >= 72) ?? STEPS.at(-1);
   context.font = `11px ${colours.font}`;
   context.textBaseline = "middle";
@@ -47,7 +80,11 @@ export function drawSeconds(roll, context) {
     context.fillStyle = colours.muted;
     context.fillText(clock(k * step, step < 1 ? 1 : 0), x + 4, EDGES.ruler / 2);
   }
-  context.fillStyle = colours.line;
+  drawEdges(roll, context);
+}
+
+function drawEdges(roll, context) {
+  context.fillStyle = roll.colours.line;
   for (const y of [EDGES.ruler, roll.notesTop, roll.height - EDGES.pedal]) {
     context.fillRect(0, y - 1, roll.width, 1);
   }

@@ -6,7 +6,7 @@
  */
 
 import { readColours, shadeOf } from "./colours.js";
-import { clipTo, drawKeys, drawPedal, drawRows, drawSeconds, EDGES } from "./roll-background.js";
+import { clipTo, drawBars, drawKeys, drawPedal, drawRows, drawSeconds, EDGES } from "./roll-background.js";
 import { Raster } from "./raster.js";
 import { View } from "./view.js";
 import { Waveform } from "./waveform.js";
@@ -41,6 +41,8 @@ export class Roll {
     /** Notes as they would be if the pointer were let go now. */
     this.ghosts = [];
     this.hovered = null;
+    /** `{beats, bars}` to draw lines at, as the server gives them; or null. */
+    this.grid = null;
     /** How far the recording is transcribed; beyond it the background is dim. */
     this.heard = Infinity;
     /** Told when what is in view changes. */
@@ -177,6 +179,7 @@ export class Roll {
     context.fillRect(0, 0, this.width, this.height);
     drawRows(this, context);
     drawSeconds(this, context);
+    if (this.grid) drawBars(this, context);
     context.save();
     clipTo(context, EDGES.left, 0, view.width, this.height);
     context.fillStyle = colours.wave;

@@ -8,8 +8,6 @@ import { byId } from "./elements.js";
 import { say, tellError } from "./notices.js";
 import * as server from "./server.js";
 
-const KEYS = ["C", "G", "D", "A", "E", "B", "F#", "Db", "Ab", "Eb", "Bb", "F"];
-const MINORS = ["A", "E", "B", "F#", "C#", "G#", "D#", "Bb", "F", "C", "G", "D"];
 /** Milliseconds after the last change of notes or size until the score is asked for anew. */
 const PATIENCE = 400;
 
@@ -18,8 +16,6 @@ export class Score {
   constructor(editor) {
     this.editor = editor;
     this.host = byId("score-pages");
-    /** What the person knows: `{tempo, metre, key, downbeat}`. */
-    this.wishes = {};
     this.shown = false;
     /** Whether notes have changed since the score was made. */
     this.stale = true;
@@ -30,24 +26,10 @@ export class Score {
   }
 
   bind() {
-    const keys = byId("score-key");
-    for (const [i, name] of KEYS.entries()) {
-      keys.append(new Option(`${pretty(name)} major`, name), new Option(`${pretty(MINORS[i])} minor`, `${MINORS[i]}m`));
-    }
     for (const radio of document.getElementsByName("view")) {
       radio.addEventListener("change", () => this.show(radio.value === "score"));
     }
-    byId("score-tempo").addEventListener("change", (event) => {
-      const factor = Number(event.target.value);
-      this.wish("tempo", factor && this.found ? Math.round(this.foundTempo * factor) : null);
-    });
-    byId("score-metre").addEventListener("change", (event) => this.wish("metre", event.target.value));
-    keys.addEventListener("change", (event) => this.wish("key", event.target.value));
-    byId("score-downbeat").addEventListener("click", () =>
-      this.wish("downbeat", this.editor.player.position.toFixed(3)),
-    );
-    byId("score-reset").addEventListener("click", () => this.reset());
-    byId("score-wishes").addEventListener("submit", (event) => event.preventDefault());
+    this.editor.piece.addEventListener("change", () => this.changed());
     this.host.addEventListener("click", (event) => this.clicked(event));
     new ResizeObserver(() => this.shown && this.resized()).observe(this.host);
   }
@@ -56,13 +38,11 @@ export class Score {
   open() {
     this.clear();
     byId("views").hidden = !server.offers.score;
-    this.forget();
     this.show(false);
   }
 
   clear() {
     this.found = null;
-    this.foundTempo = 0;
     this.stale = true;
     /** Number of a note by its id. */
     this.numbers = new Map();
@@ -72,16 +52,6 @@ export class Score {
     this.host?.replaceChildren();
   }
 
-  forget() {
-    this.wishes = {};
-    for (const id of ["score-tempo", "score-metre", "score-key"]) byId(id).value = "";
-  }
-
-  reset() {
-    this.forget();
-    this.refresh();
-  }
-
   show(shown) {
     this.shown = shown;
     byId("score").hidden = !shown;
@@ -89,18 +59,13 @@ export class Score {
     for (const radio of document.getElementsByName("view")) {
       radio.checked = radio.value === (shown ? "score" : "notes");
     }
+    this.editor.arrangeStage();
     if (!shown) this.editor.roll.resize();
     else if (this.stale) this.refresh();
     else this.follow(this.editor.player.position);
   }
 
-  wish(name, value) {
-    if (value === null || value === "") delete this.wishes[name];
-    else this.wishes[name] = value;
-    this.refresh();
-  }
-
-  /** The notes are others. */
+  /** The notes are others, or something else is known of the piece. */
   changed() {
     this.stale = true;
     if (!this.shown || this.editor.busy) return;
@@ -125,7 +90,7 @@ export class Score {
     this.host.setAttribute("aria-busy", "true");
     try {
       const width = Math.min(Math.max(this.width - 24, 300), 4000);
-      const found = await server.getScore(id, this.wishes, width);
+      const found = await server.getScore(id, width);
       if (id !== this.editor.id || asked !== this.asked) return;
       this.receive(found);
     } catch (error) {
@@ -144,7 +109,7 @@ export class Score {
       return page;
     });
     this.found = found;
-    if (!this.wishes.tempo) this.foundTempo = found.tempo;
+    this.editor.piece.found(found);
     this.stale = false;
     this.numbers = new Map(found.ids.map((id, number) => [id, number]));
     this.marked = [];
@@ -204,5 +169,3 @@ export class Score {
     }
   }
 }
-
-const pretty = (name) => name.replace("#", "♯").replace("b", "♭");

@@ -130,14 +130,18 @@ export async function getWaveform(id) {
   return { pairs: new Int8Array(await answer.arrayBuffer()), perSecond };
 }
 
+/** Keep what the person knows of the piece: `{tempo, metre, key, downbeat}`; the recording. */
+export const putWishes = (id, wishes) => json(at(id, "/wishes"), { method: "PUT", body: wishes });
+
+/** Beats in seconds, and bars as `[number, index of a beat]`: `{beats, bars, tempo, metre, doubts}`. */
+export const getBeats = (id) => json(at(id, "/beats"));
+
 /**
  * The notes as sheet music: `{pages, ids, bars, tempo, metre, key, doubts}`.
  *
- * @param {{tempo?: number, metre?: string, key?: string, downbeat?: number}} wishes what is known
  * @param {number} width pixels of the page
  */
-export const getScore = (id, wishes, width) =>
-  json(at(id, `/score?${new URLSearchParams({ ...wishes, width })}`));
+export const getScore = (id, width) => json(at(id, `/score?${new URLSearchParams({ width })}`));
 
 /** The recorded notes that transcriptions are played with: `[{pitch, velocity, url}]`. */
 export const getPiano = async () => (await json("/api/piano")).samples;
@@ -163,16 +167,16 @@ export async function getSound(id, start, seconds) {
   return Float32Array.from(samples, (sample) => sample / 32_768);
 }
 
-/** Address of a download: mid, sustained.mid, continued.mid, csv, json, wav or svg. */
+/** Address of a download, of a kind that `docs/web.md` lists. */
 export const downloadAddress = (id, kind) => at(id, `/download/${kind}`);
 
 /**
- * A download: `{blob, name}`; of a score, `musicxml` or `score.pdf`, with wishes for it.
+ * A download: `{blob, name}`.
  *
  * @param {AbortSignal} signal stops it
  */
-export async function getDownload(id, kind, wishes = {}, signal = undefined) {
-  const answer = await ask(at(id, `/download/${kind}?${new URLSearchParams(wishes)}`), { signal });
+export async function getDownload(id, kind, signal = undefined) {
+  const answer = await ask(at(id, `/download/${kind}`), { signal });
   const said = answer.headers.get("Content-Disposition") ?? "";
   const [, encoded] = said.match(/filename\*=utf-8''([^;]+)/i) ?? [];
   const [, plain] = said.match(/filename="([^"]+)"/) ?? [];

@@ -106,11 +106,14 @@ export const postRedo = (id: string, since: string): Promise<unknown> => ask("po
 export const getWaveform = (id: string): Promise<{ pairs: Int8Array; perSecond: number }> =>
   ask("getWaveform", id);
 
-/** The recorded notes that transcriptions are played with; see `transcribe/web/site.py`. */
+/** Beats and sheet music are not found in the browser; `offers.score` tells the page so. */
 export async function getScore(): Promise<never> {
   throw new Error("sheet music is not made in the browser; transcribe score writes it");
 }
+export const getBeats = getScore;
+export const putWishes = getScore;
 
+/** The recorded notes that transcriptions are played with; see `transcribe/web/site.py`. */
 export async function getPiano(): Promise<Record<string, unknown>[]> {
   const text = new TextDecoder().decode(await getSample(place("piano/piano.json").href));
   const listed = JSON.parse(text) as { file: string }[];
@@ -156,7 +159,6 @@ export const originalAddress = (id: string): string => downloadAddress(id, "orig
 export async function getDownload(
   id: string,
   kind: string,
-  _wishes: unknown = {},
   signal?: AbortSignal,
 ): Promise<Download> {
   const made = await makeDownload(id, kind);
