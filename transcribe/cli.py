@@ -51,6 +51,9 @@ COMMANDS = {
         "RECORDING MIDI",
         "count notes found in recordings without a piano",
     ),
+    "live": Command(
+        "transcribe.live.command", "[RECORDING]", "transcribe a piano while it is played"
+    ),
     "place": Command(
         "transcribe.tokens.place_command",
         "GENERATED",

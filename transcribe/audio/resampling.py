@@ -23,12 +23,17 @@ class Resampler:
     ----------
     rate, sample_rate : int
         Hertz of what is pushed and of what is given.
+    prompt : bool
+        Give samples 10 to 20 ms after they came rather than 20 to 40, at 16 bits' precision.
     """
 
-    def __init__(self, rate: int, sample_rate: int) -> None:
+    def __init__(self, rate: int, sample_rate: int, *, prompt: bool = False) -> None:
         self._stream: soxr.ResampleStream | None = None
         if rate != sample_rate:
-            self._stream = soxr.ResampleStream(rate, sample_rate, 1, dtype="float32", quality="HQ")
+            quality = "LQ" if prompt else "HQ"
+            self._stream = soxr.ResampleStream(
+                rate, sample_rate, 1, dtype="float32", quality=quality
+            )
 
     def push(self, samples: FloatArray, *, last: bool = False) -> FloatArray:
         """Take a block of shape (n_samples,) and give what is ready; with ``last``, all."""

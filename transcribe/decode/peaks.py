@@ -23,9 +23,9 @@ AGREEMENT = 0.75
 lie 1.4 frames (`decode.DecodeConfig.minimum_repeat`) apart or more; this is half."""
 REACH = 4
 """Frames around a frame on which what is read there depends."""
-_LAG = 2
+LAG = 2
 """Frames after its onset by which a note must show in the frame plane."""
-_RELEASE_REACH = 1.5
+RELEASE_REACH = 1.5
 """Frames between a key release and the boundary of the frame plane it belongs to; a
 note of less than a frame is drawn as a whole one, which moves its boundary by one."""
 
@@ -45,12 +45,15 @@ def onsets(
     offset_threshold: float,
     frame_threshold: float,
     sounding_threshold: float,
+    looks_back: bool = True,
 ) -> Iterator[Event]:
     """Peaks of the onset plane in rows ``start`` to ``stop``.
 
     A frame above the threshold is a peak unless a neighbour that votes for the same time
     is more probable, or as probable and earlier. A neighbour that votes for another time
-    belongs to another strike. The values of an event are its shift from the row, its
+    belongs to another strike. Without ``looks_back`` only the neighbour after it may outdo a
+    frame: the one before was decided when less was known, and is not there to decide again.
+    The values of an event are its shift from the row, its
     confidence and velocity, whether the frame and the sounding plane show the note, and
     the vote for a release just before it, relative to the row (NaN for none).
     """
@@ -64,8 +67,9 @@ def onsets(
     probability = around(rolls.onset)
     votes = neighbours + np.clip(around(rolls.onset_shift), -1, 1)
     agree = np.abs(votes - votes[:, 1:2]) < AGREEMENT
-    is_peak = ~(agree[:, 0] & (probability[:, 0] >= probability[:, 1]))
-    is_peak &= ~(agree[:, 2] & (probability[:, 2] > probability[:, 1]))
+    is_peak = ~(agree[:, 2] & (probability[:, 2] > probability[:, 1]))
+    if looks_back:
+        is_peak &= ~(agree[:, 0] & (probability[:, 0] >= probability[:, 1]))
     velocities = around(rolls.velocity)
 
     rows, columns = rows[is_peak], columns[is_peak]
@@ -76,7 +80,7 @@ def onsets(
     shift = np.clip((weights * votes).sum(axis=1), -1, 1)
     velocity = (weights * velocities[is_peak]).sum(axis=1)
 
-    attack = (rows + np.rint(shift).astype(np.intp))[:, None] + np.arange(_LAG + 1)
+    attack = (rows + np.rint(shift).astype(np.intp))[:, None] + np.arange(LAG + 1)
     key_shows, sounding_shows = (
         (plane[attack, columns[:, None]] >= threshold).any(axis=1)
         for plane, threshold in (
@@ -85,7 +89,7 @@ def onsets(
         )
     )
     # A release that makes way for this strike: from 1.5 frames before to half a frame after.
-    release = _release(rolls, rows, columns, shift - 0.5, 1.0, offset_threshold)
+    release = release_votes(rolls, rows, columns, shift - 0.5, 1.0, offset_threshold)
     values = (shift, confidence, velocity, key_shows, sounding_shows, release)
     return _events(rows, ONSET, columns, *values)
 
@@ -117,7 +121,7 @@ def ends(
         vote = np.full(len(rows), np.nan)
     else:
         centres = np.zeros(len(rows))
-        vote = _release(rolls, rows, columns, centres, _RELEASE_REACH, offset_threshold)
+        vote = release_votes(rolls, rows, columns, centres, RELEASE_REACH, offset_threshold)
     counts = ~brief | ~np.isnan(vote)
     rows, columns, brief, vote = rows[counts], columns[counts], brief[counts], vote[counts]
     before = plane[rows - 1, columns].astype(np.float64)
@@ -154,7 +158,7 @@ def _events(rows: Integers, kind: int, columns: Integers, *values: NDArray) -> I
     return zip(rows.tolist(), kinds, columns.tolist(), per_event, strict=True)
 
 
-def _release(
+def release_votes(
     rolls: Rolls,
     rows: Integers,
     columns: Integers,
