@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-import functools
 import re
 import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +14,11 @@ import numpy as np
 import pytest
 import tab_checks
 from conftest import write_pcm
+from site_checks import PRELUDE, assert_as_the_command, by_command, rows_of
 
 from eval.data.recordings import encode
 from eval.performance import browser
 from transcribe.audio.reader import read_audio
-from transcribe.cli import main
 from transcribe.web.site import BUILT, HOW_TO_BUILD, SOURCE, write_site
 
 sync_api = pytest.importorskip("playwright.sync_api", reason=browser.HOW_TO)
@@ -29,7 +28,6 @@ if not (BUILT / "index.html").is_file():
     pytest.skip(f"the site is not built: {HOW_TO_BUILD}", allow_module_level=True)
 
 expect = sync_api.expect
-PRELUDE = Path(__file__).parents[1] / "data" / "prelude.mp3"
 DONE = 240_000
 """Milliseconds that a recording may take: the machine may be busy."""
 SOON = 60_000
@@ -98,17 +96,6 @@ def long(tmp_path_factory: pytest.TempPathFactory, prelude: np.ndarray) -> Path:
     return write_pcm(tmp_path_factory.mktemp("long") / "long.wav", np.tile(prelude, 3), RATE)
 
 
-@functools.cache
-def by_command(recording: Path, out: Path) -> list[list[str]]:
-    assert main([str(recording), "-o", f"{out}/", "--csv", "--json", "--overwrite", "--quiet"]) == 0
-    return rows_of((out / recording.name).with_suffix(".csv"))
-
-
-def rows_of(path: Path) -> list[list[str]]:
-    with path.open(newline="") as file:
-        return list(csv.reader(file))[1:]
-
-
 def add(page: Any, *recordings: Path) -> None:
     page.set_input_files("#files", recordings)
 
@@ -126,17 +113,6 @@ def download(page: Any, kind: str, folder: Path) -> Path:
     path = folder / downloading.value.suggested_filename
     downloading.value.save_as(path)
     return path
-
-
-def assert_as_the_command(rows: list[list[str]], expected: list[list[str]]) -> None:
-    """Nearly all notes the same: pitch, onset within 5 ms, velocity within a step."""
-
-    def agree(row: list[str], other: list[str]) -> bool:
-        near = abs(float(row[0]) - float(other[0])) <= 0.005
-        return near and row[2] == other[2] and abs(int(row[4]) - int(other[4])) <= 1
-
-    found = sum(any(agree(row, other) for other in expected) for row in rows)
-    assert 2 * found / (len(rows) + len(expected)) >= 0.995
 
 
 def test_notes_are_the_command_s_and_every_download_is_there(visit, tmp_path):
@@ -298,6 +274,49 @@ def with_block(flac: bytes, content: bytes) -> bytes:
     """A FLAC file with a block of another program's data after its first one, of 38 bytes."""
     header = bytes([2]) + len(content).to_bytes(3, "big")
     return flac[:42] + header + content + flac[42:]
+
+
+def test_full_storage_is_told_and_keeps_what_was_found(visit, long, tmp_path):
+    page = visit()
+    no_room = re.compile("There is no room left in the browser's storage")
+    with room(page, 2_000_000):
+        add(page, long)
+        expect(page.locator("#uploads .failed .what")).to_have_text(no_room)
+        expect(page.locator("#recordings .card")).to_have_count(0)
+    page.click("#uploads button:has-text('Try again')")
+    page.wait_for_url("**/#/recording/*")
+    expect(page.locator("#n-notes")).to_have_text(re.compile(r"^[1-9]"), timeout=DONE)
+    page.click("#progress-pause")
+    words = page.locator("#progress-words")
+    expect(words).to_contain_text("Paused after")
+    paused = page.evaluate(KEPT)
+    page.wait_for_timeout(REMEMBERED)
+    with room(page, 500_000):  # for how the recording stands, not for a window's sound
+        page.click("#progress-resume")
+        expect(words).to_have_text(no_room, timeout=DONE)
+        assert page.evaluate(KEPT)["n_pieces"] == paused["n_pieces"] > 0
+    page.click("#progress-again")
+    expect_done(page)
+    after = page.evaluate(KEPT)
+    assert after["attempt"] == 1  # it went on from there
+    assert after["n_pieces"] > paused["n_pieces"]
+    assert_as_the_command(rows_of(download(page, "csv", tmp_path)), by_command(long, tmp_path))
+
+
+REMEMBERED = 31_000
+"""Milliseconds; for so long Chromium reckons with what was left of the storage before."""
+
+
+@contextmanager
+def room(page: Any, n_bytes: int) -> Iterator[None]:
+    """Leave so many bytes of the browser's storage, counted from what is taken now."""
+    session = page.context.new_cdp_session(page)
+    origin = {"origin": page.evaluate("location.origin")}
+    taken = session.send("Storage.getUsageAndQuota", origin)["usage"]
+    session.send("Storage.overrideQuotaForOrigin", {**origin, "quotaSize": taken + n_bytes})
+    yield
+    session.send("Storage.overrideQuotaForOrigin", origin)
+    session.detach()
 
 
 def test_an_address_that_is_not_secure_is_told(address):
