@@ -23,7 +23,7 @@ import time
 import wave
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -69,11 +69,20 @@ import json, resource, subprocess, sys, time
 started = time.perf_counter()
 done = subprocess.run(sys.argv[1:], capture_output=True, text=True)
 wall_seconds = time.perf_counter() - started
-peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-if sys.platform != "darwin":
-    peak *= 1024
-print(json.dumps([done.returncode, done.stderr[-2000:], wall_seconds, peak]))
+used = resource.getrusage(resource.RUSAGE_CHILDREN)
+peak = used.ru_maxrss if sys.platform == "darwin" else 1024 * used.ru_maxrss
+took = [wall_seconds, used.ru_utime + used.ru_stime, peak]
+print(json.dumps([done.returncode, done.stderr[-2000:], took]))
 """
+
+
+class Took(NamedTuple):
+    """What a process took."""
+
+    wall_seconds: float
+    processor_seconds: float
+    peak_bytes: int
+    """Resident, at most."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -134,16 +143,14 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         for length in options.minutes:
             path = Path(folder) / "long.wav"
             write_repeated(options.recording, 60 * length, path)
-            wall_seconds, peak = run_and_watch(
-                transcribe_command(path, options, options.threads[0])
-            )
+            took = run_and_watch(transcribe_command(path, options, options.threads[0]))
             record["memory"].append(
                 {
                     "minutes": length,
                     "threads": options.threads[0],
-                    "peak_mb": round(peak / 1e6, 1),
-                    "wall_seconds": round(wall_seconds, 2),
-                    "times_real_time": round(60 * length / wall_seconds, 1),
+                    "peak_mb": round(took.peak_bytes / 1e6, 1),
+                    "wall_seconds": round(took.wall_seconds, 2),
+                    "times_real_time": round(60 * length / took.wall_seconds, 1),
                 }
             )
             print(f"memory on {length:g} minutes measured", file=sys.stderr)
@@ -286,15 +293,15 @@ def transcribe_command(path: Path, options: argparse.Namespace, threads: int) ->
     return words
 
 
-def run_and_watch(words: Sequence[str]) -> tuple[float, int]:
-    """Wall seconds and peak resident bytes of a command line; TranscribeError if it fails."""
+def run_and_watch(words: Sequence[str]) -> Took:
+    """What a command line took; TranscribeError if it fails."""
     started = subprocess.run(
         [sys.executable, "-c", _STARTER, *words], capture_output=True, text=True, check=True
     )
-    return_code, said, wall_seconds, peak = json.loads(started.stdout)
+    return_code, said, took = json.loads(started.stdout)
     if return_code != 0:
         raise TranscribeError(f"the measured command failed with {return_code}: {said.strip()}")
-    return wall_seconds, peak
+    return Took(*took)
 
 
 def speed_table(record: Mapping[str, Any]) -> str:

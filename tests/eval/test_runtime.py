@@ -21,15 +21,24 @@ def test_runtimes_take_turns_and_the_first_does_not_count(monkeypatch):
 
 
 def test_the_table_has_every_figure():
+    rates = {"times_real_time": 26.6, "times_processor_time": 30.1}
     network = {"runtime": "ONNX float32", "threads": 1}
     record = {
         "network": [{**network, "times_real_time": 42.4, "times_processor_time": 43.6}],
+        "whole": {
+            "minutes": 4.0,
+            "systems": [
+                {"system": "torch float32", "processor_seconds": 9.0, **rates},
+                {"system": "default.onnx (int8)", "processor_seconds": 3.0, **rates},
+            ],
+        },
         "startup": {"audio_seconds": 5.0, "wall_seconds": [0.81, 0.9]},
         "memory": [{"minutes": 20.0, "peak_mb": 312.0, "wall_seconds": 31.0}],
         "install": {"seconds": 20.4, "megabytes": 253.7},
     }
     printed = table(record)
     assert "| ONNX float32 | 1 | 42 | 44 |" in printed
+    assert "| torch float32 | 27 | 30 | 3.00 |" in printed
     assert "A clip of 5 s, as a process: 0.81, 0.90 s." in printed
     assert "20 min: at most 312 MB, 31.0 s." in printed
     assert "Base install: 254 MB in 20 s." in printed

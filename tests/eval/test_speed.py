@@ -36,11 +36,12 @@ def test_a_recording_is_repeated_to_the_sample(tmp_path):
 def test_peak_memory_is_the_childs_and_not_this_process():
     hold = "import time; held = b'x' * {}; time.sleep(0.05)"
     fail = "import sys; print('no such piano', file=sys.stderr); sys.exit(3)"
-    _, little = run_and_watch([sys.executable, "-c", hold.format(1)])
-    wall_seconds, much = run_and_watch([sys.executable, "-c", hold.format(200_000_000)])
-    assert little < 60e6
-    assert 190e6 < much - little < 230e6
-    assert 0.05 < wall_seconds < 30
+    little = run_and_watch([sys.executable, "-c", hold.format(1)])
+    much = run_and_watch([sys.executable, "-c", hold.format(200_000_000)])
+    assert little.peak_bytes < 60e6
+    assert 190e6 < much.peak_bytes - little.peak_bytes < 230e6
+    assert 0.05 < much.wall_seconds < 30
+    assert 0 < little.processor_seconds < little.wall_seconds
     with pytest.raises(TranscribeError, match="failed with 3: no such piano"):
         run_and_watch([sys.executable, "-c", fail])
 
