@@ -30,6 +30,8 @@ from transcribe.music.clicks import find_clicks
 from transcribe.notes import SUSTAINED, Note, PedalPress, Performance, sustained
 from transcribe.rolls import N_ACTIVATIONS, Rolls, encode
 from transcribe.transcriber import Transcriber
+from transcribe.web.edits import pedal_by_hand
+from transcribe.web.library import Edit
 from transcribe.web.names import download_name, shown
 from transcribe.web.note_rows import as_row
 from transcribe.web.picture import as_svg
@@ -452,6 +454,21 @@ def test_thumbnails_are_the_server_s(ask):
     )
     assert bytes(answer) == thumbnail(notes, 9.5)
     assert 0 < sum(map(bool, answer)) < COLUMNS * ROWS
+
+
+def test_the_pedal_is_changed_by_hand_as_in_python(ask):
+    rng = np.random.default_rng(3)
+    for _ in range(5):
+        times = np.sort(rng.uniform(0, 20, 12)).round(3).reshape(-1, 2)
+        pedal = [PedalPress(onset=on, offset=off) for on, off in times.tolist()]
+        changes = [
+            {"onset": onset, "offset": onset + 1.5, "down": step % 3 > 0}
+            for step, onset in enumerate(rng.uniform(0, 20, 6).tolist())
+        ]
+        edits = [Edit(step, [{"pedal": change}]) for step, change in enumerate(changes)]
+        expected = [asdict(press) for press in pedal_by_hand(edits, pedal)]
+        told = {"pedal": [asdict(press) for press in pedal], "changes": changes}
+        assert ask({"room": "pedal", **told}) == [expected]
 
 
 def test_numbers_are_rounded_and_written_as_in_python(ask):

@@ -1054,3 +1054,81 @@ def test_tapping_along_says_which_pulse_is_the_beat(opened, heard):
     tapped = float(ask(heard, "")["wishes"]["tempo"])
     ask(heard, "wishes", "PUT", {})
     assert 100 < tapped < 160
+
+
+def selected_notes(page: Any) -> int:
+    name = page.locator("#selected-name").inner_text()
+    return int(name.split()[0]) if name.endswith("notes") else 1
+
+
+def test_notes_are_transposed_copied_pasted_and_split(opened, heard):
+    page = opened()
+    before = show(page, heard)
+    rows = ask(heard, "notes")["notes"]
+    roll = page.locator("#roll")
+    roll.focus()
+    page.keyboard.press("Control+a")
+    page.click("[data-nudge=octaveUp]")
+    expect(page.locator("#undo")).to_be_enabled()
+    up = {row[0]: row[2] for row in ask(heard, "notes")["notes"]}
+    assert {up[row[0]] - row[2] for row in rows} == {12}
+    page.click("#undo")
+    expect(page.locator("#undo")).to_be_disabled()
+    roll.focus()
+    page.keyboard.press("Escape")
+    for _ in range(3):
+        page.keyboard.press("ArrowLeft")
+        page.keyboard.press("Enter")
+    assert selected_notes(page) == 3
+    page.keyboard.press("Control+c")
+    page.keyboard.press("Home")
+    page.keyboard.press("k")
+    page.keyboard.press("Control+v")
+    expect(page.locator("#n-notes")).to_have_text(f"{before + 3} notes")
+    known = {row[0] for row in rows}
+    now = {row[0]: row for row in ask(heard, "notes")["notes"]}
+    assert min(now[name][1] for name in set(now) - known) == pytest.approx(5.0, abs=0.001)
+    assert selected_notes(page) == 3
+    page.keyboard.press("Escape")
+    page.click("#zoom-all")
+    whole = max(rows, key=lambda row: row[3] - row[1])
+    middle = (whole[1] + whole[3]) / 2
+    box = page.locator("#roll").bounding_box()
+    duration = ask(heard, "")["duration"]
+    page.mouse.click(box["x"] + 46 + (box["width"] - 46) * middle / duration, box["y"] + 8)
+    page.keyboard.press("s")
+    expect(page.locator("#said")).to_contain_text("split")
+    after = {row[0]: row for row in ask(heard, "notes")["notes"]}
+    first = after[whole[0]]
+    (second,) = [row for row in after.values() if row[2] == whole[2] and row[1] == first[3]]
+    assert (first[1], second[3]) == (whole[1], whole[3])
+    assert first[3] == pytest.approx(middle, abs=0.05)
+
+
+def test_the_pedal_is_pressed_and_lifted_on_its_lane(opened, heard):
+    page = opened()
+    show(page, heard)
+    before = ask(heard, "notes")["pedal"]
+    box = page.locator("#roll").bounding_box()
+    y = box["y"] + box["height"] - 8
+
+    def drag(start: float, end: float) -> None:
+        page.mouse.move(box["x"] + start, y)
+        page.mouse.down()
+        page.mouse.move(box["x"] + (start + end) / 2, y + 1, steps=3)
+        page.mouse.move(box["x"] + end, y, steps=3)
+        page.mouse.up()
+
+    drag(60, 700)
+    expect(page.locator("#said")).to_contain_text("Pedal")
+    first = page.locator("#said").inner_text()
+    drag(200, 400)
+    expect(page.locator("#said")).not_to_have_text(first)
+    said = {first.split()[1], page.locator("#said").inner_text().split()[1]}
+    assert said == {"down", "up"}
+    after = ask(heard, "notes")["pedal"]
+    assert after != before
+    for _ in range(2):
+        page.click("#undo")
+    expect(page.locator("#undo")).to_be_disabled()
+    assert ask(heard, "notes")["pedal"] == before

@@ -10,6 +10,7 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import time
 import wave
 from dataclasses import replace
@@ -25,6 +26,7 @@ from transcribe.audio.reader import read_audio
 from transcribe.cli import main
 from transcribe.errors import AudioError
 from transcribe.midi import read_midi
+from transcribe.notes import Note
 from transcribe.web import job_queue
 
 pytestmark = pytest.mark.slow
@@ -190,6 +192,29 @@ def test_edits_are_kept_apart_and_outlive_the_slider(client, prelude):
     client.ask("POST", f"{address}/undo")
 
 
+def test_the_pedal_is_changed_by_hand_and_notes_sound_accordingly(client, prelude):
+    address = f"/api/recordings/{prelude[0]['id']}"
+    before = client.get(f"{address}/notes").json
+    lifted = {"do": "pedal", "onset": 0.0, "offset": 60.0, "down": False}
+    where = f"{address}/edits?since={before['version']}"
+    answer = client.ask("POST", where, {"changes": [lifted]}).json
+    assert before["pedal"]
+    assert (answer["pedal"], answer["changed"]) == ([], [])
+    sounding = client.get(f"{address}/download/sustained.mid").body
+    keys = client.get(f"{address}/download/mid").body
+    client.ask("POST", f"{address}/undo")
+    assert client.get(f"{address}/notes").json["pedal"] == before["pedal"]
+    # Without a pedal nothing sounds longer than its key is held.
+    assert lengths(sounding) == lengths(keys)
+    assert sum(lengths(client.get(f"{address}/download/sustained.mid").body)) > 1.2 * sum(
+        lengths(keys)
+    )
+
+
+def lengths(midi: bytes) -> list[float]:
+    return sorted(round(note.offset - note.onset, 2) for note in notes_of(midi))
+
+
 def test_a_page_that_has_the_notes_is_told_only_what_is_different(client, prelude):
     address = f"/api/recordings/{prelude[0]['id']}"
     whole = client.get(f"{address}/notes").json
@@ -280,13 +305,15 @@ def test_any_number_of_notes_can_be_changed_at_once(client, prelude):
     assert not client.get(f"{address}/notes").json["can_undo"]
 
 
-def pitches(midi: bytes) -> set[int]:
-    import tempfile
-
+def notes_of(midi: bytes) -> tuple[Note, ...]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "x.mid"
         path.write_bytes(midi)
-        return {note.pitch for note in read_midi(path).notes}
+        return read_midi(path).notes
+
+
+def pitches(midi: bytes) -> set[int]:
+    return {note.pitch for note in notes_of(midi)}
 
 
 @pytest.mark.parametrize(

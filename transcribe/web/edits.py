@@ -1,10 +1,11 @@
-"""Changes made to notes by hand, applied on top of the model's notes.
+"""Changes made to notes and pedal by hand, applied on top of the model's notes.
 
 An edit is a list of changes, which are done and undone together:
 
 - ``{"do": "add", "onset", "pitch", "offset", "velocity"}``
 - ``{"do": "change", "id", and any of "onset", "pitch", "offset", "velocity"}``
 - ``{"do": "delete", "id"}``
+- ``{"do": "pedal", "onset", "offset", "down"}``: from one time to another the pedal is down, or up
 
 The model's own notes are never written over. A change keeps the whole note as it became,
 so it stays when the slider would hide the note it came from; a deleted note stays deleted
@@ -18,7 +19,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from transcribe.notes import HIGHEST_PITCH, LOWEST_PITCH, Note
+from transcribe.notes import HIGHEST_PITCH, LOWEST_PITCH, Note, PedalPress
 from transcribe.web.errors import RefusedError
 from transcribe.web.library import Edit
 
@@ -27,6 +28,9 @@ LONGEST = 24 * 3600.0
 """Seconds; the latest time a note may have in a recording of unknown duration."""
 _AFTER_END = 60.0
 """Seconds by which a note may outlast its recording."""
+
+_SHORTEST_PRESS = 0.01
+"""Seconds."""
 
 ByHand = dict[str, "Note | None"]
 """The edited note by the id of the original; None where it was removed."""
@@ -37,10 +41,41 @@ def by_hand(edits: Iterable[Edit]) -> ByHand:
     outcome: ByHand = {}
     for edit in edits:
         for index, change in enumerate(edit.changes):
+            if "pedal" in change:
+                continue
             name = change.get("id", f"h{edit.step}.{index}")
             note = change.get("note")
             outcome[name] = None if note is None else Note(**note)
     return outcome
+
+
+def pedal_by_hand(edits: Iterable[Edit], pedal: Sequence[PedalPress]) -> tuple[PedalPress, ...]:
+    """The pedal after all edits: what was said last of a time holds.
+
+    >>> lifted = Edit(1, [{"pedal": {"onset": 1.0, "offset": 2.0, "down": False}}])
+    >>> pedal_by_hand([lifted], [PedalPress(onset=0.5, offset=3.0)])
+    (PedalPress(onset=0.5, offset=1.0), PedalPress(onset=2.0, offset=3.0))
+    """
+    spans = [(press.onset, press.offset) for press in pedal]
+    for edit in edits:
+        for change in edit.changes:
+            if "pedal" in change:
+                spans = _painted(spans, **change["pedal"])
+    return tuple(PedalPress(onset=onset, offset=offset) for onset, offset in spans)
+
+
+def _painted(
+    spans: Sequence[tuple[float, float]], onset: float, offset: float, down: bool
+) -> list[tuple[float, float]]:
+    """Times apart and in order, with another one joined to them or cut out of them."""
+    touching = [span for span in spans if span[0] <= offset and onset <= span[1]]
+    others = [span for span in spans if span not in touching]
+    if down:
+        first = min([onset, *(start for start, _ in touching)])
+        last = max([offset, *(stop for _, stop in touching)])
+        return sorted([*others, (first, last)])
+    left = [part for a, b in touching for part in ((a, min(b, onset)), (max(a, offset), b))]
+    return sorted([*others, *((a, b) for a, b in left if b - a > _SHORTEST_PRESS)])
 
 
 def resolved(
@@ -61,7 +96,7 @@ def resolved(
     -------
     list of dict
         ``{"id": ..., "note": ...}``, without ``id`` for an added note, with the note None
-        for a deleted one: what `by_hand` reads.
+        for a deleted one: what `by_hand` reads; or ``{"pedal": ...}``, for `pedal_by_hand`.
 
     Raises
     ------
@@ -79,6 +114,9 @@ def resolved(
         if what == "add":
             found.append({"note": _as_json(_changed(None, change, duration))})
             continue
+        if what == "pedal":
+            found.append({"pedal": _pedal(change, duration)})
+            continue
         name = change.get("id")
         note = current.get(name) if isinstance(name, str) else None
         if note is None:
@@ -93,7 +131,7 @@ def resolved(
             current[str(name)] = changed
             found.append({"id": name, "note": _as_json(changed)})
         else:
-            raise _nonsense("a change is one of add, delete, change")
+            raise _nonsense("a change is one of add, delete, change, pedal")
     return found
 
 
@@ -133,6 +171,28 @@ def _changed(note: Note | None, change: Mapping[str, Any], duration: float) -> N
             f"A note can't be like that: {error}.",
             f"It must start before it ends, on a key from {LOWEST_PITCH} to {HIGHEST_PITCH}.",
         ) from error
+
+
+def _pedal(change: Mapping[str, Any], duration: float) -> dict[str, Any]:
+    """When the pedal is to be down or up."""
+    onset, offset, down = (change.get(name) for name in ("onset", "offset", "down"))
+    if (
+        type(onset) not in (int, float)
+        or type(offset) not in (int, float)
+        or type(down) is not bool
+    ):
+        raise _nonsense("the pedal needs onset and offset, in seconds, and down, true or false")
+    start, stop = max(float(onset or 0), 0.0), min(float(offset or 0), duration + _AFTER_END)
+    if not (math.isfinite(start) and math.isfinite(stop)):
+        raise _nonsense("onset or offset is out of range")
+    if stop - start < _SHORTEST_PRESS:
+        raise RefusedError(
+            422,
+            f"The pedal can't be pressed or lifted for less than {_SHORTEST_PRESS:g} s; found "
+            f"{start:g} to {stop:g} s.",
+            "Drag further.",
+        )
+    return {"onset": start, "offset": stop, "down": down}
 
 
 def _as_json(note: Note) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from transcribe.decode.decoder import Decoder
 from transcribe.decode.events import EVENT, Candidates
 from transcribe.frames import FrameGrid
 from transcribe.notes import KEY, SUSTAINED, Note, Performance, sustained
-from transcribe.web.edits import ByHand, by_hand
+from transcribe.web.edits import ByHand, by_hand, pedal_by_hand
 from transcribe.web.library import LibraryEntry, RecordingLibrary
 from transcribe.web.note_rows import BY_HAND, BY_MODEL, Row, model_id, note_row
 
@@ -134,13 +134,16 @@ class NoteService:
     def performance(self, entry: LibraryEntry, offsets: str = KEY) -> Performance:
         """The notes as they are now, ending with the key or where they cease to sound.
 
-        A note that was changed by hand sounds as the pedal lets it.
+        A note that was changed by hand sounds as the pedal lets it, and where the pedal was
+        changed, every note does.
         """
-        decoded, edits = self.decoded(entry), by_hand(self._library.edits(entry))
+        steps = self._library.edits(entry)
+        decoded, edits = self.decoded(entry), by_hand(steps)
+        pedal = pedal_by_hand(steps, decoded.pedal)
         notes = _edited(decoded.key, edits)
         if not notes:
             return Performance()
-        performance = Performance(tuple(notes.values()), decoded.pedal)
+        performance = Performance(tuple(notes.values()), pedal)
         if offsets == KEY:
             return performance
         long = {
@@ -148,7 +151,7 @@ class NoteService:
         }
         sounding = {
             name: long[note.onset, note.pitch, note.velocity]
-            if name in edits
+            if name in edits or pedal != decoded.pedal
             else decoded.sounding[name]
             for name, note in notes.items()
         }
@@ -179,7 +182,8 @@ class NoteService:
                 rows.pop(name, None)
             else:
                 rows[name] = note_row(name, note, BY_HAND)
-        pedal = [[round(press.onset, 4), round(press.offset, 4)] for press in decoded.pedal]
+        presses = pedal_by_hand(steps, decoded.pedal)
+        pedal = [[round(press.onset, 4), round(press.offset, 4)] for press in presses]
         version = self._version(entry, decoded, steps[-1].step if steps else 0)
         with self._lock:
             before = self._answered.get((entry.id, since))

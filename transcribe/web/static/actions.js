@@ -12,6 +12,11 @@ const NEW_VELOCITY = 64;
 /** Seconds and steps of velocity by which keys move notes. */
 const STEP = 0.01;
 const VELOCITY_STEP = 5;
+/** Seconds that each half of a split note lasts at least. */
+const SHORTEST = 0.02;
+
+/** Notes that were copied, with onsets from the first one's; kept from one recording to the next. */
+let copied = [];
 
 export class Actions {
   /** @param {import("./editor.js").Editor} editor */
@@ -36,6 +41,12 @@ export class Actions {
       redo: () => this.redo(),
       delete: () => this.remove(),
       add: () => this.addHere(),
+      copy: () => this.copy(),
+      paste: () => this.paste(),
+      split: () => this.split(),
+      "select-all": () => this.selectAll(),
+      "pedal-down": () => this.pedalHere(true),
+      "pedal-up": () => this.pedalHere(false),
       "doubtful-next": () => this.doubtful(1),
       "zoom-in": () => this.zoom(1.5),
       "zoom-out": () => this.zoom(1 / 1.5),
@@ -184,6 +195,8 @@ export class Actions {
       right: () => moved(selected, STEP, 0, duration),
       up: () => moved(selected, 0, 1),
       down: () => moved(selected, 0, -1),
+      octaveUp: () => moved(selected, 0, 12),
+      octaveDown: () => moved(selected, 0, -12),
       shorter: () => lengthened(selected, -STEP),
       longer: () => lengthened(selected, STEP),
       louder: () => louder(selected, VELOCITY_STEP),
@@ -213,6 +226,69 @@ export class Actions {
   addHere() {
     const near = this.notes.get(this.roll.focused);
     return this.add(this.player.position, near?.pitch ?? 60);
+  }
+
+  copy() {
+    const selected = this.selectedNotes();
+    if (!selected.length) return say("Select a note first");
+    const first = Math.min(...selected.map((note) => note.onset));
+    copied = selected.map(({ onset, offset, ...note }) => ({ ...note, onset: onset - first, offset: offset - first }));
+    byId("paste").disabled = false;
+    say(`${count(copied.length, "note")} copied`);
+    return copied.length;
+  }
+
+  cut() {
+    if (this.editor.canEdit && this.copy()) return this.remove();
+  }
+
+  /** Put what was copied where the playhead is. */
+  async paste() {
+    if (!this.editor.canEdit) return this.notYet();
+    if (!copied.length) return say("Nothing is copied yet");
+    const { position } = this.player;
+    const notes = copied
+      .map((note) => ({ ...note, onset: note.onset + position, offset: note.offset + position }))
+      .filter((note) => note.onset <= this.editor.duration);
+    const ids = await this.edits.addAll(notes);
+    if (!ids.length) return;
+    this.select(ids, false);
+    const left = copied.length - ids.length;
+    say(`${count(ids.length, "note")} pasted`);
+    if (left) tell(`${count(left, "note")} would begin after the recording ends and ${left === 1 ? "is" : "are"} left out.`);
+  }
+
+  /** Split the selected notes, or those that sound, where the playhead is. */
+  async split() {
+    if (!this.editor.canEdit) return this.notYet();
+    const { position } = this.player;
+    const among = this.selectedNotes();
+    const notes = (among.length ? among : this.notes.soundingAt(position)).filter(
+      (note) => note.onset + SHORTEST < position && position < note.offset - SHORTEST,
+    );
+    if (!notes.length) return say("No note to split at the playhead");
+    const second = notes.map((note) => ({ ...note, onset: position }));
+    const first = asChanges(notes.map((note) => ({ ...note, offset: position })));
+    const ids = await this.edits.addAll(second, first);
+    if (ids.length) this.select(ids, false);
+    say(`${count(ids.length, "note")} split`);
+  }
+
+  /** The pedal goes down, or up, in the loop, or else while the selected notes last. */
+  pedalHere(down) {
+    const selected = this.selectedNotes();
+    const { passage } = this.player;
+    if (!passage && !selected.length) return tell("Select notes, or drag on the waveform, to say how long.");
+    const start = passage?.start ?? Math.min(...selected.map((note) => note.onset));
+    const end = passage?.end ?? Math.max(...selected.map((note) => note.offset));
+    return this.pedal(start, end, down);
+  }
+
+  async pedal(start, end, down) {
+    if (!this.editor.canEdit) return this.notYet();
+    if (await this.edits.pedal(start, end, down)) {
+      say(`Pedal ${down ? "down" : "up"} from ${clock(start, 1)} to ${clock(end, 1)}`);
+    }
   }
 
   notYet() {

@@ -19,6 +19,17 @@ function ramp(stops) {
   });
 }
 
+/** Luminance, and contrast of two colours, as WCAG defines them. */
+const luminance = (rgb) =>
+  rgb
+    .map((each) => each / 255)
+    .map((each) => (each <= 0.04045 ? each / 12.92 : ((each + 0.055) / 1.055) ** 2.4))
+    .reduce((sum, each, i) => sum + each * [0.2126, 0.7152, 0.0722][i], 0);
+function contrast(a, b) {
+  const [low, high] = [luminance(a), luminance(b)].sort((x, y) => x - y);
+  return (high + 0.05) / (low + 0.05);
+}
+
 /** Read the style sheet's colours as they are now (light or dark). */
 export function readColours() {
   const style = getComputedStyle(document.documentElement);
@@ -29,6 +40,10 @@ export function readColours() {
   }
   const shades = ramp(["soft", "middle", "loud"].map((name) => parse(value(name))));
   colours.shades = shades.map(css);
+  const [paper, ink] = [parse(value("surface")), parse(value("ink"))];
+  const readable = (rgb) => css(contrast(rgb, paper) > contrast(rgb, ink) ? paper : ink);
+  colours.onShades = shades.map(readable);
+  colours.onSelected = readable(parse(value("selected")));
   colours.shadePixels = shades.map(pixel);
   colours.chosenPixel = pixel(parse(value("selected")));
   colours.handPixel = pixel(parse(value("hand")));

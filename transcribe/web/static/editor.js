@@ -307,7 +307,9 @@ export class Editor {
 
   showAble() {
     const { canEdit, edits, notes } = this;
-    for (const id of ["threshold", "minimum-length", "delete", "add"]) byId(id).disabled = !canEdit;
+    for (const id of ["threshold", "minimum-length", "delete", "add", "split", "pedal-down", "pedal-up"]) {
+      byId(id).disabled = !canEdit;
+    }
     for (const field of document.querySelectorAll(".fields :is(input, select), [data-nudge]")) {
       field.disabled = !canEdit;
     }

@@ -98,25 +98,39 @@ export class Edits extends EventTarget {
 
   /** Delete notes. */
   remove(ids) {
-    const changes = ids.map((id) => ({ do: "delete", id }));
-    return this.step((id, since) => server.postEdits(id, since, changes));
+    return this.post(ids.map((id) => ({ do: "delete", id })));
   }
 
   /** Add a note; resolves to its id, or null. */
-  async add({ onset, pitch, offset, velocity }) {
-    const changes = [{ do: "add", onset, pitch, offset, velocity }];
+  async add(note) {
+    return (await this.addAll([note]))[0] ?? null;
+  }
+
+  /** Add notes, and change some others in the same step; resolves to the ids of the new ones. */
+  async addAll(notes, changed = []) {
+    const added = notes.map(({ onset, pitch, offset, velocity }) => ({ do: "add", onset, pitch, offset, velocity }));
     let before;
-    const added = await this.step((id, since) => {
+    const done = await this.step((id, since) => {
       before = new Set(this.notes.ids);
+      const changes = [...added, ...changed.map((note) => ({ do: "change", ...note }))];
       return server.postEdits(id, since, changes);
     });
-    return (added && this.notes.ids.find((id) => !before.has(id))) || null;
+    return done ? this.notes.ids.filter((id) => !before.has(id)) : [];
+  }
+
+  /** Let the pedal be down, or up, from one second to another. */
+  pedal(onset, offset, down) {
+    return this.post([{ do: "pedal", onset, offset, down }]);
+  }
+
+  /** Make changes as one step; resolves to whether they were made. */
+  post(changes) {
+    return this.step((id, since) => server.postEdits(id, since, changes));
   }
 
   /** Give notes other onsets, pitches, offsets or velocities: `[{id, onset, ...}]`. */
   change(notes) {
-    const changes = notes.map((note) => ({ do: "change", ...note }));
-    return this.step((id, since) => server.postEdits(id, since, changes));
+    return this.post(notes.map((note) => ({ do: "change", ...note })));
   }
 }
 

@@ -3,7 +3,8 @@
  *
  * With a mouse: click to go there or to choose a note, drag a note or its end, drag a box,
  * double-click to add. With fingers: swipe to scroll, pinch to zoom, tap to choose; a note
- * that is selected already can be dragged. On the seconds and the waveform: drag a passage.
+ * that is selected already can be dragged. On the seconds and the waveform: drag a passage; on the
+ * pedal's lane: drag to press it, or from where it is down to lift it.
  */
 
 import { asChanges, lengthened, moved } from "./edits.js";
@@ -18,7 +19,7 @@ export class Gestures {
   /**
    * @param {import("./roll.js").Roll} roll
    * @param {object} does `seekTo(time)`, `select(ids, more)`, `add(time, pitch)`,
-   *   `change(notes)`, `repeat({start, end})`, `key(pitch)`, `scrolled()`, `canEdit()`
+   *   `change(notes)`, `repeat({start, end})`, `pedal(start, end, down)`, `key(pitch)`, `scrolled()`, `canEdit()`
    */
   constructor(roll, does) {
     this.roll = roll;
@@ -71,6 +72,7 @@ export class Gestures {
     const { index, edge } = this.hit(point);
     drag.id = index < 0 ? null : roll.notes.ids[index];
     if (area === "ruler" || area === "wave") drag.mode = "passage";
+    else if (area === "pedal") Object.assign(drag, { mode: "pedal", down: !roll.notes.pedalAt(drag.time) });
     else if (drag.touch && !roll.selection.has(drag.id)) drag.mode = "pan";
     else if (index < 0) drag.mode = "box";
     else {
@@ -101,6 +103,7 @@ export class Gestures {
     }
     const [start, end] = [drag.time, time].sort((a, b) => a - b);
     if (drag.mode === "passage") roll.passage = { start, end };
+    else if (drag.mode === "pedal") roll.pressing = this.does.canEdit() ? { start, end, down: drag.down } : null;
     else if (drag.mode === "box") {
       const [low, high] = [drag.pitch, roll.pitch(point.y)].sort((a, b) => a - b);
       roll.box = { start, end, low, high };
@@ -123,18 +126,25 @@ export class Gestures {
       return;
     }
     this.drag = null;
-    const { box, ghosts } = roll;
-    roll.box = null;
+    const { box, ghosts, pressing } = roll;
+    roll.box = roll.pressing = null;
     roll.ghosts = [];
     roll.moved();
     if (!drag || cancelled) return;
     if (!drag.far) return this.click(drag, event);
     if (drag.mode === "passage") this.does.repeat(roll.passage);
+    if (drag.mode === "pedal") this.does.pedal(...this.pressed(drag, event));
     if (drag.mode === "box") {
       const ids = roll.notes.within(box.start, box.end, box.low, box.high);
       this.does.select(ids, event.shiftKey);
     }
     if (ghosts.length) this.does.change(asChanges(ghosts));
+  }
+
+  /** What a stroke on the pedal's lane means: from when to when, and whether it is down. */
+  pressed(drag, event) {
+    const [start, end] = [drag.time, this.roll.time(this.point(event).x)].sort((a, b) => a - b);
+    return [start, end, drag.down];
   }
 
   click(drag, event) {
@@ -159,7 +169,7 @@ export class Gestures {
     const { index, edge } = point ? this.hit(point) : { index: -1, edge: false };
     const hovered = index < 0 ? null : roll.notes.ids[index];
     const area = point ? roll.area(point.x, point.y) : "";
-    const over = index < 0 ? (["ruler", "wave"].includes(area) ? "time" : "") : edge ? "edge" : "note";
+    const over = index < 0 ? (["ruler", "wave", "pedal"].includes(area) ? "time" : "") : edge ? "edge" : "note";
     roll.host.dataset.over = over;
     if (hovered === roll.hovered) return;
     roll.hovered = hovered;

@@ -85,6 +85,19 @@ export class Notes {
     return [firstAtLeast(this.latest, start), firstAtLeast(this.onset, end)];
   }
 
+  /** The notes whose keys are down at a time. */
+  soundingAt(time) {
+    const [first, last] = this.between(time, time);
+    const found = [];
+    for (let i = first; i < last; i += 1) if (this.offset[i] > time) found.push(this.at(i));
+    return found;
+  }
+
+  /** Whether the pedal is down at a time. */
+  pedalAt(time) {
+    return this.pedal.some(([onset, offset]) => onset <= time && time < offset);
+  }
+
   /** Index of the note that is down at a time on a key, the latest if several; -1 if none. */
   under(time, pitch, slack = 0) {
     const [first, last] = this.between(time - slack, time + slack);

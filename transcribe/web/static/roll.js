@@ -10,11 +10,14 @@ import { clipTo, drawBars, drawKeys, drawPedal, drawRows, drawSeconds, EDGES } f
 import { Raster } from "./raster.js";
 import { View } from "./view.js";
 import { Waveform } from "./waveform.js";
+import { pitchName } from "./words.js";
 
 /** More notes than this in view are written as pixels. */
 const MANY = 1500;
 /** Notes get round corners up to this many. */
 const FEW = 500;
+/** Notes have their names on them from this many pixels on. */
+const NAMED = { row: 12, width: 30 };
 /** A roll lower than this many pixels has a lower waveform. */
 const SHORT = 320;
 
@@ -38,6 +41,8 @@ export class Roll {
     this.passage = null;
     /** `{start, end, low, high}` that is being drawn to select. */
     this.box = null;
+    /** `{start, end, down}` of the pedal that is being pressed or lifted. */
+    this.pressing = null;
     /** Notes as they would be if the pointer were let go now. */
     this.ghosts = [];
     this.hovered = null;
@@ -206,6 +211,10 @@ export class Roll {
     }
     const hatch = hatching(context, colours.surface);
     const round = last - first <= FEW && view.row > 5;
+    const named = last - first <= FEW && view.row >= NAMED.row;
+    context.font = `${Math.min(12, Math.round(view.row * 0.75))}px ${colours.font}`;
+    context.textAlign = "left";
+    context.textBaseline = "middle";
     for (let i = first; i < last; i += 1) {
       if (notes.offset[i] < view.start) continue;
       const note = { onset: notes.onset[i], offset: notes.offset[i], pitch: notes.pitch[i] };
@@ -226,6 +235,10 @@ export class Roll {
         context.lineWidth = 2;
         bar(context, x + 1, y + 1, Math.max(1, width - 2), Math.max(1, height - 2), 0);
         context.stroke();
+      }
+      if (named && width >= NAMED.width && !notes.doubtful[i]) {
+        context.fillStyle = selected ? colours.onSelected : colours.onShades[shadeOf(notes.velocity[i])];
+        context.fillText(pitchName(notes.pitch[i]), Math.max(x, EDGES.left) + 4, y + height / 2 + 1);
       }
     }
   }
@@ -277,6 +290,15 @@ export class Roll {
       context.globalAlpha = 0.75;
       context.fillRect(x, y, width, height);
       context.globalAlpha = 1;
+    }
+    if (this.pressing) {
+      const { start, end, down } = this.pressing;
+      const x = EDGES.left + view.x(start);
+      context.fillStyle = down ? colours.hand : colours.surface;
+      context.fillRect(x, this.height - EDGES.pedal + 4, (end - start) * view.scale, EDGES.pedal - 7);
+      context.strokeStyle = colours.hand;
+      context.lineWidth = 1;
+      context.strokeRect(x, this.height - EDGES.pedal + 4, (end - start) * view.scale, EDGES.pedal - 7);
     }
     if (this.box) {
       const [x, x1] = [this.box.start, this.box.end].map((time) => EDGES.left + view.x(time));

@@ -22,10 +22,12 @@ import { midiBytes } from "./export/midi";
 import { asSvg } from "./export/picture";
 import { thumbnail } from "./export/thumbnail";
 import { csvText, jsonText, type Told } from "./export/text";
+import type { PedalChange } from "./library/database";
+import { pedalByHand } from "./library/edits";
 import { joined } from "./library/job";
 import { asRow } from "./library/rows";
 import { fixed, pythonFloat, roundHalfEven } from "./numbers";
-import { type Note, type Performance, sustained } from "./performance";
+import { type Note, type PedalPress, type Performance, sustained } from "./performance";
 import { type DecodeSettings, type FeatureSettings, FrameGrid, type WindowSettings } from "./settings";
 
 const bytesOf = (text: string): ArrayBuffer => {
@@ -134,6 +136,11 @@ const ROOMS: Record<string, (asked: any) => unknown> = {
   json: (asked: { performance: Performance; told: Told }) => jsonText(asked.performance, asked.told),
   svg: (asked: { performance: Performance; title: string }) => asSvg(asked.performance, asked.title),
   thumbnail: (asked: { notes: Note[]; duration: number }) => [...thumbnail(asked.notes, asked.duration)],
+  pedal: (asked: { pedal: PedalPress[]; changes: PedalChange[] }) =>
+    pedalByHand(
+      asked.changes.map((pedal, step) => ({ step, recording: "", changes: [{ pedal }], undone: 0 })),
+      asked.pedal,
+    ),
   names: (asked: { names: string[] }) =>
     asked.names.map((name) => [shownName(name), downloadName(name, ".mid"), shownName(name, ".mp3")]),
   numbers: (asked: { values: number[] }) =>

@@ -89,10 +89,13 @@ export interface Edit {
   undone: 0 | 1;
 }
 
-/** What a note becomes: another one, or none. */
-export interface Change {
-  id?: string;
-  note: EditedNote | null;
+/** What a note becomes: another one, or none; or when the pedal is down, or up. */
+export type Change = { id?: string; note: EditedNote | null; pedal?: undefined } | { pedal: PedalChange };
+
+export interface PedalChange {
+  onset: number;
+  offset: number;
+  down: boolean;
 }
 
 export interface EditedNote {

@@ -3,12 +3,14 @@
 import { TabError } from "../errors";
 import { HIGHEST_PITCH, LOWEST_PITCH } from "../decode/rolls";
 import { fixed, roundHalfEven } from "../numbers";
-import type { Change, Edit, EditedNote } from "./database";
+import type { PedalPress } from "../performance";
+import type { Change, Edit, EditedNote, PedalChange } from "./database";
 
 /** Seconds; the latest time a note may have in a recording of unknown duration. */
 export const LONGEST = 24 * 3600;
 /** Seconds by which a note may outlast its recording. */
 const AFTER_END = 60;
+const SHORTEST_PRESS = 0.01;
 const FIELDS = ["onset", "pitch", "offset", "velocity"] as const;
 
 /** What became of a note by its id: another note, or none. */
@@ -16,17 +18,46 @@ export type ByHand = Map<string, EditedNote | null>;
 
 /** What the page asks for. */
 export interface Asked extends Partial<Record<(typeof FIELDS)[number], number | null>> {
-  do: "add" | "change" | "delete";
+  do: "add" | "change" | "delete" | "pedal";
   id?: string;
+  down?: boolean;
 }
 
 /** The outcome of all steps that count, each in its turn. */
 export function byHand(steps: Edit[]): ByHand {
   const outcome: ByHand = new Map();
   for (const { step, changes } of steps) {
-    changes.forEach((change, index) => outcome.set(change.id ?? `h${step}.${index}`, change.note));
+    changes.forEach((change, index) => {
+      if (!change.pedal) outcome.set(change.id ?? `h${step}.${index}`, change.note);
+    });
   }
   return outcome;
+}
+
+/** The pedal after all steps that count: what was said last of a time holds. */
+export function pedalByHand(steps: Edit[], pedal: PedalPress[]): PedalPress[] {
+  let presses = pedal;
+  for (const { changes } of steps) {
+    for (const change of changes) if (change.pedal) presses = painted(presses, change.pedal);
+  }
+  return presses;
+}
+
+/** Presses apart and in order, with a time joined to them or cut out of them. */
+function painted(presses: PedalPress[], { onset, offset, down }: PedalChange): PedalPress[] {
+  const touching = presses.filter((press) => press.onset <= offset && onset <= press.offset);
+  const others = presses.filter((press) => !touching.includes(press));
+  const joined = {
+    onset: Math.min(onset, ...touching.map((press) => press.onset)),
+    offset: Math.max(offset, ...touching.map((press) => press.offset)),
+  };
+  const left = touching
+    .flatMap((press) => [
+      { onset: press.onset, offset: Math.min(press.offset, onset) },
+      { onset: Math.max(press.onset, offset), offset: press.offset },
+    ])
+    .filter((part) => part.offset - part.onset > SHORTEST_PRESS);
+  return [...others, ...(down ? [joined] : left)].sort((a, b) => a.onset - b.onset);
 }
 
 /** Check what the page asks for, and say of every change what the note becomes. */
@@ -39,6 +70,7 @@ export function resolved(
   const current = new Map<string, EditedNote | null>(notes);
   return asked.map((change): Change => {
     if (change.do === "add") return { note: changed(null, change, duration) };
+    if (change.do === "pedal") return { pedal: pedalOf(change, duration) };
     const note = current.get(change.id ?? "");
     if (!note || change.id === undefined) {
       throw new TabError("A note to be changed is not there any more.", "Load the page again.", 409);
@@ -88,6 +120,22 @@ function changed(note: EditedNote | null, change: Asked, duration: number): Edit
     );
   }
   return { onset, pitch, offset, velocity };
+}
+
+/** When the pedal is to be down or up. */
+function pedalOf({ onset, offset, down }: Asked, duration: number): PedalChange {
+  if (!Number.isFinite(onset) || !Number.isFinite(offset) || typeof down !== "boolean") {
+    throw nonsense("the pedal needs onset and offset, in seconds, and down, true or false");
+  }
+  const [start, stop] = [Math.max(onset as number, 0), Math.min(offset as number, duration + AFTER_END)];
+  if (stop - start < SHORTEST_PRESS) {
+    throw new TabError(
+      `The pedal can't be pressed or lifted for less than ${SHORTEST_PRESS} s; found ${start} to ${stop} s.`,
+      "Drag further.",
+      422,
+    );
+  }
+  return { onset: start, offset: stop, down };
 }
 
 const nonsense = (reason: string): TabError =>

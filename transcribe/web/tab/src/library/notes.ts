@@ -12,7 +12,7 @@ import { inOrder, type Note, type PedalPress, type Performance, sustained } from
 import { FrameGrid } from "../settings";
 import { type Database, type Edit, type EditedNote, type Entry, piecesOf } from "./database";
 import { decodeSettings, personSettings } from "./describe";
-import { type ByHand, byHand } from "./edits";
+import { type ByHand, byHand, pedalByHand } from "./edits";
 import { joined } from "./job";
 import { asRow, handRow, modelId, type Row } from "./rows";
 
@@ -50,7 +50,9 @@ export class NoteService {
   /** The notes as they are now, ending with the key or where they cease to sound. */
   async performance(entry: Entry, offsets: "key" | "sustained" = "key"): Promise<Performance> {
     const decoded = await this.decode(entry);
-    const edits = await this.byHand(entry);
+    const steps = (await this.steps(entry)).filter((step) => !step.undone);
+    const edits = byHand(steps);
+    const pedal = pedalByHand(steps, decoded.pedal);
     const sure = ([id, note]: [string, EditedNote]): [string, Note] => [
       id,
       { ...note, confidence: edits.has(id) ? 1 : (decoded.key.get(id)?.note.confidence ?? 1) },
@@ -58,11 +60,11 @@ export class NoteService {
     const named = [...(await this.notes(entry))].map(sure).sort(([, a], [, b]) => inOrder(a, b));
     const notes = named.map(([, note]) => note);
     if (!notes.length) return { notes: [], pedal: [] };
-    if (offsets === "key") return { notes, pedal: decoded.pedal };
-    // A note that was changed by hand sounds as the pedal lets it.
-    const long = sustained({ notes, pedal: decoded.pedal });
+    if (offsets === "key") return { notes, pedal };
+    // A note that was changed by hand sounds as the pedal lets it; so do all if that was changed.
+    const long = sustained({ notes, pedal });
     const sounding = named.map(([id], index) =>
-      edits.has(id) ? (long[index] as Note) : (decoded.sounding.get(id) as Note),
+      edits.has(id) || pedal !== decoded.pedal ? (long[index] as Note) : (decoded.sounding.get(id) as Note),
     );
     return { notes: sounding.sort(inOrder), pedal: [] };
   }
@@ -79,7 +81,7 @@ export class NoteService {
       if (note) rows.set(id, handRow(id, note));
       else rows.delete(id);
     }
-    const pedal = decoded.pedal.map(({ onset, offset }) => [rounded(onset, 4), rounded(offset, 4)]);
+    const pedal = pedalByHand(counting, decoded.pedal).map(({ onset, offset }) => [rounded(onset, 4), rounded(offset, 4)]);
     const chosen = personSettings(entry);
     const version =
       `${entry.id}.${entry.attempt}.${decoded.size}.${chosen.threshold}-` +

@@ -1,0 +1,74 @@
+"""Changes by hand on top of what the model found."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as some
+
+from transcribe.notes import PedalPress
+from transcribe.web.edits import by_hand, pedal_by_hand, resolved
+from transcribe.web.errors import RefusedError
+from transcribe.web.library import Edit
+
+FOUND = [PedalPress(onset=1.0, offset=2.0), PedalPress(onset=3.0, offset=5.0)]
+
+
+def after(*changes: tuple[float, float, bool]) -> list[tuple[float, float]]:
+    """The pedal of `FOUND` after changes, as times."""
+    asked = [
+        {"do": "pedal", "onset": onset, "offset": offset, "down": down}
+        for onset, offset, down in changes
+    ]
+    edits = [Edit(step, resolved([each], {}, 10.0)) for step, each in enumerate(asked)]
+    assert by_hand(edits) == {}
+    return [(press.onset, press.offset) for press in pedal_by_hand(edits, FOUND)]
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ((6.0, 7.0, True), [(1.0, 2.0), (3.0, 5.0), (6.0, 7.0)]),
+        ((2.0, 3.0, True), [(1.0, 5.0)]),
+        ((1.5, 2.5, True), [(1.0, 2.5), (3.0, 5.0)]),
+        ((3.5, 4.0, False), [(1.0, 2.0), (3.0, 3.5), (4.0, 5.0)]),
+        ((0.0, 9.0, False), []),
+        ((2.1, 2.9, False), [(1.0, 2.0), (3.0, 5.0)]),
+        ((-1.0, 1.5, False), [(1.5, 2.0), (3.0, 5.0)]),
+    ],
+)
+def test_the_pedal_is_pressed_and_lifted_where_it_is_said(change, expected):
+    assert after(change) == expected
+
+
+@given(
+    some.lists(some.tuples(some.integers(0, 90), some.integers(1, 20), some.booleans()), max_size=6)
+)
+def test_what_was_said_last_of_a_time_holds(painted):
+    changes = [(start / 10, (start + length) / 10, down) for start, length, down in painted]
+    pedal = after(*changes)
+    assert all(a[1] < b[0] for a, b in pairwise(pedal))
+    for tenth in range(110):
+        time = tenth / 10 + 0.05
+        said = [down for start, stop, down in changes if start < time < stop]
+        found = any(press.onset < time < press.offset for press in FOUND)
+        assert any(a < time < b for a, b in pedal) == (said[-1] if said else found)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"onset": 1.0, "offset": 2.0},
+        {"onset": 1.0, "offset": 2.0, "down": 1},
+        {"onset": "1", "offset": 2.0, "down": True},
+        {"onset": float("nan"), "offset": 2.0, "down": True},
+        {"onset": 2.0, "offset": 2.0, "down": True},
+        {"onset": 100.0, "offset": 101.0, "down": True},
+    ],
+)
+def test_a_pedal_that_makes_no_sense_is_refused(change):
+    with pytest.raises(RefusedError) as refused:
+        resolved([{"do": "pedal", **change}], {}, 10.0)
+    assert refused.value.status == 422
