@@ -1017,32 +1017,32 @@ def test_bars_on_the_roll_obey_who_knows_the_piece(opened, heard, tmp_path):
     show(page, heard)
     page.keyboard.press("b")
     words = page.locator("#piece-words")
-    expect(words).to_have_text(re.compile(r"^\d+ beats a minute, \d/\d"))
+    expect(words).to_have_text(re.compile(r"^\d+ beats a minute, \d/\d"), timeout=DONE)
     found = tempo(page)
     before = page.locator("#roll canvas").first.screenshot()
     page.click("#piece-slower")
-    expect(words).not_to_have_text(re.compile(rf"^{found} "))
+    expect(words).not_to_have_text(re.compile(rf"^{found} "), timeout=DONE)
     assert tempo(page) == pytest.approx(found / 2, rel=0.1)
     box = page.locator("#roll").bounding_box()
     page.mouse.click(box["x"] + 400, box["y"] + 50)
     one = seconds(page)
     page.click("#piece-downbeat")
     page.select_option("#piece-metre", "3/4")
-    expect(words).to_contain_text("3/4")
+    expect(words).to_contain_text("3/4", timeout=DONE)
     assert float(ask(heard, "")["wishes"]["downbeat"]) == pytest.approx(one, abs=0.06)
     assert page.locator("#roll canvas").first.screenshot() != before
     page.reload()
     page.click("#bars")
-    expect(words).to_contain_text("3/4")
+    expect(words).to_contain_text("3/4", timeout=DONE)
     page.click("#piece-reset")
-    expect(words).to_have_text(re.compile(rf"^{found} beats"))
+    expect(words).to_have_text(re.compile(rf"^{found} beats"), timeout=DONE)
 
 
 def test_tapping_along_says_which_pulse_is_the_beat(opened, heard):
     page = opened()
     show(page, heard)
     page.click("#bars")
-    expect(page.locator("#piece-words")).to_contain_text("beats a minute")
+    expect(page.locator("#piece-words")).to_contain_text("beats a minute", timeout=DONE)
     page.select_option("#speed", "0.5")
     page.click("#play")
     expect(page.locator("#position")).to_have_text(re.compile(r"0:0[1-9]"))
@@ -1132,3 +1132,56 @@ def test_the_pedal_is_pressed_and_lifted_on_its_lane(opened, heard):
         page.click("#undo")
     expect(page.locator("#undo")).to_be_disabled()
     assert ask(heard, "notes")["pedal"] == before
+
+
+def test_how_the_music_goes_on_is_heard_before_it_is_kept(opened, heard, tmp_path):
+    page = opened()
+    show(page, heard)
+    expect(page.locator("#of")).to_have_text("of 0:40")
+    page.click("#download")
+    page.click("#continue")
+    page.select_option("#continuation-seconds", "10")
+    page.click("#continuation-hear")
+    words = page.locator("#continuation-words")
+    expect(words).to_have_text(re.compile(r"^\d+ notes more"), timeout=DONE)
+    expect(page.locator("#of")).to_have_text(re.compile("of 0:4[5-9]|of 0:5"))
+    expect(page.locator("#play-words")).to_have_text("Pause", use_inner_text=False)
+    page.wait_for_function("struck.length > 5")
+    with page.expect_download(timeout=DONE) as download:
+        page.click("#continuation-keep")
+    assert re.fullmatch(r"prelude\.continued-\d+\.mid", download.value.suggested_filename)
+    download.value.save_as(tmp_path / "kept.mid")
+    n_more = int(words.inner_text().split()[0])
+    assert len(read_midi(tmp_path / "kept.mid").notes) == pytest.approx(
+        n_notes(page) + n_more, abs=2
+    )
+    page.click("#continuation-close")
+    expect(page.locator("#of")).to_have_text("of 0:40")
+    expect(page.locator("#play-words")).to_have_text("Play", use_inner_text=False)
+
+
+def test_a_faint_note_is_clicked_into_place(opened, heard):
+    page = opened()
+    before = show(page, heard)
+    page.click("#zoom-all")
+    notes = ask(heard, "notes")["notes"]
+    faint = ask(heard, "faint")["notes"]
+    page.keyboard.press("f")
+    expect(page.locator("#faint")).to_have_attribute("aria-pressed", "true")
+    page.wait_for_timeout(1000)
+    # Somewhere over it, the pointer says that a click adds it.
+    box = page.locator("#roll").bounding_box()
+    duration = ask(heard, "")["duration"]
+
+    def place(row: list[Any]) -> tuple[float, float] | None:
+        x = box["x"] + 46 + (box["width"] - 46) * (row[1] + row[3]) / 2 / duration
+        for y in range(90, int(box["height"]) - 20, 4):
+            page.mouse.move(x, box["y"] + y)
+            if page.locator("#roll").get_attribute("data-over") == "faint":
+                return x, box["y"] + y
+        return None
+
+    page.mouse.click(*next(filter(None, map(place, faint))))
+    expect(page.locator("#n-notes")).to_have_text(f"{before + 1} notes")
+    added = {row[0] for row in ask(heard, "notes")["notes"]} - {row[0] for row in notes}
+    assert added <= {row[0] for row in faint}

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from transcribe.notes import PedalPress
+from transcribe.notes import Note, PedalPress
 from transcribe.web.edits import by_hand, pedal_by_hand, resolved
 from transcribe.web.errors import RefusedError
 from transcribe.web.library import Edit
@@ -72,3 +72,14 @@ def test_a_pedal_that_makes_no_sense_is_refused(change):
     with pytest.raises(RefusedError) as refused:
         resolved([{"do": "pedal", **change}], {}, 10.0)
     assert refused.value.status == 422
+
+
+def test_a_faint_note_that_is_added_keeps_its_id():
+    note = {"onset": 1.0, "pitch": 60, "offset": 1.5, "velocity": 30}
+    changes = resolved([{"do": "add", "id": "m31.60", **note}], {}, 10.0)
+    outcome = by_hand([Edit(7, changes)])
+    assert outcome == {"m31.60": Note(**note)}
+    with pytest.raises(RefusedError, match="there already"):
+        resolved([{"do": "add", "id": "m31.60", **note}], {"m31.60": Note(**note)}, 10.0)
+    with pytest.raises(RefusedError, match="id of the model"):
+        resolved([{"do": "add", "id": "h1.0", **note}], {}, 10.0)

@@ -192,6 +192,28 @@ def test_edits_are_kept_apart_and_outlive_the_slider(client, prelude):
     client.ask("POST", f"{address}/undo")
 
 
+def test_what_was_too_faint_can_be_added_and_is_not_there_twice(client, prelude):
+    address = f"/api/recordings/{prelude[0]['id']}"
+    before = client.get(f"{address}/notes").json["notes"]
+    faint = client.get(f"{address}/faint").json["notes"]
+    lowest = client.ask("PUT", f"{address}/settings", {"threshold": 0.05}).json["notes"]
+    client.ask("PUT", f"{address}/settings", {"threshold": None})
+    ids = {row[0] for row in before}
+    assert {row[0] for row in faint} == {row[0] for row in lowest} - ids
+    assert faint
+    name, onset, pitch, offset, velocity, *_ = faint[0]
+    note = {"onset": onset, "pitch": pitch, "offset": offset, "velocity": velocity}
+    added = {"changes": [{"do": "add", "id": name, **note}]}
+    after = client.ask("POST", f"{address}/edits", added).json["notes"]
+    assert {row[0] for row in after} - ids == {name}
+    assert name not in {row[0] for row in client.get(f"{address}/faint").json["notes"]}
+    assert client.ask("POST", f"{address}/edits", added).status == 409
+    low = client.ask("PUT", f"{address}/settings", {"threshold": 0.05}).json["notes"]
+    client.ask("PUT", f"{address}/settings", {"threshold": None})
+    client.ask("POST", f"{address}/undo")
+    assert len(low) == len(lowest)
+
+
 def test_the_pedal_is_changed_by_hand_and_notes_sound_accordingly(client, prelude):
     address = f"/api/recordings/{prelude[0]['id']}"
     before = client.get(f"{address}/notes").json
@@ -434,6 +456,24 @@ def test_the_music_goes_on(client, prelude, tmp_path):
     added = [note for note in continued.notes if note.onset > end + 0.05]
     assert len(added) > 10
     assert end + 15 < added[-1].onset < end + 45
+
+
+def test_a_continuation_is_heard_before_it_is_kept(client, prelude, tmp_path):
+    address = f"/api/recordings/{prelude[0]['id']}"
+    wanted = {"seconds": 5, "at": 10.0, "tame": 1}
+    heard = client.ask("POST", f"{address}/continuation", wanted).json
+    assert heard["start"] == 10.0
+    assert heard["notes"]
+    assert all(10.0 <= row[1] < 15.0 for row in heard["notes"])
+    query = f"seconds=5&at=10&tame=1&seed={heard['seed']}"
+    kept = client.get(f"{address}/download/continued.mid?{query}")
+    assert f"continued-{heard['seed']}.mid" in kept.headers["content-disposition"]
+    later = [[note.onset, note.pitch] for note in notes_of(kept.body) if note.onset >= 10.0]
+    assert [[row[1], row[2]] for row in heard["notes"]] == [
+        [pytest.approx(onset, abs=1e-4), pitch] for onset, pitch in later
+    ]
+    for nonsense in ({"seconds": 0}, {"tame": 2}, {"at": "soon"}):
+        assert client.ask("POST", f"{address}/continuation", nonsense).status == 422
 
 
 def test_the_page_has_a_piano_to_play_with(client):

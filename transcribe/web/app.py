@@ -120,6 +120,7 @@ class Server:
             Route(f"{one}/again", self.again, methods=["POST"]),
             Route(f"{one}/events", self.events),
             Route(f"{one}/notes", self.notes),
+            Route(f"{one}/faint", self.faint),
             Route(f"{one}/settings", self.set, methods=["PUT"]),
             Route(f"{one}/edits", self.edit, methods=["POST"]),
             Route(f"{one}/undo", self.undo, methods=["POST"]),
@@ -128,6 +129,7 @@ class Server:
             Route(f"{one}/beats", self.beats),
             Route(f"{one}/score", self.score),
             Route(f"{one}/thumbnail", self.thumbnail),
+            Route(f"{one}/continuation", self.go_on, methods=["POST"]),
             Route(f"{one}/waveform", self.waveform),
             Route(f"{one}/sound", self.sound),
             Route(f"{one}/original", self.original),
@@ -258,6 +260,11 @@ class Server:
         answer = await asyncio.to_thread(self.note_service.answer, entry, since)
         return await asyncio.to_thread(JSONResponse, answer)
 
+    async def faint(self, request: Request) -> Response:
+        """What was too faint to be a note."""
+        rows = await asyncio.to_thread(self.note_service.faint, self._entry(request))
+        return await asyncio.to_thread(JSONResponse, {"notes": rows})
+
     async def _changed(
         self, request: Request, change: Callable[[LibraryEntry], object]
     ) -> Response:
@@ -362,7 +369,9 @@ class Server:
         entry = self._entry(request)
         kind = request.path_params["kind"]
         if kind == continued.KIND:
-            return await continued.response(self.note_service, entry)
+            wanted = continued.Wanted.of(request.query_params)
+            gone = request.is_disconnected
+            return await continued.response(self.note_service, entry, wanted, gone)
         if kind in KINDS:
             return await self.score_service.download(entry, kind, request.query_params)
         return await asyncio.to_thread(downloads.response, self.note_service, entry, kind)
@@ -385,6 +394,12 @@ class Server:
         entry = self._entry(request)
         shown = await self.score_service.shown(entry, request.query_params)
         return await asyncio.to_thread(JSONResponse, shown)
+
+    async def go_on(self, request: Request) -> Response:
+        """How the music could go on, to be heard before it is kept."""
+        wanted = continued.Wanted.of(await json_object(request))
+        entry, gone = self._entry(request), request.is_disconnected
+        return JSONResponse(await continued.shown(self.note_service, entry, wanted, gone))
 
     async def piano(self, _: Request) -> Response:
         """The notes that the page can play."""

@@ -2,7 +2,8 @@
 
 An edit is a list of changes, which are done and undone together:
 
-- ``{"do": "add", "onset", "pitch", "offset", "velocity"}``
+- ``{"do": "add", "onset", "pitch", "offset", "velocity"}``, with the ``id`` of a faint note of the
+  model if it is that, so that it is not there twice when the slider brings it back
 - ``{"do": "change", "id", and any of "onset", "pitch", "offset", "velocity"}``
 - ``{"do": "delete", "id"}``
 - ``{"do": "pedal", "onset", "offset", "down"}``: from one time to another the pedal is down, or up
@@ -22,6 +23,7 @@ from typing import Any
 from transcribe.notes import HIGHEST_PITCH, LOWEST_PITCH, Note, PedalPress
 from transcribe.web.errors import RefusedError
 from transcribe.web.library import Edit
+from transcribe.web.note_rows import is_model_id
 
 _FIELDS = ("onset", "pitch", "offset", "velocity")
 LONGEST = 24 * 3600.0
@@ -112,7 +114,11 @@ def resolved(
             raise _nonsense("a change is an object")
         what = change.get("do")
         if what == "add":
-            found.append({"note": _as_json(_changed(None, change, duration))})
+            added: dict[str, Any] = {"note": _as_json(_changed(None, change, duration))}
+            if change.get("id") is not None:
+                added["id"] = _faint_id(change["id"], current)
+                current[added["id"]] = Note(**added["note"])
+            found.append(added)
             continue
         if what == "pedal":
             found.append({"pedal": _pedal(change, duration)})
@@ -171,6 +177,15 @@ def _changed(note: Note | None, change: Mapping[str, Any], duration: float) -> N
             f"A note can't be like that: {error}.",
             f"It must start before it ends, on a key from {LOWEST_PITCH} to {HIGHEST_PITCH}.",
         ) from error
+
+
+def _faint_id(name: Any, notes: Mapping[str, Note | None]) -> str:
+    """The id of a note that the model found, but that is not among the notes."""
+    if not isinstance(name, str) or not is_model_id(name):
+        raise _nonsense("a note is added with an id of the model, or without one")
+    if notes.get(name) is not None:
+        raise RefusedError(409, "This note is there already.", "Load the page again.")
+    return name
 
 
 def _pedal(change: Mapping[str, Any], duration: float) -> dict[str, Any]:

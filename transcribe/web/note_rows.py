@@ -8,6 +8,7 @@ is named by the step that added it (``h5.0``).
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from transcribe.notes import Note
@@ -19,6 +20,11 @@ BY_MODEL, BY_HAND = 0, 1
 def model_id(peak: int, pitch: int) -> str:
     """The id of a note that the model found."""
     return f"m{peak}.{pitch}"
+
+
+def is_model_id(name: str) -> bool:
+    """Whether a note that the model found could have this id."""
+    return re.fullmatch(r"m\d{1,9}\.\d{1,3}", name, re.ASCII) is not None
 
 
 def as_row(struck: tuple[int, Note]) -> Row:

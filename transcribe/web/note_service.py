@@ -21,7 +21,7 @@ from transcribe.decode.events import EVENT, Candidates
 from transcribe.frames import FrameGrid
 from transcribe.notes import KEY, SUSTAINED, Note, Performance, sustained
 from transcribe.web.edits import ByHand, by_hand, pedal_by_hand
-from transcribe.web.library import LibraryEntry, RecordingLibrary
+from transcribe.web.library import LOWEST_THRESHOLD, LibraryEntry, RecordingLibrary
 from transcribe.web.note_rows import BY_HAND, BY_MODEL, Row, model_id, note_row
 
 _MOST_KEPT = 4
@@ -130,6 +130,17 @@ class NoteService:
     def notes(self, entry: LibraryEntry) -> dict[str, Note]:
         """The notes as they are now, by id: the model's, with the edits."""
         return _edited(self.decoded(entry).key, by_hand(self._library.edits(entry)))
+
+    def faint(self, entry: LibraryEntry) -> list[Row]:
+        """What the model took for too faint at the chosen threshold, as rows, by onset.
+
+        Notes that were changed or deleted by hand are not among them.
+        """
+        known = self.decoded(entry).rows
+        edits = by_hand(self._library.edits(entry))
+        all_rows = self.decoded(replace(entry, threshold=LOWEST_THRESHOLD)).rows
+        rows = [row for name, row in all_rows.items() if name not in known and name not in edits]
+        return sorted(rows, key=lambda row: (row[1], row[2]))
 
     def performance(self, entry: LibraryEntry, offsets: str = KEY) -> Performance:
         """The notes as they are now, ending with the key or where they cease to sound.

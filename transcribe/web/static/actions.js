@@ -223,6 +223,15 @@ export class Actions {
     say(`Added: ${pitchName(pitch)} at ${onset.toFixed(2)} s`);
   }
 
+  /** A faint note becomes one. */
+  async addFaint(note) {
+    if (!this.editor.canEdit) return this.notYet();
+    const [id] = await this.edits.addAll([note]);
+    if (!id) return;
+    this.select([id], false);
+    say(`Added: ${spokenNote(this.notes.get(id))}`);
+  }
+
   addHere() {
     const near = this.notes.get(this.roll.focused);
     return this.add(this.player.position, near?.pitch ?? 60);
@@ -232,7 +241,12 @@ export class Actions {
     const selected = this.selectedNotes();
     if (!selected.length) return say("Select a note first");
     const first = Math.min(...selected.map((note) => note.onset));
-    copied = selected.map(({ onset, offset, ...note }) => ({ ...note, onset: onset - first, offset: offset - first }));
+    copied = selected.map(({ onset, offset, pitch, velocity }) => ({
+      pitch,
+      velocity,
+      onset: onset - first,
+      offset: offset - first,
+    }));
     byId("paste").disabled = false;
     say(`${count(copied.length, "note")} copied`);
     return copied.length;
@@ -267,7 +281,7 @@ export class Actions {
       (note) => note.onset + SHORTEST < position && position < note.offset - SHORTEST,
     );
     if (!notes.length) return say("No note to split at the playhead");
-    const second = notes.map((note) => ({ ...note, onset: position }));
+    const second = notes.map((note) => ({ ...note, id: undefined, onset: position }));
     const first = asChanges(notes.map((note) => ({ ...note, offset: position })));
     const ids = await this.edits.addAll(second, first);
     if (ids.length) this.select(ids, false);
@@ -335,6 +349,10 @@ export class Actions {
   /** Whether notes can be changed now. */
   canEdit() {
     return this.editor.canEdit;
+  }
+
+  faint() {
+    this.editor.faint.toggle();
   }
 
   bars() {

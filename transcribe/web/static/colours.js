@@ -3,7 +3,7 @@
 const STEPS = 24;
 const NAMES = [
   "surface", "ink", "muted", "line", "accent", "hand", "row-black", "row-octave", "key-white",
-  "key-black", "key-line", "key-name", "wave", "bar", "pedal", "selected", "passage",
+  "key-black", "key-line", "key-name", "wave", "bar", "future", "pedal", "selected", "passage",
 ];
 
 const parse = (hex) => [1, 3, 5].map((i) => parseInt(hex.slice(i, i + 2), 16));

@@ -56,7 +56,7 @@ export function bindDownloadMenu(editor) {
       download(editor, kind);
     }
     closeMenu();
-    opener.focus();
+    if (!event.target.closest("#continue")) opener.focus();
   });
   byId("download-png").addEventListener("click", () => savePicture(editor));
   document.addEventListener("pointerdown", (event) => {
@@ -80,14 +80,14 @@ async function download({ id, edits }, kind) {
 }
 
 /** Fetch a file of a recording and save it; making it can be stopped. */
-export async function takeAway(id, kind) {
+export async function takeAway(id, kind, wanted = {}) {
   const control = new AbortController();
   let leave = () => {};
   const slow = setTimeout(() => {
     leave = tellWork("Preparing the file", () => control.abort());
   }, SLOW);
   try {
-    const { blob, name } = await getDownload(id, kind, control.signal);
+    const { blob, name } = await getDownload(id, kind, control.signal, wanted);
     save(blob, name);
     say(`Saved as ${name}`);
   } catch (error) {

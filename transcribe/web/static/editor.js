@@ -2,8 +2,10 @@
 
 import { Actions } from "./actions.js";
 import { Beats } from "./beats.js";
+import { Continuation } from "./continuation.js";
 import { Edits } from "./edits.js";
 import { byId, setIcon } from "./elements.js";
+import { Faint } from "./faint.js";
 import { Gestures } from "./gestures.js";
 import { Notes } from "./notes.js";
 import { say, sayNowAndThen, tell, tellError } from "./notices.js";
@@ -29,7 +31,7 @@ export class Editor {
     this.overview = new Overview(byId("overview"), this.roll);
     this.player = new Player(
       byId("audio"),
-      () => this.notes,
+      () => this.continuation?.joined ?? this.notes,
       (start, seconds) => server.getSound(this.id, start, seconds),
     );
     this.edits = new Edits(this.notes, tellError);
@@ -46,6 +48,8 @@ export class Editor {
     this.actions = new Actions(this);
     this.piece = new Piece(() => this.player.position);
     this.beats = new Beats(this);
+    this.faint = new Faint(this);
+    this.continuation = new Continuation(this);
     this.score = new Score(this);
     this.gestures = new Gestures(this.roll, this.actions);
     this.bind();
@@ -125,10 +129,11 @@ export class Editor {
     this.id = this.recording = null;
     this.score.clear();
     this.beats.clear();
+    this.continuation.close();
     this.piece.open({ id: null });
     this.notes.set([], []);
     this.roll.waveform.set(new Int8Array(0), 50);
-    Object.assign(this.roll, { playhead: 0, passage: null, focused: null, heard: Infinity });
+    Object.assign(this.roll, { playhead: 0, passage: null, focused: null, faint: null, heard: Infinity });
     this.actions.selectNone();
     this.actions.following = true;
   }
@@ -180,7 +185,7 @@ export class Editor {
 
   get duration() {
     const { duration, heard_seconds: heard } = this.recording ?? {};
-    return Math.max(duration ?? 0, heard ?? 0, this.notes.end, 1);
+    return Math.max(duration ?? 0, heard ?? 0, this.notes.end, this.continuation?.end ?? 0, 1);
   }
 
   /** Whether anything says how long the recording is. */
@@ -316,6 +321,7 @@ export class Editor {
     byId("undo").disabled = !canEdit || !edits.canUndo;
     byId("redo").disabled = !canEdit || !edits.canRedo;
     byId("download").disabled = this.busy;
+    byId("continue").disabled = !notes.length;
     for (const radio of document.getElementsByName("view")) radio.disabled = this.busy;
     byId("field-onset").max = this.recording ? this.duration.toFixed(3) : "";
     const empty = !notes.length;
@@ -326,6 +332,7 @@ export class Editor {
   }
 
   showNotes({ settings }) {
+    this.continuation.changed();
     if (!this.panel.timer && !this.edits.wanted) this.panel.showSettings(settings);
     this.player.setDuration(this.duration);
     this.roll.view.setDuration(this.duration);
@@ -337,6 +344,7 @@ export class Editor {
     this.overview.fresh = false;
     this.score.changed();
     this.beats.changed();
+    this.faint.changed();
     this.showAble();
     this.roll.changed();
   }

@@ -106,9 +106,12 @@ export class Edits extends EventTarget {
     return (await this.addAll([note]))[0] ?? null;
   }
 
-  /** Add notes, and change some others in the same step; resolves to the ids of the new ones. */
+  /**
+   * Add notes, and change some others in the same step; resolves to the ids of the new ones.
+   * Those with an id are what was too faint.
+   */
   async addAll(notes, changed = []) {
-    const added = notes.map(({ onset, pitch, offset, velocity }) => ({ do: "add", onset, pitch, offset, velocity }));
+    const added = notes.map(({ id, onset, pitch, offset, velocity }) => ({ do: "add", id, onset, pitch, offset, velocity }));
     let before;
     const done = await this.step((id, since) => {
       before = new Set(this.notes.ids);

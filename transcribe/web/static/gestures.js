@@ -18,7 +18,7 @@ const EDGE = 7;
 export class Gestures {
   /**
    * @param {import("./roll.js").Roll} roll
-   * @param {object} does `seekTo(time)`, `select(ids, more)`, `add(time, pitch)`,
+   * @param {object} does `seekTo(time)`, `select(ids, more)`, `add(time, pitch)`, `addFaint(note)`,
    *   `change(notes)`, `repeat({start, end})`, `pedal(start, end, down)`, `key(pitch)`, `scrolled()`, `canEdit()`
    */
   constructor(roll, does) {
@@ -153,8 +153,17 @@ export class Gestures {
       this.does.select([drag.id], event.shiftKey);
       return;
     }
+    const faint = drag.id === null && ["box", "pan"].includes(drag.mode) && this.faintAt(drag.time, drag.pitch);
+    if (faint) return this.does.addFaint(faint);
     if (drag.mode !== "passage" && !event.shiftKey) this.does.select([], false);
     this.does.seekTo(drag.time);
+  }
+
+  /** The faint note at a place, if they are shown and one is there. */
+  faintAt(time, pitch) {
+    const { faint, view } = this.roll;
+    const index = faint ? faint.under(time, pitch, 3 / view.scale) : -1;
+    return index < 0 ? null : faint.at(index);
   }
 
   double(event) {
@@ -169,7 +178,8 @@ export class Gestures {
     const { index, edge } = point ? this.hit(point) : { index: -1, edge: false };
     const hovered = index < 0 ? null : roll.notes.ids[index];
     const area = point ? roll.area(point.x, point.y) : "";
-    const over = index < 0 ? (["ruler", "wave", "pedal"].includes(area) ? "time" : "") : edge ? "edge" : "note";
+    const onFaint = point && index < 0 && area === "notes" && this.faintAt(roll.time(point.x), roll.pitch(point.y));
+    const over = onFaint ? "faint" : index < 0 ? (["ruler", "wave", "pedal"].includes(area) ? "time" : "") : edge ? "edge" : "note";
     roll.host.dataset.over = over;
     if (hovered === roll.hovered) return;
     roll.hovered = hovered;

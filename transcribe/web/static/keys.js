@@ -62,6 +62,7 @@ const TABLE = {
     [["PageUp"], "scroll back", "scroll", -0.8, "roll"],
     [["Ctrl+ArrowUp"], "larger keys", "zoomKeys", 1.25, "roll"],
     [["Ctrl+ArrowDown"], "smaller keys", "zoomKeys", 0.8, "roll"],
+    [["f", "F"], "faint notes, to be clicked into place", "faint"],
     [["b", "B"], "bars and beats", "bars"],
     [["?"], "this help", "help"],
   ],

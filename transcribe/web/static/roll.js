@@ -48,6 +48,11 @@ export class Roll {
     this.hovered = null;
     /** `{beats, bars}` to draw lines at, as the server gives them; or null. */
     this.grid = null;
+    /** What was too faint to be a note, while that is shown. */
+    this.faint = null;
+    /** Notes that could follow, and the second from which on they take the place of others. */
+    this.future = null;
+    this.futureStart = Infinity;
     /** How far the recording is transcribed; beyond it the background is dim. */
     this.heard = Infinity;
     /** Told when what is in view changes. */
@@ -196,6 +201,7 @@ export class Roll {
     });
     drawPedal(this, context);
     clipTo(context, EDGES.left, this.notesTop, view.width, view.height);
+    if (this.faint) this.drawFaint(context);
     this.drawNotes(context, ratio);
     context.restore();
     drawKeys(this, context);
@@ -220,6 +226,7 @@ export class Roll {
       const note = { onset: notes.onset[i], offset: notes.offset[i], pitch: notes.pitch[i] };
       const [x, y, width, height] = this.place(note);
       const selected = selection.size > 0 && selection.has(notes.ids[i]);
+      context.globalAlpha = notes.onset[i] >= this.futureStart ? 0.25 : 1;
       context.fillStyle = selected ? colours.selected : colours.shades[shadeOf(notes.velocity[i])];
       bar(context, x, y, width, height, round ? 2.5 : 0);
       context.fill();
@@ -240,6 +247,37 @@ export class Roll {
         context.fillStyle = selected ? colours.onSelected : colours.onShades[shadeOf(notes.velocity[i])];
         context.fillText(pitchName(notes.pitch[i]), Math.max(x, EDGES.left) + 4, y + height / 2 + 1);
       }
+    }
+    context.globalAlpha = 1;
+    if (this.future) this.drawFuture(context, round);
+  }
+
+  /** Outlines of what was too faint, the surer the stronger. */
+  drawFaint(context) {
+    const { faint, view } = this;
+    const [first, last] = faint.between(view.start, view.end);
+    context.strokeStyle = this.colours.muted;
+    context.lineWidth = 1;
+    context.setLineDash([3, 2]);
+    for (let i = first; i < Math.min(last, first + MANY); i += 1) {
+      const note = { onset: faint.onset[i], offset: faint.offset[i], pitch: faint.pitch[i] };
+      const [x, y, width, height] = this.place(note);
+      context.globalAlpha = 0.45 + 0.55 * Math.min(1, 2 * (faint.rows[i][5] ?? 0));
+      context.strokeRect(x + 0.5, y + 0.5, Math.max(3, width - 1), Math.max(2, height - 1));
+    }
+    context.setLineDash([]);
+    context.globalAlpha = 1;
+  }
+
+  /** What could follow, in a colour of its own. */
+  drawFuture(context, round) {
+    const { future, view } = this;
+    const [first, last] = future.between(view.start, view.end);
+    context.fillStyle = this.colours.future;
+    for (let i = first; i < last; i += 1) {
+      const note = { onset: future.onset[i], offset: future.offset[i], pitch: future.pitch[i] };
+      bar(context, ...this.place(note), round ? 2.5 : 0);
+      context.fill();
     }
   }
 

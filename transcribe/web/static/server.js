@@ -109,6 +109,9 @@ const notesAt = (id, what, since) => at(id, `/${what}?since=${encodeURIComponent
  */
 export const getNotes = (id, since) => json(notesAt(id, "notes", since));
 
+/** Rows of what was too faint to be a note at the chosen sensitivity. */
+export const getFaint = async (id) => (await json(at(id, "/faint"))).notes;
+
 /** Read the notes anew at `{threshold, minimum_duration}`; answers like `getNotes`. */
 export const putSettings = (id, since, settings) =>
   json(notesAt(id, "settings", since), { method: "PUT", body: settings });
@@ -171,12 +174,22 @@ export async function getSound(id, start, seconds) {
 export const downloadAddress = (id, kind) => at(id, `/download/${kind}`);
 
 /**
+ * How the music could go on: `{seed, start, notes, pedal}`.
+ *
+ * @param {{seconds: number, at: number|null, tame: number}} wanted
+ * @param {AbortSignal} signal stops it
+ */
+export const getContinuation = (id, wanted, signal) =>
+  json(at(id, "/continuation"), { method: "POST", body: wanted, signal });
+
+/**
  * A download: `{blob, name}`.
  *
  * @param {AbortSignal} signal stops it
+ * @param {object} wanted of a continuation, what was wanted of it and its seed
  */
-export async function getDownload(id, kind, signal = undefined) {
-  const answer = await ask(at(id, `/download/${kind}`), { signal });
+export async function getDownload(id, kind, signal = undefined, wanted = {}) {
+  const answer = await ask(at(id, `/download/${kind}?${new URLSearchParams(wanted)}`), { signal });
   const said = answer.headers.get("Content-Disposition") ?? "";
   const [, encoded] = said.match(/filename\*=utf-8''([^;]+)/i) ?? [];
   const [, plain] = said.match(/filename="([^"]+)"/) ?? [];

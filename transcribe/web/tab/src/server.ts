@@ -93,6 +93,7 @@ export const repeatRecording = (id: string): Promise<RecordingWords> => ask("rep
 export const clearLibrary = (): Promise<null> => ask("clear");
 
 export const getNotes = (id: string, since: string): Promise<unknown> => ask("getNotes", id, since);
+export const getFaint = (id: string): Promise<unknown> => ask("getFaint", id);
 export const putSettings = (
   id: string,
   since: string,
@@ -106,12 +107,13 @@ export const postRedo = (id: string, since: string): Promise<unknown> => ask("po
 export const getWaveform = (id: string): Promise<{ pairs: Int8Array; perSecond: number }> =>
   ask("getWaveform", id);
 
-/** Beats and sheet music are not found in the browser; `offers.score` tells the page so. */
+/** Beats, sheet music and continuations are not made in the browser; `offers` tells the page so. */
 export async function getScore(): Promise<never> {
   throw new Error("sheet music is not made in the browser; transcribe score writes it");
 }
 export const getBeats = getScore;
 export const putWishes = getScore;
+export const getContinuation = getScore;
 
 /** The recorded notes that transcriptions are played with; see `transcribe/web/site.py`. */
 export async function getPiano(): Promise<Record<string, unknown>[]> {

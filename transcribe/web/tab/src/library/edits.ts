@@ -69,7 +69,18 @@ export function resolved(
   if (!asked.length) throw nonsense("expected a list of changes");
   const current = new Map<string, EditedNote | null>(notes);
   return asked.map((change): Change => {
-    if (change.do === "add") return { note: changed(null, change, duration) };
+    if (change.do === "add") {
+      const note = changed(null, change, duration);
+      if (change.id === undefined) return { note };
+      if (!/^m\d{1,9}\.\d{1,3}$/.test(change.id)) {
+        throw nonsense("a note is added with an id of the model, or without one");
+      }
+      if (current.get(change.id)) {
+        throw new TabError("This note is there already.", "Load the page again.", 409);
+      }
+      current.set(change.id, note);
+      return { id: change.id, note };
+    }
     if (change.do === "pedal") return { pedal: pedalOf(change, duration) };
     const note = current.get(change.id ?? "");
     if (!note || change.id === undefined) {

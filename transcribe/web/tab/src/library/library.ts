@@ -200,6 +200,10 @@ export class Library {
     return this.noteService.answer(await this.entry(id), since);
   }
 
+  async getFaint(id: string): Promise<unknown> {
+    return this.noteService.faint(await this.entry(id));
+  }
+
   putSettings(
     id: string,
     since: string,

@@ -10,7 +10,7 @@ import { Decoder, type Struck } from "../decode/decoder";
 import { rounded } from "../numbers";
 import { inOrder, type Note, type PedalPress, type Performance, sustained } from "../performance";
 import { FrameGrid } from "../settings";
-import { type Database, type Edit, type EditedNote, type Entry, piecesOf } from "./database";
+import { type Database, type Edit, type EditedNote, type Entry, LOWEST_THRESHOLD, piecesOf } from "./database";
 import { decodeSettings, personSettings } from "./describe";
 import { type ByHand, byHand, pedalByHand } from "./edits";
 import { joined } from "./job";
@@ -45,6 +45,21 @@ export class NoteService {
     const notes = new Map<string, EditedNote>();
     for (const [id, { note }] of key) notes.set(id, note);
     return edited(notes, await this.byHand(entry));
+  }
+
+  /** What the model took for too faint at the chosen threshold, without what was changed by hand. */
+  async faint(entry: Entry): Promise<Row[]> {
+    if (!entry.decode) return [];
+    const edits = await this.byHand(entry);
+    const { key } = await this.decode(entry);
+    const known = new Set(key.keys());
+    const decoder = new Decoder(new FrameGrid(entry.sample_rate, entry.hop_length), {
+      ...decodeSettings(entry),
+      onset_threshold: LOWEST_THRESHOLD,
+    });
+    decoder.take(await this.read(entry));
+    decoder.finish();
+    return decoder.struck("key").map(asRow).filter(([id]) => !known.has(id) && !edits.has(id));
   }
 
   /** The notes as they are now, ending with the key or where they cease to sound. */
