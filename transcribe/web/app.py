@@ -33,6 +33,7 @@ from transcribe.web.library import (
     LibraryEntry,
     RecordingLibrary,
 )
+from transcribe.web.live_service import MOST_BYTES, LiveService
 from transcribe.web.names import disposition, download_name
 from transcribe.web.note_service import NoteService
 from transcribe.web.request_body import json_object, number
@@ -59,6 +60,8 @@ class Server:
         How many recordings are transcribed at once.
     worker_options : sequence of str
         UserMessage for `transcribe.web.worker`.
+    checkpoint : Path, optional
+        Weights for notes while the page records; the packaged ones if left out.
     """
 
     def __init__(
@@ -68,11 +71,13 @@ class Server:
         *,
         n_jobs: int = 1,
         worker_options: Sequence[str] = (),
+        checkpoint: Path | None = None,
     ) -> None:
         self.library = library
         self.limits = limits or UploadLimits()
         self.note_service = NoteService(library)
         self.score_service = ScoreService(self.note_service)
+        self.live_service = LiveService(checkpoint)
         self.thumbnails = Thumbnails(library, self.note_service)
         self.streams = EventStreams()
         self._n_jobs, self._worker_options = n_jobs, worker_options
@@ -134,6 +139,9 @@ class Server:
             Route(f"{one}/sound", self.sound),
             Route(f"{one}/original", self.original),
             Route(f"{one}/download/{{kind}}", self.download),
+            Route("/api/live", self.live_open, methods=["POST"]),
+            Route("/api/live/{id}", self.live_push, methods=["POST"]),
+            Route("/api/live/{id}", self.live_close, methods=["DELETE"]),
             Route("/api/piano", self.piano),
             Route("/api/piano/{number:int}.wav", self.piano_note),
             Mount("/static", StaticFiles(directory=STATIC)),
@@ -317,6 +325,26 @@ class Server:
     async def redo(self, request: Request) -> Response:
         """Do the step again that was taken back last."""
         return await self._changed(request, self.library.redo)
+
+    # --- while the page records ---
+
+    async def live_open(self, request: Request) -> Response:
+        """Begin to show notes while the page records."""
+        return JSONResponse(await self.live_service.open(request.query_params.get("latency")), 201)
+
+    async def live_push(self, request: Request) -> Response:
+        """Take a piece of the sound; answer with what it decides."""
+        content = bytearray()
+        async for part in request.stream():
+            content += part
+            if len(content) > MOST_BYTES:
+                break  # which `LiveService.push` refuses
+        name = request.path_params["id"]
+        return JSONResponse(await self.live_service.push(name, bytes(content)))
+
+    async def live_close(self, request: Request) -> Response:
+        """The recording has stopped."""
+        return JSONResponse(await self.live_service.close(request.path_params["id"]))
 
     # --- sound and files ---
 

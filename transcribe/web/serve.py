@@ -97,6 +97,7 @@ def _serve(folder: Path, options: argparse.Namespace) -> int:
             UploadLimits(n_bytes=round(options.max_upload * 1024**3)),
             n_jobs=options.jobs,
             worker_options=_worker_options(options),
+            checkpoint=_live_checkpoint(options),
         )
         sessions = None
         url = address.url
@@ -190,6 +191,11 @@ def _worker_options(options: argparse.Namespace) -> list[str]:
     if options.checkpoint:
         words += ["--checkpoint", str(Path(options.checkpoint).absolute())]
     return words
+
+
+def _live_checkpoint(options: argparse.Namespace) -> Path | None:
+    """Weights for notes while the page records, which is done on the CPU."""
+    return Path(options.checkpoint).absolute() if options.checkpoint else None
 
 
 def _already_running(folder: Path, options: argparse.Namespace) -> int:

@@ -1,6 +1,7 @@
 /** Recording from the microphone, with a line that shows how loud it is. */
 
 import { byId } from "./elements.js";
+import { LiveDraft } from "./live.js";
 import { ask, say, tellError } from "./notices.js";
 import { appendPiece, beginRecording, lockOf, discardRecording } from "./recordings-store.js";
 import { clock } from "./words.js";
@@ -23,6 +24,7 @@ export class Microphone {
     this.onRecorded = onRecorded;
     this.recorder = null;
     this.starting = false;
+    this.live = new LiveDraft();
     byId("record").addEventListener("click", () => this.start());
     byId("recorder-stop").addEventListener("click", () => this.stop(true));
     byId("recorder-discard").addEventListener("click", () => this.discard());
@@ -63,6 +65,7 @@ export class Microphone {
     this.show(true);
     this.watch();
     say("Recording has begun.");
+    this.live.start(this.stream);
   }
 
   keep(data) {
@@ -98,6 +101,7 @@ export class Microphone {
   }
 
   release() {
+    this.live.stop();
     this.stream?.getTracks().forEach((track) => track.stop());
     this.context?.close();
     this.unlock?.();

@@ -31,12 +31,12 @@ function failure(status, text) {
   return new ServerError(`That did not work (status ${status}).`, "Try again.", status);
 }
 
-async function ask(path, { method = "GET", body, headers = {}, signal } = {}) {
+async function ask(path, { method = "GET", body, samples, headers = {}, signal } = {}) {
   if (method !== "GET") headers["X-Transcribe"] = "1";
   if (body !== undefined) headers["Content-Type"] = "application/json";
   let answer;
   try {
-    const content = body === undefined ? undefined : JSON.stringify(body);
+    const content = body === undefined ? samples : JSON.stringify(body);
     answer = await fetch(path, { method, headers, body: content, signal });
   } catch (error) {
     if (error.name === "AbortError") throw error;
@@ -199,6 +199,23 @@ export async function getDownload(id, kind, signal = undefined, wanted = {}) {
 
 /** Address of the file that was uploaded. */
 export const originalAddress = (id) => at(id, "/original");
+
+/** Address of the script that takes sound out of the browser's audio thread (`live-sound.js`). */
+export const liveSoundAddress = () => "/static/live-sound.js";
+
+/**
+ * Begin to have notes while recording: `{id, sample_rate, wait}`, the sound that is asked for and
+ * how many seconds of it are heard before a note is decided.
+ *
+ * @param {number} latency milliseconds
+ */
+export const openLive = (latency) => json(`/api/live?latency=${latency}`, { method: "POST" });
+
+/** Give the next samples; what they decide: `{events, seconds}`, see `docs/web.md`. */
+export const pushLive = (id, samples) => json(`/api/live/${id}`, { method: "POST", samples });
+
+/** End it; what was held back. */
+export const closeLive = (id) => json(`/api/live/${id}`, { method: "DELETE" });
 
 /**
  * Send a file; resolves to the new recording.
