@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import tab_checks
 from conftest import write_pcm
+from live_page import assert_played, record_with_notes
 from site_checks import PRELUDE, assert_as_the_command, by_command, rows_of
 
 from eval.data.recordings import encode
@@ -51,8 +52,14 @@ def address(folder: Path) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    with browser.browser() as started:
+def chromium(tmp_path_factory: pytest.TempPathFactory, prelude: np.ndarray) -> Iterator[Any]:
+    """Chromium, whose microphone hears the prelude."""
+    heard = write_pcm(tmp_path_factory.mktemp("microphone") / "prelude.wav", prelude, RATE)
+    with browser.browser(
+        "--use-fake-device-for-media-stream",
+        "--use-fake-ui-for-media-stream",
+        f"--use-file-for-fake-audio-capture={heard}",
+    ) as started:
         yield started
 
 
@@ -249,6 +256,13 @@ def test_two_tabs_agree_and_one_of_them_works(visit, tmp_path):
     add(second, PRELUDE)  # the tab that worked is closed: this one takes over
     second.wait_for_url("**/#/recording/*")
     expect_done(second)
+
+
+def test_notes_come_while_it_records_and_leave_by_a_midi_port(visit):
+    page = visit()
+    sent = record_with_notes(page, expect, patience=DONE)
+    expect_done(page)
+    assert_played(sent)
 
 
 def test_what_is_no_recording_is_refused_in_a_sentence(visit, tmp_path):

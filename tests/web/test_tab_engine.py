@@ -25,6 +25,9 @@ from transcribe.decode.events import CandidateReader
 from transcribe.export import CSV, JSON, export_bytes
 from transcribe.features import FeatureConfig, Features, exported
 from transcribe.frames import FrameGrid
+from transcribe.live.latency import LookAhead
+from transcribe.live.live_decoder import LiveDecoder
+from transcribe.live.window import SlidingWindow
 from transcribe.midi import midi_bytes
 from transcribe.music.clicks import find_clicks
 from transcribe.notes import SUSTAINED, Note, PedalPress, Performance, sustained
@@ -32,6 +35,7 @@ from transcribe.rolls import N_ACTIVATIONS, Rolls, encode
 from transcribe.transcriber import Transcriber
 from transcribe.web.edits import pedal_by_hand
 from transcribe.web.library import Edit
+from transcribe.web.live_service import as_rows
 from transcribe.web.names import download_name, shown
 from transcribe.web.note_rows import as_row
 from transcribe.web.picture import as_svg
@@ -187,6 +191,76 @@ def test_the_golden_recording_gives_the_same_notes(ask, prelude_rolls):
     (answer,) = ask(as_question(prelude_rolls, PACKAGED_CONFIG))
     assert_same_notes(answer, decoded(prelude_rolls, PACKAGED_CONFIG))
     assert len(answer["key"]) > 40
+
+
+# --- while it is played ---
+
+
+def events_of(rolls: Rolls, config: DecodeConfig, ahead: int) -> list[list[Any]]:
+    decoder = LiveDecoder(GRID, config)
+    stacked = rolls.stack()
+    events = []
+    for n_frames in range(1, len(rolls) + 1):
+        events += decoder.take(stacked[:n_frames], 0, n_frames - ahead)
+    events += decoder.take(stacked, 0, len(rolls))
+    return as_rows([*events, *decoder.finish()])
+
+
+def test_the_same_planes_give_the_same_keys_and_pedal_live(ask):
+    questions = [
+        {
+            "room": "live",
+            "rolls": packed(rolls.stack()),
+            "ahead": ahead,
+            "settings": asdict(config),
+            "grid": [GRID.sample_rate, GRID.hop_length],
+        }
+        for (rolls, config), ahead in zip(CASES.values(), (4, 2, 7, 4, 3, 13, 2, 2), strict=True)
+    ]
+    n_events = 0
+    for (rolls, config), question, answer in zip(
+        CASES.values(), questions, ask(*questions), strict=True
+    ):
+        expected = events_of(rolls, config, question["ahead"])
+        n_events += len(expected)
+        assert [[row[0], *row[2:4]] for row in answer] == [[row[0], *row[2:4]] for row in expected]
+        np.testing.assert_allclose(
+            [row[1] for row in answer], [row[1] for row in expected], rtol=0, atol=TENTH_OF_MS
+        )
+    assert n_events > 1000
+
+
+@pytest.mark.parametrize("latency", [0.15, 0.2, 0.3, 0.5])
+def test_a_latency_means_the_same_look_ahead_and_threshold(ask, latency):
+    question = {"room": "latency", "latency": latency, "settings": asdict(PACKAGED_CONFIG)}
+    (answer,) = ask({**question, "grid": [GRID.sample_rate, GRID.hop_length]})
+    look_ahead = LookAhead.of(latency, GRID)
+    assert answer == [look_ahead.frames, look_ahead.thresholds(PACKAGED_CONFIG).onset_threshold]
+
+
+def test_a_sliding_window_sees_the_same_frames(ask):
+    config = FeatureConfig()
+    samples = read_audio(PRELUDE)[: 2 * 16000]
+    places = [600, 3000, 9000, 9600, 20000]
+    question = {
+        "room": "window",
+        "samples": packed(samples),
+        "arrays": base64.b64encode(save(exported(config))).decode(),
+        "settings": asdict(config),
+        "size": 16,
+        "parts": places,
+    }
+    (answer,) = ask(question)
+    window = SlidingWindow(Features(config), lambda frames: frames, 16)
+    for start, stop, (first, found) in zip(
+        [0, *places], [*places, len(samples)], answer, strict=True
+    ):
+        window.push(samples[start:stop])
+        expected_first, expected = window.run(window.n_frames)
+        assert first == expected_first
+        np.testing.assert_allclose(
+            unpacked(found).reshape(expected.shape), expected, rtol=0, atol=2e-5
+        )
 
 
 # --- before the network ---

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 from conftest import write_pcm
+from live_page import assert_played, record_with_notes
 
 from eval.performance import browser
 from transcribe.audio.reader import read_audio
@@ -484,36 +485,12 @@ def test_what_the_microphone_heard_is_transcribed(opened, address):
     expect_heard(page, 8)
 
 
-# A MIDI port that remembers what it was sent.
-MIDI = """
-window.sent = [];
-const port = { id: "1", name: "Fake Synth", send: (bytes) => window.sent.push([...bytes]) };
-navigator.requestMIDIAccess = async () => ({ outputs: new Map([["1", port]]) });
-"""
-
-
 def test_notes_come_while_it_records_and_leave_by_a_midi_port(opened, address):
     page = opened()
-    page.context.add_init_script(MIDI)
     page.goto(address)
-    page.click("#record")
-    page.click("#live-midi-ask", timeout=DONE)
-    page.select_option("#live-midi", label="Fake Synth")
-    expect(page.locator("#live-words")).to_have_text(
-        re.compile(r"^\d\d+ notes, shown \d+ ms after the stroke, 99 of 100 within \d+ ms\."),
-        timeout=DONE,
-    )
-    expect(page.locator("#live-roll canvas")).to_have_count(2)
-    page.select_option("#live-latency", "300")
-    expect(page.locator("#live-words")).to_have_text(re.compile(r"^[1-9]"), timeout=DONE)
-    page.click("#recorder-stop")
-    expect(page.locator("#name")).to_have_text(re.compile("^Recorded "))
-    expect(page.locator("#live")).to_be_hidden()
+    sent = record_with_notes(page, expect, patience=DONE)
     expect_heard(page, 8)
-    sent = page.evaluate("sent")
-    assert len([1 for status, _, value in sent if status == 0x90 and value]) >= 10
-    assert len([1 for status, *_ in sent if status == 0x80]) >= 5
-    assert sent[-2:] == [[0xB0, 64, 0], [0xB0, 123, 0]]
+    assert_played(sent)
 
 
 def test_a_recording_outlives_the_page_that_was_closed(opened, address):

@@ -227,9 +227,6 @@ class LiveDecoder:
         """The key comes up there, or as soon after its strike as a note may be short."""
         key = self._open.pop(column)
         end = max(position, key.position + self._shortest)
-        following = self._last[column]
-        if following > key.position:
-            end = min(end, following)
         onset, offset = self._grid.seconds(key.position), self._grid.seconds(end)
         pitch = column + LOWEST_PITCH
         self._notes.append(

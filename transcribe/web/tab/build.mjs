@@ -66,7 +66,7 @@ await mkdir(out, { recursive: true });
 const source = (name) => join(here, "src", name);
 await build({
   ...common,
-  entryPoints: [source("page.ts"), source("library.worker.ts"), source("transcriber.worker.ts")],
+  entryPoints: [source("page.ts"), source("library.worker.ts"), source("transcriber.worker.ts"), source("live.worker.ts")],
 });
 await build({ ...common, entryPoints: [source("service-worker.ts")], format: "iife" });
 
@@ -84,7 +84,7 @@ for (const [from, to] of [
 }
 await writeFile(join(out, "index.html"), page.replaceAll('"/static/', '"'));
 for (const name of await readdir(statics)) {
-  if (/\.(css|svg)$/.test(name)) await cp(join(statics, name), join(out, name));
+  if (/\.(css|svg)$/.test(name) || name === "live-sound.js") await cp(join(statics, name), join(out, name));
 }
 const icon = { src: "icon.svg", type: "image/svg+xml", sizes: "any", purpose: "any" };
 const manifest = {

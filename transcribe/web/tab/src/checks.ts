@@ -7,9 +7,12 @@
 
 import { CandidateReader, thresholdsOf } from "./decode/candidates";
 import { Decoder } from "./decode/decoder";
+import { LiveDecoder } from "./decode/live-decoder";
 import { N_ACTIVATIONS } from "./decode/rolls";
 import { findClicks } from "./engine/clicks";
 import { Features } from "./engine/features";
+import { lookAheadOf, suitedTo } from "./engine/live-transcriber";
+import { SlidingWindow } from "./engine/live-window";
 import { Mixdown } from "./engine/mixdown";
 import { settingsOf } from "./engine/onnx-metadata";
 import { type AudioWarning, mostSeriousFirst, sentenceOf } from "./engine/quality";
@@ -28,7 +31,7 @@ import { joined } from "./library/job";
 import { asRow } from "./library/rows";
 import { fixed, pythonFloat, roundHalfEven } from "./numbers";
 import { type Note, type PedalPress, type Performance, sustained } from "./performance";
-import { type DecodeSettings, type FeatureSettings, FrameGrid, type WindowSettings } from "./settings";
+import { type DecodeSettings, type FeatureSettings, FrameGrid, type Settings, type WindowSettings } from "./settings";
 
 const bytesOf = (text: string): ArrayBuffer => {
   const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
@@ -77,6 +80,35 @@ const ROOMS: Record<string, (asked: any) => unknown> = {
       pedal: decoder.pedal,
       rows: decoder.struck("key").map(asRow),
     };
+  },
+  live(asked: { rolls: string; ahead: number; settings: DecodeSettings; grid: [number, number] }) {
+    const decoder = new LiveDecoder(new FrameGrid(...asked.grid), asked.settings);
+    const rolls = floats(asked.rolls);
+    const nFrames = rolls.length / N_ACTIVATIONS;
+    const events = [];
+    for (let n = 1; n <= nFrames; n += 1) {
+      events.push(...decoder.take(rolls.subarray(0, n * N_ACTIVATIONS), 0, n - asked.ahead));
+    }
+    events.push(...decoder.take(rolls, 0, nFrames), ...decoder.finish());
+    return events;
+  },
+  latency: (asked: { latency: number; settings: DecodeSettings; grid: [number, number] }) => {
+    const ahead = lookAheadOf(asked.latency, new FrameGrid(...asked.grid));
+    return [ahead, suitedTo(ahead, asked.settings).onset_threshold];
+  },
+  /** What a network that gives back its frames sees in each run. */
+  async window(asked: { samples: string; arrays: string; settings: FeatureSettings; size: number; parts: number[] }) {
+    const network = { activations: async (frames: Float32Array) => frames };
+    const arrays = readSafetensors(bytesOf(asked.arrays));
+    const settings = { features: asked.settings } as Settings;
+    const window = new SlidingWindow({ settings, arrays, network }, asked.size);
+    const runs = [];
+    for (const part of parts(floats(asked.samples), asked.parts)) {
+      window.push(part);
+      const { first, activations } = await window.run(window.nFrames);
+      runs.push([first, packed(activations)]);
+    }
+    return runs;
   },
   features(asked: { samples: string; arrays: string; settings: FeatureSettings; parts: number[]; skip: number }) {
     const features = new Features(asked.settings, readSafetensors(bytesOf(asked.arrays)), asked.skip);
@@ -151,9 +183,11 @@ const ROOMS: Record<string, (asked: any) => unknown> = {
 
 let text = "";
 for await (const chunk of process.stdin) text += chunk;
-const answers = (JSON.parse(text) as { room: string }[]).map((asked) => {
-  const room = ROOMS[asked.room];
-  if (!room) throw new Error(`there is no room ${asked.room}`);
-  return room(asked);
-});
+const answers = await Promise.all(
+  (JSON.parse(text) as { room: string }[]).map((asked) => {
+    const room = ROOMS[asked.room];
+    if (!room) throw new Error(`there is no room ${asked.room}`);
+    return room(asked);
+  }),
+);
 process.stdout.write(JSON.stringify(answers, (_, value: unknown) => (Number.isNaN(value) ? "NaN" : value)));

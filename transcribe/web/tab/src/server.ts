@@ -8,6 +8,7 @@ import type { News } from "./library/database";
 import { CHANNEL } from "./library/database";
 import type { RecordingWords } from "./library/describe";
 import type { Asked } from "./library/edits";
+import type { LiveEvent } from "./decode/live-decoder";
 import type { Download, Library } from "./library/library";
 import type { Answer, Question } from "./library.worker";
 import { notLoaded, notSecure, TabError } from "./errors";
@@ -20,29 +21,50 @@ declare const VERSION: string;
 
 const place = (name: string): URL => new URL(name, document.baseURI);
 
-let worker: Worker | null = null;
-let asked = 0;
-const waiting = new Map<number, { resolve: (value: never) => void; reject: (error: Error) => void }>();
+/** A worker that is started when it is first asked, and answers questions by their numbers. */
+class WorkerAsked {
+  private worker: Worker | null = null;
+  private n = 0;
+  private readonly waiting = new Map<
+    number,
+    { resolve: (value: never) => void; reject: (error: Error) => void }
+  >();
 
-function library(): Worker {
-  if (worker) return worker;
-  worker = new Worker(place(`library.worker.js?version=${VERSION}`), { type: "module" });
-  worker.onmessage = ({ data }: MessageEvent<Answer>) => {
-    const question = waiting.get(data.number);
-    waiting.delete(data.number);
-    if (!question) return;
-    if ("error" in data) {
-      const { message, hint, status } = data.error;
-      question.reject(new TabError(message, hint, status));
-    } else question.resolve(data.value as never);
-  };
-  worker.onerror = () => {
-    for (const { reject } of waiting.values()) reject(notLoaded());
-    waiting.clear();
-    worker = null;
-  };
-  return worker;
+  constructor(private readonly script: string) {}
+
+  ask<Value>(question: object, transfer: Transferable[] = []): Promise<Value> {
+    if (!isSecureContext) return Promise.reject(notSecure());
+    this.n += 1;
+    const number = this.n;
+    return new Promise((resolve, reject) => {
+      this.waiting.set(number, { resolve: resolve as (value: never) => void, reject });
+      this.started().postMessage({ ...question, number }, { transfer });
+    });
+  }
+
+  private started(): Worker {
+    if (this.worker) return this.worker;
+    this.worker = new Worker(place(this.script), { type: "module" });
+    this.worker.onmessage = ({ data }: MessageEvent<Answer>) => {
+      const question = this.waiting.get(data.number);
+      this.waiting.delete(data.number);
+      if (!question) return;
+      if ("error" in data) {
+        const { message, hint, status } = data.error;
+        question.reject(new TabError(message, hint, status));
+      } else question.resolve(data.value as never);
+    };
+    this.worker.onerror = () => {
+      for (const { reject } of this.waiting.values()) reject(notLoaded());
+      this.waiting.clear();
+      this.worker = null;
+    };
+    return this.worker;
+  }
 }
+
+const library = new WorkerAsked(`library.worker.js?version=${VERSION}`);
+const live = new WorkerAsked("live.worker.js");
 
 type Method = Exclude<keyof Library, "tell">;
 
@@ -50,13 +72,7 @@ function ask<Name extends Method>(
   method: Name,
   ...given: Library[Name] extends (...given: infer Given) => unknown ? Given : never
 ): Promise<Library[Name] extends (...given: never[]) => Promise<infer Value> ? Value : never> {
-  if (!isSecureContext) return Promise.reject(notSecure());
-  asked += 1;
-  const number = asked;
-  return new Promise((resolve, reject) => {
-    waiting.set(number, { resolve: resolve as (value: never) => void, reject });
-    library().postMessage({ number, method, given } satisfies Question);
-  });
+  return library.ask({ method, given } satisfies Omit<Question, "number">);
 }
 
 /** What the page can do here, and what it can't. */
@@ -173,6 +189,22 @@ async function makeDownload(id: string, kind: string): Promise<Download> {
   const { rows, pedal, name } = await ask("getPlayed", id);
   return { blob: await playedOnPiano(rows, pedal), name };
 }
+
+/** Address of the script that takes sound out of the browser's audio thread. */
+export const liveSoundAddress = (): string => place("live-sound.js").href;
+
+interface LiveAnswer {
+  events: LiveEvent[];
+  seconds: number;
+}
+
+/** Begin to have notes while recording. */
+export const openLive = (
+  latency: number,
+): Promise<{ id: string; sample_rate: number; wait: number }> => live.ask({ latency });
+export const pushLive = (id: string, samples: Float32Array): Promise<LiveAnswer> =>
+  live.ask({ id, samples }, [samples.buffer as ArrayBuffer]);
+export const closeLive = (id: string): Promise<LiveAnswer> => live.ask({ id });
 
 /** Keep a file; resolves to the new recording. */
 export async function upload(

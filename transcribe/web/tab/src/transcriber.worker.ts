@@ -5,11 +5,8 @@
  * goes on with what it left.
  */
 
-import { fetchAsset } from "./engine/assets";
 import type { Piece } from "./engine/audio";
-import { loadNetwork } from "./engine/network";
-import { settingsOf } from "./engine/onnx-metadata";
-import { readSafetensors } from "./engine/safetensors";
+import { loadModel } from "./engine/model";
 import type { Model } from "./engine/transcription";
 import { CHANNEL, type Database, type Entry, type News, openDatabase, WORK_LOCK } from "./library/database";
 import { transcribeEntry } from "./library/job";
@@ -27,26 +24,11 @@ let loading: Promise<Model> | null = null;
 
 /** Fetch the network and all that goes with it, once. */
 function model(): Promise<Model> {
-  loading ??= load().catch((error: unknown) => {
+  loading ??= loadModel().catch((error: unknown) => {
     loading = null;
     throw error;
   });
   return loading;
-}
-
-async function load(): Promise<Model> {
-  const at = (name: string): URL => new URL(name, self.location.href);
-  const [graph, features, runtime] = await Promise.all(
-    ["model.onnx.gz", "features.safetensors.gz", "ort-wasm-simd-threaded.wasm.gz"].map((name) =>
-      fetchAsset(at(name)),
-    ) as [Promise<ArrayBuffer>, Promise<ArrayBuffer>, Promise<ArrayBuffer>],
-  );
-  const settings = settingsOf(new Uint8Array(graph));
-  const network = await loadNetwork(graph, runtime, at("ort-wasm-simd-threaded.mjs").href, {
-    nChannels: settings.features.phases.reduce((sum, each) => sum + each, 0),
-    nBins: settings.features.n_bins,
-  });
-  return { settings, arrays: readSafetensors(features), network };
 }
 
 /** Have the page decode a file, as workers can't; null where it can't either. */

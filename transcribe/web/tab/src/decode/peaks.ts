@@ -24,9 +24,9 @@ export const AGREEMENT = 0.75;
 /** Frames around a frame on which what is read there depends. */
 export const REACH = 4;
 /** Frames after its onset by which a note must show in the frame plane. */
-const LAG = 2;
+export const LAG = 2;
 /** Frames between a key release and the boundary of the frame plane it belongs to. */
-const RELEASE_REACH = 1.5;
+export const RELEASE_REACH = 1.5;
 /** Probabilities at whose crossing the fall of the frame plane is told (`releases.py`). */
 export const LEVELS = [0.9, 0.75, 0.6, 0.45, 0.3, 0.15];
 const SINGLE_LEVELS = LEVELS.map(Math.fround);
@@ -55,21 +55,37 @@ export interface Thresholds {
   falls: boolean;
 }
 
-/** Peaks of the onset plane in rows `start` to `stop`. */
-export function onsets(rolls: Rolls, start: number, stop: number, levels: Thresholds): RollEvent[] {
+/**
+ * Peaks of the onset plane in rows `start` to `stop`.
+ *
+ * @param looksBack whether the neighbour before a frame may outdo it, too
+ */
+export function onsets(
+  rolls: Rolls,
+  start: number,
+  stop: number,
+  levels: Thresholds,
+  looksBack = true,
+): RollEvent[] {
   const found: RollEvent[] = [];
   const threshold = Math.fround(levels.onset);
   for (let row = start; row < stop; row += 1) {
     for (let column = 0; column < N_PITCHES; column += 1) {
       if (value(rolls, ONSET_PLANE, row, column) < threshold) continue;
-      const event = onsetAt(rolls, row, column, levels);
+      const event = onsetAt(rolls, row, column, levels, looksBack);
       if (event) found.push(event);
     }
   }
   return found;
 }
 
-function onsetAt(rolls: Rolls, row: number, column: number, levels: Thresholds): RollEvent | null {
+function onsetAt(
+  rolls: Rolls,
+  row: number,
+  column: number,
+  levels: Thresholds,
+  looksBack: boolean,
+): RollEvent | null {
   const around = [-1, 0, 1].map((step) => ({
     probability: value(rolls, ONSET_PLANE, row + step, column),
     vote: step + clipped(value(rolls, ONSET_SHIFT_PLANE, row + step, column), -1, 1),
@@ -77,7 +93,7 @@ function onsetAt(rolls: Rolls, row: number, column: number, levels: Thresholds):
   }));
   const [before, here, after] = around as [Near, Near, Near];
   const agrees = (other: Near): boolean => Math.abs(other.vote - here.vote) < AGREEMENT;
-  if (agrees(before) && before.probability >= here.probability) return null;
+  if (looksBack && agrees(before) && before.probability >= here.probability) return null;
   if (agrees(after) && after.probability > here.probability) return null;
 
   const weights = around.map((each) =>
@@ -172,7 +188,7 @@ export function falls(rolls: Rolls, start: number, stop: number): RollEvent[] {
 }
 
 /** The key release that the offset plane votes for near a position; NaN for none. */
-function releaseNear(
+export function releaseNear(
   rolls: Rolls,
   row: number,
   column: number,

@@ -30,8 +30,9 @@ interface Column {
 export class Features {
   /** Numbers a frame. */
   readonly width: number;
+  /** How many samples beyond its centre a frame sees, on either side. */
+  readonly margin: number;
   private readonly columns: Column[] = [];
-  private readonly margin: number;
   private held: Float32Array;
   private nSamples = 0;
   private framesDone = 0;
@@ -72,6 +73,12 @@ export class Features {
     return this.frames(Math.ceil(this.nSamples / hop) - this.framesDone);
   }
 
+  /** Frames of samples that carry `margin` more on either side, whatever was pushed. */
+  whole(padded: Float32Array): Float32Array {
+    const nFrames = Math.ceil((padded.length - 2 * this.margin) / this.settings.hop_length);
+    return this.compute(padded, 0, nFrames);
+  }
+
   private hold(samples: Float32Array): void {
     const held = new Float32Array(this.held.length + samples.length);
     held.set(this.held);
@@ -83,23 +90,36 @@ export class Features {
     if (ready <= 0) return new Float32Array(0);
     const hop = this.settings.hop_length;
     const first = Math.min(ready, Math.max(0, this.skip - this.framesDone));
-    const frames = new Float32Array((ready - first) * this.width);
-    for (let frame = first; frame < ready; frame += 1) {
-      let place = (frame - first) * this.width;
-      for (const { spectrum, start } of this.columns) {
-        this.column(spectrum, frame * hop + start, frames, place);
-        place += this.settings.n_bins;
-      }
-    }
+    const frames = this.compute(this.held, first, ready);
     this.held = this.held.slice(ready * hop);
     this.framesDone += ready;
     return frames;
   }
 
-  private column(spectrum: Spectrum, start: number, frames: Float32Array, place: number): void {
+  /** The frames `first` to `stop` of samples that begin a margin before frame 0. */
+  private compute(samples: Float32Array, first: number, stop: number): Float32Array {
+    const frames = new Float32Array((stop - first) * this.width);
+    for (let frame = first; frame < stop; frame += 1) {
+      let place = (frame - first) * this.width;
+      for (const { spectrum, start } of this.columns) {
+        const from = frame * this.settings.hop_length + start;
+        this.column(samples, spectrum, from, frames, place);
+        place += this.settings.n_bins;
+      }
+    }
+    return frames;
+  }
+
+  private column(
+    samples: Float32Array,
+    spectrum: Spectrum,
+    start: number,
+    frames: Float32Array,
+    place: number,
+  ): void {
     const { nFft, fft, window, first, begin, weights, input, output, power } = spectrum;
     for (let i = 0; i < nFft; i += 1) {
-      input[i] = Math.fround((this.held[start + i] as number) * (window[i] as number));
+      input[i] = Math.fround((samples[start + i] as number) * (window[i] as number));
     }
     fft.realTransform(output, input);
     for (let i = 0; i <= nFft / 2; i += 1) {
