@@ -1,11 +1,13 @@
 """What a live transcription finds at each latency, when its notes come, and what it costs.
 
-    python -m eval.performance.live --data maps-real-dev --minutes 10 --hours 1 \\
-        --out eval/results/live.json
+    python -m eval.performance.live --data maps-real-dev --out eval/results/live.json
+    python -m eval.performance.live --data maps-real-dev --minutes 10 --latencies \\
+        --out eval/results/live-timing.json
 
 Three parts. *Accuracy*: every recording streamed frame by frame at each latency, and transcribed
 as a whole beside it, from the same samples; with ``--onset-thresholds`` also at other thresholds
-than those of `transcribe.live.latency`, to choose them on a validation split. *Real time*: the
+than those of `transcribe.live.latency`, to choose them on a validation split; ``--latencies`` with
+nothing after it leaves this part out. *Real time*: the
 recordings one after the other, played as if into a microphone for so many minutes; delays are
 from when a key was struck, as heard, until the last output had its note, on the clock of the
 wall. *Long*: so many hours of sound as fast as it goes, for growth of memory and drift.
@@ -62,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run what the arguments say."""
     parser = dataset_parser("eval.performance.live", __doc__)
     add = parser.add_argument
-    add("--latencies", type=int, nargs="+", default=list(LATENCIES), help="ms; default: all four")
+    add("--latencies", type=int, nargs="*", default=list(LATENCIES), help="ms; default: all four")
     add("--onset-thresholds", type=float, nargs="+", help="try these at every latency, too")
     add("--minutes", type=float, default=0.0, help="of real time, at each of --timed; default: 0")
     add("--timed", type=int, nargs="+", default=[200], help="ms; default: 200")
@@ -96,7 +98,7 @@ def measure(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
         record["long"] = _long(sounds, transcriber, options.timed[0] / 1000, options.hours * 3600)
         yield record
     of_each: dict[str, list[dict[str, float]]] = {}
-    for sound in sounds:
+    for sound in sounds if options.latencies else ():
         for name, figures in _accuracy(sound, transcriber, options).items():
             of_each.setdefault(name, []).append(figures)
         shown = ", ".join(
