@@ -48,7 +48,7 @@ from transcribe.live.latency import LookAhead, window_frames
 from transcribe.live.live_decoder import LiveDecoder
 from transcribe.live.live_transcriber import LiveTranscriber
 from transcribe.live.session import play
-from transcribe.live.sources import Block
+from transcribe.live.sources import PlayedSource
 from transcribe.live.window import SlidingWindow
 from transcribe.notes import Performance, sustained
 from transcribe.transcriber import Transcriber
@@ -56,7 +56,6 @@ from transcribe.transcriber import Transcriber
 LATENCIES = (150, 200, 300, 500)
 """Milliseconds."""
 OFFLINE = "offline"
-_BLOCK_SECONDS = 0.01
 _MINUTE = 60.0
 
 
@@ -191,40 +190,12 @@ def _mean(figures: Sequence[dict[str, float]]) -> dict[str, float]:
     }
 
 
-class _LoopedSource:
-    """Recordings one after the other, again and again, as blocks in real time."""
-
-    n_overruns = 0
-    seconds_lost = 0.0
-
-    def __init__(self, sounds: Sequence[_LabelledSound], sample_rate: int) -> None:
-        self.name, self.sample_rate = "recordings", sample_rate
-        self._sounds = sounds
-        self._stopped = False
-
-    def __iter__(self) -> Iterator[Block]:
-        n_block, n_played = round(_BLOCK_SECONDS * self.sample_rate), 0
-        began = time.monotonic()
-        for sound in itertools.cycle(self._sounds):
-            for start in range(0, len(sound.samples), n_block):
-                samples = sound.samples[start : start + n_block]
-                n_played += len(samples)
-                due = began + n_played / self.sample_rate
-                time.sleep(max(due - time.monotonic(), 0.0))
-                if self._stopped:
-                    return
-                yield Block(samples, due)
-
-    def stop(self) -> None:
-        """Let it end."""
-        self._stopped = True
-
-
 def _real_time(
     sounds: Sequence[_LabelledSound], transcriber: Transcriber, latency: float, seconds: float
 ) -> dict[str, Any]:
     live = LiveTranscriber(transcriber, latency=latency)
-    source = _LoopedSource(sounds, live.sample_rate)
+    parts = (each.samples for each in itertools.cycle(sounds))
+    source = PlayedSource(parts, live.sample_rate, name="recordings")
     live_memory = _resident()
     figures = play(source, live, [], longest=seconds)
     return {

@@ -11,7 +11,7 @@ from conftest import MELODY, SAMPLE_RATE, melody_samples
 from transcribe.errors import AudioError
 from transcribe.live import KeyDown, LiveTranscriber
 from transcribe.live.session import play
-from transcribe.live.sources import Block, FileSource
+from transcribe.live.sources import Block, FileSource, PlayedSource
 from transcribe.transcriber import Transcriber
 
 
@@ -119,9 +119,28 @@ def test_silence_has_no_delays(transcriber):
 
 def test_a_file_sounds_as_long_as_it_is(transcriber, melody_wav):
     source = FileSource(melody_wav(), transcriber, speed=30, block_seconds=0.1)
-    due = [block.captured for block in source]
-    assert len(due) == 30
-    np.testing.assert_allclose(np.diff(due), 0.1 / 30, atol=1e-6)
+    blocks = list(source)
+    n_samples = np.cumsum([len(block.samples) for block in blocks])
+    assert n_samples[-1] == 3 * SAMPLE_RATE
+    captured = np.array([block.captured for block in blocks])
+    expected = (n_samples - n_samples[0]) / SAMPLE_RATE / 30
+    np.testing.assert_allclose(captured - captured[0], expected, atol=1e-6)
+
+
+def test_whoever_falls_behind_gets_all_that_has_sounded_at_once():
+    clock = Clock()
+    samples = np.arange(16000, dtype=np.float32)
+    source = PlayedSource([samples], SAMPLE_RATE, name="test", clock=clock)
+    source._stopped.wait = lambda seconds: setattr(clock, "now", clock.now + seconds)
+    lengths, heard = [], []
+    for number, block in enumerate(source):
+        assert block.captured <= clock.now + 1e-9
+        lengths.append(len(block.samples))
+        heard.append(block.samples)
+        if number == 2:
+            clock.now += 0.5  # the computer is busy with something else
+    assert lengths[:5] == [160, 160, 160, 8000, 160]
+    np.testing.assert_array_equal(np.concatenate(heard), samples)
 
 
 def test_a_file_that_is_stopped_ends(transcriber, melody_wav):
