@@ -15,7 +15,7 @@ const SPARE = 0.04;
 /** What the network hears again with every frame. */
 const WINDOW_SECONDS = 1.28;
 /** With up to so many frames of look-ahead, the onset threshold; above, the one below. */
-const THRESHOLDS = [[2, 0.5], [4, 0.5]] as const;
+const THRESHOLDS = [[4, 0.5]] as const;
 const MORE = 0.6;
 /** Frames that are decided in one run where many are due. */
 const MOST_FRAMES_AT_ONCE = 16;
