@@ -7,10 +7,13 @@ import signal
 import sys
 import threading
 
+import numpy as np
 import pytest
-from conftest import MELODY
+from conftest import MELODY, melody_samples
+from fake_sounddevice import FakeSounddevice
 
 from transcribe.cli import main
+from transcribe.live import microphone
 from transcribe.live.command import level_bar
 from transcribe.midi import read_midi
 from transcribe.transcriber import Transcriber
@@ -63,6 +66,56 @@ def test_ctrl_c_leaves_a_whole_file_and_the_handlers_as_they_were(
     assert len(read_midi(midi).notes) < 5
     assert "ms after their strokes" in capsys.readouterr().out
     assert sorted(os.listdir(tmp_path)) == ["live.mid", "song.wav"]
+
+
+@pytest.fixture
+def sounddevice(monkeypatch):
+    module = FakeSounddevice()
+    monkeypatch.setitem(sys.modules, "sounddevice", module)
+    return module
+
+
+def test_a_microphone_is_heard_and_what_it_lost_is_said(sounddevice, tmp_path, capsys):
+    samples = melody_samples()[: 16000 * 2]
+    blocks = np.split(samples, 400)
+    sounddevice.sound = [
+        # After a second 50 ms are missing.
+        (block, 5 + number * 0.005 + 0.05 * (number >= 200), number == 200)
+        for number, block in enumerate(blocks)
+    ]
+    midi = tmp_path / "live.mid"
+    assert main(["live", "--seconds", "2", "-o", str(midi), "--microphone", "scarlett"]) == 0
+    printed = capsys.readouterr()
+    assert "listening to Scarlett 2i2 USB" in printed.err
+    assert "sound was lost 1 time, 50 ms in all" in printed.err
+    assert [each.pitch for each in read_midi(midi).notes] == [81, 84, 88, 93]
+    assert read_midi(midi).notes[2].onset == pytest.approx(1.05, abs=0.064)
+
+
+def test_a_microphone_that_goes_away_leaves_a_whole_file(
+    sounddevice, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr(microphone, "_PATIENCE", 0.01)
+    monkeypatch.setattr(microphone, "_GONE_SECONDS", 0.02)
+    sounddevice.sound = [(melody_samples()[:20000], 5.0, False)]
+    midi = tmp_path / "live.mid"
+    assert main(["live", "-o", str(midi)]) == 1
+    assert "no sound came for 0.02 s; it may have been unplugged" in capsys.readouterr().err
+    assert [each.pitch for each in read_midi(midi).notes] == [81, 84, 88, 93]
+
+
+def test_a_microphone_that_gives_only_silence_is_doubted(sounddevice, capsys):
+    sounddevice.sound = [(np.zeros(16000 * 4, np.float32), 5.0, False)]
+    assert main(["live", "--seconds", "4", "--quiet"]) == 0
+    assert "gave nothing but silence; it may be muted" in capsys.readouterr().err
+
+
+def test_devices_and_ports_are_listed(sounddevice, capsys):
+    assert main(["live", "--microphones"]) == 0
+    assert capsys.readouterr().out == "Built-in Microphone\nScarlett 2i2 USB\n"
+    sounddevice.devices = []
+    assert main(["live", "--microphones"]) == 1
+    assert "no input for sound" in capsys.readouterr().err
 
 
 def test_it_stops_by_itself_when_asked_to(melody_wav, capsys):
