@@ -81,8 +81,22 @@ def test_sound_that_is_kept_waiting_is_counted(transcriber):
     live = LiveTranscriber(transcriber)
     figures = play(FakeSource(clock, late=0.3), live, [], clock=clock)
     assert figures.n_late == 300
-    assert figures.longest_wait == pytest.approx(0.3)
+    assert figures.longest_wait == pytest.approx(0.31)  # a block is 10 ms
     assert figures.delay(0.5) > 0.4
+
+
+def test_a_block_that_holds_much_was_kept_waiting_though_its_end_is_new(transcriber):
+    clock = Clock()
+    source = PlayedSource([melody_samples()], SAMPLE_RATE, name="test", clock=clock)
+    source._stopped.wait = lambda seconds: setattr(clock, "now", clock.now + seconds)
+    halts = iter([0.0] * 50 + [0.5])
+
+    def halt(figures) -> None:
+        clock.now += next(halts, 0.0)
+
+    figures = play(source, LiveTranscriber(transcriber), [], progress=halt, clock=clock)
+    assert figures.n_late == 1
+    assert figures.longest_wait == pytest.approx(0.5, abs=0.02)
 
 
 def test_lost_sound_is_passed_on(transcriber):

@@ -110,7 +110,8 @@ def play(
 
     n_samples = 0
     for block in source:
-        waited = clock() - block.captured
+        # Of its first sample: a block holds all that has sounded since the one before.
+        waited = clock() - block.captured + len(block.samples) / source.sample_rate
         if waited > LATE_SECONDS:
             figures.n_late += 1
         figures.longest_wait = max(figures.longest_wait, waited)
