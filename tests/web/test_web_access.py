@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
+import re
 import socket
 import time
 
@@ -215,3 +217,16 @@ def test_in_the_house_an_address_of_numbers_is_a_good_name(house):
     assert asked(f"192.168.1.5:{client.port}") == 200
     assert asked(f"[fe80::1]:{client.port}") == 200
     assert asked(f"evil.example:{client.port}") == 421
+
+
+def test_files_of_the_page_are_kept_and_compressed(client):
+    page = client.get("/")
+    assert page.headers["cache-control"] == "no-cache"
+    (script,) = re.findall(r'src="(/static/[0-9a-f]{12}/main\.js)"', page.body.decode())
+    answer = client.get(script, **{"Accept-Encoding": "gzip"})
+    assert "immutable" in answer.headers["cache-control"]
+    assert answer.headers["content-encoding"] == "gzip"
+    plain = client.get("/static/main.js")
+    assert gzip.decompress(answer.body) == plain.body
+    assert "immutable" not in plain.headers.get("cache-control", "")
+    assert 2 * len(answer.body) < len(plain.body)

@@ -1194,3 +1194,49 @@ def test_a_faint_note_is_clicked_into_place(opened, heard):
     expect(page.locator("#n-notes")).to_have_text(f"{before + 1} notes")
     added = {row[0] for row in ask(heard, "notes")["notes"]} - {row[0] for row in notes}
     assert added <= {row[0] for row in faint}
+
+
+def test_a_loop_is_practised_with_count_in_metronome_and_growing_speed(opened, heard):
+    page = opened()
+    show(page, heard)
+    page.click("#practice")
+    page.check("#metronome")
+    page.check("#count-in")
+    page.select_option("#loop-speed", "1")
+    page.locator("#volume-recording").fill("20")
+    page.keyboard.press("Escape")
+    expect(page.locator("#practice-menu")).to_be_hidden()
+    page.select_option("#speed", "0.5")
+    box = page.locator("#roll").bounding_box()
+    page.mouse.move(box["x"] + 300, box["y"] + 50)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 360, box["y"] + 52, steps=4)
+    page.mouse.up()
+    expect(page.locator("#loop")).to_have_attribute("aria-pressed", "true")
+    start = seconds(page)
+    page.click("#play")
+    # A bar is counted before anything moves, and the loop comes back faster until it is as played.
+    page.wait_for_function("struck.length >= 2")
+    counted = page.evaluate("struck.length")
+    assert seconds(page) == start
+    assert page.evaluate("document.querySelector('audio').paused")
+    expect(page.locator("#speed")).to_have_value("1", timeout=DONE)
+    assert page.evaluate("document.querySelector('audio').playbackRate") == 1
+    page.click("#play")
+    # The recording alone is heard, so all else that was started are ticks.
+    assert page.evaluate("struck.length") > counted
+
+
+def test_notes_fall_onto_their_keys(opened, heard):
+    page = opened()
+    show(page, heard)
+    page.locator("#views").get_by_text("Falling").click()
+    falling = page.locator("#falling")
+    expect(falling).to_be_visible()
+    expect(page.locator("#roll")).to_be_hidden()
+    first = falling.screenshot()
+    page.keyboard.press("k")
+    page.wait_for_timeout(300)
+    assert falling.screenshot() != first
+    page.locator("#views").get_by_text("Notes").click()
+    expect(page.locator("#roll")).to_be_visible()

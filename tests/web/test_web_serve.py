@@ -54,6 +54,8 @@ def test_the_server_itself_imports_no_torch():
         ["--jobs", "0"],
         ["--max-upload", "-1"],
         ["--checkpoint", "nowhere.safetensors"],
+        ["--background", "--host", "0.0.0.0"],
+        ["--install-shortcut", "--host", "0.0.0.0"],
         ["--nonsense"],
     ],
 )

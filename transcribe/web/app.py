@@ -12,8 +12,7 @@ from typing import Any, TypeVar
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
-from starlette.routing import Mount, Route
-from starlette.staticfiles import StaticFiles
+from starlette.routing import Route
 
 from transcribe.files.endings import RECORDING_SUFFIXES
 from transcribe.web import continued, downloads, piano
@@ -39,10 +38,10 @@ from transcribe.web.note_service import NoteService
 from transcribe.web.request_body import json_object, number
 from transcribe.web.score_service import KINDS, ScoreService, wishes_of
 from transcribe.web.sound import sound_response
+from transcribe.web.static_files import STATIC, PageFiles
 from transcribe.web.thumbnail import COLUMNS, Thumbnails
 from transcribe.web.uploads import UploadLimits, receive
 
-STATIC = Path(__file__).parent / "static"
 THRESHOLDS = (LOWEST_THRESHOLD, 0.95)
 """How far the slider goes."""
 _LONGEST_MINIMUM = 2.0
@@ -80,6 +79,9 @@ class Server:
         self.live_service = LiveService(checkpoint)
         self.thumbnails = Thumbnails(library, self.note_service)
         self.streams = EventStreams()
+        self.files = PageFiles()
+        self.quit: Callable[[], None] | None = None
+        """Ends the program; None where whoever uses the page may not."""
         self._n_jobs, self._worker_options = n_jobs, worker_options
         self._editing: dict[str, asyncio.Lock] = {}
         self._queue: JobQueue | None = None
@@ -118,6 +120,7 @@ class Server:
             Route("/api/recordings", self.list, methods=["GET"]),
             Route("/api/recordings", self.upload, methods=["POST"]),
             Route("/api/events", self.all_events),
+            Route("/api/quit", self.end, methods=["POST"]),
             Route(one, self.one, methods=["GET"]),
             Route(one, self.rename, methods=["PATCH"]),
             Route(one, self.delete, methods=["DELETE"]),
@@ -144,7 +147,7 @@ class Server:
             Route("/api/live/{id}", self.live_close, methods=["DELETE"]),
             Route("/api/piano", self.piano),
             Route("/api/piano/{number:int}.wav", self.piano_note),
-            Mount("/static", StaticFiles(directory=STATIC)),
+            *self.files.routes(),
         ]
         return Starlette(routes=routes, lifespan=self.running, exception_handlers=HANDLERS)
 
@@ -152,7 +155,7 @@ class Server:
 
     async def index(self, _: Request) -> Response:
         """The page."""
-        return FileResponse(STATIC / "index.html", headers={"Cache-Control": "no-cache"})
+        return await asyncio.to_thread(self.files.index)
 
     async def icon(self, _: Request) -> Response:
         """What browsers ask for by themselves."""
@@ -195,6 +198,7 @@ class Server:
                     "threshold": THRESHOLDS,
                     "minimum_duration": (0.0, _LONGEST_MINIMUM),
                 },
+                "can_quit": self.quit is not None,
                 "disk_free_bytes": shutil.disk_usage(self.library.folder).free,
             }
         )
@@ -250,6 +254,17 @@ class Server:
         await asyncio.to_thread(self.library.queue_again, entry)
         self.queue.wake()
         return self._told(entry)
+
+    async def end(self, _: Request) -> Response:
+        """End the program; unfinished work goes on next time."""
+        if self.quit is None:
+            raise RefusedError(
+                403,
+                "The program is not ended from here.",
+                "End it on the computer that it runs on.",
+            )
+        self.quit()
+        return Response(status_code=204)
 
     async def events(self, request: Request) -> Response:
         """What happens to one recording."""

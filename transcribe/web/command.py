@@ -48,6 +48,17 @@ def add_parser(subparsers: Subparsers) -> None:
         type=_port,
         help=f"port to listen on (default: {DEFAULT_PORT}, or a free one if that is taken)",
     )
+    add(
+        "--background",
+        action="store_true",
+        help="go on without this terminal; Quit on the page ends it",
+    )
+    add(
+        "--install-shortcut",
+        action="store_true",
+        help="put transcribe among the programs of your account, to be started with these options "
+        "in the background, and end (Linux; on macOS and Windows untried)",
+    )
     add("--no-browser", action="store_true", help="print the address without opening a browser")
     add(
         "--max-upload",
@@ -69,12 +80,24 @@ def add_parser(subparsers: Subparsers) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Serve the page until Ctrl-C."""
+    """Serve the page until Ctrl-C, or have it served in the background."""
     if options.checkpoint and not Path(options.checkpoint).is_file():
         raise UsageError(f"--checkpoint {options.checkpoint}: no such file")
+    folder = (options.folder or default_folder()).expanduser().absolute()
+    if options.install_shortcut or options.background:
+        if options.host is not None:
+            raise UsageError(
+                "--host: the address with the token that admits a device is printed in a terminal; "
+                "leave out --host, or --background and --install-shortcut"
+            )
+        from transcribe.web.shortcut import install_shortcut, start_in_background
+
+        if options.install_shortcut:
+            return install_shortcut(options)
+        return start_in_background(folder, options)
     from transcribe.web.serve import serve
 
-    return serve((options.folder or default_folder()).expanduser().absolute(), options)
+    return serve(folder, options)
 
 
 def default_folder() -> Path:

@@ -82,6 +82,10 @@ class _Uvicorn(uvicorn.Server):
         super().__init__(config)
         self._ours = server
 
+    def end(self) -> None:
+        """Stop serving soon; what is being answered is."""
+        self.should_exit = True
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """As uvicorn does it, with nobody listening any more."""
         self._ours.streams.close()
@@ -123,7 +127,10 @@ def _serve(folder: Path, options: argparse.Namespace) -> int:
             lifespan="on",
             timeout_graceful_shutdown=2,
         )
-        _run(_Uvicorn(config, server), address, folder, url, options)
+        runner = _Uvicorn(config, server)
+        if address.local:
+            server.quit = runner.end
+        _run(runner, address, folder, url, options)
     finally:
         library.close()
         address.sock.close()
@@ -142,7 +149,7 @@ def _run(
     options: argparse.Namespace,
 ) -> None:
     note = folder / "server.json"
-    noted = {"url": address.url, "needs_token": not address.local}
+    noted = {"url": address.url, "needs_token": not address.local, "pid": os.getpid()}
     write_atomically(note, json.dumps(noted))
     _show_address(f"open {url} (Ctrl-C ends it)")
     if not address.local:

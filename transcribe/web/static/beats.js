@@ -69,7 +69,7 @@ export class Beats {
       await editor.edits.line;
       const grid = await server.getBeats(id);
       if (id !== editor.id) return null;
-      this.grid = grid;
+      this.grid = editor.player.metronome.grid = grid;
       editor.piece.found(grid);
       editor.piece.tell(`${Math.round(grid.tempo)} beats a minute, ${grid.metre}.`, grid.doubts);
       this.draw();

@@ -5,6 +5,7 @@ import { Beats } from "./beats.js";
 import { Continuation } from "./continuation.js";
 import { Edits } from "./edits.js";
 import { byId, setIcon } from "./elements.js";
+import { Falling } from "./falling.js";
 import { Faint } from "./faint.js";
 import { Gestures } from "./gestures.js";
 import { Notes } from "./notes.js";
@@ -13,6 +14,7 @@ import { Overview } from "./overview.js";
 import { Panel } from "./panel.js";
 import { Piece } from "./piece.js";
 import { Player } from "./player.js";
+import { Practice } from "./practice.js";
 import { Roll } from "./roll.js";
 import { Score } from "./score.js";
 import * as server from "./server.js";
@@ -48,6 +50,8 @@ export class Editor {
     this.actions = new Actions(this);
     this.piece = new Piece(() => this.player.position);
     this.beats = new Beats(this);
+    this.practice = new Practice(this.player, () => this.beats.refresh());
+    this.falling = new Falling(this.roll);
     this.faint = new Faint(this);
     this.continuation = new Continuation(this);
     this.score = new Score(this);
@@ -65,6 +69,9 @@ export class Editor {
     this.player.addEventListener("trouble", (event) => tellError(event.detail));
     this.edits.addEventListener("notes", (event) => this.showNotes(event.detail));
     this.roll.host.addEventListener("focus", () => this.roll.moved());
+    for (const radio of document.getElementsByName("view")) {
+      radio.addEventListener("change", () => this.showView(radio.value));
+    }
     byId("panel-toggle").addEventListener("click", () => this.openPanel(!this.panelOpen));
   }
 
@@ -82,6 +89,16 @@ export class Editor {
   arrange(name, on) {
     byId("editor").classList.toggle(name, on);
     this.roll.resize(true);
+  }
+
+  /** Show the music as `notes`, `falling` notes or `score`. */
+  showView(view) {
+    for (const radio of document.getElementsByName("view")) radio.checked = radio.value === view;
+    byId("editor").classList.toggle("shows-falling", view === "falling");
+    this.falling.show(view === "falling");
+    this.score.show(view === "score");
+    this.arrangeStage();
+    if (view === "notes") this.roll.resize();
   }
 
   /** What is known of the piece is asked where bars or the score are shown. */
@@ -109,7 +126,9 @@ export class Editor {
     offer(recording);
     this.piece.open(recording);
     this.score.open();
+    this.showView("notes");
     this.beats.open();
+    this.practice.open();
     this.player.open(this.duration);
     this.panel.open(recording.settings, recording.settings_default);
     this.showRecording();
@@ -345,6 +364,7 @@ export class Editor {
     this.score.changed();
     this.beats.changed();
     this.faint.changed();
+    this.falling.changed();
     this.showAble();
     this.roll.changed();
   }
@@ -369,6 +389,7 @@ export class Editor {
     this.roll.moved();
     this.overview.draw();
     this.score.follow(position);
+    this.falling.draw();
   }
 
   /** Move the playhead with every frame for as long as it plays. */

@@ -22,6 +22,8 @@ const ICONS = {
   help: "M12 3a9 9 0 1 0 0 18a9 9 0 1 0 0-18zM9.6 9.6a2.4 2.4 0 1 1 3.4 2.2c-.7.3-1 .8-1 1.5M12 16.6v.01",
   again: "M5 12a7 7 0 1 0 2-5M5 4v4h4",
   next: "M9 6l6 6-6 6",
+  metronome: "M9 4h6l4 16H5zM12 15l6-9M7 15h10",
+  quit: "M12 4v8M7.5 6.5a7 7 0 1 0 9 0",
   faint: "M4 8h3M10 8h3M16 8h4M4 14h3M10 14h3M16 14h4M4 8v6M20 8v6",
   bars: "M4 5v14M20 5v14M12 5v14M4 9h16M4 15h16",
   pen: "M5 19l1-4L16.5 4.5l3 3L9 18zM14 7l3 3",

@@ -5,7 +5,7 @@ import { bindKeys, writeHelp } from "./keys.js";
 import { Microphone } from "./microphone.js";
 import { ask, clearNotices, tellError } from "./notices.js";
 import { pageOf, Recordings } from "./recordings.js";
-import { connection } from "./server.js";
+import { connection, quit } from "./server.js";
 import { Editor } from "./editor.js";
 import { bindDownloadMenu, closeMenu } from "./download-menu.js";
 import { discardRecording, recordingBlob, unfinishedRecordings } from "./recordings-store.js";
@@ -118,11 +118,22 @@ function bindConnection() {
   connection.addEventListener("lost", () => (byId("lost").hidden = false));
   connection.addEventListener("back", () => {
     byId("lost").hidden = true;
+    byId("lost-words").textContent = "transcribe is not running.";
     if (editor.id) editor.refresh();
     else recordings.refresh();
   });
 }
 
+byId("quit").addEventListener("click", async () => {
+  if (!(await ask("Quit transcribe? Everything is saved; unfinished work goes on next time.", "Quit"))) return;
+  try {
+    await quit();
+    byId("lost-words").textContent = "transcribe has ended.";
+    byId("lost").hidden = false;
+  } catch (error) {
+    tellError(error);
+  }
+});
 for (const opener of document.querySelectorAll("[data-help]")) {
   opener.addEventListener("click", () => editor.actions.help());
 }

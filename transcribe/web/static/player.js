@@ -3,10 +3,11 @@
  *
  * Where the recording is heard, its audio element is the clock; otherwise the sound card's.
  * Events: `change` when it starts, stops or is set otherwise, `tuning` when its piano is not
- * ready yet, `trouble` with an error as detail.
+ * ready yet, `faster` when a loop is to go on at another speed, `trouble` with an error as detail.
  */
 
 import { EXCERPT, matchingGain, outputStage, USUAL } from "./loudness.js";
+import { Metronome } from "./metronome.js";
 import { Piano } from "./piano.js";
 
 /** Seconds for which notes are struck ahead; more when the page is in the background. */
@@ -37,6 +38,14 @@ export class Player extends EventTarget {
     this.passage = null;
     this.context = null;
     this.piano = new Piano();
+    this.metronome = new Metronome();
+    /** Whether the metronome ticks, and whether it counts a bar before the music. */
+    this.ticking = false;
+    this.countsIn = false;
+    /** Steps by which a loop changes its speed with every turn. */
+    this.loopStep = 0;
+    /** How loud recording and notes are, from 0 to 1. */
+    this.volumes = { recording: 1, notes: 1 };
     /** Whether sound has begun, after what may have to be loaded first. */
     this.begun = false;
     /** Second of music at the context's time `since`; while stopped, where it stands. */
@@ -115,6 +124,7 @@ export class Player extends EventTarget {
         await this.tuned();
         await this.matchLoudness();
       }
+      if (this.playing && this.countsIn) await this.countIn();
       if (this.playing && !this.begun) await this.begin();
     } catch (error) {
       if (this.playing && error.name !== "AbortError") this.fail(error);
@@ -147,6 +157,27 @@ export class Player extends EventTarget {
     this.level.gain.value = this.gain;
   }
 
+  /** A bar of ticks; resolves when the music is to begin, or when it is stopped. */
+  countIn() {
+    const seconds = this.metronome.countIn(this.origin, this.speed);
+    return new Promise((resolve) => {
+      this.counted = resolve;
+      setTimeout(resolve, 1000 * seconds);
+    });
+  }
+
+  setTicking(on) {
+    this.ticking = on;
+    if (this.begun) this.metronome.from(this.position);
+    if (!on) this.metronome.silence();
+  }
+
+  /** Let the `recording` or its `notes` be so loud, from 0 to 1. */
+  setVolume(side, volume) {
+    this.volumes[side] = volume;
+    if (this.context) this.balance();
+  }
+
   async begin() {
     this.balance();
     this.audio.playbackRate = this.speed;
@@ -168,6 +199,8 @@ export class Player extends EventTarget {
     clearInterval(this.timer);
     this.audio.pause();
     this.piano.silence();
+    this.metronome.silence();
+    this.counted?.();
     this.changed();
   }
 
@@ -253,14 +286,17 @@ export class Player extends EventTarget {
     this.right = new StereoPannerNode(this.context);
     const { level, output } = outputStage(this.context, USUAL);
     this.level = level;
-    this.context.createMediaElementSource(this.audio).connect(this.left);
+    this.volume = { recording: new GainNode(this.context), notes: new GainNode(this.context) };
+    this.context.createMediaElementSource(this.audio).connect(this.volume.recording).connect(this.left);
     this.left.connect(this.context.destination);
-    output.connect(this.right).connect(this.context.destination);
+    output.connect(this.volume.notes).connect(this.right).connect(this.context.destination);
     this.piano.connect(this.context, level);
+    this.metronome.connect(this.context, this.context.destination);
   }
 
   balance() {
     const apart = this.listen === "both" ? 1 : 0;
+    for (const [side, { gain }] of Object.entries(this.volume)) gain.value = this.volumes[side] ** 2;
     this.left.pan.value = -apart;
     this.right.pan.value = apart;
   }
@@ -271,6 +307,7 @@ export class Player extends EventTarget {
     this.origin = position;
     this.since = this.context.currentTime + (this.audible ? 0 : 0.03);
     this.struckUntil = position;
+    this.metronome.from(position);
     this.fresh = true;
   }
 
@@ -278,14 +315,28 @@ export class Player extends EventTarget {
     const position = this.position;
     const end = this.passage?.end ?? this.duration;
     if (position >= end - 0.01 || (this.audible && this.audio.ended)) {
-      if (this.passage) this.seek(this.passage.start);
-      else this.pause();
+      if (!this.passage) return this.pause();
+      if (this.loopStep) this.dispatchEvent(new Event("faster"));
+      this.seek(this.passage.start);
       return;
     }
+    this.follow(position);
     if (this.listen !== "recording") this.strikeAhead(position, end);
+    if (this.ticking) this.metronome.ahead(this.aheadOf(position, end), (time) => this.at(time));
   }
 
-  strikeAhead(position, end) {
+  /** The context's time of a second of music. */
+  at(time) {
+    return this.since + (time - this.origin) / this.speed;
+  }
+
+  /** The second of music until which sounds are to be started now. */
+  aheadOf(position, end) {
+    return Math.min(end, position + (document.hidden ? AHEAD_HIDDEN : AHEAD) * this.speed);
+  }
+
+  /** Where the recording is heard, go by its clock. */
+  follow(position) {
     const now = this.context.currentTime;
     if (this.audible) {
       const assumed = this.origin + (now - this.since) * this.speed;
@@ -293,11 +344,14 @@ export class Player extends EventTarget {
         [this.origin, this.since] = [position, now];
       }
     }
+  }
+
+  strikeAhead(position, end) {
+    const now = this.context.currentTime;
     const notes = this.notes();
     const sounding = notes.soundsUntil();
-    const at = (time) => this.since + (time - this.origin) / this.speed;
-    const ahead = document.hidden ? AHEAD_HIDDEN : AHEAD;
-    const until = Math.min(end, position + ahead * this.speed);
+    const at = (time) => this.at(time);
+    const until = this.aheadOf(position, end);
     if (this.fresh) {
       const [first, last] = [notes.firstFrom(position - 4), notes.firstFrom(position)];
       for (let i = first; i < last; i += 1) {

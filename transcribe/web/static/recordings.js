@@ -50,7 +50,8 @@ export class Recordings {
 
   async refresh() {
     try {
-      const { recordings, limits, room } = await server.listRecordings();
+      const { recordings, limits, room, can_quit: canQuit } = await server.listRecordings();
+      byId("quit").hidden = !canQuit;
       this.limits = limits;
       if (limits?.upload_bytes) byId("limit").textContent = size(limits.upload_bytes);
       if (limits?.endings) byId("files").accept = ["audio/*", "video/*", ...limits.endings].join(",");

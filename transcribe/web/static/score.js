@@ -26,9 +26,6 @@ export class Score {
   }
 
   bind() {
-    for (const radio of document.getElementsByName("view")) {
-      radio.addEventListener("change", () => this.show(radio.value === "score"));
-    }
     this.editor.piece.addEventListener("change", () => this.changed());
     this.host.addEventListener("click", (event) => this.clicked(event));
     new ResizeObserver(() => this.shown && this.resized()).observe(this.host);
@@ -37,8 +34,7 @@ export class Score {
   /** Forget the recording's score. */
   open() {
     this.clear();
-    byId("views").hidden = !server.offers.score;
-    this.show(false);
+    byId("view-score").hidden = !server.offers.score;
   }
 
   clear() {
@@ -56,12 +52,8 @@ export class Score {
     this.shown = shown;
     byId("score").hidden = !shown;
     byId("editor").classList.toggle("shows-score", shown);
-    for (const radio of document.getElementsByName("view")) {
-      radio.checked = radio.value === (shown ? "score" : "notes");
-    }
-    this.editor.arrangeStage();
-    if (!shown) this.editor.roll.resize();
-    else if (this.stale) this.refresh();
+    if (!shown) return;
+    if (this.stale) this.refresh();
     else this.follow(this.editor.player.position);
   }
 

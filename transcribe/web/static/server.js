@@ -72,6 +72,9 @@ export async function listRecordings() {
   return { ...listed, room };
 }
 
+/** End the program; `can_quit` of the list says whether that can be done here. */
+export const quit = () => json("/api/quit", { method: "POST" });
+
 /** One recording and how far it is. */
 export const getRecording = (id) => json(at(id));
 

@@ -42,9 +42,9 @@ export function size(bytes) {
 /** `(1, "note")` -> `1 note`; `(1200, "note")` -> `1,200 notes`. */
 export const count = (n, one) => `${n.toLocaleString("en")} ${one}${n === 1 ? "" : "s"}`;
 
-/** A day and time as people say it, from seconds since 1970. */
+/** A day and time as they are written where the person lives, from seconds since 1970. */
 export const day = (unix) =>
-  new Date(unix * 1000).toLocaleString("en-GB", {
+  new Date(unix * 1000).toLocaleString(undefined, {
     day: "numeric",
     month: "short",
     hour: "2-digit",

@@ -129,6 +129,7 @@ export async function getScore(): Promise<never> {
 }
 export const getBeats = getScore;
 export const putWishes = getScore;
+export const quit = getScore;
 export const getContinuation = getScore;
 
 /** The recorded notes that transcriptions are played with; see `transcribe/web/site.py`. */

@@ -1,0 +1,69 @@
+/** The menu for who practises: count-in, metronome, a loop that changes its speed, two volumes. */
+
+import { byId } from "./elements.js";
+import { say } from "./notices.js";
+
+export class Practice {
+  /**
+   * @param {import("./player.js").Player} player
+   * @param {() => Promise<object|null>} beats asks for the beats of the recording
+   */
+  constructor(player, beats) {
+    this.player = player;
+    this.beats = beats;
+    const [opener, menu] = [byId("practice"), byId("practice-menu")];
+    const close = () => {
+      menu.hidden = true;
+      opener.setAttribute("aria-expanded", "false");
+    };
+    opener.addEventListener("click", () => {
+      menu.hidden = !menu.hidden;
+      opener.setAttribute("aria-expanded", String(!menu.hidden));
+      if (!menu.hidden) menu.querySelector("input").focus();
+    });
+    document.addEventListener("pointerdown", (event) => event.target.closest(".practice") || close());
+    opener.parentElement.addEventListener("keydown", (event) => {
+      if (event.key !== "Escape" || menu.hidden) return;
+      event.stopPropagation();
+      close();
+      opener.focus();
+    });
+    byId("metronome").addEventListener("change", (event) => this.tick(event.target.checked));
+    byId("count-in").addEventListener("change", (event) => this.countIn(event.target.checked));
+    byId("loop-speed").addEventListener("change", (event) => (player.loopStep = Number(event.target.value)));
+    for (const side of ["recording", "notes"]) {
+      byId(`volume-${side}`).addEventListener("input", (event) => player.setVolume(side, event.target.valueAsNumber / 100));
+    }
+    player.addEventListener("faster", () => this.changeSpeed(player.loopStep));
+  }
+
+  /** Another recording has other beats. */
+  open() {
+    this.player.metronome.grid = null;
+    if (this.player.ticking || this.player.countsIn) this.find();
+  }
+
+  async tick(on) {
+    this.player.setTicking(on);
+    if (on) await this.find();
+  }
+
+  async countIn(on) {
+    this.player.countsIn = on;
+    if (on) await this.find();
+  }
+
+  async find() {
+    this.player.metronome.grid = await this.beats();
+  }
+
+  /** The next speed of the list, up or down, but no faster than the music was. */
+  changeSpeed(step) {
+    const choice = byId("speed");
+    const next = choice.options[choice.selectedIndex + step];
+    if (!next || Number(next.value) > 1) return;
+    choice.value = next.value;
+    this.player.setSpeed(Number(next.value));
+    say(`Speed ${next.textContent}`);
+  }
+}
