@@ -1,23 +1,37 @@
-"""Beats and bars, decided from what the network says of onsets."""
+"""Beats and bars, decided from what the networks say of onsets and of beats."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from transcribe.score.beat_targets import METRE_NAMES, N_PERIODS
-from transcribe.score.beats import BeatSettings, OnsetEvidence, track_bars, track_beats
+from transcribe.score.beat_targets import METRE_NAMES, N_PERIODS, N_PLACES, PLACES
+from transcribe.score.beats import (
+    BarEvidence,
+    BeatSettings,
+    OnsetEvidence,
+    track_bars,
+    track_beats,
+)
 
 METRES = [(4, 4, 4), (3, 4, 3), (2, 4, 2)]
 
 
-def evidence(times, beat, down=None) -> OnsetEvidence:
+def evidence(times, beat, place=None) -> OnsetEvidence:
     n = len(times)
     return OnsetEvidence(
         times=np.asarray(times, float),
         beat=np.asarray(beat, float),
-        down=np.full(n, -3.0) if down is None else np.asarray(down, float),
+        down=np.full(n, -3.0),
         period=np.full((n, N_PERIODS), -np.log(N_PERIODS)),
+        place=np.full((n, N_PLACES), 1 / N_PLACES) if place is None else place,
+    )
+
+
+def of_beats(down) -> BarEvidence:
+    n = len(down)
+    return BarEvidence(
+        down=np.asarray(down, float),
         metre=np.full((n, len(METRE_NAMES)), -np.log(len(METRE_NAMES))),
     )
 
@@ -25,37 +39,54 @@ def evidence(times, beat, down=None) -> OnsetEvidence:
 def test_beats_are_on_the_onsets_that_are_likely_ones():
     times = np.arange(0, 12, 0.25)
     beat = np.where(np.arange(len(times)) % 2 == 0, 3.0, -3.0)
-    found, onset, _ = track_beats(evidence(times, beat), BeatSettings())
+    found, onset = track_beats(evidence(times, beat), BeatSettings())
     np.testing.assert_allclose(found, times[::2], atol=0.26)
     assert (onset % 2 == 0).all()
 
 
+@pytest.mark.parametrize("n", [2, 3, 4])
+def test_onsets_that_say_where_in_the_beat_they_are_say_how_far_apart_beats_are(n):
+    times = 0.25 * np.arange(48)
+    place = np.full((48, N_PLACES), 0.02)
+    of_onset = [int(np.abs(PLACES - index % n / n).argmin()) for index in range(48)]
+    place[np.arange(48), of_onset] = 0.76
+    found, _ = track_beats(evidence(times, np.full(48, 0.5), place), BeatSettings())
+    np.testing.assert_allclose(np.diff(found), 0.25 * n)
+    assert set(np.round(found / 0.25).astype(int) % n) == {0}
+
+
 def test_a_beat_on_which_nothing_is_struck_is_put_between():
     times = np.delete(np.arange(0, 12, 0.6), 7)
-    found, onset, _ = track_beats(evidence(times, np.full(len(times), 4.0)), BeatSettings())
+    found, onset = track_beats(evidence(times, np.full(len(times), 4.0)), BeatSettings())
     assert np.abs(found - 4.2).min() < 0.06
     assert (onset == -1).sum() == 1
 
 
 def test_a_slowing_down_keeps_its_beats():
     times = np.cumsum(np.geomspace(0.4, 0.9, 30))
-    found, _, _ = track_beats(evidence(times, np.full(30, 3.0)), BeatSettings())
+    found, _ = track_beats(evidence(times, np.full(30, 3.0)), BeatSettings())
     np.testing.assert_allclose(found, times)
+
+
+def test_a_given_tempo_is_kept_where_twice_as_many_beats_would_do():
+    times = 0.3 * np.arange(40)
+    for tempo, gap in ((200, 0.3), (100, 0.6)):
+        found, _ = track_beats(evidence(times, np.full(40, 0.2)), BeatSettings(), tempo=tempo)
+        assert np.median(np.diff(found)) == pytest.approx(gap)
 
 
 @pytest.mark.parametrize("n", [2, 3, 4])
 def test_bars_are_as_long_as_the_downbeats_are_apart(n):
     times = np.arange(48) * 0.5
-    down = np.where(np.arange(48) % n == 1, 2.0, -4.0)
-    given = evidence(times, np.full(48, 3.0), down)
-    bars = track_bars(given, np.arange(48), times, BeatSettings(down_bias=0.0), METRES)
+    given = of_beats(np.where(np.arange(48) % n == 1, 2.0, -4.0))
+    bars = track_bars(given, times, BeatSettings(down_bias=0.0), METRES)
     assert np.flatnonzero(bars.in_bar == 0).tolist() == list(range(1, 48, n))
     assert {METRES[index][2] for index in bars.metre[1:]} == {n}
 
 
 def test_a_given_downbeat_starts_a_bar():
     times = np.arange(24) * 0.5
-    given = evidence(times, np.full(24, 3.0))
-    bars = track_bars(given, np.arange(24), times, BeatSettings(), [(3, 4, 3)], downbeat=3.5)
+    given = of_beats(np.full(24, -3.0))
+    bars = track_bars(given, times, BeatSettings(), [(3, 4, 3)], downbeat=3.5)
     assert bars.in_bar[7] == 0
     assert bars.in_bar[10] == 0

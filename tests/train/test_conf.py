@@ -19,9 +19,11 @@ from transcribe.midi import write_midi
 from transcribe.notes import Note, PedalPress, Performance
 from transcribe.train.__main__ import train
 from transcribe.train.conf import CONF
-from transcribe.train.config import TrainConfig
+from transcribe.train.config import ScoreTrainConfig, TrainConfig
+from transcribe.train.lit_score import kind_of
 
 EXPERIMENTS = sorted(path.stem for path in (CONF / "experiment").glob("*.yaml"))
+NETWORKS = sorted(path.stem for path in (CONF / "network").glob("*.yaml"))
 ABLATIONS = sorted(path.stem for path in (CONF / "ablation").glob("*.yaml"))
 CHOICES = [
     *([f"experiment={name}"] for name in EXPERIMENTS),
@@ -130,10 +132,22 @@ def test_a_trainer_composes(trainer):
     assert config.trainer.accelerator in ("cpu", "gpu")
 
 
+@pytest.mark.parametrize("network", NETWORKS)
+def test_a_network_of_scores_has_its_own_settings(network, monkeypatch):
+    monkeypatch.setenv("PIANO_DATA", "data")
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        config = OmegaConf.to_object(compose("score", overrides=[f"network={network}"]))
+    assert isinstance(config, ScoreTrainConfig)
+    assert config.network == network.removesuffix("_again")
+    assert set(config.data.sources) >= {"asap", "piano-midi-de"}
+    assert kind_of(config).settings(config).width > 0
+
+
 def test_every_file_is_tried():
     """A new group can't be forgotten."""
     tried = {word for choice in CHOICES for word in choice}
     tried |= {f"trainer={path.stem}" for path in (CONF / "trainer").glob("*.yaml")}
+    tried |= {f"network={network}" for network in NETWORKS}
     for path in CONF.glob("*/*.yaml"):
         assert f"{path.parent.name}={path.stem}" in tried, path
 

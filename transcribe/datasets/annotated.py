@@ -2,7 +2,7 @@
 
 Read from ASAP [1]_ (annotations of beats, match files, MusicXML) and from sequenced music
 whose ticks are its score (piano-midi.de): there beats, bars and hands are exact, lengths are
-not, since they are those of the touch.
+not, since they are those of the touch. Of steady music (POP909) only beats are known.
 
 References
 ----------
@@ -36,6 +36,9 @@ NO_KEY = 99
 """Of fifths that are not known."""
 _SAME_ONSET = 0.012
 """Seconds; a matched note is the nearest of its pitch within this."""
+_ON_SIXTEENTH, _MOST, _COMMONER = 0.2, 0.9, 1.25
+"""Steady music: sixteenths from the grid, the share of notes that are within that, and how much
+commoner the beat is than other sixteenths."""
 _ON_BEAT = 0.035
 """Seconds between an annotated beat and the notes that say where it is in the score."""
 
@@ -216,6 +219,69 @@ def read_sequenced(midi: Path) -> AnnotatedPerformance:
     first = int(np.searchsorted(beats, result.onset[0] + 1e-2)) - 1
     stop = int(np.searchsorted(beats, result.onset[-1] + 1e-3)) + 1
     return _with_beats(labelled, max(first, 0), stop)
+
+
+class UnsteadyError(DatasetError):
+    """Music whose ticks don't say where its beats are."""
+
+
+def read_steady(midi: Path) -> AnnotatedPerformance:
+    """Sequenced music of one tempo whose grid of sixteenths is somewhere between its ticks.
+
+    As in POP909, where the tempo is right and the first beat is anywhere: beats are where most
+    notes start, of the four sixteenths of a quarter. Bars and metre are not known.
+
+    Raises
+    ------
+    UnsteadyError
+        The tempo changes, notes are not on such a grid, or no sixteenth is the commonest.
+    DatasetError
+        Its ticks divide seconds in place of quarters, or there are no notes.
+    """
+    file = parse_midi(midi.read_bytes())
+    quarter = file.ticks_a_quarter
+    played = np.array(
+        sorted(
+            tick
+            for track in file.tracks
+            for tick, status, _, velocity in track.messages
+            if status & 0xF0 == 0x90 and velocity
+        )
+    )
+    if quarter is None or not len(played):
+        raise DatasetError(f"{midi}: expected ticks a quarter, and notes; found none")
+    n_tempos = sum(kind == 0x51 for track in file.tracks for _, kind, _ in track.metas)
+    counts = np.bincount(played % quarter, minlength=quarter).astype(float)
+    near = np.exp(-0.5 * (np.arange(-30, 31) * 60 / quarter) ** 2)
+    smooth = np.convolve(np.tile(counts, 3), near, "same")[quarter : 2 * quarter]
+    phase = int(smooth.argmax())
+    off_grid = np.abs(((played - phase) / quarter * 4 + 0.5) % 1 - 0.5)
+    others = [smooth[(phase + k * quarter // 4) % quarter] for k in (1, 2, 3)]
+    is_on_grid = float((off_grid < _ON_SIXTEENTH).mean()) >= _MOST
+    if n_tempos != 1 or not is_on_grid or smooth[phase] < _COMMONER * max(others):
+        raise UnsteadyError(f"{midi}: expected one tempo and a grid of sixteenths; found neither")
+    clock = file.clock()
+    start = played[0] - (played[0] - phase) % quarter
+    beats = np.array([clock(int(tick)) for tick in range(start, played[-1] + quarter, quarter)])
+    n = len(beats)
+    result = without_labels(performance_of(file).performance, beats)
+    position = np.round((result.onset - beats[0]) / (beats[1] - beats[0]) * 12) / 12
+    beat = np.floor(position + 1e-6).astype(int)
+    known = (beat >= 0) & (beat < n)
+    place = np.maximum(position - beat, 0.0)
+    return replace(result, beat=np.where(known, beat, UNKNOWN), place=np.where(known, place, 0.0))
+
+
+def without_labels(performance: Performance, beats: Array) -> AnnotatedPerformance:
+    """A performance of which only the beats are known, in seconds; each is in none."""
+    n = len(beats)
+    return _unlabelled(
+        performance,
+        beats,
+        np.zeros(n, bool),
+        np.full((n, 2), UNKNOWN),
+        np.full(n, NO_KEY),
+    )
 
 
 def _hand_of(name: str) -> int:

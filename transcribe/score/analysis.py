@@ -1,23 +1,26 @@
 """A performance to a score without voices: beats, bars, metres, keys, hands, places, lengths.
 
-Three small networks say how likely everything is: of each onset, whether it is a beat
-(`networks.ScoreNetworks.hear`); with the beats decided, of each note its hand and its place
-(`read`); with those decided, its length (`write`). The likeliest whole is found by dynamic
+Four small networks say how likely everything is: of each onset, whether it is a beat
+(`networks.ScoreNetworks.hear`); with the beats decided, of each beat, whether it starts a bar
+(`hear_bars`); with the bars decided, of each note its hand and its place (`read`); with those
+decided, its length (`write`). The likeliest whole is found by dynamic
 programming (`beats`, `rhythm`, `keys`). What a person knows is obeyed.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
 
 from transcribe.music.beat_grid import DEFAULT_TEMPO, Metre
-from transcribe.music.beat_tracking import find_onsets
 from transcribe.notes import Performance
+from transcribe.score.beat_targets import METRES as METRE_CLASSES
+from transcribe.score.beat_targets import PLACES as BEAT_PLACES
 from transcribe.score.beats import (
+    BarEvidence,
     Bars,
     BeatSettings,
     OnsetEvidence,
@@ -28,7 +31,7 @@ from transcribe.score.keys import KeyProfiles, key_of, key_signatures
 from transcribe.score.length_features import length_features
 from transcribe.score.networks import ScoreNetworks, packaged_networks
 from transcribe.score.note_features import PLACES, BeatArrays
-from transcribe.score.onset_features import NoteArrays, onset_features, sounding_until
+from transcribe.score.onset_features import NoteArrays, onset_groups, sounding_until
 from transcribe.score.rhythm import read_lengths, read_places
 from transcribe.score.score import (
     LEFT,
@@ -51,8 +54,10 @@ GRACE_LENGTH = Fraction(1, 2)
 """Grace notes are written as eighths."""
 _EARLY = 0.25
 """Beats before a beat within which what is struck belongs to it."""
-_SLOWEST_IN_THREES = 0.9
-"""Seconds; beats in three that are longer are bars of three beats."""
+_SLOWEST_IN_THREES = 0.8
+"""Seconds; beats in three that are longer may be the bars of a waltz."""
+_OTHER_DIVISION = 0.2
+"""How much likelier the network's places are to be those of the metre that is given."""
 _UNSURE = 0.6
 """Mean probability of what was decided below which a doubt is told."""
 
@@ -128,10 +133,9 @@ def analyse(
     networks = networks or packaged_networks()
     settings = settings or BeatSettings()
     notes = NoteArrays.of(performance)
-    found = onset_features(notes)
-    evidence = networks.hear(found)
-    grid = _grid(performance, evidence, notes, hints, settings)
-    written, sure_of_places = _written(performance, notes, found.group, grid, networks)
+    evidence = networks.hear(notes)
+    grid = _grid(evidence, notes, hints, networks, settings)
+    written, sure_of_places = _written(performance, notes, grid, networks)
     keys, sure_of_key = _keys(performance, notes, grid, networks.key_profiles, hints)
     return Score(
         beats=tuple(grid.times.tolist()),
@@ -146,54 +150,42 @@ def analyse(
 
 
 def _grid(
-    performance: Performance,
     evidence: OnsetEvidence,
     notes: NoteArrays,
     hints: Hints,
+    networks: ScoreNetworks,
     settings: BeatSettings,
 ) -> _Grid:
     """Beats and bars from the first note to beyond the last."""
     first, last = float(notes.onset[0]), float(notes.onset[-1])
     metres = METRES if hints.metre is None else (hints.metre,)
-    is_down: NDArray[np.bool_] | None = None
     if hints.beats is not None and len(hints.beats) >= 2:
         times = np.array(hints.beats)
         onset = _nearest_onsets(evidence.times, times)
     elif len(evidence.times) >= 2 and last - first > 2 * settings.shortest:
-        struck = find_onsets(performance.notes)
-        divisions = (False, True) if hints.metre is None else (hints.metre.is_compound,)
-        tracked = [
-            track_beats(
-                evidence,
-                settings,
-                tempo=hints.tempo,
-                downbeat=hints.downbeat,
-                struck=struck,
-                in_threes=in_threes,
-            )
-            for in_threes in divisions
-        ]
-        best = max(range(len(tracked)), key=lambda number: tracked[number][2])
-        times, onset, _ = tracked[best]
-        is_slow = float(np.median(np.diff(times))) > _SLOWEST_IN_THREES
-        if divisions[best] and is_slow and hints.metre is None and hints.tempo is None:
-            times, onset = _thirds(times, evidence.times)
-            metres = (Metre(3, 4),)
-            is_down = np.arange(len(times)) % 3 == 0
+        if hints.metre is not None:
+            evidence = _divided(evidence, in_threes=hints.metre.is_compound)
+        times, onset = track_beats(evidence, settings, tempo=hints.tempo, downbeat=hints.downbeat)
     else:
         gap = 60 / (hints.tempo or DEFAULT_TEMPO)
         times = np.asarray(first + gap * np.arange(max(int((last - first) / gap) + 1, 1) + 1))
         onset = _nearest_onsets(evidence.times, times)
-    times, onset, n_before = _covering(times, onset, first, last)
-    if is_down is not None:
-        phase = np.arange(len(times)) - n_before
-        is_down = phase % 3 == 0
+    times, onset = _covering(times, onset, first, last)
+    is_down: NDArray[np.bool_] | None = None
     if hints.downbeats is not None and hints.beats is not None:
         known = np.array(hints.downbeats)
         is_down = np.array([np.abs(known - time).min(initial=np.inf) < 1e-3 for time in times])
+    heard = networks.hear_bars(notes, times)
+    is_free = hints.metre is None and hints.tempo is None and hints.beats is None
+    if is_free and float(np.median(np.diff(times))) > _SLOWEST_IN_THREES:
+        finer, on_finer = _thirds(times, onset, evidence.times, first, last)
+        of_finer = networks.hear_bars(notes, finer)
+        if _in_threes(of_finer):
+            times, onset, heard = finer, on_finer, of_finer
+    on_onset = np.where(onset >= 0, evidence.down[np.maximum(onset, 0)], settings.missing_down)
+    down = settings.onset_share * on_onset + (1 - settings.onset_share) * heard.down
     bars = track_bars(
-        evidence,
-        onset,
+        BarEvidence(down, heard.metre),
         times,
         settings,
         [(each.numerator, each.denominator, each.beats_per_bar) for each in metres],
@@ -228,19 +220,40 @@ def _nearest_onsets(onsets: Array, times: Array) -> NDArray[np.int64]:
     return np.where(np.abs(onsets[near] - times) < 0.07, near, -1)
 
 
-def _thirds(times: Array, onsets: Array) -> tuple[Array, NDArray[np.int64]]:
-    """Three beats for each of beats in three that are too slow to be felt: a waltz's bars."""
+def _thirds(
+    times: Array, onset: NDArray[np.int64], onsets: Array, first: float, last: float
+) -> tuple[Array, NDArray[np.int64]]:
+    """Three beats for each of those that may be the bars of a waltz, as many as there are notes."""
     position = np.arange(3 * (len(times) - 1) + 1) / 3
     finer = np.interp(position, np.arange(len(times)), times)
     near = _nearest_onsets(onsets, finer)
-    finer = np.where((near >= 0) & (position % 1 > 0.1), onsets[np.maximum(near, 0)], finer)
-    return finer, near
+    near[::3] = onset
+    finer = np.where(near >= 0, onsets[np.maximum(near, 0)], finer)
+    gap = finer[1] - finer[0]
+    start = max(int(np.searchsorted(finer, first + _EARLY * gap)) - 1, 0)
+    stop = max(int(np.searchsorted(finer, last, side="right")) + 1, start + 2)
+    return finer[start:stop], near[start:stop]
+
+
+def _in_threes(heard: BarEvidence) -> bool:
+    """Whether these beats are most likely three to a bar."""
+    three = [METRE_CLASSES[3, 4], METRE_CLASSES[3, 8]]
+    return bool(np.logaddexp.reduce(heard.metre[:, three], axis=1).mean() > np.log(0.5))
+
+
+def _divided(evidence: OnsetEvidence, *, in_threes: bool) -> OnsetEvidence:
+    """With the places in a beat likelier that beats in three, or in two, have."""
+    thirds = np.abs(BEAT_PLACES * 6 - np.round(BEAT_PLACES * 6)) < 1e-6
+    eighths = np.abs(BEAT_PLACES * 8 - np.round(BEAT_PLACES * 8)) < 1e-6
+    fits = np.append(thirds if in_threes else eighths, True)
+    place = evidence.place * np.where(fits, 1.0, _OTHER_DIVISION)
+    return replace(evidence, place=place / place.sum(axis=1, keepdims=True))
 
 
 def _covering(
     times: Array, onset: NDArray[np.int64], first: float, last: float
-) -> tuple[Array, NDArray[np.int64], int]:
-    """With beats before the first note, whose number is returned, too, and one after the last."""
+) -> tuple[Array, NDArray[np.int64]]:
+    """With beats before the first note, and one after the last."""
     gap = times[1] - times[0]
     n_before = max(int(np.ceil((times[0] - first) / gap - _EARLY)), 0)
     before = times[0] - gap * np.arange(n_before, 0, -1)
@@ -249,13 +262,12 @@ def _covering(
     after = times[-1] + gap * np.arange(1, n_after + 1)
     none = np.full(n_before, -1), np.full(n_after, -1)
     onset = np.concatenate([none[0], onset, none[1]])
-    return np.concatenate([before, times, after]), onset, n_before
+    return np.concatenate([before, times, after]), onset
 
 
 def _written(
     performance: Performance,
     notes: NoteArrays,
-    group: NDArray[np.int64],
     grid: _Grid,
     networks: ScoreNetworks,
 ) -> tuple[tuple[ScoreNote, ...], float]:
@@ -264,7 +276,7 @@ def _written(
     read = networks.read(notes, beats)
     grace, right = np.exp(read["grace"]), np.exp(read["hand"])
     at = beats.position(notes.onset)
-    places = read_places(at, group, read["place"], grace)
+    places = read_places(at, onset_groups(notes.onset), read["place"], grace)
     beat = np.clip(places.beat, 0, len(grid.times) - 2)
     quarters = beats.quarters[beat]
     starts = np.concatenate([[0.0], np.cumsum(beats.quarters)])

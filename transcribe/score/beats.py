@@ -1,10 +1,11 @@
-"""The likeliest beats and bars, by dynamic programming over what the network says of onsets.
+"""The likeliest beats and bars, by dynamic programming over what the networks say.
 
 A beat is on an onset, or, where notes are held, between two. Which onsets are beats is
 decided together with the tempo from beat to beat: a beat counts for what the network says
-of its onset, the time to the next for how likely that tempo is here and for how little it
-differs from the last. Bars are found after that: a metre, and in it the place of each
-beat, change only where the network is sure enough of it.
+of its onset, what is struck before the next for how likely it is where it then stands
+between the two, the time to the next for how likely that tempo is here and for how little
+it differs from the last. Bars are found after that, from what a second network says of the
+beats: a metre, and in it the place of each beat, change only where it is sure enough.
 """
 
 from __future__ import annotations
@@ -15,8 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from transcribe.music.beat_tracking import Onsets, rhythm
-from transcribe.score.beat_targets import METRE_NAMES, PERIODS
+from transcribe.score.beat_targets import METRE_NAMES, PERIODS, PLACES
 
 Array = NDArray[np.float64]
 
@@ -25,26 +25,30 @@ Array = NDArray[np.float64]
 class BeatSettings:
     """How the evidence is weighed; chosen on validation pieces."""
 
-    beat_weight: float = 0.7
+    beat_weight: float = 0.55
     """Of the logarithm of the odds that an onset is a beat."""
-    missing: float = -0.6
-    """The same of a beat between onsets."""
-    period_weight: float = 0.05
+    missing: float = -1.2
+    """What a beat between onsets counts."""
+    period_weight: float = 0.2
     """Of the logarithm of how likely a tempo is."""
-    rhythm_weight: float = 0.3
-    """Of how likely onsets are where they stand within a beat (`music.beat_tracking.rhythm`)."""
+    place_weight: float = 0.45
+    """Of the logarithm of how likely onsets are where they stand between two beats."""
     change: float = 2.0
     """What a change of tempo from beat to beat costs, times its logarithm."""
-    shortest: float = 0.22
+    shortest: float = 0.18
     """Seconds a beat."""
-    longest: float = 2.6
+    longest: float = 4.6
     down_weight: float = 1.5
-    down_bias: float = 2.0
+    """Of the logarithm of how likely it is that a beat starts a bar, or does not."""
+    down_bias: float = 2.5
     """Added to the logarithm of the odds that a beat starts a bar."""
+    onset_share: float = 0.3
+    """Of these odds that are by the network of onsets; the rest is by that of beats."""
     missing_down: float = -0.5
-    metre_weight: float = 0.1
+    """What the network of onsets would say of a beat between onsets."""
+    metre_weight: float = 0.05
     """Of the logarithm of how likely a metre is, a beat."""
-    metre_change: float = 12.0
+    metre_change: float = 16.0
     """What another metre costs."""
     irregular: float = 8.0
     """What a bar costs that is shorter or longer than its metre."""
@@ -52,7 +56,7 @@ class BeatSettings:
 
 @dataclass(frozen=True, slots=True)
 class OnsetEvidence:
-    """What the network says of n onsets."""
+    """What the network of onsets says of n of them."""
 
     times: Array
     beat: Array
@@ -61,14 +65,37 @@ class OnsetEvidence:
     """The same of a downbeat."""
     period: Array
     """Logarithms of probabilities of `PERIODS`, shape (n, N_PERIODS)."""
+    place: Array
+    """Probabilities of `PLACES` in the beat, and of any other, shape (n, N_PLACES)."""
+
+
+@dataclass(frozen=True, slots=True)
+class BarEvidence:
+    """What the network of beats says of m of them."""
+
+    down: Array
+    """Logarithm of the odds that the beat starts a bar, shape (m,)."""
     metre: Array
-    """The same of `METRE_NAMES`."""
+    """Logarithms of probabilities of `METRE_NAMES`, shape (m, n_metres)."""
 
 
 _LONGEST_STEP = 0.1
 """Seconds between places for beats where nothing is struck."""
 _PULL = 12.0
 """How strongly a tempo that is given holds: times the square of the logarithm's difference."""
+_STRUCK_WITH = 0.03
+"""Seconds from a beat within which what is struck belongs to it."""
+_N_BINS = 48
+"""Places between two beats at which likelihoods are worked out."""
+_SPREAD = 0.05
+"""Beats: standard deviation of onsets around their places."""
+_ANYWHERE = 0.02
+"""Likelihood of an onset at a place where the network expects none."""
+_LIKELY = -5.0
+"""Logarithm of the odds below which no beat is on an onset."""
+_LATE = 1.5
+"""What it costs, a second, to leave out the start or the end."""
+_LOG_PERIODS = np.log(PERIODS)
 
 
 def track_beats(
@@ -77,9 +104,7 @@ def track_beats(
     *,
     tempo: float | None = None,
     downbeat: float | None = None,
-    struck: Onsets | None = None,
-    in_threes: bool = False,
-) -> tuple[Array, NDArray[np.int64], float]:
+) -> tuple[Array, NDArray[np.int64]]:
     """The likeliest beats.
 
     Parameters
@@ -91,118 +116,99 @@ def track_beats(
         Beats a minute, roughly.
     downbeat : float, optional
         Seconds at which there is a beat for sure.
-    struck : Onsets, optional
-        What is struck when; where it is within a beat counts, too.
-    in_threes : bool
-        Whether beats are divided in three, as in 6/8.
 
     Returns
     -------
     times : array
-        Seconds of the beats, shape (m,).
+        Seconds of the beats, shape (m,), two or more.
     onset : array
         Of each beat the onset that it is on, or -1, shape (m,).
-    value : float
-        How likely it all is, to compare with the other division.
     """
-    within = None if struck is None else _Within.of(struck, in_threes)
     times, onset = _candidates(evidence, settings)
-    value_here = np.where(
+    value = np.where(
         onset >= 0, settings.beat_weight * evidence.beat[np.maximum(onset, 0)], settings.missing
     )
     if downbeat is not None:
-        value_here[int(np.abs(times - downbeat).argmin())] += 50.0
-    nearest = np.clip(np.searchsorted(evidence.times, times), 0, len(evidence.times) - 1)
-    period = settings.period_weight * evidence.period[nearest]
-    log_periods = np.log(PERIODS)
+        value[int(np.abs(times - downbeat).argmin())] += 50.0
+    period = settings.period_weight * evidence.period
     if tempo is not None:
-        period = period - _PULL * (log_periods - np.log(60 / tempo)) ** 2
-    n = len(times)
+        period = period - _PULL * (_LOG_PERIODS - np.log(60 / tempo)) ** 2
+    period = period[np.clip(np.searchsorted(evidence.times, times), 0, len(evidence.times) - 1)]
+    places = settings.place_weight * _log_likelihood(evidence.place)
     first = np.searchsorted(times, times - settings.longest)
     last = np.searchsorted(times, times - settings.shortest, side="right")
-    best: list[Array] = []
-    back: list[NDArray[np.int64]] = []
-    gaps: list[Array] = []
-    step = log_periods[1] - log_periods[0]
-    start_value = -1.0 * np.maximum(times - times[0] - 1.0, 0) * 1.5
+    n, most = len(times), max(int((last - first).max()), 1)
+    # Of each pair, a beat and the one before it (a column): the best way to there, the
+    # logarithm of the gap, and the column of the pair before.
+    best, gaps = np.full((n, most), -np.inf), np.zeros((n, most))
+    back = np.full((n, most), -1, np.int32)
+    alone = value - _LATE * np.maximum(times - times[0] - 1.0, 0)
     for i in range(n):
-        before = np.arange(first[i], last[i])
-        gap = np.log(times[i] - times[before]) if len(before) else np.zeros(0)
-        place = np.clip((gap - log_periods[0]) / step, 0, len(PERIODS) - 1.001)
-        low = place.astype(int)
-        part = place - low
-        here = period[i, low] * (1 - part) + period[i, low + 1] * part
-        there = period[before, low] * (1 - part) + period[before, low + 1] * part
-        pair = value_here[i] + 0.5 * (here + there)
-        if within is not None and len(before):
-            pair = pair + settings.rhythm_weight * within(times[before], float(times[i]))
-        values = np.empty(len(before))
-        sources = np.full(len(before), -1)
-        for number, j in enumerate(before.tolist()):
-            begin = start_value[j] + value_here[j]
-            if len(gaps[j]):
-                through = best[j] - settings.change * np.minimum(np.abs(gaps[j] - gap[number]), 1.0)
-                source = int(through.argmax())
-                if through[source] > begin:
-                    values[number], sources[number] = through[source], source
-                    continue
-            values[number] = begin
-        best.append(values + pair)
-        back.append(sources)
-        gaps.append(gap)
-    end_value = -1.5 * np.maximum(times[-1] - times - 1.0, 0)
-    i = max(range(n), key=lambda k: (best[k].max() if len(best[k]) else -np.inf) + end_value[k])
-    if not len(best[i]):
-        return times[[0, -1]], onset[[0, -1]], -np.inf
+        before = slice(first[i], last[i])
+        m = last[i] - first[i]
+        if m < 1:
+            continue
+        gap = np.log(times[i] - times[before])
+        pair = value[i] + 0.5 * (
+            _at(gap, np.broadcast_to(period[i], (m, len(PERIODS)))) + _at(gap, period[before])
+        )
+        pair += _struck_between(times[before], float(times[i]), evidence.times, places)
+        through = best[before] - settings.change * np.minimum(
+            np.abs(gaps[before] - gap[:, None]), 1.0
+        )
+        source = through.argmax(axis=1)
+        reached = through[np.arange(m), source]
+        goes_on = reached > alone[before]
+        best[i, :m] = np.where(goes_on, reached, alone[before]) + pair
+        back[i, :m] = np.where(goes_on, source, -1)
+        gaps[i, :m] = gap
+    end = best.max(axis=1) - _LATE * np.maximum(times[-1] - times - 1.0, 0)
+    i = int(end.argmax())
+    if not np.isfinite(end[i]):
+        return times[[0, -1]], onset[[0, -1]]
+    column = int(best[i].argmax())
     chosen = [i]
-    number = int(best[i].argmax())
-    value = float(best[i][number])
-    while True:
-        j = int(first[i]) + number
-        chosen.append(j)
-        number = int(back[i][number])
-        if number < 0:
-            break
-        i = j
+    while column >= 0:
+        earlier = int(first[i]) + column
+        chosen.append(earlier)
+        column, i = int(back[i, column]), earlier
     chosen = chosen[::-1]
-    return times[chosen], onset[chosen], value
+    return times[chosen], onset[chosen]
 
 
-@dataclass(frozen=True, slots=True)
-class _Within:
-    """How likely what is struck between two beats is, by where between them it is."""
+def _at(gap: Array, log_period: Array) -> Array:
+    """What is said of each gap (its logarithm), by rows of `PERIODS`, shape (m,)."""
+    step = _LOG_PERIODS[1] - _LOG_PERIODS[0]
+    position = np.clip((gap - _LOG_PERIODS[0]) / step, 0, len(PERIODS) - 1.001)
+    low = position.astype(int)
+    part = position - low
+    rows = np.arange(len(gap))
+    return np.asarray(log_period[rows, low] * (1 - part) + log_period[rows, low + 1] * part)
 
-    times: Array
-    kinds: NDArray[np.int64]
-    log_rates: Array
-    """Logarithm of onsets a beat of each kind at each place, shape (n_kinds, n_places)."""
-    n_expected: float
-    """Onsets a beat."""
 
-    @classmethod
-    def of(cls, struck: Onsets, in_threes: bool) -> _Within:
-        model = rhythm()
-        rates = model.rates[int(in_threes)]
-        kinds = np.searchsorted(model.accent_edges, struck.features @ model.accent_weights)
-        log_rates = np.log(rates * rates.shape[1])
-        return cls(struck.times, kinds, log_rates, float(rates.sum()))
+def _log_likelihood(place: Array) -> Array:
+    """Of each onset, of being so far between two beats, shape (n, _N_BINS); 0 where nothing is
+    known."""
+    bins = np.arange(_N_BINS) / _N_BINS
+    distance = (bins[:, None] - PLACES + 0.5) % 1 - 0.5
+    density = np.exp(-0.5 * (distance / _SPREAD) ** 2) / (_SPREAD * np.sqrt(2 * np.pi))
+    return np.asarray(np.log(place[:, :-1] @ density.T + place[:, -1:] + _ANYWHERE))
 
-    def __call__(self, starts: Array, stop: float) -> Array:
-        """For each beat from one of these times to another, the logarithm."""
-        first, last = np.searchsorted(self.times, [starts[0] - 0.03, stop - 0.03])
-        times, kinds = self.times[first:last], self.kinds[first:last]
-        length = stop - starts
-        place = (times[None, :] - starts[:, None]) / length[:, None]
-        n_places = self.log_rates.shape[1]
-        said = self.log_rates[kinds[None, :], np.round(place * n_places).astype(int) % n_places]
-        said = said - np.log(length)[:, None]
-        inside = times[None, :] >= starts[:, None] - 0.03
-        return np.asarray((said * inside).sum(axis=1) - self.n_expected)
+
+def _struck_between(starts: Array, stop: float, onsets: Array, places: Array) -> Array:
+    """For each beat from one of these times to another, what onsets within it say."""
+    first, last = np.searchsorted(onsets, [starts[0] + _STRUCK_WITH, stop - _STRUCK_WITH])
+    if last <= first:
+        return np.zeros(len(starts))
+    since = onsets[first:last] - starts[:, None]
+    bins = np.round(since / (stop - starts[:, None]) * _N_BINS).astype(int) % _N_BINS
+    said = places[np.arange(first, last), bins]
+    return np.asarray((said * (since > _STRUCK_WITH)).sum(axis=1))
 
 
 def _candidates(evidence: OnsetEvidence, settings: BeatSettings) -> tuple[Array, NDArray[np.int64]]:
     """Where beats may be: likely onsets, and places between those that are far apart."""
-    likely = np.flatnonzero(evidence.beat > -5.0)
+    likely = np.flatnonzero(evidence.beat > _LIKELY)
     if len(likely) < 2:
         likely = np.arange(len(evidence.times))
     times = evidence.times[likely]
@@ -230,8 +236,7 @@ class Bars:
 
 
 def track_bars(
-    evidence: OnsetEvidence,
-    onset: NDArray[np.int64],
+    evidence: BarEvidence,
     times: Array,
     settings: BeatSettings,
     metres: Sequence[tuple[int, int, int]],
@@ -243,9 +248,7 @@ def track_bars(
 
     Parameters
     ----------
-    evidence : OnsetEvidence
-    onset : array
-        Of each beat the onset that it is on, or -1.
+    evidence : BarEvidence
     times : array
         Seconds of the beats.
     settings : BeatSettings
@@ -256,18 +259,16 @@ def track_bars(
     is_down : array, optional
         Which beats start bars, where that is known.
     """
-    odds = np.where(onset >= 0, evidence.down[np.maximum(onset, 0)], settings.missing_down)
-    odds = odds + settings.down_bias
+    odds = evidence.down + settings.down_bias
     yes = -np.logaddexp(0, -odds) * settings.down_weight
     no = -np.logaddexp(0, odds) * settings.down_weight
     if downbeat is not None:
         yes[int(np.abs(times - downbeat).argmin())] += 1000
     if is_down is not None:
         yes, no = np.where(is_down, 0.0, -100.0), np.where(is_down, -100.0, 0.0)
-    nearest = np.clip(np.searchsorted(evidence.times, times), 0, len(evidence.times) - 1)
     of_name = {name: index for index, name in enumerate(METRE_NAMES)}
     known = np.array([of_name.get((num, den), -1) for num, den, _ in metres])
-    likely = np.where(known >= 0, evidence.metre[nearest][:, np.maximum(known, 0)], -6.0)
+    likely = np.where(known >= 0, evidence.metre[:, np.maximum(known, 0)], -6.0)
     likely = settings.metre_weight * np.maximum(likely, -6.0)
     sizes = np.array([size for _, _, size in metres])
     of_state = np.repeat(np.arange(len(metres)), sizes)

@@ -34,7 +34,7 @@ SHARPNESS = 4.0
 _LONGEST = 2.0
 """Seconds a note counts for at most."""
 _BASS_SECONDS = 0.6
-_CHANGE = 8.0
+_CHANGE = 6.0
 """What another key signature costs, in logarithms of probabilities summed over places."""
 _LEAST = -6.0
 """Logarithm of the least probability that a place gives a signature."""

@@ -1,4 +1,4 @@
-"""The three networks behind a score, as they ship: run by ONNX Runtime, on the CPU."""
+"""The four networks behind a score, as they ship: run by ONNX Runtime, on the CPU."""
 
 from __future__ import annotations
 
@@ -11,24 +11,37 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from transcribe.errors import CheckpointError
-from transcribe.score.beat_targets import METRE_NAMES, METRES, OUTPUTS
-from transcribe.score.beats import OnsetEvidence
+from transcribe.score.bar_features import bar_features
+from transcribe.score.beat_targets import (
+    BEAT_OUTPUTS,
+    METRE_NAMES,
+    METRES,
+    N_PERIODS,
+    ONSET_OUTPUTS,
+    PERIODS,
+)
+from transcribe.score.beats import BarEvidence, OnsetEvidence
 from transcribe.score.keys import KeyProfiles
 from transcribe.score.note_features import OUTPUTS as NOTE_OUTPUTS
 from transcribe.score.note_features import BeatArrays, note_features
-from transcribe.score.onset_features import NoteArrays, OnsetFeatures
+from transcribe.score.onset_features import NoteArrays, onset_features
 from transcribe.weights_file import FOLDER, read_graph
 
-BEATS_FORMAT = "transcribe score beats 1"
+BEATS_FORMAT = "transcribe score beats 2"
+BARS_FORMAT = "transcribe score bars 1"
 NOTES_FORMAT = "transcribe score notes 1"
 LENGTHS_FORMAT = "transcribe score lengths 1"
-BEATS_FILE, NOTES_FILE, LENGTHS_FILE, KEYS_FILE = (
+BEATS_FILE, BARS_FILE, NOTES_FILE, LENGTHS_FILE, KEYS_FILE = (
     "score-beats.onnx",
+    "score-bars.onnx",
     "score-notes.onnx",
     "score-lengths.onnx",
     "score-keys.json",
 )
 """What lies in a folder of weights."""
+PACES = (0.84, 1.0, 1.19)
+"""How many times as slow the network of onsets is shown what was played. It hears a little
+differently, and the mean is right more often than each."""
 _ERRORS_ONLY = 3
 _SPAN, _CONTEXT = 4096, 512
 """Rows that a network reads at a time, and how many of them only for what they say of others."""
@@ -77,20 +90,42 @@ class ScoreNetworks:
     def __init__(self, folder: Path = FOLDER) -> None:
         self.folder = folder
         self._beats = _Graph(folder / BEATS_FILE, BEATS_FORMAT)
+        self._bars = _Graph(folder / BARS_FILE, BARS_FORMAT)
         self._notes = _Graph(folder / NOTES_FILE, NOTES_FORMAT)
         self._lengths = _Graph(folder / LENGTHS_FILE, LENGTHS_FORMAT)
         self.key_profiles = KeyProfiles.load(folder / KEYS_FILE)
 
-    def hear(self, found: OnsetFeatures) -> OnsetEvidence:
-        """What is said of each onset."""
-        said = _by_head(self._beats.logits(found.rows), OUTPUTS)
-        return OnsetEvidence(
-            times=found.times,
-            beat=said["beat"][:, 0],
-            down=said["down"][:, 0],
-            period=_log_softmax(said["period"]),
-            metre=_with_halves(_log_softmax(said["metre"])),
+    def hear(self, notes: NoteArrays) -> OnsetEvidence:
+        """What is said of each onset: the mean of what is said at some paces."""
+        times = onset_features(notes).times
+        paced = [self._heard_at(notes, pace) for pace in PACES]
+        beat, down, period, place = (
+            np.mean([said[name] for said in paced], axis=0) for name in ONSET_OUTPUTS
         )
+        return OnsetEvidence(
+            times=times,
+            beat=beat[:, 0],
+            down=down[:, 0],
+            period=_log_softmax(period),
+            place=np.exp(_log_softmax(place)),
+        )
+
+    def _heard_at(self, notes: NoteArrays, pace: float) -> dict[str, NDArray[np.float64]]:
+        """Logits, and logarithms of probabilities, as if the music were so many times as slow."""
+        rows = onset_features(notes, pace).rows
+        said = _by_head(self._beats.logits(rows), ONSET_OUTPUTS)
+        slower = _log_softmax(said["period"])
+        step = np.log(PERIODS[1] / PERIODS[0])
+        index = np.clip(np.arange(N_PERIODS) + np.log(pace) / step, 0, N_PERIODS - 1)
+        low = np.minimum(index.astype(int), N_PERIODS - 2)
+        part = index - low
+        period = slower[:, low] * (1 - part) + slower[:, low + 1] * part
+        return said | {"period": period, "place": _log_softmax(said["place"])}
+
+    def hear_bars(self, notes: NoteArrays, beats: NDArray[np.float64]) -> BarEvidence:
+        """What is said of each beat; beats in seconds, two or more."""
+        said = _by_head(self._bars.logits(bar_features(notes, beats)), BEAT_OUTPUTS)
+        return BarEvidence(down=said["down"][:, 0], metre=_with_halves(_log_softmax(said["metre"])))
 
     def read(self, notes: NoteArrays, beats: BeatArrays) -> dict[str, NDArray[np.float64]]:
         """Logarithms of probabilities of each note: ``hand`` (that it is the right one) and

@@ -6,7 +6,7 @@ and hears beats no better in others. Transposed music has nearly the same rows.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,6 +56,15 @@ class NoteArrays:
             pedal=np.array([(p.onset, p.offset) for p in performance.pedal], float).reshape(-1, 2),
         )
 
+    def stretched(self, factor: float) -> NoteArrays:
+        """So many times as long."""
+        return replace(
+            self,
+            onset=self.onset * factor,
+            offset=self.offset * factor,
+            pedal=self.pedal * factor,
+        )
+
 
 @dataclass(frozen=True)
 class OnsetFeatures:
@@ -89,9 +98,13 @@ def onset_groups(onset: Array) -> NDArray[np.int64]:
     return group
 
 
-def onset_features(notes: NoteArrays) -> OnsetFeatures:
-    """The onsets of notes, and what the network sees of them."""
+def onset_features(notes: NoteArrays, pace: float = 1.0) -> OnsetFeatures:
+    """The onsets of notes, and what the network sees of them, played so many times as slowly.
+
+    What is struck together does not depend on the pace.
+    """
     group = onset_groups(notes.onset)
+    notes = notes.stretched(pace)
     n = int(group[-1]) + 1 if len(group) else 0
     if not n:
         return OnsetFeatures(np.zeros(0), group, np.zeros((0, N_FEATURES), np.float32))

@@ -2,7 +2,7 @@
 
 Settings that begin in ``conf/train.yaml`` train a network that transcribes; with ``--config-name
 continue`` they begin in ``conf/continue.yaml``, and train the one that continues music; with
-``--config-name score`` in ``conf/score.yaml``, for the three behind sheet music.
+``--config-name score`` in ``conf/score.yaml``, for the four behind sheet music.
 
 A run writes to its output folder and resumes from what it finds there: kill it, start it again
 with the same command, and it goes on from the last finished epoch; under other settings it is

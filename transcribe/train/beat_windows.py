@@ -1,36 +1,49 @@
-"""Windows of onsets with their beats, to learn beats, bars, metres and keys from."""
+"""Windows of onsets with their beats and bars, to learn beats from."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import Dataset
 
-from transcribe.datasets.annotated import NO_KEY, AnnotatedPerformance
-from transcribe.score.beat_targets import METRES, PERIODS
-from transcribe.score.onset_features import N_FEATURES, NoteArrays, OnsetFeatures, onset_features
+from transcribe.datasets.annotated import UNKNOWN, AnnotatedPerformance
+from transcribe.score.beat_targets import N_PLACES, PERIODS, PLACES
+from transcribe.score.onset_features import (
+    N_FEATURES,
+    N_KINDS,
+    N_LAGS,
+    OnsetFeatures,
+    onset_features,
+)
+from transcribe.train.piece_windows import IGNORED, PieceWindows, notes_of
 from transcribe.train.played_differently import (
-    PlayedDifferentlyConfig,
-    stretched,
+    TempoCurve,
+    left_out,
+    some_of,
     transposed,
     with_faults,
 )
-from transcribe.train.score_data import AnnotatedPiece
 
 _NEAR = 0.07
 """Seconds from a beat within which an onset is neither surely on it nor surely off it."""
-IGNORED = -1
+_SAME_PLACE = 0.03
+"""Beats."""
 Array = NDArray[np.float64]
 Targets = dict[str, NDArray[Any]]
 
 
-def targets(times: Array, each: AnnotatedPerformance, beats: Array, semitones: int) -> Targets:
-    """What the network is to say of onsets at these times; `beats` are those of the same music."""
+def targets(
+    found: OnsetFeatures, each: AnnotatedPerformance, beats: Array, source: NDArray[np.int64]
+) -> Targets:
+    """What the network is to say of onsets.
+
+    ``beats`` are those of the same music, ``source`` says of each note which one of the
+    performance it is, or `IGNORED`.
+    """
+    times = found.times
     n = len(times)
     beat, down = np.zeros(n, np.float32), np.zeros(n, np.float32)
     weight = np.ones(n, np.float32)
@@ -58,75 +71,60 @@ def targets(times: Array, each: AnnotatedPerformance, beats: Array, semitones: i
     position = np.interp(np.log(smooth[before]), np.log(PERIODS), np.arange(len(PERIODS)))
     period = np.round(position).astype(np.int64)
     period[~inside] = IGNORED
-    at = np.clip(np.searchsorted(beats, times + 0.05, side="right") - 1, 0, len(beats) - 1)
-    names = zip(each.numerator[at].tolist(), each.denominator[at].tolist(), strict=True)
-    metre = np.array([METRES.get(name, IGNORED) for name in names])
-    fifths = each.fifths[at]
-    key = np.where(fifths == NO_KEY, IGNORED, (fifths + 7 * semitones) % 12)
-    metre[~inside], key[~inside] = IGNORED, IGNORED
+    has_bars = (each.numerator[0] != UNKNOWN) if len(each.numerator) else False
     return {
         "beat": beat,
         "down": down,
         "weight": weight,
+        "down_weight": weight * np.float32(has_bars),
         "period": period,
-        "metre": metre.astype(np.int64),
-        "key": key.astype(np.int64),
+        "place": _places(found, each, source),
     }
 
 
-class BeatWindows(Dataset[dict[str, Tensor]]):
-    """Windows of ``size`` onsets; any index makes one, and always the same.
+def _places(
+    found: OnsetFeatures, each: AnnotatedPerformance, source: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Of each onset the class of the first of its notes whose place is known."""
+    known = source >= 0
+    known[known] = each.beat[source[known]] != UNKNOWN
+    place = each.place[source[known]]
+    distance = np.abs((PLACES - place[:, None] + 0.5) % 1 - 0.5)
+    nearest = distance.argmin(axis=1)
+    nearest[distance.min(axis=1) >= _SAME_PLACE] = N_PLACES - 1
+    result = np.full(len(found.times), IGNORED)
+    result[found.group[known][::-1]] = nearest[::-1]
+    return result
 
-    Pieces are drawn by their shares, then one of their performances.
-    """
 
-    def __init__(
-        self,
-        pieces: Sequence[AnnotatedPiece],
-        config: PlayedDifferentlyConfig,
-        *,
-        size: int,
-        n_windows: int,
-        seed: int,
-    ) -> None:
-        self.pieces, self.config, self.size, self.n_windows, self.seed = (
-            pieces,
-            config,
-            size,
-            n_windows,
-            seed,
-        )
-        weights = np.array([piece.share for piece in pieces])
-        self.share = weights / weights.sum()
+class BeatWindows(PieceWindows[AnnotatedPerformance]):
+    """Windows of ``size`` onsets."""
 
-    def __len__(self) -> int:
-        return self.n_windows
+    def prepare(self, each: AnnotatedPerformance) -> AnnotatedPerformance:
+        """All of it."""
+        return each
 
     def __getitem__(self, index: int) -> dict[str, Tensor]:
         rng = np.random.default_rng((self.seed, index))
-        performances = self.pieces[rng.choice(len(self.pieces), p=self.share)].performances
-        each = performances[rng.integers(len(performances))]
+        each = self.draw(rng)
         n = len(each.onset)
         span = 2 * self.size + self.size // 4
-        start = int(rng.integers(-self.size // 4, max(n - self.size, 1)))
-        part = slice(max(start, 0), max(start, 0) + span)
-        notes = NoteArrays(
-            each.onset[part],
-            each.offset[part],
-            each.pitch[part],
-            each.velocity[part].astype(float),
-            each.pedal,
-        )
-        first, last = notes.onset[0] - 5, notes.onset[-1] + 5
-        pedal = each.pedal[(each.pedal[:, 1] > first) & (each.pedal[:, 0] < last)]
+        start = max(int(rng.integers(-self.size // 4, max(n - self.size, 1))), 0)
+        notes, beats = notes_of(each, slice(start, start + span)), each.beats
+        if rng.random() < self.config.rubato:
+            curve = TempoCurve.draw(rng, notes.onset[0] - 5, notes.onset[-1] + 5)
+            notes, beats = curve.of_notes(notes), curve(beats)
         factor = float(np.exp(rng.uniform(-self.config.stretch, self.config.stretch)))
-        notes = NoteArrays(notes.onset, notes.offset, notes.pitch, notes.velocity, pedal)
-        notes, semitones = transposed(stretched(notes, factor), rng, self.config.semitones)
-        notes, _ = with_faults(notes, rng, self.config)
-        found = onset_features(notes)
-        return as_tensors(
-            found, targets(found.times, each, each.beats * factor, semitones), self.size
-        )
+        notes, _ = transposed(notes.stretched(factor), rng, self.config.semitones)
+        notes, source = with_faults(notes, rng, self.config)
+        source = np.where(source >= 0, source + start, IGNORED)
+        hand = np.where(source >= 0, each.hand[source], UNKNOWN)
+        kept = left_out(notes, hand, rng, self.config)
+        found = onset_features(some_of(notes, kept))
+        if rng.random() < self.config.untold:
+            kinds = found.rows[:, : 2 * N_KINDS * N_LAGS].reshape(-1, 2 * N_KINDS, N_LAGS)
+            kinds[:, rng.integers(0, 2 * N_KINDS, int(rng.integers(1, 3)))] = 0
+        return as_tensors(found, targets(found, each, beats * factor, source[kept]), self.size)
 
 
 def as_tensors(found: OnsetFeatures, truth: Targets, size: int) -> dict[str, Tensor]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 from hydra.core.config_store import ConfigStore
 
@@ -14,7 +14,7 @@ from transcribe.features import FeatureConfig
 from transcribe.generate.config import GeneratorConfig
 from transcribe.model.config import ModelConfig
 from transcribe.train.augment.config import AugmentConfig
-from transcribe.train.beat_network import BeatNetworkConfig
+from transcribe.train.beat_network import BarNetworkConfig, BeatNetworkConfig
 from transcribe.train.data import DataConfig
 from transcribe.train.event_windows import EventDataConfig
 from transcribe.train.length_network import LengthNetworkConfig
@@ -102,22 +102,9 @@ class TrainerConfig:
     progress_bar: bool = True
 
 
-class RunConfig(Protocol):
-    """The settings that every run has, whatever it trains."""
-
-    name: str
-    output: str
-    seed: int
-    resume: bool
-    licence: str
-    data: Any
-    optimizer: OptimizerConfig
-    trainer: TrainerConfig
-
-
 @dataclass
-class TrainConfig:
-    """A run of ``python -m transcribe.train``: a network that transcribes."""
+class RunConfig:
+    """The settings that every run has, whatever it trains."""
 
     name: str = "unnamed"
     """Of the run and of the weights that come out."""
@@ -126,10 +113,19 @@ class TrainConfig:
     seed: int = 0
     resume: bool = True
     """Go on from the last checkpoint in the output folder, if there is one."""
+    licence: str = "CC BY-NC-SA 4.0"
+    """Of the weights; MAESTRO, ASAP and what derives from them allow no freer one."""
+    data: Any = None
+    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    trainer: TrainerConfig = field(default_factory=TrainerConfig)
+
+
+@dataclass
+class TrainConfig(RunConfig):
+    """A run of ``python -m transcribe.train``: a network that transcribes."""
+
     initial_weights: str = ""
     """Weights file to start from, or empty; its network has all that ``model`` says, or more."""
-    licence: str = "CC BY-NC-SA 4.0"
-    """Of the weights; MAESTRO and what derives from it allow no freer one."""
     features: FeatureConfig = field(default_factory=FeatureConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
     windows: WindowConfig = field(default_factory=WindowConfig)
@@ -137,48 +133,33 @@ class TrainConfig:
     data: DataConfig = field(default_factory=DataConfig)
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     loss: LossConfig = field(default_factory=LossConfig)
-    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
-    trainer: TrainerConfig = field(default_factory=TrainerConfig)
     experiment: Any = None
     """Chosen from ``conf/experiment``."""
 
 
 @dataclass
-class GeneratorTrainConfig:
+class GeneratorTrainConfig(RunConfig):
     """A run of ``python -m transcribe.train --config-name continue``."""
 
     name: str = "generator"
-    output: str = "outputs/${name}"
-    seed: int = 0
-    resume: bool = True
-    licence: str = "CC BY-NC-SA 4.0"
-    """Of the weights; MAESTRO and what derives from it allow no freer one."""
     initial_weights: str = ""
     """Weights file to start from, of a network of the same sizes, or empty."""
     model: GeneratorConfig = field(default_factory=GeneratorConfig)
     data: EventDataConfig = field(default_factory=EventDataConfig)
-    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
-    trainer: TrainerConfig = field(default_factory=TrainerConfig)
 
 
 @dataclass
-class ScoreTrainConfig:
+class ScoreTrainConfig(RunConfig):
     """A run of ``python -m transcribe.train --config-name score``."""
 
     name: str = "score-${network}"
-    output: str = "outputs/${name}"
-    seed: int = 0
-    resume: bool = True
-    licence: str = "CC BY-NC-SA 4.0"
-    """Of the weights; ASAP allows no freer one."""
     network: str = "beats"
-    """``"beats"``, ``"notes"`` or ``"lengths"``."""
+    """``"beats"``, ``"bars"``, ``"notes"`` or ``"lengths"``."""
     beats: BeatNetworkConfig = field(default_factory=BeatNetworkConfig)
+    bars: BarNetworkConfig = field(default_factory=BarNetworkConfig)
     notes: NoteNetworkConfig = field(default_factory=NoteNetworkConfig)
     lengths: LengthNetworkConfig = field(default_factory=LengthNetworkConfig)
     data: ScoreDataConfig = field(default_factory=ScoreDataConfig)
-    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
-    trainer: TrainerConfig = field(default_factory=TrainerConfig)
 
 
 # Whoever composes a file of conf/ checks it against these settings.

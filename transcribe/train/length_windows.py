@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset
 
+from transcribe.datasets.annotated import AnnotatedPerformance
 from transcribe.score.length_features import N_FEATURES, length_features
-from transcribe.score.onset_features import NoteArrays, sounding_until
-from transcribe.train.note_windows import IGNORED, beat_arrays, labels
+from transcribe.score.onset_features import sounding_until
+from transcribe.train.note_windows import LabelledWindows
+from transcribe.train.piece_windows import IGNORED, notes_of
 from transcribe.train.played_differently import PlayedDifferentlyConfig, with_faults
 from transcribe.train.score_data import AnnotatedPiece
 
+_FEWEST_KNOWN = 0.3
+"""Share of a performance's notes whose length is known; others are left out."""
 
-class LengthWindows(Dataset[dict[str, Tensor]]):
-    """Windows of ``size`` notes whose hands and places are known; any index makes one, and
-    always the same."""
+
+class LengthWindows(LabelledWindows):
+    """Windows of notes, given hands and places."""
 
     def __init__(
         self,
@@ -30,31 +34,17 @@ class LengthWindows(Dataset[dict[str, Tensor]]):
         seed: int,
     ) -> None:
         kept = [
-            (piece.share, each)
+            replace(piece, performances=known)
             for piece in pieces
-            if (each := [p for p in piece.performances if np.isfinite(p.length).mean() > 0.3])
+            if (known := [each for each in piece.performances if _has_lengths(each)])
         ]
-        self.pieces = [[(p, beat_arrays(p), labels(p)) for p in each] for _, each in kept]
-        self.config, self.size, self.n_windows, self.seed = config, size, n_windows, seed
-        weights = np.array([share for share, _ in kept])
-        self.share = weights / weights.sum()
-
-    def __len__(self) -> int:
-        return self.n_windows
+        super().__init__(kept, config, size=size, n_windows=n_windows, seed=seed)
 
     def __getitem__(self, index: int) -> dict[str, Tensor]:
         rng = np.random.default_rng((self.seed, index))
-        performances = self.pieces[rng.choice(len(self.pieces), p=self.share)]
-        each, beats, truth = performances[rng.integers(len(performances))]
-        start = int(rng.integers(0, max(len(each.onset) - self.size, 1)))
-        part = slice(start, start + int(1.15 * self.size))
-        notes = NoteArrays(
-            each.onset[part],
-            each.offset[part],
-            each.pitch[part],
-            each.velocity[part].astype(float),
-            each.pedal,
-        )
+        (each, beats, truth), part = self.draw_part(rng)
+        start = part.start
+        notes = notes_of(each, part)
         notes, source = with_faults(notes, rng, self.config)
         known = source >= 0
         known &= (truth["place"][part][source] >= 0) & (each.hand[part][source] >= 0)
@@ -81,3 +71,7 @@ class LengthWindows(Dataset[dict[str, Tensor]]):
             # At the end of a window what comes after is not known.
             target[: max(n - 12, 0)] = truth["length"][where][: max(n - 12, 0)]
         return {"rows": torch.from_numpy(rows), "length": torch.from_numpy(target)}
+
+
+def _has_lengths(each: AnnotatedPerformance) -> bool:
+    return bool(np.isfinite(each.length).mean() > _FEWEST_KNOWN)

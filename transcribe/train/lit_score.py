@@ -1,4 +1,4 @@
-"""How the three networks of a score learn and are validated: of beats, of notes, of lengths."""
+"""How the four networks of a score learn and are validated: of beats, bars, notes, lengths."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from torch.utils.data import DataLoader, Dataset
 
 from transcribe.errors import SettingsError
 from transcribe.model.parameters import parameters_of
-from transcribe.score.networks import BEATS_FORMAT, LENGTHS_FORMAT, NOTES_FORMAT
+from transcribe.score.networks import BARS_FORMAT, BEATS_FORMAT, LENGTHS_FORMAT, NOTES_FORMAT
 from transcribe.train import beat_network, length_network, note_network
-from transcribe.train.beat_network import BeatNetwork, beat_losses
+from transcribe.train.bar_windows import BarWindows
+from transcribe.train.beat_network import BarNetwork, BeatNetwork, bar_losses, beat_losses
 from transcribe.train.beat_windows import BeatWindows
 from transcribe.train.config import ScoreTrainConfig
 from transcribe.train.data_module import TrainingData
@@ -50,6 +51,14 @@ KINDS = {
         BeatWindows,
         beat_losses,
         beat_network.LOSS_WEIGHTS,
+    ),
+    "bars": Kind(
+        BARS_FORMAT,
+        lambda config: config.bars,
+        BarNetwork,
+        BarWindows,
+        bar_losses,
+        beat_network.BAR_LOSS_WEIGHTS,
     ),
     "notes": Kind(
         NOTES_FORMAT,

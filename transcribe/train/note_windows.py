@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import TypeAlias
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import Dataset
 
 from transcribe.datasets.annotated import (
     UNKNOWN,
@@ -17,16 +16,9 @@ from transcribe.datasets.annotated import (
     quarters_per_beat,
 )
 from transcribe.score.note_features import LENGTHS, N_FEATURES, PLACES, BeatArrays, note_features
-from transcribe.score.onset_features import NoteArrays
-from transcribe.train.played_differently import (
-    PlayedDifferentlyConfig,
-    stretched,
-    transposed,
-    with_faults,
-)
-from transcribe.train.score_data import AnnotatedPiece
+from transcribe.train.piece_windows import IGNORED, PieceWindows, notes_of
+from transcribe.train.played_differently import transposed, with_faults
 
-IGNORED = -1
 _PLACES, _LENGTHS = np.array(PLACES, float), np.array(LENGTHS, float)
 
 
@@ -57,44 +49,32 @@ def labels(each: AnnotatedPerformance) -> dict[str, NDArray[np.int64]]:
     return {"hand": each.hand, "grace": grace, "place": place, "length": length}
 
 
-class NoteWindows(Dataset[dict[str, Tensor]]):
-    """Windows of ``size`` notes; any index makes one, and always the same."""
+Labelled: TypeAlias = tuple[AnnotatedPerformance, BeatArrays, dict[str, NDArray[np.int64]]]
 
-    def __init__(
-        self,
-        pieces: Sequence[AnnotatedPiece],
-        config: PlayedDifferentlyConfig,
-        *,
-        size: int,
-        n_windows: int,
-        seed: int,
-    ) -> None:
-        self.pieces = [
-            [(each, beat_arrays(each), labels(each)) for each in piece.performances]
-            for piece in pieces
-        ]
-        self.config, self.size, self.n_windows, self.seed = config, size, n_windows, seed
-        weights = np.array([piece.share for piece in pieces])
-        self.share = weights / weights.sum()
 
-    def __len__(self) -> int:
-        return self.n_windows
+class LabelledWindows(PieceWindows[Labelled]):
+    """Windows of ``size`` notes with what `labels` says of them."""
+
+    def prepare(self, each: AnnotatedPerformance) -> Labelled:
+        """A performance with its beats and labels."""
+        return each, beat_arrays(each), labels(each)
+
+    def draw_part(self, rng: np.random.Generator) -> tuple[Labelled, slice]:
+        """A performance, and a few more of its notes than a window has."""
+        drawn = self.draw(rng)
+        start = int(rng.integers(0, max(len(drawn[0].onset) - self.size, 1)))
+        return drawn, slice(start, start + int(1.15 * self.size))
+
+
+class NoteWindows(LabelledWindows):
+    """Windows of notes, given the beats."""
 
     def __getitem__(self, index: int) -> dict[str, Tensor]:
         rng = np.random.default_rng((self.seed, index))
-        performances = self.pieces[rng.choice(len(self.pieces), p=self.share)]
-        each, beats, truth = performances[rng.integers(len(performances))]
-        start = int(rng.integers(0, max(len(each.onset) - self.size, 1)))
-        part = slice(start, start + int(1.15 * self.size))
-        notes = NoteArrays(
-            each.onset[part],
-            each.offset[part],
-            each.pitch[part],
-            each.velocity[part].astype(float),
-            each.pedal,
-        )
+        (each, beats, truth), part = self.draw_part(rng)
+        notes = notes_of(each, part)
         factor = float(np.exp(rng.uniform(-self.config.stretch, self.config.stretch)))
-        notes, _ = transposed(stretched(notes, factor), rng, self.config.semitones)
+        notes, _ = transposed(notes.stretched(factor), rng, self.config.semitones)
         notes, source = with_faults(notes, rng, self.config)
         gaps = np.diff(beats.times, append=2 * beats.times[-1] - beats.times[-2])
         jitter = rng.normal(0, rng.uniform(0, self.config.beat_jitter), len(gaps))

@@ -10,6 +10,12 @@ from numpy.typing import NDArray
 from transcribe.notes import HIGHEST_PITCH, LOWEST_PITCH
 from transcribe.score.onset_features import NoteArrays
 
+Array = NDArray[np.float64]
+_CURVE_STEP = 0.4
+"""Seconds."""
+_FEWEST = 24
+"""Notes, of which none is left out."""
+
 
 @dataclass
 class PlayedDifferentlyConfig:
@@ -32,7 +38,16 @@ class PlayedDifferentlyConfig:
     without_pedal: float = 0.25
     """Share of the windows whose pedal is not known."""
     beat_jitter: float = 0.02
-    """Beats, standard deviation of given beats, at most; only notes are read with given beats."""
+    """Beats, standard deviation of given beats, at most; onsets are read without."""
+    rubato: float = 0.6
+    """Share of the windows of onsets whose tempo is bent; see `TempoCurve`."""
+    one_hand: float = 0.2
+    """Share of the windows of onsets and of beats from which half of one hand or more is left
+    out."""
+    thinned: float = 0.2
+    """Share of these windows that are thinned out, by up to a third."""
+    untold: float = 0.25
+    """Share of these windows of which some kinds of features are not told."""
 
 
 def transposed(
@@ -102,18 +117,82 @@ def with_faults(
     )
 
 
-def stretched(notes: NoteArrays, factor: float) -> NoteArrays:
-    """So many times as long."""
+@dataclass(frozen=True)
+class TempoCurve:
+    """From seconds to seconds, as if played with more rubato: each 0.4 s last up to 1.8 times as
+    long, by a drift over some seconds and a little from one to the next."""
+
+    seconds: Array
+    bent: Array
+
+    @classmethod
+    def draw(cls, rng: np.random.Generator, start: float, stop: float) -> TempoCurve:
+        """For the seconds between."""
+        n = int((stop - start) / _CURVE_STEP) + 3
+        quick, slow = rng.uniform(0, 0.12), rng.uniform(0, 0.22)
+        smooth = np.convolve(rng.normal(0, 1, n + 2), np.full(3, 3**-0.5), "valid")
+        n_turns = max(n // int(rng.integers(6, 25)), 2) + 2
+        turns = rng.normal(0, slow, n_turns)
+        drift = np.interp(np.arange(n), np.linspace(0, n - 1, n_turns), turns)
+        lasting = np.exp(np.clip(quick * smooth + drift, -0.6, 0.6)) * _CURVE_STEP
+        bent = np.array([start, *(start + np.cumsum(lasting))])
+        return cls(np.array(start + _CURVE_STEP * np.arange(n + 1)), bent)
+
+    def __call__(self, seconds: Array) -> Array:
+        """When it happens; before and after what was drawn for, time goes on as it does."""
+        first, last = self.seconds[0], self.seconds[-1]
+        inside = np.interp(seconds, self.seconds, self.bent)
+        outside = np.minimum(seconds - first, 0) + np.maximum(seconds - last, 0)
+        return np.asarray(inside + outside)
+
+    def of_notes(self, notes: NoteArrays) -> NoteArrays:
+        """The same notes, when they happen."""
+        return NoteArrays(
+            self(notes.onset), self(notes.offset), notes.pitch, notes.velocity, self(notes.pedal)
+        )
+
+
+def left_out(
+    notes: NoteArrays,
+    right: NDArray[np.int64],
+    rng: np.random.Generator,
+    config: PlayedDifferentlyConfig,
+) -> NDArray[np.bool_]:
+    """Which notes stay when a hand is left out, or some of all.
+
+    ``right`` says of each note 1 for the right hand, 0 for the left, -1 where it is not known:
+    then a pitch parts the hands.
+    """
+    kept = np.ones(len(notes.onset), bool)
+    if rng.random() < config.one_hand:
+        low = np.where(right >= 0, right == 0, notes.pitch < rng.uniform(50, 70))
+        hand = low if rng.random() < 0.5 else ~low
+        kept &= ~hand | (rng.random(len(hand)) > rng.uniform(0.5, 1))
+    if rng.random() < config.thinned:
+        kept &= rng.random(len(kept)) > rng.uniform(0, 0.33)
+    return kept if kept.sum() >= _FEWEST else np.ones(len(kept), bool)
+
+
+def some_of(notes: NoteArrays, kept: NDArray[np.bool_]) -> NoteArrays:
+    """Those notes that stay."""
     return NoteArrays(
-        notes.onset * factor,
-        notes.offset * factor,
-        notes.pitch,
-        notes.velocity,
-        notes.pedal * factor,
+        notes.onset[kept],
+        notes.offset[kept],
+        notes.pitch[kept],
+        notes.velocity[kept],
+        notes.pedal,
     )
 
 
 AS_PLAYED = PlayedDifferentlyConfig(
-    semitones=0, stretch=0.0, faults=0.0, sustained=0.0, beat_jitter=0.0
+    semitones=0,
+    stretch=0.0,
+    faults=0.0,
+    sustained=0.0,
+    beat_jitter=0.0,
+    rubato=0.0,
+    one_hand=0.0,
+    thinned=0.0,
+    untold=0.0,
 )
 """Nothing is changed."""

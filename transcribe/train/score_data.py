@@ -11,11 +11,22 @@ from pathlib import Path
 import numpy as np
 
 from transcribe.datasets import load_dataset
-from transcribe.datasets.annotated import AnnotatedPerformance, read_asap, read_sequenced
+from transcribe.datasets.annotated import (
+    AnnotatedPerformance,
+    UnsteadyError,
+    read_asap,
+    read_sequenced,
+    read_steady,
+)
 from transcribe.errors import DatasetError, SettingsError
 from transcribe.train.played_differently import PlayedDifferentlyConfig
 
-READERS = {"asap": read_asap, "sequenced": read_sequenced}
+READERS = {
+    "asap": read_asap,
+    "sequenced": read_sequenced,
+    "steady": read_steady,
+    "labelled": AnnotatedPerformance.load,
+}
 
 
 @dataclass
@@ -24,7 +35,8 @@ class ScoreSourceConfig:
 
     index: str = ""
     kind: str = "asap"
-    """``"asap"`` (annotations and match files beside the MIDI) or ``"sequenced"``."""
+    """``"asap"`` (annotations and match files beside the MIDI), ``"sequenced"``, ``"steady"``
+    (music of which only beats are known), or ``"labelled"`` (what `beat_labels` wrote)."""
     weight: float = 1.0
     """Of a piece; pieces of many performances weigh as the square root of their number."""
 
@@ -87,7 +99,11 @@ class ScoreDataConfig:
             for recording in load_dataset(Path(source.index), split="train"):
                 key = (name, recording.composer, recording.title)
                 if of_piece.get(key, "train") == split and recording.midi_path is not None:
-                    yield key, source.weight, self._read(source.kind, recording.midi_path)
+                    try:
+                        performance = self._read(source.kind, recording.midi_path)
+                    except UnsteadyError:
+                        continue
+                    yield key, source.weight, performance
 
     def _read(self, kind: str, midi: Path) -> AnnotatedPerformance:
         digest = hashlib.sha256(str(midi.resolve()).encode()).hexdigest()[:16]

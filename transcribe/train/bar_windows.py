@@ -1,0 +1,124 @@
+"""Windows of beats with their bars and metres, to learn bars from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from transcribe.datasets.annotated import UNKNOWN, AnnotatedPerformance
+from transcribe.score.bar_features import N_BINS, N_FEATURES, N_LAGS, bar_features
+from transcribe.score.beat_targets import METRES
+from transcribe.train.piece_windows import IGNORED, PieceWindows, notes_of
+from transcribe.train.played_differently import (
+    AS_PLAYED,
+    PlayedDifferentlyConfig,
+    left_out,
+    some_of,
+    transposed,
+    with_faults,
+)
+from transcribe.train.score_data import AnnotatedPiece
+
+Array = NDArray[np.float64]
+LEVELS = {1.0: 0.75, 2.0: 0.1, 0.5: 0.1, 3.0: 0.025, 1 / 3: 0.025}
+"""Beats found for one that there is, and how often: what is mistaken has to be borne."""
+_FEWEST_BEATS = 8
+_FEWEST_NOTES = 8
+_N_KINDS = 3
+
+
+def on_level(
+    beats: Array, level: float, rng: np.random.Generator
+) -> tuple[Array, NDArray[np.int64]]:
+    """Beats so many times as close, and of each which one of those given it is, or `IGNORED`."""
+    index = np.arange(len(beats))
+    if level > 1:
+        position = np.arange(round(level) * (len(beats) - 1) + 1) / round(level)
+        on_beat = np.where(position % 1 == 0, position.astype(int), IGNORED)
+        return np.interp(position, index, beats), on_beat
+    step = round(1 / level)
+    first = int(rng.integers(step))
+    return beats[first::step], index[first::step]
+
+
+class BarWindows(PieceWindows[AnnotatedPerformance]):
+    """Windows of ``size`` beats; of pieces whose bars are known."""
+
+    def __init__(
+        self,
+        pieces: Sequence[AnnotatedPiece],
+        config: PlayedDifferentlyConfig,
+        *,
+        size: int,
+        n_windows: int,
+        seed: int,
+    ) -> None:
+        kept = [each for each in pieces if each.performances[0].numerator[0] != UNKNOWN]
+        super().__init__(kept, config, size=size, n_windows=n_windows, seed=seed)
+
+    def prepare(self, each: AnnotatedPerformance) -> AnnotatedPerformance:
+        """All of it."""
+        return each
+
+    def __getitem__(self, index: int) -> dict[str, Tensor]:
+        rng = np.random.default_rng((self.seed, index))
+        each = self.draw(rng)
+        level = 1.0
+        if self.config != AS_PLAYED:
+            level = float(rng.choice(list(LEVELS), p=list(LEVELS.values())))
+        needed = int(self.size / level) + 2
+        n = len(each.beats)
+        start = max(int(rng.integers(-needed // 4, max(n - needed, 1))), 0)
+        part = slice(start, start + needed)
+        beats = each.beats[part]
+        first, last = np.searchsorted(each.onset, [beats[0] - 0.3, beats[-1] + 0.5])
+        if len(beats) < _FEWEST_BEATS or last - first < _FEWEST_NOTES:
+            return self[index + self.n_windows]
+        notes = notes_of(each, slice(first, last))
+        factor = float(np.exp(rng.uniform(-self.config.stretch, self.config.stretch)))
+        notes, _ = transposed(notes.stretched(factor), rng, self.config.semitones)
+        notes, source = with_faults(notes, rng, self.config)
+        hand = np.where(source >= 0, each.hand[first:last][source], UNKNOWN)
+        notes = some_of(notes, left_out(notes, hand, rng, self.config))
+        moved, of_beat = on_level(beats * factor, level, rng)
+        jitter = rng.normal(0, rng.uniform(0, self.config.beat_jitter), len(moved))
+        moved = np.maximum.accumulate(moved + jitter)
+        if len(moved) < 2:
+            return self[index + self.n_windows]
+        rows = bar_features(notes, moved)[: self.size]
+        if rng.random() < self.config.untold:
+            kind = N_BINS + 2 * N_LAGS * int(rng.integers(_N_KINDS))
+            rows[:, kind : kind + 2 * N_LAGS] = 0
+        return self._tensors(rows, each, part, of_beat[: self.size])
+
+    def _tensors(
+        self,
+        rows: NDArray[np.float32],
+        each: AnnotatedPerformance,
+        part: slice,
+        of_beat: NDArray[np.int64],
+    ) -> dict[str, Tensor]:
+        m = len(rows)
+        last = np.maximum.accumulate(np.maximum(of_beat, 0))
+        names = zip(
+            each.numerator[part][last].tolist(), each.denominator[part][last].tolist(), strict=True
+        )
+        padded = np.zeros((self.size, N_FEATURES), np.float32)
+        down, weight = np.zeros(self.size, np.float32), np.zeros(self.size, np.float32)
+        metre = np.full(self.size, IGNORED)
+        padded[:m], weight[:m] = rows, 1
+        down[:m] = np.where(of_beat >= 0, each.is_down[part][last], 0)
+        metre[:m] = [METRES.get(name, IGNORED) for name in names]
+        return {
+            name: torch.from_numpy(values)
+            for name, values in (
+                ("rows", padded),
+                ("down", down),
+                ("weight", weight),
+                ("metre", metre),
+            )
+        }

@@ -1,0 +1,65 @@
+"""Windows of annotated pieces: which piece and performance the next one is from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Generic, TypeVar
+
+import numpy as np
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from transcribe.datasets.annotated import AnnotatedPerformance
+from transcribe.score.onset_features import NoteArrays
+from transcribe.train.played_differently import PlayedDifferentlyConfig
+from transcribe.train.score_data import AnnotatedPiece
+
+IGNORED = -1
+"""The class of what is not known."""
+Item = TypeVar("Item")
+
+
+class PieceWindows(Dataset[dict[str, Tensor]], Generic[Item]):
+    """Windows of ``size``; any index makes one, and always the same.
+
+    Pieces are drawn by their shares, then one of their performances, as `prepare` made it.
+    """
+
+    def __init__(
+        self,
+        pieces: Sequence[AnnotatedPiece],
+        config: PlayedDifferentlyConfig,
+        *,
+        size: int,
+        n_windows: int,
+        seed: int,
+    ) -> None:
+        self.config, self.size, self.n_windows, self.seed = config, size, n_windows, seed
+        self.pieces = [[self.prepare(each) for each in piece.performances] for piece in pieces]
+        weights = np.array([piece.share for piece in pieces])
+        self.share = weights / weights.sum()
+
+    def prepare(self, each: AnnotatedPerformance) -> Item:
+        """What is kept of a performance."""
+        raise NotImplementedError
+
+    def __len__(self) -> int:
+        return self.n_windows
+
+    def draw(self, rng: np.random.Generator) -> Item:
+        """A performance of one of the pieces."""
+        performances = self.pieces[rng.choice(len(self.pieces), p=self.share)]
+        return performances[rng.integers(len(performances))]
+
+
+def notes_of(each: AnnotatedPerformance, part: slice) -> NoteArrays:
+    """Some of its notes, with what pedal there is from 5 s before them to 5 s after."""
+    onset = each.onset[part]
+    near = (each.pedal[:, 1] > onset[0] - 5) & (each.pedal[:, 0] < onset[-1] + 5)
+    return NoteArrays(
+        onset,
+        each.offset[part],
+        each.pitch[part],
+        each.velocity[part].astype(float),
+        each.pedal[near],
+    )
