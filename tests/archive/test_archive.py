@@ -404,7 +404,7 @@ def test_a_consumer_that_stops_stops_what_is_made_ahead():
 def test_workers_are_as_many_as_cores_and_memory_allow():
     gigabytes = 10**9
     assert factory.cpu_workers(8, 64 * gigabytes) == 8
-    assert factory.cpu_workers(8, 4 * gigabytes) == 2  # 1.4 GB each, a tenth left free
+    assert factory.cpu_workers(8, 4 * gigabytes) == 5  # 0.63 GB each, a tenth left free
     assert factory.cpu_workers(8, gigabytes // 2) == 1
     assert factory.cpu_workers(8, None) == 8
 

@@ -414,6 +414,16 @@ def test_waiting_for_nothing_ends_in_time(tmp_path):
     pool.close()
 
 
+def test_a_worker_is_not_renewed_for_an_ordinary_recording_after_a_short_one(tmp_path):
+    log = tmp_path / "log"
+    pool = ProcessPool([partial(ByName, str(log))], WorkerLimits())
+    for number, mega in enumerate((130, 340, 130)):
+        pool.submit(job(f"weighs {mega}.wav", number))
+        assert isinstance(pool.next(60), Finished)
+    pool.close()
+    assert len({line.split()[-1] for line in log.read_text().splitlines()}) == 1
+
+
 def test_a_worker_that_has_grown_fat_is_renewed(tmp_path):
     log = tmp_path / "log"
     pool = ProcessPool([partial(ByName, str(log))], WorkerLimits())

@@ -11,15 +11,20 @@ from pathlib import Path
 
 from transcribe.archive.jobs import JobSettings
 from transcribe.archive.work import Worker
-from transcribe.archive.workers.base import MEMORY_SHARE, Pool, limits_of
+from transcribe.archive.workers.base import (
+    MEMORY_GROWTH,
+    MEMORY_SHARE,
+    ORDINARY_MEMORY,
+    Pool,
+    limits_of,
+)
 from transcribe.archive.workers.processes import ProcessPool
 from transcribe.errors import TranscribeError
 from transcribe.hardware import free_memory, n_cores, n_gpus
 from transcribe.wording import count
 
-WORKER_MEMORY = 1_400_000_000
-"""Bytes that a worker takes at most in ordinary use; measured, 0.75 to 0.85 GB, and 1.8 times what
-its first recording took before it is renewed (`base.SupervisedPool`)."""
+WORKER_MEMORY = int(MEMORY_GROWTH * ORDINARY_MEMORY)
+"""Bytes that are reckoned for a worker: it is renewed before it holds more."""
 GPU_PARALLEL = 8
 """Recordings that a GPU transcribes at once, their windows in one batch. On a CPU a batch is slower
 than its windows one by one."""
