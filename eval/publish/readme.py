@@ -262,6 +262,7 @@ def report() -> str:
         ablation_table(ablations),
         *_runtime_report(_record("runtime")),
         *_page_report(_record("page")),
+        *_site_report(_record("site"), _record("site-agreement"), _record("site-peer")),
         *_section("tokens", "Do generators read what is written for them?", tokens_table),
         *_line_and_grid(),
         *_section("corpus", "Does a corpus keep pieces apart?", corpus_table),
@@ -334,6 +335,49 @@ def _page_report(page: Mapping[str, Any]) -> list[str]:
         f"{first['seconds_after_upload']:.1f} s after its upload ended. With synthetic notes:",
         "\n".join(["| | frames a second | longest frame, ms |", "|---|--:|--:|", *rows]),
         f"```\n{page['command']}\n```",
+    ]
+
+
+def _site_report(
+    site: Mapping[str, Any], agreement: Mapping[str, Any], peer: Mapping[str, Any]
+) -> list[str]:
+    """The site in a browser: how fast, how large, and whether its notes are the command's."""
+    long, weight, other = site["long"], site["weight"], peer["basic-pitch"]
+    agree = agreement["agreement"]
+    close, (by_command, by_tab) = agree["onset_f1_at_5_ms"], agree["command_and_tab"]["onset_f1"]
+    quarters = ", ".join(map(str, long["megabytes_at_quarters"]))
+    longest = f"{long['longest_task_ms']} ms" if long["longest_task_ms"] else "less than 50 ms"
+    if other["error"] or other["has_crashed"]:
+        ended = f"ended after {other['seconds']:.0f} s ({other['error'] or 'the tab crashed'})"
+    elif other["n_notes"] is None:
+        ended = f"was at {100 * other['share_done']:.0f} % after {other['seconds']:.0f} s"
+    else:
+        ended = f"was done after {other['seconds']:.0f} s"
+    rows = [
+        ("times real time, one thread", f"{long['times_real_time']:.1f}"),
+        ("the same by the workers' processor time", f"{long['times_real_time_of_processor']:.1f}"),
+        ("first notes after, s", f"{long['seconds_to_first_notes']:.1f}"),
+        ("memory of the tab's process at most, MB", f"{long['megabytes_at_most']}"),
+        ("its median in each quarter of the time, MB", quarters),
+        ("longest task of the page, by the clock", longest),
+        ("while scrolled, by processor time, ms", f"{long['longest_task_processor_ms']:.0f}"),
+        ("frames a second while scrolled", f"{long['frames_a_second']:.0f}"),
+        ("a first visit fetches, MB", f"{weight['n_bytes'] / 1e6:.1f}"),
+        ("the page can be used after, ms", f"{weight['milliseconds_to_usable']}"),
+    ]
+    return [
+        "## The site",
+        f"In {site['browser']}, {long['minutes']:.0f} minutes of m4a; load of the machine with its "
+        f"{site['machine']['cores']} cores: {long['load_average']:.0f}.",
+        markdown(["", ""], rows),
+        f"Of {agree['n_recordings']} recordings of maps-real-dev the tab's onsets agree with the "
+        f"command's within 5 ms by F1 {close['mean']:.2f} % (least {close['least']:.2f} %). "
+        f"Against the labels, as found, onset F1 is {100 * by_command:.2f} % for the command and "
+        f"{100 * by_tab:.2f} % for the tab.",
+        f"basic-pitch (npm) in a tab, on {other['minutes']:.0f} minutes, load "
+        f"{other['load_average']:.0f}: it {ended}, and held {other['megabytes_at_most']} MB.",
+        "\n".join(["```", site["command"], agreement["command"], peer["command"], "```"]),
+        measured(site),
     ]
 
 
