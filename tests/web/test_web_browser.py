@@ -21,6 +21,7 @@ from eval.performance import browser
 from transcribe.audio.reader import read_audio
 from transcribe.cli import main
 from transcribe.midi import read_midi
+from transcribe.web import app
 
 sync_api = pytest.importorskip("playwright.sync_api", reason=browser.HOW_TO)
 if browser.chromium() is None:
@@ -1240,3 +1241,30 @@ def test_notes_fall_onto_their_keys(opened, heard):
     assert falling.screenshot() != first
     page.locator("#views").get_by_text("Notes").click()
     expect(page.locator("#roll")).to_be_visible()
+
+
+AXE = Path(app.__file__).parent / "tab/node_modules/axe-core/axe.min.js"
+
+
+@pytest.mark.skipif(not AXE.is_file(), reason="needs axe-core: npm --prefix transcribe/web/tab ci")
+def test_axe_finds_nothing_in_lists_menus_and_views(opened, heard, address):
+    page = opened(bypass_csp=True)
+
+    def violations() -> list[str]:
+        page.evaluate(AXE.read_text("utf-8"))
+        found = page.evaluate("axe.run().then(({violations}) => violations)")
+        return [f"{each['id']}: {each['nodes'][0]['html']}" for each in found]
+
+    page.goto(address)
+    expect(page.locator("#recordings .card").first).to_be_visible()
+    assert violations() == []
+    show(page, heard)
+    page.click("#bars")
+    page.click("#practice")
+    assert violations() == []
+    page.keyboard.press("Escape")
+    page.click("#download")
+    assert violations() == []
+    page.click("#continue")
+    page.locator("#views").get_by_text("Falling").click()
+    assert violations() == []
