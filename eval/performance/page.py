@@ -3,6 +3,7 @@
     python -m eval.performance.page RECORDING --minutes 60 --notes 50000 \\
         --out eval/results/page.json
 
+First the page is loaded twice: how many requests and bytes that takes, and how long.
 The recording, repeated to a length, is put in through the page in headless Chromium; the
 time is from the end of the upload to the first notes on the page. Then the page is given
 synthetic notes, as many as asked for, and scrolls and zooms with every frame: near, over
@@ -63,7 +64,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _shown(record: Mapping[str, Any]) -> str:
-    return json.dumps({key: record[key] for key in ("browser", "first_notes", "frames")}, indent=1)
+    return json.dumps(
+        {key: record[key] for key in ("browser", "weight", "first_notes", "frames")}, indent=1
+    )
 
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:
@@ -74,6 +77,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         long = Path(folder) / "long.wav"
         write_repeated(options.recording, 60 * options.minutes, long)
         with browser() as started:
+            weighed = weight(started, address)
             page = started.new_page(viewport={"width": 1280, "height": 800})
             page.set_default_timeout(PATIENCE)
             first = first_notes(page, address, long)
@@ -81,7 +85,39 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
             page.locator("#progress-words", has_text="Stopped after").wait_for()
             frames = movements(page, options.notes, 60 * options.minutes, options.seconds)
             version = started.version
-    return {"browser": f"headless Chromium {version}", "first_notes": first, "frames": frames}
+    return {
+        "browser": f"headless Chromium {version}",
+        "weight": weighed,
+        "first_notes": first,
+        "frames": frames,
+    }
+
+
+def weight(started: Any, address: str) -> dict[str, dict[str, Any]]:
+    """Requests, bytes that were sent and seconds until the list is there; then once more."""
+    context = started.new_context()
+    page = context.new_page()
+    page.set_default_timeout(PATIENCE)
+    session = context.new_cdp_session(page)
+    session.send("Network.enable")
+    sizes: list[float] = []
+    session.on("Network.loadingFinished", lambda told: sizes.append(told["encodedDataLength"]))
+    measured = {}
+    for name in ("first visit", "second visit"):
+        sizes.clear()
+        began = time.perf_counter()
+        page.goto(address)
+        page.locator("#list-empty").wait_for()
+        seconds = time.perf_counter() - began
+        page.wait_for_timeout(1000)
+        measured[name] = {
+            "requests": sum(size > 0 for size in sizes),  # none for what the browser has kept
+            "kilobytes": round(sum(sizes) / 1000, 1),
+            "seconds": round(seconds, 2),
+        }
+        page.goto("about:blank")
+    context.close()
+    return measured
 
 
 def first_notes(page: Any, address: str, recording: Path) -> dict[str, Any]:
