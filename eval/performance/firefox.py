@@ -35,7 +35,7 @@ _PREFERENCES = {
 }
 _ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
 """The key under which WebDriver names an element, for all browsers the same."""
-_START = 60.0
+_START = 180.0
 """Seconds that Firefox may take to start."""
 _POLL = 0.25
 

@@ -19,7 +19,7 @@ if not (BUILT / "index.html").is_file():
 pytestmark = pytest.mark.slow
 DONE = 240
 """Seconds that the recording may take: the machine may be busy."""
-SOON = 60
+SOON = 180
 
 
 @pytest.fixture
