@@ -23,8 +23,7 @@ WINDOW_SECONDS = 1.28
 two, where what is asked for is in its last half."""
 _THRESHOLDS = ((4, 0.5),)
 """With up to so many frames of look-ahead, the onset threshold; above, `_MORE`. Chosen on the
-validation split of ddsp-piano, where 0.4 to 0.6 and 0.5 to 0.75 did as well; see
-``--onset-thresholds`` of `eval.performance.live`."""
+validation split of ddsp-piano (``eval/results/live-thresholds.json``)."""
 _MORE = 0.6
 
 
