@@ -75,10 +75,12 @@ _SAME_PLACE = 0.012
 
 
 @dataclass(frozen=True)
-class _Case:
+class Case:
     """What is scored: a performance, and what is known of its notes."""
 
     piece: str
+    midi: Path
+    """The published score lies beside it."""
     performance: Performance
     truth: AnnotatedPerformance
     note: NDArray[np.int64]
@@ -87,7 +89,7 @@ class _Case:
 
 def cases(
     data: Path, split: Path, part: str, *, most: int, seconds: float | None
-) -> Iterator[_Case]:
+) -> Iterator[Case]:
     """Performances of a part, at most so many a piece."""
     wanted = {
         (composer, title)
@@ -103,10 +105,16 @@ def cases(
         truth = read_asap(recording.midi_path)
         if seconds is not None:
             truth = truth.until(max(truth.onset[0], truth.beats[0]) + seconds)
-        yield _Case("/".join(piece), truth.performance, truth, np.arange(len(truth.onset)))
+        yield Case(
+            "/".join(piece),
+            recording.midi_path,
+            truth.performance,
+            truth,
+            np.arange(len(truth.onset)),
+        )
 
 
-def transcribed(case: _Case, transcriber: Transcriber, bank: SampleBank) -> _Case:
+def transcribed(case: Case, transcriber: Transcriber, bank: SampleBank) -> Case:
     """The same as heard from a recording of it."""
     samples = render(case.performance, bank, VALIDATION_RENDER, rng=np.random.default_rng(0))
     heard = transcriber.transcribe(samples, sample_rate=bank.sample_rate).performance
@@ -118,10 +126,10 @@ def transcribed(case: _Case, transcriber: Transcriber, bank: SampleBank) -> _Cas
         if near:
             note[index] = min(near, key=lambda i: abs(truth.onset[i] - each.onset))
             used.add(int(note[index]))
-    return _Case(case.piece, heard, truth, note)
+    return Case(case.piece, case.midi, heard, truth, note)
 
 
-def measured(case: _Case, read: Callable[..., Score], *, with_notes: bool) -> dict[str, float]:
+def measured(case: Case, read: Callable[..., Score], *, with_notes: bool) -> dict[str, float]:
     """The figures of one performance."""
     truth = case.truth
     score = read(case.performance)
@@ -155,7 +163,7 @@ def _known(truth: AnnotatedPerformance) -> Hints:
 
 
 def _of_notes(
-    score: Score, case: _Case, *, hand: bool = False, ending: str = ""
+    score: Score, case: Case, *, hand: bool = False, ending: str = ""
 ) -> dict[str, float]:
     """Shares of notes that are right, of those whose truth is known."""
     truth = case.truth
