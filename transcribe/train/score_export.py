@@ -61,7 +61,7 @@ def export(network: nn.Module, format_name: str, metadata: dict[str, str], path:
     write_graph(path, format_name, buffer.getvalue(), {}, metadata | {"sha256": checksum(arrays)})
 
 
-class Mean(nn.Module):
+class MeanOfNetworks(nn.Module):
     """What networks of one kind say on the average."""
 
     def __init__(self, networks: Sequence[nn.Module]) -> None:
@@ -89,7 +89,9 @@ def convert(weights: Sequence[Path], path: Path) -> None:
         if other != format_name:
             raise CheckpointError(f"{each}: expected {format_name!r}, as before; found {other!r}")
         networks.append(network)
-    export(networks[0] if len(networks) == 1 else Mean(networks), format_name, metadata, path)
+    export(
+        networks[0] if len(networks) == 1 else MeanOfNetworks(networks), format_name, metadata, path
+    )
 
 
 def _read(weights: Path) -> tuple[str, nn.Module, dict[str, str]]:

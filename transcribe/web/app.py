@@ -412,7 +412,7 @@ class Server:
         entry = self._entry(request)
         kind = request.path_params["kind"]
         if kind == continued.KIND:
-            wanted = continued.Wanted.of(request.query_params)
+            wanted = continued.ContinuationWishes.of(request.query_params)
             gone = request.is_disconnected
             return await continued.response(self.note_service, entry, wanted, gone)
         if kind in KINDS:
@@ -440,7 +440,7 @@ class Server:
 
     async def go_on(self, request: Request) -> Response:
         """How the music could go on, to be heard before it is kept."""
-        wanted = continued.Wanted.of(await json_object(request))
+        wanted = continued.ContinuationWishes.of(await json_object(request))
         entry, gone = self._entry(request), request.is_disconnected
         return JSONResponse(await continued.shown(self.note_service, entry, wanted, gone))
 

@@ -39,7 +39,7 @@ Gone = Callable[[], Awaitable[bool]]
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class ContinuationWishes:
     """What is asked of a continuation."""
 
     seconds: float = 30.0
@@ -52,7 +52,7 @@ class Wanted:
     """None for another one every time."""
 
     @classmethod
-    def of(cls, content: Mapping[str, Any]) -> Wanted:
+    def of(cls, content: Mapping[str, Any]) -> ContinuationWishes:
         """Read what a page asks for; what is left out or null is as above.
 
         Raises
@@ -80,7 +80,7 @@ def _as_number(value: Any) -> Any:
 
 
 async def shown(
-    note_service: NoteService, entry: LibraryEntry, wanted: Wanted, gone: Gone
+    note_service: NoteService, entry: LibraryEntry, wanted: ContinuationWishes, gone: Gone
 ) -> dict[str, Any]:
     """What would be added to the notes, as plain data; see ``docs/web.md``."""
     seed = _seed(wanted)
@@ -101,7 +101,7 @@ async def shown(
 
 
 async def response(
-    note_service: NoteService, entry: LibraryEntry, wanted: Wanted, gone: Gone
+    note_service: NoteService, entry: LibraryEntry, wanted: ContinuationWishes, gone: Gone
 ) -> Response:
     """A MIDI file of what was played with its continuation.
 
@@ -120,12 +120,16 @@ async def response(
     )
 
 
-def _seed(wanted: Wanted) -> int:
+def _seed(wanted: ContinuationWishes) -> int:
     return secrets.randbelow(_MOST_SEEDS) if wanted.seed is None else wanted.seed
 
 
 async def _made(
-    note_service: NoteService, entry: LibraryEntry, wanted: Wanted, seed: int, gone: Gone
+    note_service: NoteService,
+    entry: LibraryEntry,
+    wanted: ContinuationWishes,
+    seed: int,
+    gone: Gone,
 ) -> tuple[Performance, Performance]:
     """What was played and what came of it, both as a MIDI file has them."""
     content = await _file(note_service, entry, wanted, seed, gone)
@@ -138,7 +142,11 @@ async def _made(
 
 
 async def _file(
-    note_service: NoteService, entry: LibraryEntry, wanted: Wanted, seed: int, gone: Gone
+    note_service: NoteService,
+    entry: LibraryEntry,
+    wanted: ContinuationWishes,
+    seed: int,
+    gone: Gone,
 ) -> bytes:
     performance = await asyncio.to_thread(note_service.performance, entry)
     if not performance.notes:
