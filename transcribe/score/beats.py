@@ -81,7 +81,7 @@ class BarEvidence:
 
 _LONGEST_STEP = 0.1
 """Seconds between places for beats where nothing is struck."""
-_PULL = 12.0
+_PULL = 30.0
 """How strongly a tempo that is given holds: times the square of the logarithm's difference."""
 _STRUCK_WITH = 0.03
 """Seconds from a beat within which what is struck belongs to it."""
