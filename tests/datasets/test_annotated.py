@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from transcribe.datasets.annotated import AnnotatedPerformance, read_asap, read_sequenced
+from transcribe.datasets.annotated import AnnotatedPerformance, read_asap
+from transcribe.datasets.sequenced import read_sequenced
 from transcribe.midi import write_midi
 from transcribe.midi_file import midi_file_bytes
 from transcribe.notes import Note, Performance

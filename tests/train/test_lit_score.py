@@ -11,13 +11,9 @@ import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from transcribe.datasets.annotated import (
-    UNKNOWN,
-    AnnotatedPerformance,
-    UnsteadyError,
-    read_steady,
-)
+from transcribe.datasets.annotated import UNKNOWN, AnnotatedPerformance
 from transcribe.datasets.index import COLUMNS
+from transcribe.datasets.sequenced import UnsteadyError, read_steady
 from transcribe.errors import CheckpointError, SettingsError
 from transcribe.midi import write_midi
 from transcribe.notes import Note, Performance

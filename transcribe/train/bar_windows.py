@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -15,13 +13,11 @@ from transcribe.score.beat_targets import METRES
 from transcribe.train.piece_windows import IGNORED, PieceWindows, notes_of
 from transcribe.train.played_differently import (
     AS_PLAYED,
-    PlayedDifferentlyConfig,
     left_out,
     some_of,
     transposed,
     with_faults,
 )
-from transcribe.train.score_data import AnnotatedPiece
 
 Array = NDArray[np.float64]
 LEVELS = {1.0: 0.75, 2.0: 0.1, 0.5: 0.1, 3.0: 0.025, 1 / 3: 0.025}
@@ -48,17 +44,9 @@ def on_level(
 class BarWindows(PieceWindows[AnnotatedPerformance]):
     """Windows of ``size`` beats; of pieces whose bars are known."""
 
-    def __init__(
-        self,
-        pieces: Sequence[AnnotatedPiece],
-        config: PlayedDifferentlyConfig,
-        *,
-        size: int,
-        n_windows: int,
-        seed: int,
-    ) -> None:
-        kept = [each for each in pieces if each.performances[0].numerator[0] != UNKNOWN]
-        super().__init__(kept, config, size=size, n_windows=n_windows, seed=seed)
+    def is_learnt_from(self, each: AnnotatedPerformance) -> bool:
+        """Whether its labels are known."""
+        return bool(each.numerator[0] != UNKNOWN)
 
     def prepare(self, each: AnnotatedPerformance) -> AnnotatedPerformance:
         """All of it."""

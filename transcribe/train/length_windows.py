@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
-
 import numpy as np
 import torch
 from torch import Tensor
@@ -14,8 +11,7 @@ from transcribe.score.length_features import N_FEATURES, length_features
 from transcribe.score.onset_features import sounding_until
 from transcribe.train.note_windows import LabelledWindows
 from transcribe.train.piece_windows import IGNORED, notes_of
-from transcribe.train.played_differently import PlayedDifferentlyConfig, with_faults
-from transcribe.train.score_data import AnnotatedPiece
+from transcribe.train.played_differently import with_faults
 
 _FEWEST_KNOWN = 0.3
 """Share of a performance's notes whose length is known; others are left out."""
@@ -24,21 +20,9 @@ _FEWEST_KNOWN = 0.3
 class LengthWindows(LabelledWindows):
     """Windows of notes, given hands and places."""
 
-    def __init__(
-        self,
-        pieces: Sequence[AnnotatedPiece],
-        config: PlayedDifferentlyConfig,
-        *,
-        size: int,
-        n_windows: int,
-        seed: int,
-    ) -> None:
-        kept = [
-            replace(piece, performances=known)
-            for piece in pieces
-            if (known := [each for each in piece.performances if _has_lengths(each)])
-        ]
-        super().__init__(kept, config, size=size, n_windows=n_windows, seed=seed)
+    def is_learnt_from(self, each: AnnotatedPerformance) -> bool:
+        """Whether its labels are known."""
+        return bool(np.isfinite(each.length).mean() > _FEWEST_KNOWN)
 
     def __getitem__(self, index: int) -> dict[str, Tensor]:
         rng = np.random.default_rng((self.seed, index))
@@ -71,7 +55,3 @@ class LengthWindows(LabelledWindows):
             # At the end of a window what comes after is not known.
             target[: max(n - 12, 0)] = truth["length"][where][: max(n - 12, 0)]
         return {"rows": torch.from_numpy(rows), "length": torch.from_numpy(target)}
-
-
-def _has_lengths(each: AnnotatedPerformance) -> bool:
-    return bool(np.isfinite(each.length).mean() > _FEWEST_KNOWN)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Generic, TypeVar
 
 import numpy as np
@@ -35,9 +36,18 @@ class PieceWindows(Dataset[dict[str, Tensor]], Generic[Item]):
         seed: int,
     ) -> None:
         self.config, self.size, self.n_windows, self.seed = config, size, n_windows, seed
-        self.pieces = [[self.prepare(each) for each in piece.performances] for piece in pieces]
-        weights = np.array([piece.share for piece in pieces])
+        kept = [
+            replace(piece, performances=known)
+            for piece in pieces
+            if (known := [each for each in piece.performances if self.is_learnt_from(each)])
+        ]
+        self.pieces = [[self.prepare(each) for each in piece.performances] for piece in kept]
+        weights = np.array([piece.share for piece in kept])
         self.share = weights / weights.sum()
+
+    def is_learnt_from(self, each: AnnotatedPerformance) -> bool:
+        """Whether a performance has the labels that are learnt."""
+        return True
 
     def prepare(self, each: AnnotatedPerformance) -> Item:
         """What is kept of a performance."""

@@ -11,13 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from transcribe.datasets import load_dataset
-from transcribe.datasets.annotated import (
-    AnnotatedPerformance,
-    UnsteadyError,
-    read_asap,
-    read_sequenced,
-    read_steady,
-)
+from transcribe.datasets.annotated import AnnotatedPerformance, read_asap
+from transcribe.datasets.sequenced import UnsteadyError, read_sequenced, read_steady
 from transcribe.errors import DatasetError, SettingsError
 from transcribe.train.played_differently import PlayedDifferentlyConfig
 

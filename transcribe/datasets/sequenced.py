@@ -1,0 +1,161 @@
+"""Sequenced music with what its ticks say of the score.
+
+Where they are the score (piano-midi.de), beats, bars and hands are exact; lengths are not, since
+they are those of the touch. Of steady music (POP909) only beats are known.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from transcribe.datasets.annotated import (
+    NO_KEY,
+    UNKNOWN,
+    AnnotatedPerformance,
+    note_finder,
+    quarters_per_beat,
+    unlabelled,
+    without_labels,
+)
+from transcribe.errors import DatasetError
+from transcribe.midi import performance_of
+from transcribe.midi_parser import parse_midi
+
+_ON_SIXTEENTH, _MOST, _COMMONER = 0.2, 0.9, 1.25
+"""Steady music: sixteenths from the grid, the share of notes that are within that, and how much
+commoner the beat is than other sixteenths."""
+
+
+class UnsteadyError(DatasetError):
+    """Music whose ticks don't say where its beats are."""
+
+
+def read_sequenced(midi: Path) -> AnnotatedPerformance:
+    """Sequenced music whose ticks are its score, with a track for each hand.
+
+    Raises
+    ------
+    DatasetError
+        Its ticks divide seconds in place of quarters, or it names no metre.
+    """
+    file = parse_midi(midi.read_bytes())
+    quarter = file.ticks_a_quarter
+    if quarter is None or not file.metres():
+        raise DatasetError(f"{midi}: expected ticks a quarter and a time signature; found none")
+    clock = file.clock()
+    performance = performance_of(file).performance
+    last = max(tick for track in file.tracks for tick, *_ in track.messages)
+    changes = {tick: (num, den) for tick, num, den in file.metres()}
+    ticks, downs, metres = [], [], []
+    bars = [*file.bars(), file.end + 1]
+    metre = next(iter(changes.values()))
+    for start, stop in pairwise(bars):
+        metre = changes.get(start, metre)
+        length = round(quarter * quarters_per_beat(*metre))
+        for tick in range(start, min(stop, last + length), length):
+            ticks.append(tick)
+            downs.append(tick == start)
+            metres.append(metre)
+    keys = sorted(
+        (tick, int.from_bytes(content[:1], "big", signed=True))
+        for track in file.tracks
+        for tick, kind, content in track.metas
+        if kind == 0x59 and content
+    )
+    key_ticks = [tick for tick, _ in keys]
+    fifths = [keys[max(bisect_right(key_ticks, t) - 1, 0)][1] if keys else NO_KEY for t in ticks]
+    beats = np.array([clock(tick) for tick in ticks])
+    result = unlabelled(performance, beats, np.array(downs), np.array(metres), np.array(fifths))
+    played = sorted(
+        (clock(tick), pitch, tick, _hand_of(track.name))
+        for track in file.tracks
+        for tick, status, pitch, velocity in track.messages
+        if status & 0xF0 == 0x90 and velocity
+    )
+    hand, beat, place = result.hand.copy(), result.beat.copy(), result.place.copy()
+    find = note_finder(result)
+    for seconds, pitch, tick, side in played:
+        index = find(seconds, pitch)
+        if index is not None:
+            hand[index] = side
+            beat[index] = bisect_right(ticks, tick) - 1
+            start = ticks[beat[index]]
+            place[index] = (tick - start) / (quarter * quarters_per_beat(*metres[beat[index]]))
+    known = (place >= 0) & (place < 1)
+    labelled = replace(
+        result,
+        hand=hand,
+        beat=np.where(known, beat, UNKNOWN),
+        place=np.where(known, place, 0.0),
+    )
+    # From the beat that the first note is in to the one after the last note.
+    first = int(np.searchsorted(beats, result.onset[0] + 1e-2)) - 1
+    stop = int(np.searchsorted(beats, result.onset[-1] + 1e-3)) + 1
+    return _with_beats(labelled, max(first, 0), stop)
+
+
+def read_steady(midi: Path) -> AnnotatedPerformance:
+    """Sequenced music of one tempo whose grid of sixteenths is somewhere between its ticks.
+
+    As in POP909, where the tempo is right and the first beat is anywhere: beats are where most
+    notes start, of the four sixteenths of a quarter. Bars and metre are not known.
+
+    Raises
+    ------
+    UnsteadyError
+        The tempo changes, notes are not on such a grid, or no sixteenth is the commonest.
+    DatasetError
+        Its ticks divide seconds in place of quarters, or there are no notes.
+    """
+    file = parse_midi(midi.read_bytes())
+    quarter = file.ticks_a_quarter
+    played = np.array(
+        sorted(
+            tick
+            for track in file.tracks
+            for tick, status, _, velocity in track.messages
+            if status & 0xF0 == 0x90 and velocity
+        )
+    )
+    if quarter is None or not len(played):
+        raise DatasetError(f"{midi}: expected ticks a quarter, and notes; found none")
+    n_tempos = sum(kind == 0x51 for track in file.tracks for _, kind, _ in track.metas)
+    counts = np.bincount(played % quarter, minlength=quarter).astype(float)
+    near = np.exp(-0.5 * (np.arange(-30, 31) * 60 / quarter) ** 2)
+    smooth = np.convolve(np.tile(counts, 3), near, "same")[quarter : 2 * quarter]
+    phase = int(smooth.argmax())
+    off_grid = np.abs(((played - phase) / quarter * 4 + 0.5) % 1 - 0.5)
+    others = [smooth[(phase + k * quarter // 4) % quarter] for k in (1, 2, 3)]
+    is_on_grid = float((off_grid < _ON_SIXTEENTH).mean()) >= _MOST
+    if n_tempos != 1 or not is_on_grid or smooth[phase] < _COMMONER * max(others):
+        raise UnsteadyError(f"{midi}: expected one tempo and a grid of sixteenths; found neither")
+    clock = file.clock()
+    start = played[0] - (played[0] - phase) % quarter
+    beats = np.array([clock(int(tick)) for tick in range(start, played[-1] + quarter, quarter)])
+    n = len(beats)
+    result = without_labels(performance_of(file).performance, beats)
+    position = np.round((result.onset - beats[0]) / (beats[1] - beats[0]) * 12) / 12
+    beat = np.floor(position + 1e-6).astype(int)
+    known = (beat >= 0) & (beat < n)
+    place = np.maximum(position - beat, 0.0)
+    return replace(result, beat=np.where(known, beat, UNKNOWN), place=np.where(known, place, 0.0))
+
+
+def _hand_of(name: str) -> int:
+    name = name.lower()
+    if "right" in name or "rechts" in name:
+        return 1
+    return 0 if "left" in name or "links" in name else UNKNOWN
+
+
+def _with_beats(each: AnnotatedPerformance, start: int, stop: int) -> AnnotatedPerformance:
+    names = ("beats", "is_down", "numerator", "denominator", "fifths")
+    cut: dict[str, Any] = {name: getattr(each, name)[start:stop] for name in names}
+    inside = (each.beat >= start) & (each.beat < stop)
+    return replace(each, **cut, beat=np.where(inside, each.beat - start, UNKNOWN))
