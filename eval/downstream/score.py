@@ -42,7 +42,7 @@ from transcribe.datasets import load_dataset
 from transcribe.datasets.annotated import UNKNOWN, AnnotatedPerformance, read_asap
 from transcribe.evaluation.aggregate import aggregate
 from transcribe.evaluation.counts import Mean, Scores
-from transcribe.music.beat_grid import Metre
+from transcribe.music.beat_grid import DENOMINATORS, Metre
 from transcribe.notes import Performance
 from transcribe.score import plain
 from transcribe.score.analysis import analyse
@@ -154,7 +154,7 @@ def _known(truth: AnnotatedPerformance) -> Hints:
     """The annotated beats, and the metre where there is only one."""
     metres = set(zip(truth.numerator.tolist(), truth.denominator.tolist(), strict=True))
     numerator, denominator = metres.pop()
-    is_one = not metres and denominator in (2, 4, 8)
+    is_one = not metres and denominator in DENOMINATORS
     return Hints(
         beats=tuple(truth.beats.tolist()),
         downbeats=tuple(truth.beats[truth.is_down].tolist()),

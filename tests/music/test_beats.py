@@ -119,7 +119,8 @@ def test_seconds_and_positions_are_two_ways_to_say_one_thing(gaps, first, positi
 
 
 def test_a_metre_is_counted_in_what_a_metronome_ticks():
-    counted = {text: Metre.parse(text) for text in ("4/4", "3/4", "6/8", "12/8", "3/8", "2/2")}
+    texts = ("4/4", "3/4", "6/8", "12/8", "3/8", "2/2", "6/16", "12/16")
+    counted = {text: Metre.parse(text) for text in texts}
     assert {text: m.beats_per_bar for text, m in counted.items()} == {
         "4/4": 4,
         "3/4": 3,
@@ -127,6 +128,8 @@ def test_a_metre_is_counted_in_what_a_metronome_ticks():
         "12/8": 4,
         "3/8": 3,
         "2/2": 2,
+        "6/16": 2,
+        "12/16": 4,
     }
     assert {text: m.steps_per_bar for text, m in counted.items()} == {
         "4/4": 16,
@@ -135,8 +138,10 @@ def test_a_metre_is_counted_in_what_a_metronome_ticks():
         "12/8": 24,
         "3/8": 6,
         "2/2": 16,
+        "6/16": 6,
+        "12/16": 12,
     }
-    for text in ("4", "4/5", "0/4", "waltz", "4/4/4"):
+    for text in ("4", "4/5", "4/32", "0/4", "waltz", "4/4/4"):
         with pytest.raises(ValueError, match="expected a metre"):
             Metre.parse(text)
 

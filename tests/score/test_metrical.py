@@ -36,6 +36,9 @@ def ticks(quarters: str) -> int:
         ("6/8", "0", "3", "half."),
         ("6/8", "1", "2", "eighth eighth"),  # the second beat is shown
         ("6/8", "1/2", "3/2", "quarter"),
+        ("6/16", "0", "3/2", "quarter."),
+        ("12/16", "0", "3/4", "eighth."),
+        ("12/16", "1/2", "1", "16th 16th"),  # the second beat is shown
         ("6/8", "0", "2", "quarter. eighth"),
         ("12/8", "3/2", "9/2", "quarter. quarter."),
         ("9/8", "3/2", "9/2", "half."),

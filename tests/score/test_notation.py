@@ -185,12 +185,16 @@ GRIDS = st.sampled_from([1, 2, 3, 4, 5, 6, 7, 8, 12, 16])
 @st.composite
 def anything(draw):
     """Notes anywhere, on grids that don't fit each other."""
-    metre = draw(st.sampled_from(["2/4", "3/4", "4/4", "6/8", "9/8", "5/4", "3/8", "2/2"]))
+    metre = draw(
+        st.sampled_from(
+            ["2/4", "3/4", "4/4", "6/8", "9/8", "5/4", "3/8", "2/2", "6/16", "12/16", "3/16"]
+        )
+    )
     whole = Metre.parse(metre).quarters_per_bar
     written = []
     for _ in range(draw(st.integers(1, 14))):
         grid = draw(GRIDS)
-        place = draw(st.integers(0, int(whole * grid) - 1))
+        place = draw(st.integers(0, max(int(whole * grid), 1) - 1))
         length = Fraction(draw(st.integers(1, 3 * grid)), grid)
         hand = draw(st.sampled_from(["left", "right"]))
         bar, pitch = draw(st.integers(0, 3)), draw(st.integers(21, 108))

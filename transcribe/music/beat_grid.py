@@ -30,6 +30,8 @@ from transcribe.notes import Performance
 Origin = Literal["given", "estimated"]
 """Where a grid comes from: the user, or the notes."""
 
+DENOMINATORS = (2, 4, 8, 16)
+"""Of metres."""
 DEFAULT_TEMPO = 120.0
 """Beats a minute, where there is nothing to estimate a tempo from."""
 FEWEST_ONSETS = 4
@@ -43,10 +45,10 @@ class Metre:
     denominator: int
 
     def __post_init__(self) -> None:
-        if self.denominator not in (2, 4, 8) or not 1 <= self.numerator <= 16:
+        if self.denominator not in DENOMINATORS or not 1 <= self.numerator <= 16:
             raise ValueError(
-                "expected a metre of 1 to 16 halves, quarters or eighths, such as 4/4 or 6/8; "
-                f"found {self.numerator}/{self.denominator}"
+                "expected a metre of 1 to 16 halves, quarters, eighths or sixteenths, such as 4/4 "
+                f"or 6/8; found {self.numerator}/{self.denominator}"
             )
 
     @classmethod
@@ -62,8 +64,8 @@ class Metre:
 
     @property
     def is_compound(self) -> bool:
-        """Whether a beat is three eighths, as in 6/8."""
-        return self.denominator == 8 and self.numerator % 3 == 0 and self.numerator > 3
+        """Whether a beat is three eighths or sixteenths, as in 6/8 and 12/16."""
+        return self.denominator >= 8 and self.numerator % 3 == 0 and self.numerator > 3
 
     @property
     def beats_per_bar(self) -> int:
@@ -72,7 +74,7 @@ class Metre:
 
     @property
     def quarters_per_beat(self) -> Fraction:
-        """1 for 4/4, 3/2 for 6/8, 2 for 2/2."""
+        """1 for 4/4, 3/2 for 6/8, 3/4 for 6/16, 2 for 2/2."""
         return Fraction(4 * (3 if self.is_compound else 1), self.denominator)
 
     @property
@@ -82,8 +84,8 @@ class Metre:
 
     @property
     def steps_per_beat(self) -> int:
-        """Sixteenth notes a beat: 4 for 4/4, 6 for 6/8, 2 for 5/8, 8 for 2/2."""
-        return 6 if self.is_compound else 16 // self.denominator
+        """Sixteenth notes a beat: 4 for 4/4, 6 for 6/8, 3 for 6/16, 2 for 5/8, 8 for 2/2."""
+        return (3 if self.is_compound else 1) * (16 // self.denominator)
 
     @property
     def steps_per_bar(self) -> int:

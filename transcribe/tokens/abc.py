@@ -46,7 +46,7 @@ def decode(item: Item, *, target: str) -> Performance:
 def abc_tune(notes: Sequence[StepNote], bars: BarRange, key: Key, *, title: str = "Melody") -> str:
     """One tune in ABC; notes are one voice in steps from the first bar."""
     metre = bars.grid.metre
-    beat = "3/8" if metre.is_compound else f"1/{metre.denominator}"
+    beat = f"{3 if metre.is_compound else 1}/{metre.denominator}"
     tempo = max(round(bars.quarters_a_minute * 4 / metre.steps_per_beat), 1)
     head = f"X:1\nT:{title}\nM:{metre}\nL:1/16\nQ:{beat}={tempo}\nK:{key.abc}\n"
     drawn = []

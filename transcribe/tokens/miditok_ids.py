@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from transcribe.extras import needing
-from transcribe.music.beat_grid import COMMON_TIME, BeatGrid, Metre
+from transcribe.music.beat_grid import COMMON_TIME, DENOMINATORS, BeatGrid, Metre
 from transcribe.notes import (
     HIGHEST_PITCH,
     LOWEST_PITCH,
@@ -37,7 +37,7 @@ from transcribe.tokens.score_midi import StepNote, Track, score_midi
 TOKENISERS = {"remi": "REMI", "tsd": "TSD", "midi-like": "MIDILike", "compound-word": "CPWord"}
 """Targets, and miditok's classes for them."""
 ON_BEATS = ("remi", "compound-word")
-_METRES = {denominator: list(range(1, 17)) for denominator in (2, 4, 8)}
+_METRES = {denominator: list(range(1, 17)) for denominator in DENOMINATORS}
 """Every metre that `Metre` can be, so that all pieces have one vocabulary."""
 _SIXTEENTHS_A_SECOND = 8
 _QUARTERS_A_MINUTE = 120
