@@ -101,6 +101,8 @@ def test_other_names_are_refused_and_told_what_to_do(guard, host):
     assert json.loads(asked.body) == {
         "error": "This address is not this program's own.",
         "hint": "Use the address that it printed when it started.",
+        "kind": "foreign_address",
+        "values": {},
     }
 
 
@@ -129,6 +131,8 @@ def test_the_origin_is_our_own_page(guard, origin, status):
         assert json.loads(asked.body) == {
             "error": "Another page may not use this program.",
             "hint": "",
+            "kind": "foreign_page",
+            "values": {},
         }
 
 

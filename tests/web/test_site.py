@@ -55,8 +55,8 @@ def test_a_site_has_the_network_its_filters_and_a_piano(built, tmp_path, capsys)
     listed = json.loads((folder / "piano/piano.json").read_text())
     assert {sample["velocity"] for sample in listed} == {67, 100, 127}
     parts = {part["does"]: part for part in json.loads((folder / "licences.json").read_text())}
-    assert parts["the network's weights"]["licence"] == checkpoint.metadata["licence"]
-    assert parts["plays the notes"]["licence"] == "Public Domain"
+    assert parts["weights"]["licence"] == checkpoint.metadata["licence"]
+    assert parts["piano"]["licence"] == "Public Domain"
     assert all((folder / "piano" / sample["file"]).stat().st_size > 1000 for sample in listed)
 
 

@@ -11,6 +11,7 @@ from starlette.datastructures import QueryParams
 from transcribe.music.beat_grid import Metre
 from transcribe.music.key import Key
 from transcribe.notes import Note, Performance
+from transcribe.score.analysis import DOUBTS
 from transcribe.score.score import Hints
 from transcribe.web.errors import RefusedError
 from transcribe.web.score_service import _beats, _file, _shown, hints_of
@@ -49,7 +50,9 @@ def test_the_page_gets_bars_and_their_times(waltz):
     (page,) = shown["pages"]
     assert 'id="n23"' in page
     assert "<style" not in page  # the page's policy forbids it
-    assert "--" not in "".join(shown["doubts"])  # options are for the command line
+    said = [doubt["message"] for doubt in shown["doubts"]]
+    assert "--" not in "".join(said)  # options are for the command line
+    assert {doubt["kind"] for doubt in shown["doubts"]} <= set(DOUBTS)
 
 
 def test_what_is_taken_away_is_what_the_command_writes(waltz):

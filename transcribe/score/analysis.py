@@ -50,6 +50,14 @@ METRES = tuple(
     for text in ("4/4", "3/4", "2/4", "6/8", "2/2", "3/8", "12/8", "9/8", "3/2", "5/4")
 )
 """Those that are found."""
+DOUBTS = {
+    "beats": "The beats are uncertain; a tempo (--tempo) may help.",
+    "bars": "Where bars start is uncertain; the start of one (--downbeat) and the metre (--metre) "
+    "may help.",
+    "key": "The key is uncertain; --key says it.",
+    "rhythm": "The rhythm is uncertain in many places.",
+}
+"""What may be uncertain in a score, by kind: a sentence for the person."""
 GRACE_LENGTH = Fraction(1, 2)
 """Grace notes are written as eighths."""
 _EARLY = 0.25
@@ -370,17 +378,14 @@ def _doubts(
     if hints.beats is None:
         sure = 1 / (1 + np.exp(-evidence.beat[on]))
         if len(on) < 8 or sure.mean() < _UNSURE:
-            doubts.append("The beats are uncertain; a tempo (--tempo) may help.")
+            doubts.append(DOUBTS["beats"])
     starts = [grid.onset[start] for start in grid.starts[:-1] if grid.onset[start] >= 0]
     if hints.downbeats is None and hints.downbeat is None:
         sure = 1 / (1 + np.exp(-evidence.down[starts]))
         if len(starts) < 4 or sure.mean() < _UNSURE:
-            doubts.append(
-                "Where bars start is uncertain; the start of one (--downbeat) and the metre "
-                "(--metre) may help."
-            )
+            doubts.append(DOUBTS["bars"])
     if sure_of_key < _UNSURE:
-        doubts.append("The key is uncertain; --key says it.")
+        doubts.append(DOUBTS["key"])
     if sure_of_places < 0.75:
-        doubts.append("The rhythm is uncertain in many places.")
+        doubts.append(DOUBTS["rhythm"])
     return tuple(doubts)

@@ -139,6 +139,7 @@ class AccessMiddleware:
                 421,
                 "This address is not this program's own.",
                 "Use the address that it printed when it started.",
+                kind="foreign_address",
             )
         if headers.get("origin", f"http://{host}") != f"http://{host}":
             raise _foreign()
@@ -149,7 +150,9 @@ class AccessMiddleware:
         ):
             raise _foreign()
         if method not in _READING and headers.get(HEADER) != "1":
-            raise RefusedError(403, "This request lacks the header X-Transcribe: 1.", "")
+            raise RefusedError(
+                403, "This request lacks the header X-Transcribe: 1.", "", kind="invalid"
+            )
         return "" if self._sessions is None else self._admitted(self._sessions, scope, headers)
 
     def _admitted(self, sessions: Sessions, scope: Scope, headers: Headers) -> str:
@@ -162,6 +165,7 @@ class AccessMiddleware:
                 401,
                 "This address has been used, or is not complete.",
                 "Each address admits one device. Press Enter where transcribe runs for another.",
+                kind="not_admitted",
             )
         return f"{sessions.cookie}={session}; Path=/; HttpOnly; SameSite=Strict"
 
@@ -189,4 +193,4 @@ def _refusal(scope: Scope, refused: RefusedError) -> Response:
 
 
 def _foreign() -> RefusedError:
-    return RefusedError(403, "Another page may not use this program.", "")
+    return RefusedError(403, "Another page may not use this program.", "", kind="foreign_page")

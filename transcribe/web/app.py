@@ -219,7 +219,9 @@ class Server:
         """Call a recording something else."""
         wanted = (await json_object(request)).get("name")
         if not isinstance(wanted, str) or not wanted.strip():
-            raise RefusedError(422, "A recording needs a name.", "Type a letter at least.")
+            raise RefusedError(
+                422, "A recording needs a name.", "Type a letter at least.", kind="no_name"
+            )
         entry = self._entry(request)
         await asyncio.to_thread(self.library.rename, entry, wanted)
         return self._told(entry)
@@ -250,7 +252,9 @@ class Server:
         """Queue a recording that failed or was cancelled."""
         entry = self._entry(request)
         if entry.state not in (FAILED, CANCELLED):
-            raise RefusedError(409, "This recording is in work or done already.", "")
+            raise RefusedError(
+                409, "This recording is in work or done already.", "", kind="done_already"
+            )
         await asyncio.to_thread(self.library.queue_again, entry)
         self.queue.wake()
         return self._told(entry)
@@ -262,6 +266,7 @@ class Server:
                 403,
                 "The program is not ended from here.",
                 "End it on the computer that it runs on.",
+                kind="no_quit",
             )
         self.quit()
         return Response(status_code=204)
@@ -391,7 +396,9 @@ class Server:
     def _kept(self, entry: LibraryEntry, name: str) -> Path:
         path = self.library.transcription(entry) / name
         if not path.is_file():
-            raise RefusedError(404, "This recording is not transcribed yet.", "Wait a moment.")
+            raise RefusedError(
+                404, "This recording is not transcribed yet.", "Wait a moment.", kind="not_yet"
+            )
         return path
 
     async def original(self, request: Request) -> Response:

@@ -151,7 +151,10 @@ async def _file(
     performance = await asyncio.to_thread(note_service.performance, entry)
     if not performance.notes:
         raise RefusedError(
-            409, "There are no notes to go on from.", "Move the slider to more notes."
+            409,
+            "There are no notes to go on from.",
+            "Move the slider to more notes.",
+            kind="no_notes_to_continue",
         )
     at = () if wanted.at is None else ("--at", f"{wanted.at:.3f}")
     with tempfile.TemporaryDirectory() as folder:
@@ -191,5 +194,9 @@ async def _run(gone: Gone, *words: str) -> None:
     if process.returncode:
         reason = re.sub(r"^transcribe[^:]*: ", "", errors.decode("utf-8", "replace").strip())
         raise RefusedError(
-            500, f"The music could not be continued: {reason or 'no reason given'}", "Try again."
+            500,
+            f"The music could not be continued: {reason or 'no reason given'}",
+            "Try again.",
+            kind="not_continued",
+            values={"reason": reason},
         )

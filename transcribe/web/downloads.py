@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 from starlette.responses import Response, StreamingResponse
 
+from transcribe.audio.quality import KINDS as KINDS_OF_WARNINGS
 from transcribe.audio.quality import AudioWarning
 from transcribe.export import CSV, JSON, MIDI, export_bytes
 from transcribe.music.tempo_map import TempoMap
@@ -37,9 +38,16 @@ def response(note_service: NoteService, entry: LibraryEntry, kind: str) -> Respo
         There is no such kind, or nothing is transcribed yet.
     """
     if kind not in KINDS:
-        raise RefusedError(404, "There is no such download.", f"There are {', '.join(KINDS)}.")
+        raise RefusedError(
+            404,
+            "There is no such download.",
+            f"There are {', '.join(KINDS)}.",
+            kind="no_download",
+        )
     if not entry.decode:
-        raise RefusedError(409, "This recording is not transcribed yet.", "Wait a moment.")
+        raise RefusedError(
+            409, "This recording is not transcribed yet.", "Wait a moment.", kind="not_yet"
+        )
     return KINDS[kind](note_service, entry)
 
 
@@ -59,7 +67,11 @@ def exported(
         model=entry.model,
         duration=entry.duration or 0.0,
         offsets=offsets,
-        warnings=[AudioWarning(each["kind"], each["values"]) for each in entry.remarks],
+        warnings=[
+            AudioWarning(each["kind"], each["values"])
+            for each in entry.remarks
+            if each["kind"] in KINDS_OF_WARNINGS
+        ],
         beats=beats,
     )
 
@@ -93,7 +105,10 @@ def _some(note_service: NoteService, entry: LibraryEntry) -> Performance:
     performance = note_service.performance(entry)
     if not performance.notes:
         raise RefusedError(
-            409, "There are no notes to play or to draw.", "Move the slider to more notes."
+            409,
+            "There are no notes to play or to draw.",
+            "Move the slider to more notes.",
+            kind="no_notes",
         )
     return performance
 

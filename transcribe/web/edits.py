@@ -127,7 +127,10 @@ def resolved(
         note = current.get(name) if isinstance(name, str) else None
         if note is None:
             raise RefusedError(
-                409, "A note to be changed is not there any more.", "Load the page again."
+                409,
+                "A note to be changed is not there any more.",
+                "Load the page again.",
+                kind="note_gone",
             )
         if what == "delete":
             current[str(name)] = None
@@ -160,6 +163,8 @@ def _changed(note: Note | None, change: Mapping[str, Any], duration: float) -> N
                 f"A note can't start after the recording ends: {value:g} s of {duration:.3f} s. "
                 "Nothing was changed.",
                 f"Choose a start from 0 to {duration:.3f} s.",
+                kind="note_after_end",
+                values={"start": round(value, 3), "duration": round(duration, 3)},
             )
         if name == "offset" and value > duration + _AFTER_END:
             raise RefusedError(
@@ -167,6 +172,8 @@ def _changed(note: Note | None, change: Mapping[str, Any], duration: float) -> N
                 f"A note can't last more than {_AFTER_END:g} s beyond the recording's end. "
                 "Nothing was changed.",
                 "Make it shorter.",
+                kind="note_too_long",
+                values={"seconds": _AFTER_END},
             )
         values[name] = float(value) if name in ("onset", "offset") else round(value)
     try:
@@ -176,6 +183,8 @@ def _changed(note: Note | None, change: Mapping[str, Any], duration: float) -> N
             422,
             f"A note can't be like that: {error}.",
             f"It must start before it ends, on a key from {LOWEST_PITCH} to {HIGHEST_PITCH}.",
+            kind="no_note",
+            values={"lowest": LOWEST_PITCH, "highest": HIGHEST_PITCH},
         ) from error
 
 
@@ -184,7 +193,9 @@ def _faint_id(name: Any, notes: Mapping[str, Note | None]) -> str:
     if not isinstance(name, str) or not is_model_id(name):
         raise _nonsense("a note is added with an id of the model, or without one")
     if notes.get(name) is not None:
-        raise RefusedError(409, "This note is there already.", "Load the page again.")
+        raise RefusedError(
+            409, "This note is there already.", "Load the page again.", kind="note_there"
+        )
     return name
 
 
@@ -206,6 +217,8 @@ def _pedal(change: Mapping[str, Any], duration: float) -> dict[str, Any]:
             f"The pedal can't be pressed or lifted for less than {_SHORTEST_PRESS:g} s; found "
             f"{start:g} to {stop:g} s.",
             "Drag further.",
+            kind="press_too_short",
+            values={"seconds": _SHORTEST_PRESS},
         )
     return {"onset": start, "offset": stop, "down": down}
 
@@ -215,4 +228,9 @@ def _as_json(note: Note) -> dict[str, Any]:
 
 
 def _nonsense(reason: str) -> RefusedError:
-    return RefusedError(422, f"The page asked for a change that makes no sense: {reason}.", "")
+    return RefusedError(
+        422,
+        f"The page asked for a change that makes no sense: {reason}.",
+        "",
+        kind="invalid",
+    )

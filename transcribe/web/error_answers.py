@@ -23,7 +23,9 @@ async def _http_error(_: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         raise error
     words = {404: "There is nothing at this address.", 405: "This can't be done here."}
-    content = {"error": words.get(error.status_code, error.detail), "hint": ""}
+    kinds = {404: "no_address", 405: "no_method"}
+    kind = kinds.get(error.status_code, "")
+    content = {"error": words.get(error.status_code, error.detail), "hint": "", "kind": kind}
     return JSONResponse(content, error.status_code, headers=error.headers)
 
 
@@ -35,9 +37,12 @@ async def _disk_error(request: Request, error: Exception) -> Response:
 
 async def _unexpected(_: Request, error: Exception) -> Response:
     """A bug, or a disk that fails: say so; the terminal shows where."""
+    what = type(error).__name__
     content = {
-        "error": f"Something unexpected went wrong ({type(error).__name__}).",
+        "error": f"Something unexpected went wrong ({what}).",
         "hint": "Try again; nothing that was kept is lost.",
+        "kind": "unexpected",
+        "values": {"what": what},
     }
     return JSONResponse(content, 500)
 

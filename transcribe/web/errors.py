@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from transcribe.errors import TranscribeError
 
 
@@ -16,22 +19,38 @@ class RefusedError(TranscribeError):
         What is wrong, a sentence.
     hint : str
         What to do next, a sentence.
+    kind : str
+        By which programs know it, and the page finds its words in other languages.
+    values : mapping
+        What of the sentences is different each time: numbers, names.
     """
 
-    def __init__(self, status: int, error: str, hint: str = "") -> None:
+    def __init__(
+        self,
+        status: int,
+        error: str,
+        hint: str = "",
+        *,
+        kind: str,
+        values: Mapping[str, Any] | None = None,
+    ) -> None:
         super().__init__(error)
         self.status, self.error, self.hint = status, error, hint
+        self.kind, self.values = kind, dict(values or {})
 
     @property
-    def content(self) -> dict[str, str]:
+    def content(self) -> dict[str, Any]:
         """The body of the answer."""
-        return {"error": self.error, "hint": self.hint}
+        return {"error": self.error, "hint": self.hint, "kind": self.kind, "values": self.values}
 
 
 def not_here() -> RefusedError:
     """For a recording that there is not, or not any more."""
     return RefusedError(
-        404, "This recording is not here any more.", "Go back to the list of recordings."
+        404,
+        "This recording is not here any more.",
+        "Go back to the list of recordings.",
+        kind="not_here",
     )
 
 
@@ -41,4 +60,5 @@ def disk_full() -> RefusedError:
         507,
         "The disk is full.",
         "Delete recordings you no longer need, or make room on the disk; then try again.",
+        kind="disk_full",
     )

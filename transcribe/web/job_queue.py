@@ -26,13 +26,12 @@ from transcribe.web.event_stream import EventStreams
 from transcribe.web.library import (
     CANCELLED,
     DONE,
-    FAILED,
     QUEUED,
     WORKING,
     LibraryEntry,
     RecordingLibrary,
 )
-from transcribe.web.messages import as_sentence
+from transcribe.web.messages import ENDED, UserMessage, as_sentence
 from transcribe.web.worker_process import WorkerError, WorkerProcess
 
 log = logging.getLogger(__name__)
@@ -286,9 +285,9 @@ class JobQueue:
                         await process.end()
                         process = None
                 except (OSError, ValueError, LookupError) as error:
-                    job.entry.state = FAILED
-                    job.entry.error = f"Something unexpected went wrong ({error})."
-                    job.entry.hint = "Try again."
+                    words = f"Something unexpected went wrong ({error})."
+                    values = {"what": str(error)}
+                    job.entry.fail(UserMessage(words, "Try again.", "unexpected", values))
                     await self._saved(job.entry)
                     raise
                 finally:
@@ -307,12 +306,12 @@ class JobQueue:
                 [*WORKER, *self._options], self._library.folder / "worker.log"
             )
         except WorkerError as error:
-            await self._all_failed(error.error, error.hint)
+            await self._all_failed(error.words)
             return None
 
-    async def _all_failed(self, error: str, hint: str) -> None:
+    async def _all_failed(self, message: UserMessage) -> None:
         while (entry := self._next_in_line()) is not None:
-            entry.state, entry.error, entry.hint = FAILED, error, hint
+            entry.fail(message)
             await self._saved(entry)
             self._publish_state(entry)
 
@@ -368,12 +367,7 @@ class JobQueue:
                 entry.state, fit = CANCELLED, False
             elif message is None:
                 fit = False
-                entry.state = FAILED
-                entry.error = "The transcription of this recording ended unexpectedly."
-                entry.hint = (
-                    "Perhaps the computer ran out of memory, or the file is damaged. Try again; "
-                    "if it happens every time, convert the recording to wav and use that."
-                )
+                entry.fail(ENDED)
             else:
                 await self._on_message(job, message)
         entry.n_notes = job.n_notes
@@ -412,8 +406,7 @@ class JobQueue:
             entry.warnings = [as_sentence(warning["message"]) for warning in entry.remarks]
             job.n_notes = message["n_notes"]
         elif kind == "failed":
-            entry.state = FAILED
-            entry.error, entry.hint = message["error"], message["hint"]
+            entry.fail(UserMessage.from_json(message))
 
     async def _saved(self, entry: LibraryEntry) -> None:
         """Save, and if the disk is full wait until it is not."""

@@ -24,6 +24,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from transcribe.web.errors import RefusedError, disk_full, not_here
+from transcribe.web.messages import UserMessage
 from transcribe.web.names import shown
 
 QUEUED, WORKING, DONE, FAILED, CANCELLED = "queued", "working", "done", "failed", "cancelled"
@@ -31,8 +32,8 @@ LOWEST_THRESHOLD = 0.05
 """The lowest onset threshold that the kept events of a transcription can answer for."""
 PAIRS_PER_SECOND = 50
 """Of the waveform that is kept with a transcription."""
-_VERSION = 2
-"""1 lacked wishes in the content of recordings; it is read as it is."""
+_VERSION = 3
+"""1 lacked wishes in the content of recordings, 2 kinds of errors; they are read as they are."""
 _TABLES = """
 CREATE TABLE recordings (
     id TEXT PRIMARY KEY,
@@ -70,10 +71,12 @@ class LibraryEntry:
     n_notes: int = 0
     error: str = ""
     hint: str = ""
+    error_kind: str = ""
+    error_values: dict[str, Any] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     """For the person, a sentence each."""
     remarks: list[dict[str, Any]] = field(default_factory=list)
-    """The transcriber's, as `AudioWarning.as_json` gives them."""
+    """The same, as `AudioWarning.as_json` gives them: what each is about, for programs."""
     model: str = ""
     decode: dict[str, Any] = field(default_factory=dict)
     """Settings of the model, as `DecodeConfig` has them; empty before it is first transcribed."""
@@ -84,6 +87,15 @@ class LibraryEntry:
     minimum_duration: float | None = None
     wishes: dict[str, str] = field(default_factory=dict)
     """What the person knows of the piece, as `score_service.wishes_of` gives it."""
+
+    def fail(self, message: UserMessage) -> None:
+        """Say why it can't be transcribed."""
+        self.state, self.error, self.hint = FAILED, message.error, message.hint
+        self.error_kind, self.error_values = message.kind, dict(message.values)
+
+    def forget_error(self) -> None:
+        """It is to be tried again."""
+        self.error, self.hint, self.error_kind, self.error_values = "", "", "", {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +137,10 @@ class RecordingLibrary:
             self._prepare()
         except (OSError, sqlite3.Error) as error:
             raise RefusedError(
-                500, f"the folder {folder} can't be used: {error}", "choose another with --folder"
+                500,
+                f"the folder {folder} can't be used: {error}",
+                "choose another with --folder",
+                kind="no_folder",
             ) from error
         self._sweep()
 
@@ -137,7 +152,7 @@ class RecordingLibrary:
             raise sqlite3.DatabaseError(
                 f"it was written by a newer version of transcribe (format {found})"
             )
-        if found == 1:
+        if 0 < found < _VERSION:
             self._database.execute(f"PRAGMA user_version = {_VERSION}")
         if found == 0:
             self._database.executescript(
@@ -149,9 +164,9 @@ class RecordingLibrary:
         for entry in self.entries():
             if entry.state == WORKING:
                 entry.state = QUEUED
-                entry.warnings = [
-                    "The program ended while this was being transcribed; it starts again."
-                ]
+                words = "The program ended while this was being transcribed; it starts again."
+                entry.warnings = [words]
+                entry.remarks = [{"kind": "interrupted", "message": words, "values": {}}]
                 self.save(entry)
         known = {entry.id: entry for entry in self.entries()}
         for path in (self.folder / "recordings").iterdir():
@@ -184,6 +199,8 @@ class RecordingLibrary:
                     500,
                     f"The list of recordings can't be written: {error}.",
                     "Check that the folder may be written to, then try again.",
+                    kind="list_unwritten",
+                    values={"reason": str(error)},
                 ) from error
             except BaseException:
                 self._roll_back()
@@ -250,7 +267,8 @@ class RecordingLibrary:
     def queue_again(self, entry: LibraryEntry) -> None:
         """Put a recording at the end of the queue."""
         with self._lock:
-            entry.state, entry.error, entry.hint = QUEUED, "", ""
+            entry.state = QUEUED
+            entry.forget_error()
             entry.warnings, entry.remarks = [], []
             entry.number = self._next_number()
             self.save(entry)
@@ -335,11 +353,11 @@ class RecordingLibrary:
 
     def undo(self, entry: LibraryEntry) -> None:
         """Take the last step back; raises RefusedError where there is none."""
-        self._move(entry, "max", undone=False, nothing="There is nothing to undo.")
+        self._move(entry, "max", undone=False, nothing="undo")
 
     def redo(self, entry: LibraryEntry) -> None:
         """Do the step again that was taken back last; raises RefusedError without one."""
-        self._move(entry, "min", undone=True, nothing="There is nothing to redo.")
+        self._move(entry, "min", undone=True, nothing="redo")
 
     def _move(self, entry: LibraryEntry, which: str, *, undone: bool, nothing: str) -> None:
         with self._writing() as database:
@@ -348,7 +366,9 @@ class RecordingLibrary:
                 (entry.id, undone),
             ).fetchone()[0]
             if step is None:
-                raise RefusedError(409, nothing, "")
+                raise RefusedError(
+                    409, f"There is nothing to {nothing}.", "", kind=f"nothing_to_{nothing}"
+                )
             database.execute("UPDATE edits SET undone = ? WHERE step = ?", (not undone, step))
 
     def n_edits(self, entry: LibraryEntry) -> tuple[int, int]:
@@ -377,6 +397,8 @@ def too_many(most: int) -> RefusedError:
         409,
         f"There are {most} recordings already, as many as there may be.",
         "Delete some that you no longer need, then try again.",
+        kind="too_many",
+        values={"most": most},
     )
 
 

@@ -69,7 +69,7 @@ class LiveService:
             raise RefusedError(
                 400,
                 f"A latency is {1000 * lowest:g} to {1000 * highest:g} ms.",
-                "Choose one of those that the page offers.",
+                kind="invalid",
             )
         self._forget_idle()
         if len(self._drafts) >= MOST_DRAFTS:
@@ -78,6 +78,8 @@ class LiveService:
                 f"{MOST_DRAFTS} other pages show notes while they record, the most that this "
                 "computer does at once.",
                 "The recording itself goes on, and is transcribed when it stops.",
+                kind="too_many_drafts",
+                values={"most": MOST_DRAFTS},
             )
         async with self._loading:
             if self._transcriber is None:
@@ -96,7 +98,10 @@ class LiveService:
         draft = self._draft(name)
         if len(content) % 4 or len(content) > MOST_BYTES:
             raise RefusedError(
-                400, "This is no sound as the page sends it.", "Reload the page and record again."
+                400,
+                "This is no sound as the page sends it.",
+                "Reload the page and record again.",
+                kind="no_sound",
             )
         samples = np.frombuffer(content, "<f4")
         async with draft.busy:
@@ -136,6 +141,8 @@ class LiveService:
                 503,
                 f"The network could not be loaded: {error}",
                 "The recording itself goes on, and is kept.",
+                kind="no_network",
+                values={"reason": str(error)},
             ) from error
         LiveTranscriber(transcriber).push(np.zeros(transcriber.grid.sample_rate, np.float32))
         return transcriber
@@ -158,7 +165,10 @@ def as_rows(events: Sequence[LiveEvent]) -> list[list[Any]]:
 
 def _gone() -> RefusedError:
     return RefusedError(
-        404, "This draft has ended.", "The recording itself goes on; stop it to have its notes."
+        404,
+        "This draft has ended.",
+        "The recording itself goes on; stop it to have its notes.",
+        kind="draft_ended",
     )
 
 

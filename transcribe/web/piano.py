@@ -58,7 +58,9 @@ def note(number: int) -> bytes:
     with _lock:
         notes = _notes()
         if not 0 <= number < len(notes):
-            raise RefusedError(404, "The piano has no such sound.", "Load the page again.")
+            raise RefusedError(
+                404, "The piano has no such sound.", "Load the page again.", kind="no_sample"
+            )
         bank = _bank()
         voice = bank.voice(*notes[number])
     samples = voice.samples[: round(_SECONDS * bank.sample_rate)] * np.float32(voice.scale)

@@ -21,13 +21,15 @@ async def json_object(request: Request) -> dict[str, Any]:
     async for part in request.stream():
         data += part
         if len(data) > _MOST_JSON:
-            raise RefusedError(413, "This is too much at once.", "Select fewer notes.")
+            raise RefusedError(
+                413, "This is too much at once.", "Select fewer notes.", kind="too_much"
+            )
     try:
         content = await asyncio.to_thread(parse_json, data)
     except ValueError:
         content = None
     if not isinstance(content, dict):
-        raise RefusedError(400, "Expected a JSON object.", "")
+        raise RefusedError(400, "Expected a JSON object.", "", kind="invalid")
     return content
 
 
@@ -41,5 +43,10 @@ def number(wanted: dict[str, Any], name: str, lowest: float, highest: float) -> 
         or not isinstance(value, (int, float))
         or not (math.isfinite(value) and lowest <= value <= highest)
     ):
-        raise RefusedError(422, f"{name} is a number from {lowest:g} to {highest:g}.", "")
+        raise RefusedError(
+            422,
+            f"{name} is a number from {lowest:g} to {highest:g}.",
+            "",
+            kind="invalid",
+        )
     return float(value)

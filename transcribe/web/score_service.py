@@ -25,7 +25,7 @@ from transcribe.music.beat_grid import Metre
 from transcribe.music.key import Key
 from transcribe.music.tempo_map import TempoMap
 from transcribe.notes import Performance
-from transcribe.score.analysis import analyse
+from transcribe.score.analysis import DOUBTS, analyse
 from transcribe.score.engraving import pdf
 from transcribe.score.making import make_score, pages, sheet_bytes
 from transcribe.score.midi_beats import beats_for_midi
@@ -63,7 +63,12 @@ def wishes_of(content: Mapping[str, Any]) -> dict[str, str]:
     """
     unknown = sorted(set(content) - set(WISHES))
     if unknown:
-        raise RefusedError(422, f"Expected {', '.join(WISHES)}; found {', '.join(unknown)}.", "")
+        raise RefusedError(
+            422,
+            f"Expected {', '.join(WISHES)}; found {', '.join(unknown)}.",
+            "",
+            kind="invalid",
+        )
     wishes = {name: str(value) for name, value in content.items() if value not in (None, "")}
     hints_of(wishes)
     return wishes
@@ -97,7 +102,12 @@ class ScoreService:
         hints = _hints(entry, query)
         width = _read(query, "width", int) or 900
         if width not in WIDTHS:
-            raise RefusedError(422, f"A width is {WIDTHS.start} to {WIDTHS.stop - 1} pixels.", "")
+            raise RefusedError(
+                422,
+                f"A width is {WIDTHS.start} to {WIDTHS.stop - 1} pixels.",
+                "",
+                kind="invalid",
+            )
         by_id = await asyncio.to_thread(self._note_service.notes, entry)
         ordered = sorted(by_id.items(), key=lambda each: each[1])
         performance = await self._performance(entry)
@@ -132,7 +142,10 @@ class ScoreService:
         performance = await asyncio.to_thread(self._note_service.performance, entry)
         if len(performance.notes) < 2:
             raise RefusedError(
-                409, "There are no notes to write a score of.", "Move the slider to more notes."
+                409,
+                "There are no notes to write a score of.",
+                "Move the slider to more notes.",
+                kind="no_notes_for_score",
             )
         return performance
 
@@ -143,9 +156,17 @@ class ScoreService:
             return await asyncio.get_running_loop().run_in_executor(self._pool, make, *arguments)
         except BrokenProcessPool as error:
             self.close()
-            raise RefusedError(500, "The score could not be made.", "Try again.") from error
+            raise RefusedError(
+                500, "The score could not be made.", "Try again.", kind="no_score"
+            ) from error
         except TranscribeError as error:
-            raise RefusedError(501, f"The score can't be shown: {error}", "") from error
+            raise RefusedError(
+                501,
+                f"The score can't be shown: {error}",
+                "",
+                kind="score_not_shown",
+                values={"reason": str(error)},
+            ) from error
 
 
 def _hints(entry: LibraryEntry, query: Mapping[str, str]) -> Hints:
@@ -177,9 +198,13 @@ def _usual_tempo(score: Score) -> float:
     return round(sorted(score.tempo)[len(score.tempo) // 2], 1)
 
 
-def _for_page(doubts: Iterable[str]) -> list[str]:
-    """Without the options of the command line."""
-    return [re.sub(r" \(--\w+\)", "", doubt) for doubt in doubts]
+def _for_page(doubts: Iterable[str]) -> list[dict[str, str]]:
+    """Kind and sentence of each, without the options of the command line."""
+    kinds = {sentence: kind for kind, sentence in DOUBTS.items()}
+    return [
+        {"kind": kinds.get(doubt, ""), "message": re.sub(r" \(--\w+\)|; --\w+ says it", "", doubt)}
+        for doubt in doubts
+    ]
 
 
 def _shown(performance: Performance, hints: Hints, width: int) -> bytes:
@@ -220,7 +245,12 @@ def _read(query: Mapping[str, str], name: str, parse: Callable[[str], Any]) -> A
     try:
         return parse(text)
     except ValueError as error:
-        raise RefusedError(422, f"{name}: {error}.", "") from error
+        raise RefusedError(
+            422,
+            f"{name}: {error}.",
+            "",
+            kind="invalid",
+        ) from error
 
 
 def _tempo(text: str) -> float:

@@ -130,7 +130,10 @@ def write_piano(folder: Path) -> None:
 
 
 def write_parts(path: Path) -> None:
-    """Name the weights and the piano, with their licences, beside what the page is built of."""
+    """Name the weights and the piano, with their licences, beside what the page is built of.
+
+    What each does is told by the page, by the key ``tab.part.…`` of its texts.
+    """
     from transcribe.synthesis.sample_bank import PACKAGED as PIANO
     from transcribe.weights_file import PACKAGED, read_header
 
@@ -140,8 +143,8 @@ def write_parts(path: Path) -> None:
     parts = parse_json(built.read_text("utf-8")) if built.is_file() else []
     weights = f"{header['name']} {header['version']}"
     parts += [
-        {"name": weights, "does": "the network's weights", "licence": header["licence"]},
-        {"name": piano["piano"], "does": "plays the notes", "licence": piano["licence"]},
+        {"name": weights, "does": "weights", "licence": header["licence"]},
+        {"name": piano["piano"], "does": "piano", "licence": piano["licence"]},
     ]
     path.write_text(json.dumps(parts, indent=1), "utf-8")
 

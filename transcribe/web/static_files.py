@@ -35,8 +35,9 @@ class PageFiles:
 
     def __init__(self) -> None:
         digest = hashlib.sha256()
-        for path in sorted(STATIC.iterdir()):
-            digest.update(path.name.encode() + b"\0" + path.read_bytes())
+        for path in sorted(path for path in STATIC.rglob("*") if path.is_file()):
+            name = path.relative_to(STATIC).as_posix()
+            digest.update(name.encode() + b"\0" + path.read_bytes())
         self.prefix = f"/static/{digest.hexdigest()[:12]}"
 
     def routes(self) -> list[BaseRoute]:

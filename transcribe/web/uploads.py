@@ -64,7 +64,9 @@ async def _receive(
     try:
         n_bytes = await _write(request, path, library, limits)
         if not n_bytes:
-            raise RefusedError(400, "This file is empty.", "Choose another, or copy it again.")
+            raise RefusedError(
+                400, "This file is empty.", "Choose another, or copy it again.", kind="empty_file"
+            )
         if size and n_bytes != size:
             raise _cut_off()
         return await asyncio.to_thread(library.add, path, name, most=limits.n_recordings)
@@ -77,6 +79,8 @@ async def _receive(
             500,
             f"The recording could not be written: {error.strerror}.",
             "Check that the folder may be written to, then try again.",
+            kind="not_written",
+            values={"reason": error.strerror or ""},
         ) from error
     finally:
         path.unlink(missing_ok=True)
@@ -106,13 +110,17 @@ def _check(n_bytes: int, limits: UploadLimits, folder: Path, n_coming: int) -> N
             413,
             f"This file is larger than {limits.n_bytes / 1024**3:.3g} GB, the most that is taken.",
             "Convert it to mp3 or flac, or cut it into parts.",
+            kind="too_large",
+            values={"gigabytes": round(limits.n_bytes / 1024**3, 2)},
         )
     if shutil.disk_usage(folder).free - n_coming < SPARE_DISK:
         raise disk_full()
 
 
 def _cut_off() -> RefusedError:
-    return RefusedError(400, "The file did not arrive whole.", "Add it again.")
+    return RefusedError(
+        400, "The file did not arrive whole.", "Add it again.", kind="cut_off_upload"
+    )
 
 
 async def _drain(request: Request) -> None:

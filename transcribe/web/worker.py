@@ -62,7 +62,8 @@ def _work(options: argparse.Namespace, send: Send) -> int:
         transcriber([second])  # so that the first recording does not wait for it
     except (TranscribeError, OSError, ValueError, RuntimeError) as error:
         traceback.print_exc()
-        send({"kind": "unfit", "error": f"The model could not be loaded: {error}"})
+        words = f"The model could not be loaded: {error}"
+        send({"kind": "unfit", "error": words, "reason": str(error)})
         return 1
     send({"kind": "ready"})
     for line in sys.stdin:
@@ -74,8 +75,8 @@ def _work(options: argparse.Namespace, send: Send) -> int:
             raise
         except (TranscribeError, OSError, MemoryError, *_UNEXPECTED) as error:
             traceback.print_exc()
-            words = user_message(error, recording)
-            send({"kind": "failed", "error": words.error, "hint": words.hint})
+            message = user_message(error, recording)
+            send({"kind": "failed", **message.as_json()})
     return 0
 
 

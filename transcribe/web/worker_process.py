@@ -10,16 +10,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
+from transcribe.web.messages import UserMessage
+
 _LONGEST_LINE = 1 << 26
 _LONGEST_LOG = 1 << 20
 
 
 class WorkerError(Exception):
-    """A worker that failed to start, with a message for the person and what to do next."""
+    """A worker that failed to start, with what is said of it."""
 
-    def __init__(self, error: str, hint: str) -> None:
-        super().__init__(error)
-        self.error, self.hint = error, hint
+    def __init__(self, words: UserMessage) -> None:
+        super().__init__(words.error)
+        self.words = words
 
 
 class WorkerProcess:
@@ -56,12 +58,12 @@ class WorkerProcess:
         if message is not None and message["kind"] == "ready":
             return started
         await started.end()
-        raise WorkerError(
-            "The program that transcribes could not start."
-            if message is None
-            else message["error"],
-            f"Look into {log.name} in the folder of recordings.",
-        )
+        hint, values = f"Look into {log.name} in the folder of recordings.", {"log": log.name}
+        if message is None:
+            error = "The program that transcribes could not start."
+            raise WorkerError(UserMessage(error, hint, "not_started", values))
+        values["reason"] = message["reason"]
+        raise WorkerError(UserMessage(message["error"], hint, "no_model", values))
 
     @property
     def has_ended(self) -> bool:

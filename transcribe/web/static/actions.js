@@ -4,7 +4,8 @@ import { asChanges, lengthened, louder, moved } from "./edits.js";
 import { byId } from "./elements.js";
 import { say, tell } from "./notices.js";
 import { spokenNote } from "./panel.js";
-import { clock, count, pitchName } from "./words.js";
+import { decimals, number, t } from "./texts.js";
+import { clock, pitchName } from "./words.js";
 
 /** Seconds and velocity of a note that is added. */
 const NEW_LENGTH = 0.3;
@@ -53,6 +54,7 @@ export class Actions {
       "zoom-all": () => this.zoomAll(),
     };
     for (const [id, action] of Object.entries(clicks)) byId(id).addEventListener("click", action);
+    for (const option of byId("speed").options) option.textContent ||= `${number(Number(option.value))}×`;
     byId("speed").addEventListener("change", (event) => this.player.setSpeed(Number(event.target.value)));
     for (const radio of document.getElementsByName("listen")) {
       radio.addEventListener("change", () => this.player.setListen(radio.value));
@@ -98,7 +100,8 @@ export class Actions {
   repeat(passage) {
     const long = passage && passage.end - passage.start >= 0.1;
     this.player.setPassage(long ? passage : null);
-    say(long ? `Looping from ${clock(passage.start, 1)} to ${clock(passage.end, 1)}` : "Loop off");
+    if (!long) return say(t("said.loop.off"));
+    say(t("said.loop", { start: clock(passage.start, 1), end: clock(passage.end, 1) }));
   }
 
   passageFrom() {
@@ -133,9 +136,9 @@ export class Actions {
     this.panel.select([...selection]);
     this.editor.selected(selected);
     if (selected.length === 1) {
-      say(`Selected: ${spokenNote(selected[0])}`);
+      say(t("said.selected", { note: spokenNote(selected[0]) }));
       if (ids.length === 1) this.player.tryKey(selected[0].pitch, selected[0].velocity);
-    } else if (selected.length) say(`${selected.length} notes selected`);
+    } else if (selected.length) say(t("said.selected.n", { n: selected.length }));
     this.roll.changed();
   }
 
@@ -163,7 +166,7 @@ export class Actions {
     const start = this.notes.indexOf.get(this.roll.focused) ?? (step > 0 ? -1 : this.notes.length);
     let found = this.notes.nextDoubtful(start, step);
     if (found < 0) found = this.notes.nextDoubtful(step > 0 ? -1 : this.notes.length, step);
-    if (found < 0) return say("No doubtful notes");
+    if (found < 0) return say(t("doubtful.none.said"));
     this.editor.openPanel(false);
     this.goTo(found);
     this.select([this.notes.ids[found]], false);
@@ -188,7 +191,7 @@ export class Actions {
 
   nudge(how) {
     const selected = this.selectedNotes();
-    if (!selected.length) return say("Select a note first");
+    if (!selected.length) return say(t("said.select.first"));
     const { duration } = this.editor;
     const result = {
       left: () => moved(selected, -STEP, 0, duration),
@@ -208,8 +211,8 @@ export class Actions {
   async remove() {
     if (!this.editor.canEdit) return this.notYet();
     const ids = [...this.roll.selection];
-    if (!ids.length) return say("Select a note first");
-    if (await this.edits.remove(ids)) say(`${count(ids.length, "note")} deleted. Ctrl + Z undoes it.`);
+    if (!ids.length) return say(t("said.select.first"));
+    if (await this.edits.remove(ids)) say(t("said.deleted", { n: ids.length }));
     if (document.activeElement === document.body) this.roll.host.focus();
   }
 
@@ -220,7 +223,7 @@ export class Actions {
     if (id === null) return;
     this.select([id], false);
     this.roll.reveal(onset);
-    say(`Added: ${pitchName(pitch)} at ${onset.toFixed(2)} s`);
+    say(t("said.added", { pitch: pitchName(pitch), onset: decimals(onset, 2) }));
   }
 
   /** A faint note becomes one. */
@@ -229,7 +232,7 @@ export class Actions {
     const [id] = await this.edits.addAll([note]);
     if (!id) return;
     this.select([id], false);
-    say(`Added: ${spokenNote(this.notes.get(id))}`);
+    say(t("said.added.note", { note: spokenNote(this.notes.get(id)) }));
   }
 
   addHere() {
@@ -239,7 +242,7 @@ export class Actions {
 
   copy() {
     const selected = this.selectedNotes();
-    if (!selected.length) return say("Select a note first");
+    if (!selected.length) return say(t("said.select.first"));
     const first = Math.min(...selected.map((note) => note.onset));
     copied = selected.map(({ onset, offset, pitch, velocity }) => ({
       pitch,
@@ -248,7 +251,7 @@ export class Actions {
       offset: offset - first,
     }));
     byId("paste").disabled = false;
-    say(`${count(copied.length, "note")} copied`);
+    say(t("said.copied", { n: copied.length }));
     return copied.length;
   }
 
@@ -259,7 +262,7 @@ export class Actions {
   /** Put what was copied where the playhead is. */
   async paste() {
     if (!this.editor.canEdit) return this.notYet();
-    if (!copied.length) return say("Nothing is copied yet");
+    if (!copied.length) return say(t("said.nothing.copied"));
     const { position } = this.player;
     const notes = copied
       .map((note) => ({ ...note, onset: note.onset + position, offset: note.offset + position }))
@@ -268,8 +271,8 @@ export class Actions {
     if (!ids.length) return;
     this.select(ids, false);
     const left = copied.length - ids.length;
-    say(`${count(ids.length, "note")} pasted`);
-    if (left) tell(`${count(left, "note")} would begin after the recording ends and ${left === 1 ? "is" : "are"} left out.`);
+    say(t("said.pasted", { n: ids.length }));
+    if (left) tell(t("said.left.out", { n: left }));
   }
 
   /** Split the selected notes, or those that sound, where the playhead is. */
@@ -280,19 +283,19 @@ export class Actions {
     const notes = (among.length ? among : this.notes.soundingAt(position)).filter(
       (note) => note.onset + SHORTEST < position && position < note.offset - SHORTEST,
     );
-    if (!notes.length) return say("No note to split at the playhead");
+    if (!notes.length) return say(t("said.nothing.split"));
     const second = notes.map((note) => ({ ...note, id: undefined, onset: position }));
     const first = asChanges(notes.map((note) => ({ ...note, offset: position })));
     const ids = await this.edits.addAll(second, first);
     if (ids.length) this.select(ids, false);
-    say(`${count(ids.length, "note")} split`);
+    say(t("said.split", { n: ids.length }));
   }
 
   /** The pedal goes down, or up, in the loop, or else while the selected notes last. */
   pedalHere(down) {
     const selected = this.selectedNotes();
     const { passage } = this.player;
-    if (!passage && !selected.length) return tell("Select notes, or drag on the waveform, to say how long.");
+    if (!passage && !selected.length) return tell(t("said.pedal.where"));
     const start = passage?.start ?? Math.min(...selected.map((note) => note.onset));
     const end = passage?.end ?? Math.max(...selected.map((note) => note.offset));
     return this.pedal(start, end, down);
@@ -301,20 +304,20 @@ export class Actions {
   async pedal(start, end, down) {
     if (!this.editor.canEdit) return this.notYet();
     if (await this.edits.pedal(start, end, down)) {
-      say(`Pedal ${down ? "down" : "up"} from ${clock(start, 1)} to ${clock(end, 1)}`);
+      say(t(down ? "said.pedal.down" : "said.pedal.up", { start: clock(start, 1), end: clock(end, 1) }));
     }
   }
 
   notYet() {
-    tell("Notes can be changed once the whole recording is transcribed, or when you press Stop.");
+    tell(t("said.not.yet"));
   }
 
   async undo() {
-    if (this.editor.canEdit && (await this.edits.undo())) say("Undone");
+    if (this.editor.canEdit && (await this.edits.undo())) say(t("said.undone"));
   }
 
   async redo() {
-    if (this.editor.canEdit && (await this.edits.redo())) say("Redone");
+    if (this.editor.canEdit && (await this.edits.redo())) say(t("said.redone"));
   }
 
   zoom(factor) {

@@ -3,6 +3,8 @@
 import { byId } from "./elements.js";
 import { tellError } from "./notices.js";
 import * as server from "./server.js";
+import { t } from "./texts.js";
+import { doubtsOf } from "./words.js";
 
 /** Milliseconds after the last change of notes until they are asked for anew. */
 const PATIENCE = 400;
@@ -71,7 +73,8 @@ export class Beats {
       if (id !== editor.id) return null;
       this.grid = editor.player.metronome.grid = grid;
       editor.piece.found(grid);
-      editor.piece.tell(`${Math.round(grid.tempo)} beats a minute, ${grid.metre}.`, grid.doubts);
+      const words = t("piece.beats", { n: Math.round(grid.tempo), metre: grid.metre });
+      editor.piece.tell(words, doubtsOf(grid));
       this.draw();
       return grid;
     } catch (error) {

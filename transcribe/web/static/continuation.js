@@ -5,7 +5,7 @@ import { byId } from "./elements.js";
 import { Notes } from "./notes.js";
 import { tellError } from "./notices.js";
 import * as server from "./server.js";
-import { count } from "./words.js";
+import { t } from "./texts.js";
 
 /** Seconds of what was played that are heard before it. */
 const RUN_UP = 3;
@@ -106,12 +106,12 @@ export class Continuation {
   show() {
     const { roll } = this.editor;
     const words = byId("continuation-hear").lastElementChild;
-    words.textContent = this.control ? "Stop" : this.made ? "Another one" : "Hear it";
+    words.textContent = t(this.control ? "stop" : this.made ? "continue.another" : "continue.hear");
     byId("continuation-keep").disabled = !this.made || Boolean(this.control);
     byId("continuation-words").textContent = this.control
-      ? "It is being made up; this takes some seconds."
+      ? t("continue.works")
       : this.made
-        ? `${count(this.notes.length, "note")} more.`
+        ? t("continue.more", { n: this.notes.length })
         : "";
     roll.future = this.notes;
     roll.futureStart = this.made?.wanted.at ?? Infinity;

@@ -3,6 +3,7 @@
 import { byId } from "./elements.js";
 import { say, tellError, tellWork } from "./notices.js";
 import { downloadAddress, getDownload, offers, originalAddress } from "./server.js";
+import { t } from "./texts.js";
 
 /** Milliseconds after which making a file is worth a word. */
 const SLOW = 1500;
@@ -84,12 +85,12 @@ export async function takeAway(id, kind, wanted = {}) {
   const control = new AbortController();
   let leave = () => {};
   const slow = setTimeout(() => {
-    leave = tellWork("Preparing the file", () => control.abort());
+    leave = tellWork(t("take.prepares"), () => control.abort());
   }, SLOW);
   try {
     const { blob, name } = await getDownload(id, kind, control.signal, wanted);
     save(blob, name);
-    say(`Saved as ${name}`);
+    say(t("take.saved", { name }));
   } catch (error) {
     tellError(error);
   } finally {

@@ -19,7 +19,9 @@ import { Roll } from "./roll.js";
 import { Score } from "./score.js";
 import * as server from "./server.js";
 import { offer } from "./download-menu.js";
-import { clock, count, stateOf } from "./words.js";
+import { percent, t } from "./texts.js";
+import { clock, stateOf, troubleOf } from "./words.js";
+import { warningsOf } from "./warnings.js";
 
 /** Pixels of a second in which notes can be read well. */
 const READABLE = 70;
@@ -65,7 +67,7 @@ export class Editor {
     byId("progress-resume").addEventListener("click", () => this.ask(server.resumeRecording));
     byId("progress-again").addEventListener("click", () => this.ask(server.repeatRecording));
     this.player.addEventListener("change", () => this.showPlayer());
-    this.player.addEventListener("tuning", () => tell("Loading the piano. One moment."));
+    this.player.addEventListener("tuning", () => tell(t("play.soon")));
     this.player.addEventListener("trouble", (event) => tellError(event.detail));
     this.edits.addEventListener("notes", (event) => this.showNotes(event.detail));
     this.roll.host.addEventListener("focus", () => this.roll.moved());
@@ -173,7 +175,7 @@ export class Editor {
 
   deleted() {
     const { name } = this.recording;
-    this.leave(() => tell(`“${name}” was deleted in another window.`));
+    this.leave(() => tell(t("list.deleted.elsewhere", { name })));
   }
 
   /** Go to the list of recordings, and say why there. */
@@ -244,7 +246,7 @@ export class Editor {
     this.showRecording();
     this.fetchWaveform();
     if (!this.busy) this.player.tune();
-    if (recording.state === "done") say(`Done. ${count(this.notes.length, "note")}.`);
+    if (recording.state === "done") say(t("progress.done", { notes: t("notes.n", { n: this.notes.length }) }));
     else say(stateOf(recording));
     if (["queued", "working"].includes(was) && !this.busy) {
       if (this.showsWhole) this.firstTimes();
@@ -288,11 +290,11 @@ export class Editor {
     if (!duration || !heard) byId("progress-bar").removeAttribute("value");
     byId("progress-words").textContent = stateOf(recording);
     byId("progress-hint").textContent = {
-      queued: "It starts by itself, as soon as those before it are done.",
-      working: server.WORKING_HINT,
-      paused: "Go on whenever you like, also after closing this page.",
-      cancelled: "The notes found so far are kept and can be downloaded.",
-      failed: recording.hint || "",
+      queued: t("hint.queued"),
+      working: t(server.WORKING_HINT),
+      paused: t("hint.paused"),
+      cancelled: t("hint.stopped"),
+      failed: troubleOf(recording).hint,
     }[state] ?? "";
     const paused = state === "paused";
     byId("progress-pause").hidden = !busy || !server.offers.pause;
@@ -300,8 +302,9 @@ export class Editor {
     byId("progress-cancel").hidden = !busy && !paused;
     byId("progress-again").hidden = busy || paused;
     byId("name").textContent = recording.name;
-    document.title = `${busy ? `${Math.floor(share * 100)} % · ` : ""}${recording.name} · transcribe`;
-    const warnings = (recording.warnings ?? []).map((words) =>
+    const title = `${recording.name} · transcribe`;
+    document.title = busy ? t("progress.title", { share: percent(share), name: title }) : title;
+    const warnings = warningsOf(recording).map((words) =>
       Object.assign(document.createElement("li"), { textContent: words }),
     );
     byId("warnings").replaceChildren(...warnings);
@@ -346,8 +349,8 @@ export class Editor {
     const empty = !notes.length;
     byId("roll-empty").hidden = !empty;
     byId("roll-empty").textContent = this.busy
-      ? "Notes appear here as they are found"
-      : "No notes. Raise the sensitivity, or add notes yourself.";
+      ? t("roll.soon")
+      : t("roll.none");
   }
 
   showNotes({ settings }) {
@@ -372,8 +375,8 @@ export class Editor {
   showPlayer() {
     const { player } = this;
     setIcon(byId("play"), player.playing ? "pause" : "play");
-    byId("play-words").textContent = player.playing ? "Pause" : "Play";
-    byId("of").textContent = this.lengthKnown ? `of ${clock(player.duration)}` : "";
+    byId("play-words").textContent = t(player.playing ? "pause" : "play");
+    byId("of").textContent = this.lengthKnown ? t("play.of", { time: clock(player.duration) }) : "";
     byId("loop").setAttribute("aria-pressed", String(Boolean(player.passage)));
     for (const radio of document.getElementsByName("listen")) radio.checked = radio.value === player.listen;
     this.roll.passage = player.passage;

@@ -1,105 +1,105 @@
 /** Every key of the page, in one table: what it is, what it does, and the sheet that says so. */
 
 import { byId, make } from "./elements.js";
+import { t } from "./texts.js";
 
 /**
- * `[keys, words, action, argument, where]`; `roll` keys work while the roll has the focus,
- * the others wherever nothing is being typed.
+ * Headings, and below each `[keys, text, action, argument, where]`; headings and texts by their
+ * keys in `texts/`. `roll` keys work while the roll has the focus, the others wherever nothing is
+ * being typed.
  */
 const TABLE = {
-  Play: [
-    [["Space"], "play or pause", "toggle"],
-    [["Home"], "to the start", "seekTo", 0],
-    [["End"], "to the end", "seekTo", Infinity],
-    [["j", "J"], "5 seconds back", "seekBy", -5],
-    [["k", "K"], "5 seconds on", "seekBy", 5],
-    [["1"], "listen to the recording", "listen", "recording"],
-    [["2"], "listen to the notes", "listen", "notes"],
-    [["3"], "listen to both, one in each ear", "listen", "both"],
-    [["t", "T"], "tap the beat, while bars are shown", "tap"],
-    [["l", "L"], "loop what is selected, or stop looping", "loop"],
-    [["i", "I"], "start of the loop", "passageFrom"],
-    [["o", "O"], "end of the loop", "passageTo"],
+  "keys.play": [
+    [["Space"], "keys.toggle", "toggle"],
+    [["Home"], "keys.start", "seekTo", 0],
+    [["End"], "keys.end", "seekTo", Infinity],
+    [["j", "J"], "keys.back", "seekBy", -5],
+    [["k", "K"], "keys.on", "seekBy", 5],
+    [["1"], "keys.listen.recording", "listen", "recording"],
+    [["2"], "keys.listen.notes", "listen", "notes"],
+    [["3"], "keys.listen.both", "listen", "both"],
+    [["t", "T"], "keys.tap", "tap"],
+    [["l", "L"], "keys.loop", "loop"],
+    [["i", "I"], "keys.loop.start", "passageFrom"],
+    [["o", "O"], "keys.loop.end", "passageTo"],
   ],
-  "Go through the notes (in the roll)": [
-    [["ArrowLeft"], "the note before", "walk", "left", "roll"],
-    [["ArrowRight"], "the note after", "walk", "right", "roll"],
-    [["ArrowUp"], "a higher note", "walk", "up", "roll"],
-    [["ArrowDown"], "a lower note", "walk", "down", "roll"],
-    [["Enter"], "select it or not", "selectFocused", null, "roll"],
-    [["n", "N"], "the next doubtful note", "doubtful", 1],
-    [["p", "P"], "the doubtful note before", "doubtful", -1],
-    [["Ctrl+a"], "select all, or all in the loop", "selectAll", null, "roll"],
-    [["Escape"], "select nothing", "selectNone"],
+  "keys.walk": [
+    [["ArrowLeft"], "keys.before", "walk", "left", "roll"],
+    [["ArrowRight"], "keys.after", "walk", "right", "roll"],
+    [["ArrowUp"], "keys.above", "walk", "up", "roll"],
+    [["ArrowDown"], "keys.below", "walk", "down", "roll"],
+    [["Enter"], "keys.select", "selectFocused", null, "roll"],
+    [["n", "N"], "keys.doubtful.next", "doubtful", 1],
+    [["p", "P"], "keys.doubtful.before", "doubtful", -1],
+    [["Ctrl+a"], "keys.select.all", "selectAll", null, "roll"],
+    [["Escape"], "keys.select.none", "selectNone"],
   ],
-  "Correct what is selected": [
-    [["a", "A"], "add a note at the playhead", "addHere"],
-    [["Delete", "Backspace"], "delete", "remove"],
-    [["Shift+ArrowLeft"], "earlier", "nudge", "left", "roll"],
-    [["Shift+ArrowRight"], "later", "nudge", "right", "roll"],
-    [["Shift+ArrowUp"], "higher", "nudge", "up", "roll"],
-    [["Shift+ArrowDown"], "lower", "nudge", "down", "roll"],
-    [["Ctrl+Shift+ArrowUp"], "an octave higher", "nudge", "octaveUp", "roll"],
-    [["Ctrl+Shift+ArrowDown"], "an octave lower", "nudge", "octaveDown", "roll"],
-    [["Ctrl+c"], "copy", "copy"],
-    [["Ctrl+x"], "cut", "cut"],
-    [["Ctrl+v"], "paste at the playhead", "paste"],
-    [["s", "S"], "split at the playhead", "split"],
-    [["d", "D"], "pedal down in the loop, or while the notes last", "pedalHere", true],
-    [["u", "U"], "pedal up there", "pedalHere", false],
-    [["["], "shorter", "nudge", "shorter"],
-    [["]"], "longer", "nudge", "longer"],
-    [["<"], "louder, like the sign in a score", "nudge", "louder"],
-    [[">"], "softer", "nudge", "softer"],
-    [["Ctrl+z"], "undo", "undo"],
-    [["Ctrl+Shift+z", "Ctrl+y"], "redo", "redo"],
+  "keys.correct": [
+    [["a", "A"], "keys.add", "addHere"],
+    [["Delete", "Backspace"], "keys.delete", "remove"],
+    [["Shift+ArrowLeft"], "keys.earlier", "nudge", "left", "roll"],
+    [["Shift+ArrowRight"], "keys.later", "nudge", "right", "roll"],
+    [["Shift+ArrowUp"], "keys.higher", "nudge", "up", "roll"],
+    [["Shift+ArrowDown"], "keys.lower", "nudge", "down", "roll"],
+    [["Ctrl+Shift+ArrowUp"], "keys.octave.up", "nudge", "octaveUp", "roll"],
+    [["Ctrl+Shift+ArrowDown"], "keys.octave.down", "nudge", "octaveDown", "roll"],
+    [["Ctrl+c"], "keys.copy", "copy"],
+    [["Ctrl+x"], "keys.cut", "cut"],
+    [["Ctrl+v"], "keys.paste", "paste"],
+    [["s", "S"], "keys.split", "split"],
+    [["d", "D"], "keys.pedal.down", "pedalHere", true],
+    [["u", "U"], "keys.pedal.up", "pedalHere", false],
+    [["["], "keys.shorter", "nudge", "shorter"],
+    [["]"], "keys.longer", "nudge", "longer"],
+    [["<"], "keys.louder", "nudge", "louder"],
+    [[">"], "keys.softer", "nudge", "softer"],
+    [["Ctrl+z"], "keys.undo", "undo"],
+    [["Ctrl+Shift+z", "Ctrl+y"], "keys.redo", "redo"],
   ],
-  Look: [
-    [["+", "="], "zoom in", "zoom", 1.5],
-    [["-"], "zoom out", "zoom", 1 / 1.5],
-    [["0"], "show everything", "zoomAll"],
-    [["PageDown"], "scroll on", "scroll", 0.8, "roll"],
-    [["PageUp"], "scroll back", "scroll", -0.8, "roll"],
-    [["Ctrl+ArrowUp"], "larger keys", "zoomKeys", 1.25, "roll"],
-    [["Ctrl+ArrowDown"], "smaller keys", "zoomKeys", 0.8, "roll"],
-    [["f", "F"], "faint notes, to be clicked into place", "faint"],
-    [["b", "B"], "bars and beats", "bars"],
-    [["?"], "this help", "help"],
+  "keys.look": [
+    [["+", "="], "keys.zoom.in", "zoom", 1.5],
+    [["-"], "keys.zoom.out", "zoom", 1 / 1.5],
+    [["0"], "keys.zoom.all", "zoomAll"],
+    [["PageDown"], "keys.scroll.on", "scroll", 0.8, "roll"],
+    [["PageUp"], "keys.scroll.back", "scroll", -0.8, "roll"],
+    [["Ctrl+ArrowUp"], "keys.rows.larger", "zoomKeys", 1.25, "roll"],
+    [["Ctrl+ArrowDown"], "keys.rows.smaller", "zoomKeys", 0.8, "roll"],
+    [["f", "F"], "keys.faint", "faint"],
+    [["b", "B"], "keys.bars", "bars"],
+    [["?"], "keys.help", "help"],
   ],
 };
 
+/** What pointers do; what it does has a text with `.does`. */
 const POINTER = {
-  "With the mouse": [
-    ["click", "go there; on a note: select it; with Shift: one more"],
-    ["drag a note", "earlier, later, higher, lower; at its end: longer, shorter"],
-    ["drag across", "select what is in the box"],
-    ["drag on the waveform", "a passage to loop"],
-    ["drag on the pedal's lane", "press it; from where it is down: lift it"],
-    ["double-click", "add a note"],
-    ["wheel", "scroll in time; with Ctrl: zoom; with Shift: up and down the keyboard"],
+  "mouse.title": [
+    "mouse.click",
+    "mouse.drag",
+    "mouse.box",
+    "mouse.wave",
+    "mouse.pedal",
+    "mouse.double",
+    "mouse.wheel",
   ],
-  "With fingers": [
-    ["swipe", "scroll in time and up and down the keyboard"],
-    ["pinch", "zoom"],
-    ["tap", "go there, or select a note; then drag it"],
-  ],
+  "touch.title": ["touch.swipe", "touch.pinch", "touch.tap"],
 };
 
+/** Keys whose signs are the same in every language. */
 const SHOWN = {
   ArrowLeft: "←",
   ArrowRight: "→",
   ArrowUp: "↑",
   ArrowDown: "↓",
-  Escape: "Esc",
-  PageDown: "Page ↓",
-  PageUp: "Page ↑",
 };
 const NAMED = /^(Arrow|Page|Home|End|Delete|Backspace|Enter|Escape|Space)/;
 const ROWS = Object.values(TABLE).flat();
 
+/** Whether keys held down only help to write a character, as AltGr does for [ on many keyboards. */
+const writes = (event) => event.getModifierState("AltGraph");
+
 /** `Ctrl+Shift+ArrowUp` and the like; Shift is named only where it gives no other character. */
 function nameOf(event) {
-  const control = event.ctrlKey || event.metaKey;
+  const control = (event.ctrlKey || event.metaKey) && !writes(event);
   const key = event.key === " " ? "Space" : event.key;
   const named = NAMED.test(key);
   const shift = event.shiftKey && (named || control) ? "Shift+" : "";
@@ -121,7 +121,8 @@ function taken(element, event) {
  */
 export function bindKeys(actions, active) {
   document.addEventListener("keydown", (event) => {
-    if (!active() || event.altKey || event.isComposing || taken(event.target, event)) return;
+    const other = event.altKey && !writes(event);
+    if (!active() || other || event.isComposing || taken(event.target, event)) return;
     const name = nameOf(event);
     const inRoll = event.target.id === "roll";
     const row = ROWS.find(([keys, , , , where]) => keys.includes(name) && (inRoll || where !== "roll"));
@@ -134,7 +135,7 @@ export function bindKeys(actions, active) {
 const shown = (key) =>
   key
     .split(/\+(?=.)/)
-    .map((part) => SHOWN[part] ?? (part.length === 1 ? part.toUpperCase() : part))
+    .map((part) => SHOWN[part] ?? (part.length === 1 ? part.toUpperCase() : t(`key.${part}`)))
     .join(" + ");
 
 const distinct = (keys) => keys.filter((key) => key.length > 1 || key === key.toLowerCase());
@@ -145,15 +146,15 @@ export function writeHelp() {
   const pointers = Object.entries(POINTER);
   if (matchMedia("(pointer: coarse)").matches) pointers.reverse();
   for (const [title, rows] of pointers) {
-    const items = rows.flatMap(([what, words]) => [make("dt", {}, what), make("dd", {}, words)]);
-    sections.push(make("h3", {}, title), make("dl", {}, ...items));
+    const items = rows.flatMap((what) => [make("dt", {}, t(what)), make("dd", {}, t(`${what}.does`))]);
+    sections.push(make("h3", {}, t(title)), make("dl", {}, ...items));
   }
   for (const [title, rows] of Object.entries(TABLE)) {
     const items = rows.flatMap(([keys, words]) => {
       const caps = distinct(keys).flatMap((key) => [make("kbd", {}, shown(key)), " "]);
-      return [make("dt", {}, ...caps), make("dd", {}, words)];
+      return [make("dt", {}, ...caps), make("dd", {}, t(words))];
     });
-    sections.push(make("h3", {}, title), make("dl", {}, ...items));
+    sections.push(make("h3", {}, t(title)), make("dl", {}, ...items));
   }
   byId("help-keys").replaceChildren(...sections);
 }

@@ -7,8 +7,10 @@
 
 import { byId } from "./elements.js";
 import { Notes } from "./notes.js";
+import { inWords } from "./notices.js";
 import { Roll } from "./roll.js";
 import { closeLive, liveSoundAddress, openLive, pushLive } from "./server.js";
+import { t } from "./texts.js";
 
 /** Seconds of music on the roll, and of notes that are kept for it. */
 const SHOWN = 8;
@@ -142,16 +144,14 @@ export class LiveDraft {
     if (!run.delays.length) return;
     const sorted = [...run.delays].sort((a, b) => a - b);
     const within = (share) => Math.round(sorted[Math.ceil(share * sorted.length) - 1]);
-    byId("live-words").textContent =
-      `${run.nNotes} ${run.nNotes === 1 ? "note" : "notes"}, shown ${within(0.5)} ms after the stroke, ` +
-      `99 of 100 within ${within(0.99)} ms. The whole recording is transcribed again when it stops.`;
+    const delays = { half: within(0.5), most: within(0.99) };
+    byId("live-words").textContent = t("live.told", { n: run.nNotes, ...delays });
   }
 
   fail(error) {
     this.end();
-    const words = error.name === "NotSupportedError" ? "This browser gives its sound otherwise." : error.message;
-    byId("live-words").textContent =
-      `Notes can't be shown while you play: ${words} The recording goes on, and is transcribed when it stops.`;
+    const why = error.name === "NotSupportedError" ? t("live.rate") : inWords(error).message;
+    byId("live-words").textContent = t("live.failed", { why });
   }
 
   /** With another latency: the notes so far go, the sound goes on. */
@@ -184,7 +184,7 @@ export class LiveDraft {
     try {
       this.access = await navigator.requestMIDIAccess();
     } catch {
-      byId("live-midi-ask").textContent = "The browser may not use MIDI";
+      byId("live-midi-ask").textContent = t("live.port.refused");
       return;
     }
     byId("live-midi-ask").hidden = true;
@@ -197,7 +197,7 @@ export class LiveDraft {
     const select = byId("live-midi");
     const chosen = select.value;
     const outputs = [...this.access.outputs.values()];
-    const none = outputs.length ? "no MIDI port" : "no MIDI port is open on this computer";
+    const none = t(outputs.length ? "live.port.none" : "live.port.closed");
     const options = [["", none], ...outputs.map(({ id, name }) => [id, name])];
     select.replaceChildren(...options.map(([value, name]) => new Option(name, value)));
     select.value = outputs.some(({ id }) => id === chosen) ? chosen : "";

@@ -9,9 +9,11 @@ import { connection, quit } from "./server.js";
 import { Editor } from "./editor.js";
 import { bindDownloadMenu, closeMenu } from "./download-menu.js";
 import { discardRecording, recordingBlob, unfinishedRecordings } from "./recordings-store.js";
+import { loadTexts, t } from "./texts.js";
 import { Uploads } from "./uploads.js";
 import { clock } from "./words.js";
 
+await loadTexts();
 placeIcons();
 writeHelp();
 
@@ -69,7 +71,7 @@ async function transcribeUnfinished(recording) {
 async function showUnfinished() {
   const unfinished = microphone.recording || uploads.active ? [] : await unfinishedRecordings();
   const discard = async (recording) => {
-    if (await ask(`Discard “${recording.name}”? This can't be undone.`, "Discard")) await discardRecording(recording);
+    if (await ask(t("unfinished.discard", { name: recording.name }), t("discard"))) await discardRecording(recording);
     await showUnfinished();
   };
   const cards = unfinished.map((recording) =>
@@ -77,12 +79,12 @@ async function showUnfinished() {
       "li",
       { class: "card" },
       make("h3", {}, recording.name),
-      make("p", { class: "what" }, `${clock(recording.seconds)} recorded.`),
+      make("p", { class: "what" }, t("unfinished.time", { time: clock(recording.seconds) })),
       make(
         "div",
         { class: "actions" },
-        button("Transcribe", "file", () => transcribeUnfinished(recording), { class: "plain" }),
-        button("Discard", "bin", () => discard(recording), { class: "plain" }),
+        button(t("unfinished.transcribe"), "file", () => transcribeUnfinished(recording), { class: "plain" }),
+        button(t("discard"), "bin", () => discard(recording), { class: "plain" }),
       ),
     ),
   );
@@ -118,17 +120,17 @@ function bindConnection() {
   connection.addEventListener("lost", () => (byId("lost").hidden = false));
   connection.addEventListener("back", () => {
     byId("lost").hidden = true;
-    byId("lost-words").textContent = "transcribe is not running.";
+    byId("lost-words").textContent = t("lost.gone");
     if (editor.id) editor.refresh();
     else recordings.refresh();
   });
 }
 
 byId("quit").addEventListener("click", async () => {
-  if (!(await ask("Quit transcribe? Everything is saved; unfinished work goes on next time.", "Quit"))) return;
+  if (!(await ask(t("quit.ask"), t("quit")))) return;
   try {
     await quit();
-    byId("lost-words").textContent = "transcribe has ended.";
+    byId("lost-words").textContent = t("lost.ended");
     byId("lost").hidden = false;
   } catch (error) {
     tellError(error);

@@ -2,8 +2,9 @@
 
 import { byId } from "./elements.js";
 import { LiveDraft } from "./live.js";
-import { ask, say, tellError } from "./notices.js";
+import { ask, say, tellError, trouble } from "./notices.js";
 import { appendPiece, beginRecording, lockOf, discardRecording } from "./recordings-store.js";
+import { date, t } from "./texts.js";
 import { clock } from "./words.js";
 
 const TYPES = [
@@ -13,6 +14,16 @@ const TYPES = [
 ];
 /** Music rather than speech: nothing is to be taken out or evened out. */
 const SOUND = { echoCancellation: false, noiseSuppression: false, autoGainControl: false };
+/** A take's day and time, in its name: to the second, as two may be made in a minute. */
+const WHEN = {
+  day: "numeric",
+  month: "short",
+  year: "numeric",
+  hour: "2-digit",
+  minute: "2-digit",
+  second: "2-digit",
+  hourCycle: "h23",
+};
 /** Milliseconds between the pieces that are kept. */
 const PIECE = 1000;
 /** The line's left end, in dB below full scale. */
@@ -50,9 +61,8 @@ export class Microphone {
 
   async record() {
     const [type, ending] = TYPES.find(([each]) => MediaRecorder.isTypeSupported(each));
-    const now = new Date();
-    const when = now.toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "medium" });
-    this.current = { id: crypto.randomUUID(), name: `Recorded ${when.replaceAll(":", ".")}.${ending}` };
+    const when = date(Date.now(), WHEN).replaceAll(":", ".");
+    this.current = { id: crypto.randomUUID(), name: `${t("recorder.name", { when })}.${ending}` };
     Object.assign(this.current, { type, seconds: 0 });
     navigator.locks.request(lockOf(this.current), () => new Promise((done) => (this.unlock = done)));
     await beginRecording(this.current);
@@ -64,7 +74,7 @@ export class Microphone {
     this.recorder.start(PIECE);
     this.show(true);
     this.watch();
-    say("Recording has begun.");
+    say(t("recorder.began"));
     this.live.start(this.stream);
   }
 
@@ -80,8 +90,8 @@ export class Microphone {
 
   /** Throw away what is being recorded, after asking; it records on while it asks. */
   async discard() {
-    const question = `Discard the ${clock(this.seconds)} recorded so far? This can't be undone.`;
-    if (await ask(question, "Discard")) await this.stop(false);
+    const question = t("recorder.discard", { time: clock(this.seconds) });
+    if (await ask(question, t("discard"))) await this.stop(false);
   }
 
   async stop(use) {
@@ -96,7 +106,7 @@ export class Microphone {
     if (use) this.onRecorded(current);
     else {
       await discardRecording(current);
-      say("Discarded.");
+      say(t("recorder.discarded"));
     }
   }
 
@@ -148,10 +158,10 @@ export class Microphone {
 const share = (level) => (level - QUIETEST) / -QUIETEST;
 
 function advice(level) {
-  if (level > -1) return "Too loud: move the microphone further away or lower its level.";
-  if (level < -50) return "Almost silent. Is this the right microphone?";
-  if (level < -32) return "Rather quiet: move the microphone nearer if you can.";
-  return "Good level.";
+  if (level > -1) return t("level.loud");
+  if (level < -50) return t("level.silent");
+  if (level < -32) return t("level.quiet");
+  return t("level.good");
 }
 
 function drawLevel(canvas, level, held) {
@@ -169,33 +179,17 @@ function drawLevel(canvas, level, held) {
 
 async function microphone() {
   if (!navigator.mediaDevices?.getUserMedia || !window.MediaRecorder) {
-    throw Object.assign(new Error("The browser does not let this page use a microphone."), {
-      hint:
-        "Browsers allow it only on the computer where transcribe runs. Record with another " +
-        "program or the phone's own recorder, and choose that file here.",
-    });
+    throw trouble("microphone.none");
   }
   return navigator.mediaDevices.getUserMedia({ audio: SOUND });
 }
 
 function inWords(error) {
-  const words = {
-    NotAllowedError: [
-      "The browser may not use the microphone.",
-      "Allow it for this page (the sign beside the address), then press record again.",
-    ],
-    NotFoundError: [
-      "No microphone was found.",
-      "Connect one, or choose a file that was recorded elsewhere.",
-    ],
-    NotReadableError: [
-      "The microphone could not be opened.",
-      "Another program may be using it: close that, then press record again.",
-    ],
-    QuotaExceededError: [
-      "The browser has no room left to keep the recording.",
-      "Press stop: what was recorded so far will be transcribed.",
-    ],
+  const key = {
+    NotAllowedError: "microphone.refused",
+    NotFoundError: "microphone.missing",
+    NotReadableError: "microphone.busy",
+    QuotaExceededError: "microphone.full",
   }[error.name];
-  return words ? Object.assign(new Error(words[0]), { hint: words[1] }) : error;
+  return key ? trouble(key) : error;
 }

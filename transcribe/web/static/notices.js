@@ -1,6 +1,7 @@
 /** Short notices, questions, and words for screen readers. */
 
 import { byId, icon, make } from "./elements.js";
+import { t, told } from "./texts.js";
 
 let lastSaid = 0;
 
@@ -28,8 +29,19 @@ export function tell(words) {
 /** Show what went wrong and what to do; long enough to be read, or until it is closed. */
 export function tellError(error) {
   if (error.name === "AbortError") return;
-  show("notice error", error.message, error.hint ?? "", ERROR_STAYS);
+  const { message, hint } = inWords(error);
+  show("notice error", message, hint, ERROR_STAYS);
 }
+
+/** What an error says in the page's language: `{message, hint}`. */
+export const inWords = ({ kind, values, message, hint = "" }) => ({
+  message: told(`error.${kind}`, values, message),
+  hint: told(`error.${kind}.hint`, values, hint),
+});
+
+/** An error of the page's own, whose words have a key, and with `.hint` those of its hint. */
+export const trouble = (key, values = {}) =>
+  Object.assign(new Error(t(key, values)), { hint: t(`${key}.hint`, values) });
 
 /** Show what is being done, with a button that stops it; returns a function that takes it away. */
 export function tellWork(words, stop) {
@@ -37,7 +49,7 @@ export function tellWork(words, stop) {
     "div",
     { class: "notice work", role: "status" },
     make("div", {}, make("p", {}, words), make("progress", { "aria-label": words })),
-    make("button", { type: "button", onclick: stop }, "Cancel"),
+    make("button", { type: "button", onclick: stop }, t("cancel")),
   );
   byId("notices").append(notice);
   return () => notice.remove();
@@ -57,7 +69,7 @@ function show(kind, words, hint, milliseconds) {
     make("div", {}, make("p", {}, words), hint ? make("p", { class: "quiet" }, hint) : null),
     make(
       "button",
-      { type: "button", class: "plain", "aria-label": "Close", onclick: () => notice.remove() },
+      { type: "button", class: "plain", "aria-label": t("close"), onclick: () => notice.remove() },
       icon("close"),
     ),
   );

@@ -3,7 +3,8 @@
 import { asChanges } from "./edits.js";
 import { byId } from "./elements.js";
 import { tell } from "./notices.js";
-import { certainty, count, HIGHEST, LOWEST, loudness, pitchName } from "./words.js";
+import { decimals, percent, t } from "./texts.js";
+import { certainty, certaintyOf, HIGHEST, LOWEST, loudness, pitchName } from "./words.js";
 
 /** Milliseconds after the last move of a slider before the server is asked. */
 const PAUSE = 90;
@@ -55,7 +56,7 @@ export class Panel {
   describeSettings() {
     const { threshold, minimum_duration: shortest } = this.settings;
     byId("minimum-length-words").textContent = `${Math.round(1000 * shortest)} ms`;
-    byId("minimum-length").setAttribute("aria-valuetext", `${Math.round(1000 * shortest)} milliseconds`);
+    byId("minimum-length").setAttribute("aria-valuetext", t("sensitivity.ms", { n: Math.round(1000 * shortest) }));
     const same =
       Math.abs(threshold - this.initial.threshold) < 0.005 &&
       Math.abs(shortest - this.initial.minimum_duration) < 0.005;
@@ -80,11 +81,11 @@ export class Panel {
   /** Say how many notes there are and how many are doubtful. */
   counted() {
     const { length, nDoubtful } = this.notes;
-    byId("n-notes").textContent = count(length, "note");
-    byId("threshold").setAttribute("aria-valuetext", count(length, "note"));
+    byId("n-notes").textContent = t("notes.n", { n: length });
+    byId("threshold").setAttribute("aria-valuetext", t("notes.n", { n: length }));
     byId("doubtful-words").textContent = nDoubtful
-      ? `${count(nDoubtful, "note")} ${nDoubtful === 1 ? "is" : "are"} doubtful.`
-      : "None of them is doubtful.";
+      ? t("doubtful.n", { n: nDoubtful })
+      : t("doubtful.none");
     byId("doubtful-next").hidden = !nDoubtful;
   }
 
@@ -96,8 +97,10 @@ export class Panel {
     byId("selected").hidden = !note;
     if (!note) return;
     const one = this.selected.length === 1;
-    byId("selected-name").textContent = one ? pitchName(note.pitch) : `${this.selected.length} notes`;
-    byId("selected-words").textContent = one ? inWords(note) : "Changes apply to all of them.";
+    byId("selected-name").textContent = one
+      ? pitchName(note.pitch)
+      : t("notes.n", { n: this.selected.length });
+    byId("selected-words").textContent = one ? inWords(note) : t("correct.all");
     for (const name of ["onset", "length", "pitch"]) {
       const field = byId(`field-${name}`);
       field.hidden = document.querySelector(`label[for="field-${name}"]`).hidden = !one;
@@ -113,13 +116,13 @@ export class Panel {
 
   mark(velocity) {
     byId("field-mark").textContent = `${loudness(velocity)}, ${velocity}`;
-    byId("field-velocity").setAttribute("aria-valuetext", `${loudness(velocity)}, ${velocity} of 127`);
+    byId("field-velocity").setAttribute("aria-valuetext", t("loudness.of", { mark: loudness(velocity), n: Number(velocity) }));
   }
 
   typed(name, field) {
     const value = Number(field.value);
     if (field.value === "" || !Number.isFinite(value) || !field.checkValidity()) {
-      tell(`${field.validationMessage || "That is not a number."} Nothing was changed.`);
+      tell(t("typed.unchanged", { why: field.validationMessage || t("typed.no.number") }));
       this.select(this.selected.map((note) => note.id));
       return;
     }
@@ -134,15 +137,20 @@ export class Panel {
   }
 }
 
-function inWords(note) {
-  const sure = certainty(note.confidence);
-  if (note.hand && note.confidence === null) return "Changed or added by you.";
-  if (note.hand) return `Changed by you. It was ${sure}.`;
-  return `${sure[0].toUpperCase()}${sure.slice(1)}.`;
+function inWords({ hand, confidence }) {
+  if (hand && confidence === null) return t("note.hand");
+  const values = { share: percent(confidence ?? 1) };
+  const key = hand ? "note.hand." : "note.is.";
+  return t(key + certaintyOf(confidence), values);
 }
 
 /** A note for ears. */
-export const spokenNote = (note) =>
-  `${pitchName(note.pitch)}, at ${note.onset.toFixed(2)} s, ` +
-  `${(note.offset - note.onset).toFixed(2)} s long, ${loudness(note.velocity)} (${note.velocity}), ` +
-  (note.hand ? "changed by you" : certainty(note.confidence));
+export const spokenNote = ({ pitch, onset, offset, velocity, hand, confidence }) =>
+  t("note.spoken", {
+    pitch: pitchName(pitch),
+    onset: decimals(onset, 2),
+    length: decimals(offset - onset, 2),
+    mark: loudness(velocity),
+    velocity,
+    certainty: hand ? t("note.own") : certainty(confidence),
+  });

@@ -1,5 +1,6 @@
 /** A sampled piano that notes are struck on ahead of time. */
 
+import { trouble } from "./notices.js";
 import { getPiano, getSample } from "./server.js";
 
 /** Seconds in which a damped string falls silent to a third. */
@@ -42,7 +43,7 @@ export class Piano {
 
   async fetchAll() {
     const list = await getPiano();
-    if (!list.length) throw noSounds();
+    if (!list.length) throw trouble("play.no.piano");
     const decoder = new OfflineAudioContext(1, 1, 44_100);
     const samples = [];
     const waiting = list.values();
@@ -128,10 +129,4 @@ function shaped(buffer, lead = 0, gain = 1) {
   const result = new AudioBuffer({ length: samples.length, numberOfChannels: 1, sampleRate });
   result.copyToChannel(samples, 0);
   return result;
-}
-
-function noSounds() {
-  return Object.assign(new Error("There is no piano here to play the notes on."), {
-    hint: "Listen to the recording, or open the MIDI file in another program.",
-  });
 }

@@ -3,9 +3,11 @@
 import { byId } from "./elements.js";
 import { say, tellError } from "./notices.js";
 import * as server from "./server.js";
+import { t } from "./texts.js";
+import { keyName, MAJORS, MINORS } from "./words.js";
 
-const KEYS = ["C", "G", "D", "A", "E", "B", "F#", "Db", "Ab", "Eb", "Bb", "F"];
-const MINORS = ["A", "E", "B", "F#", "C#", "G#", "D#", "Bb", "F", "C", "G", "D"];
+/** Place of C major, the first that is offered, among the keys. */
+const FIRST = MAJORS.indexOf("C");
 /** Seconds after which a tap begins anew, taps that make a tempo, and how long one is waited for. */
 const LONGEST_TAP = 3;
 const ENOUGH_TAPS = 4;
@@ -30,8 +32,9 @@ export class Piece extends EventTarget {
 
   bind() {
     const keys = byId("piece-key");
-    for (const [i, name] of KEYS.entries()) {
-      keys.append(new Option(`${pretty(name)} major`, name), new Option(`${pretty(MINORS[i])} minor`, `${MINORS[i]}m`));
+    for (let i = 0; i < MAJORS.length; i += 1) {
+      const [major, minor] = [MAJORS, MINORS].map((names) => names[(FIRST + i) % names.length]);
+      keys.append(new Option(keyName(major, false), major), new Option(keyName(minor, true), `${minor}m`));
     }
     byId("piece-slower").addEventListener("click", () => this.pace(0.5));
     byId("piece-faster").addEventListener("click", () => this.pace(2));
@@ -92,7 +95,7 @@ export class Piece extends EventTarget {
     this.taps.push(now);
     const { taps } = this;
     byId("piece-words").textContent =
-      taps.length < ENOUGH_TAPS ? "Go on tapping while it plays" : `${tempoOf(taps)} beats a minute`;
+      taps.length < ENOUGH_TAPS ? t("piece.tapping") : t("piece.tempo", { n: tempoOf(taps) });
     clearTimeout(this.timer);
     this.timer = setTimeout(() => {
       if (taps.length >= ENOUGH_TAPS) this.wish("tempo", tempoOf(taps));
@@ -136,5 +139,3 @@ function tempoOf(taps) {
 }
 
 const clamped = (tempo) => Math.min(TEMPOS[1], Math.max(TEMPOS[0], Math.round(tempo)));
-
-const pretty = (name) => name.replace("#", "♯").replace("b", "♭");

@@ -8,6 +8,7 @@
 
 import { EXCERPT, matchingGain, outputStage, USUAL } from "./loudness.js";
 import { Metronome } from "./metronome.js";
+import { trouble } from "./notices.js";
 import { Piano } from "./piano.js";
 
 /** Seconds for which notes are struck ahead; more when the page is in the background. */
@@ -54,7 +55,7 @@ export class Player extends EventTarget {
     this.timer = 0;
     audio.preservesPitch = true;
     audio.addEventListener("error", () => {
-      if (audio.getAttribute("src") && this.playing) this.fail(soundMissing());
+      if (audio.getAttribute("src") && this.playing) this.fail(trouble("play.missing"));
     });
     audio.addEventListener("ended", () => this.playing && this.audible && this.tick());
   }
@@ -112,7 +113,7 @@ export class Player extends EventTarget {
     if (this.playing) return;
     if (this.origin >= this.duration - 0.05) this.origin = this.passage?.start ?? 0;
     this.load();
-    if (this.audible && !this.audio.getAttribute("src")) return this.fail(soundMissing());
+    if (this.audible && !this.audio.getAttribute("src")) return this.fail(trouble("play.missing"));
     // What was loaded while the rest was being heard ends too early.
     if (this.audio.duration < this.heard - 0.5) this.audio.load();
     this.prepare();
@@ -368,10 +369,4 @@ export class Player extends EventTarget {
     }
     this.struckUntil = Math.max(this.struckUntil, until);
   }
-}
-
-function soundMissing() {
-  const error = new Error("The recording can't be played yet.");
-  error.hint = "Wait until more of it is transcribed, then press play again.";
-  return error;
 }

@@ -2,6 +2,7 @@
 
 import { byId } from "./elements.js";
 import { say } from "./notices.js";
+import { t } from "./texts.js";
 
 export class Practice {
   /**
@@ -64,6 +65,6 @@ export class Practice {
     if (!next || Number(next.value) > 1) return;
     choice.value = next.value;
     this.player.setSpeed(Number(next.value));
-    say(`Speed ${next.textContent}`);
+    say(t("said.speed", { speed: next.textContent }));
   }
 }

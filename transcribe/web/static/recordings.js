@@ -6,7 +6,9 @@ import { ask, askText, sayNowAndThen, tell, tellError } from "./notices.js";
 import { playSample, stopSample } from "./sample-player.js";
 import * as server from "./server.js";
 import { Thumbnail } from "./thumbnail.js";
-import { clock, day, size, stateOf } from "./words.js";
+import { warningsOf } from "./warnings.js";
+import { collated, t } from "./texts.js";
+import { clock, day, size, stateOf, troubleOf } from "./words.js";
 
 /** Address of a recording within the page. */
 export const pageOf = (id) => `#/recording/${encodeURIComponent(id)}`;
@@ -19,7 +21,7 @@ const titleOf = (name) => name.replace(/(?<=.)\.\w{1,5}$/, "");
 const ORDERS = {
   newest: (a, b) => b.created - a.created,
   oldest: (a, b) => a.created - b.created,
-  name: (a, b) => titleOf(a.name).localeCompare(titleOf(b.name), undefined, { numeric: true }),
+  name: (a, b) => collated(titleOf(a.name), titleOf(b.name)),
   longest: (a, b) => (b.duration ?? 0) - (a.duration ?? 0) || b.created - a.created,
 };
 
@@ -53,7 +55,7 @@ export class Recordings {
       const { recordings, limits, room, can_quit: canQuit } = await server.listRecordings();
       byId("quit").hidden = !canQuit;
       this.limits = limits;
-      if (limits?.upload_bytes) byId("limit").textContent = size(limits.upload_bytes);
+      if (limits?.upload_bytes) byId("formats").textContent = t("home.formats", { limit: size(limits.upload_bytes) });
       if (limits?.endings) byId("files").accept = ["audio/*", "video/*", ...limits.endings].join(",");
       byId("disk").textContent = room;
       const ids = new Set(recordings.map(({ id }) => id));
@@ -109,18 +111,18 @@ export class Recordings {
   }
 
   async rename(recording) {
-    const name = await askText("Name of the recording", titleOf(recording.name), "Save");
+    const name = await askText(t("list.rename"), titleOf(recording.name), t("save"));
     if (name !== null) await this.ask((id) => server.renameRecording(id, name), recording);
   }
 
   async remove(recording) {
-    const question = `Delete “${recording.name}” with its notes and all your changes? This can't be undone.`;
-    if (!(await ask(question, "Delete"))) return;
+    const { name } = recording;
+    if (!(await ask(t("list.delete", { name }), t("delete")))) return;
     try {
       await server.removeRecording(recording.id);
       this.drop(recording.id);
       byId("list-title").focus();
-      tell(`“${recording.name}” was deleted.`);
+      tell(t("list.deleted", { name }));
     } catch (error) {
       tellError(error);
     }
@@ -146,7 +148,7 @@ function newCard(recording, list) {
   const picture = new Thumbnail();
   const plain = { class: "plain" };
   const card = { element: null, recording };
-  const play = iconButton("Play", "play", () => playSample(card.recording.id, play));
+  const play = iconButton(t("play"), "play", () => playSample(card.recording.id, play));
   const take = make(
     "a",
     { class: "button plain", href: server.downloadAddress(recording.id, "mid"), download: true },
@@ -158,15 +160,16 @@ function newCard(recording, list) {
     takeAway(card.recording.id, "mid");
   });
   take.addEventListener("dragstart", (event) => carry(event, take.href, "mid", card.recording.name));
+  /** By the keys of their words. */
   const buttons = {
-    Play: play,
-    "MIDI file": take,
-    Pause: button("Pause", "pause", () => list.ask(server.pauseRecording, card.recording), plain),
-    "Go on": button("Go on", "play", () => list.ask(server.resumeRecording, card.recording), plain),
-    Stop: button("Stop", "close", () => list.ask(server.cancelRecording, card.recording), plain),
-    "Try again": button("Try again", "again", () => list.ask(server.repeatRecording, card.recording), plain),
-    Rename: iconButton("Rename", "pen", () => list.rename(card.recording)),
-    Delete: iconButton("Delete", "bin", () => list.remove(card.recording)),
+    play,
+    "list.midi": take,
+    pause: button(t("pause"), "pause", () => list.ask(server.pauseRecording, card.recording), plain),
+    resume: button(t("resume"), "play", () => list.ask(server.resumeRecording, card.recording), plain),
+    stop: button(t("stop"), "close", () => list.ask(server.cancelRecording, card.recording), plain),
+    "try.again": button(t("try.again"), "again", () => list.ask(server.repeatRecording, card.recording), plain),
+    rename: iconButton(t("rename"), "pen", () => list.rename(card.recording)),
+    delete: iconButton(t("delete"), "bin", () => list.remove(card.recording)),
   };
   const link = make("a", { href: pageOf(recording.id) });
   card.element = make(
@@ -188,16 +191,19 @@ function newCard(recording, list) {
     const { name, state, duration, heard_seconds: heard } = next;
     const busy = ["queued", "working"].includes(state);
     link.textContent = name;
-    bar.setAttribute("aria-label", `Progress of ${name}`);
-    for (const [words, each] of Object.entries(buttons)) each.setAttribute("aria-label", `${words}: ${name}`);
+    bar.setAttribute("aria-label", t("progress.of", { name }));
+    for (const [key, each] of Object.entries(buttons)) {
+      each.setAttribute("aria-label", t("list.button", { what: t(key), name }));
+    }
     card.element.className = `card ${state}`;
     const parts = [stateOf(next)];
     if (state === "done") parts.push(clock(duration ?? heard));
-    if (next.edited) parts.push("changed by you");
+    if (next.edited) parts.push(t("list.edited"));
     if (!busy) parts.push(day(next.created));
-    if (state === "failed" && next.hint) parts.splice(1, parts.length, next.hint);
+    const { hint } = troubleOf(next);
+    if (state === "failed" && hint) parts.splice(1, parts.length, hint);
     what.textContent = parts.join(state === "failed" ? " " : " · ");
-    warnings.textContent = (next.warnings ?? []).join(" ");
+    warnings.textContent = warningsOf(next).join(" ");
     warnings.hidden = !warnings.textContent;
     bar.hidden = !busy;
     if (duration && heard) bar.value = Math.min(1, heard / duration);
@@ -205,10 +211,10 @@ function newCard(recording, list) {
     const settled = !busy && heard > 0;
     play.hidden = !settled;
     take.hidden = !settled || !next.n_notes;
-    buttons.Pause.hidden = !busy || !server.offers.pause;
-    buttons["Go on"].hidden = state !== "paused";
-    buttons.Stop.hidden = !busy && state !== "paused";
-    buttons["Try again"].hidden = !["failed", "cancelled"].includes(state);
+    buttons.pause.hidden = !busy || !server.offers.pause;
+    buttons.resume.hidden = state !== "paused";
+    buttons.stop.hidden = !busy && state !== "paused";
+    buttons["try.again"].hidden = !["failed", "cancelled"].includes(state);
     picture.show(next);
   };
   return card;

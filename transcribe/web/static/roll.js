@@ -16,8 +16,8 @@ import { pitchName } from "./words.js";
 const MANY = 1500;
 /** Notes get round corners up to this many. */
 const FEW = 500;
-/** Notes have their names on them from this many pixels on. */
-const NAMED = { row: 12, width: 30 };
+/** Notes have their names on them from this many pixels on, if that is room enough. */
+const NAMED = { row: 12, width: 24, margin: 6 };
 /** A roll lower than this many pixels has a lower waveform. */
 const SHORT = 320;
 
@@ -244,8 +244,10 @@ export class Roll {
         context.stroke();
       }
       if (named && width >= NAMED.width && !notes.doubtful[i]) {
+        const name = pitchName(notes.pitch[i]);
+        if (context.measureText(name).width > width - NAMED.margin) continue;
         context.fillStyle = selected ? colours.onSelected : colours.onShades[shadeOf(notes.velocity[i])];
-        context.fillText(pitchName(notes.pitch[i]), Math.max(x, EDGES.left) + 4, y + height / 2 + 1);
+        context.fillText(name, Math.max(x, EDGES.left) + 4, y + height / 2 + 1);
       }
     }
     context.globalAlpha = 1;

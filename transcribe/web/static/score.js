@@ -5,8 +5,10 @@
  */
 
 import { byId } from "./elements.js";
-import { say, tellError } from "./notices.js";
+import { inWords, say, tellError } from "./notices.js";
 import * as server from "./server.js";
+import { t } from "./texts.js";
+import { doubtsOf, keyOf } from "./words.js";
 
 /** Milliseconds after the last change of notes or size until the score is asked for anew. */
 const PATIENCE = 400;
@@ -78,7 +80,7 @@ export class Score {
     this.asked += 1;
     const { asked } = this;
     this.width = this.host.clientWidth;
-    byId("score-words").textContent = "Writing the score…";
+    byId("score-words").textContent = t("score.works");
     this.host.setAttribute("aria-busy", "true");
     try {
       const width = Math.min(Math.max(this.width - 24, 300), 4000);
@@ -87,7 +89,7 @@ export class Score {
       this.receive(found);
     } catch (error) {
       if (asked !== this.asked) return;
-      byId("score-words").textContent = error.message;
+      byId("score-words").textContent = inWords(error).message;
       tellError(error);
     } finally {
       if (asked === this.asked) this.host.removeAttribute("aria-busy");
@@ -107,9 +109,10 @@ export class Score {
     this.marked = [];
     this.bar = null;
     this.host.replaceChildren(...pages);
-    const words = `${Math.round(found.tempo)} beats per minute, ${found.metre}, ${found.key}`;
-    byId("score-words").textContent = [`${words}.`, ...found.doubts].join(" ");
-    say(`Score: ${words}`);
+    const { metre } = found;
+    const words = t("score.found", { n: Math.round(found.tempo), metre, key: keyOf(found.key) });
+    byId("score-words").textContent = [`${words}.`, ...doubtsOf(found)].join(" ");
+    say(t("score.said", { words }));
     this.select(this.editor.roll.selection);
     this.follow(this.editor.player.position);
   }

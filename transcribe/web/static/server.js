@@ -1,34 +1,32 @@
 /**
  * What the page asks of the server, one function for each address; no other module talks to it.
  *
- * Every failure is a `ServerError` whose words can be shown as they are.
+ * Every failure is a `ServerError` whose words can be shown as they are; where it has a `kind`,
+ * the page's texts may have other words for it.
  */
 
+import { t } from "./texts.js";
 import { size } from "./words.js";
 
 /** Says what happened (`message`) and what can be done next (`hint`). */
 export class ServerError extends Error {
-  constructor(message, hint = "", status = 0) {
+  constructor(message, hint = "", status = 0, kind = "", values = {}) {
     super(message);
     this.name = "ServerError";
-    this.hint = hint;
-    this.status = status;
+    Object.assign(this, { hint, status, kind, values });
   }
 }
 
-const GONE = [
-  "transcribe is not running.",
-  "Start it again with “transcribe serve”; everything is saved.",
-];
+const gone = () => new ServerError(t("failed.gone"), t("failed.gone.hint"));
 
 function failure(status, text) {
   try {
-    const { error, hint } = JSON.parse(text);
-    if (error) return new ServerError(error, hint, status);
+    const { error, hint, kind, values } = JSON.parse(text);
+    if (error) return new ServerError(error, hint, status, kind, values);
   } catch {
     // Not one of the server's own answers; the words below fit any of them.
   }
-  return new ServerError(`That did not work (status ${status}).`, "Try again.", status);
+  return new ServerError(t("failed.status", { status: String(status) }), t("failed.status.hint"), status);
 }
 
 async function ask(path, { method = "GET", body, samples, headers = {}, signal } = {}) {
@@ -40,7 +38,7 @@ async function ask(path, { method = "GET", body, samples, headers = {}, signal }
     answer = await fetch(path, { method, headers, body: content, signal });
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new ServerError(...GONE);
+    throw gone();
   }
   if (!answer.ok) throw failure(answer.status, await answer.text());
   return answer;
@@ -60,15 +58,14 @@ const at = (id, rest = "") => `/api/recordings/${encodeURIComponent(id)}${rest}`
  */
 export const offers = { continued: true, score: true, pause: false, byAddress: true };
 
-/** What is told of a recording in work. */
-export const WORKING_HINT =
-  "You can look and listen already, or leave this page; the work goes on.";
+/** The text that is told of a recording in work. */
+export const WORKING_HINT = "hint.working";
 
 /** All recordings, newest first, the limits, and how much room there is: `{…, room}`. */
 export async function listRecordings() {
   const listed = await json("/api/recordings");
   const { disk_free_bytes: free } = listed;
-  const room = free === undefined ? "" : `${size(free)} free on this computer's disk.`;
+  const room = free === undefined ? "" : t("list.room", { size: size(free) });
   return { ...listed, room };
 }
 
@@ -239,7 +236,7 @@ export function upload(file, name, onProgress, signal) {
       request.status < 300
         ? resolve(JSON.parse(request.responseText))
         : reject(failure(request.status, request.responseText));
-    request.onerror = () => reject(new ServerError(...GONE));
+    request.onerror = () => reject(gone());
     request.onabort = () => reject(new DOMException("stopped", "AbortError"));
     signal.addEventListener("abort", () => request.abort());
     request.send(file);

@@ -1,8 +1,9 @@
 /** Files on their way to the server, one after another, each with a card of its own. */
 
 import { byId, button, make } from "./elements.js";
-import { say } from "./notices.js";
+import { inWords, say, trouble } from "./notices.js";
 import { upload } from "./server.js";
+import { percent, t } from "./texts.js";
 import { size } from "./words.js";
 
 export class Uploads {
@@ -31,10 +32,10 @@ export class Uploads {
   }
 
   send(file, alone) {
-    const bar = make("progress", { max: 1, value: 0, "aria-label": `Sending ${file.name}` });
-    const what = make("p", { class: "what" }, "Waiting to be uploaded");
+    const bar = make("progress", { max: 1, value: 0, "aria-label": t("upload.progress", { name: file.name }) });
+    const what = make("p", { class: "what" }, t("upload.waits"));
     const stop = new AbortController();
-    const cancel = button("Stop", "close", () => stop.abort(), { class: "plain" });
+    const cancel = button(t("stop"), "close", () => stop.abort(), { class: "plain" });
     const actions = make("div", { class: "actions" }, cancel);
     const card = make("li", { class: "card" }, make("h3", {}, file.name), what, actions, bar);
     byId("uploads").append(card);
@@ -48,10 +49,10 @@ export class Uploads {
       try {
         this.check(file);
         stop.signal.throwIfAborted();
-        say(`Uploading ${file.name}`);
+        say(t("upload.said", { name: file.name }));
         const recording = await upload(file, file.name, (share) => {
           bar.value = share;
-          what.textContent = `Uploading, ${Math.round(share * 100)} % of ${size(file.size)}`;
+          what.textContent = t("upload.share", { share: percent(share), size: size(file.size) });
         }, stop.signal);
         close();
         this.does.arrived(recording, alone);
@@ -70,29 +71,25 @@ export class Uploads {
 
   check(file) {
     const limit = this.does.limit();
-    if (!file.size) {
-      throw Object.assign(new Error(`“${file.name}” is empty.`), {
-        hint: "Choose another file, or record it again.",
-      });
-    }
+    const { name } = file;
+    if (!file.size) throw trouble("upload.empty", { name });
     if (limit && file.size > limit) {
-      throw Object.assign(new Error(`“${file.name}” is too large: ${size(file.size)}.`), {
-        hint: `The limit is ${size(limit)}. As MP3 or FLAC it will be much smaller.`,
-      });
+      throw trouble("upload.large", { name, size: size(file.size), limit: size(limit) });
     }
   }
 
   failed(file, error, card, { what, actions, bar }, close) {
     card.classList.add("failed");
-    what.textContent = [error.message, error.hint].filter(Boolean).join(" ");
+    const { message, hint } = inWords(error);
+    what.textContent = [message, hint].filter(Boolean).join(" ");
     bar.remove();
     const again = () => {
       close();
       this.send(file, true);
     };
     actions.replaceChildren(
-      button("Try again", "again", again, { class: "plain" }),
-      button("Close", "close", close, { class: "plain" }),
+      button(t("try.again"), "again", again, { class: "plain" }),
+      button(t("close"), "close", close, { class: "plain" }),
     );
     say(what.textContent);
   }

@@ -22,12 +22,12 @@ const POLICY =
   "connect-src 'self'; media-src 'self' blob:; img-src 'self' blob: data:; worker-src 'self'; " +
   "manifest-src 'self'; base-uri 'none'; form-action 'none'";
 
-/** What the page is made of, for its "about". */
+/** What the page is made of, for its "about"; what each does is the end of a key of texts. */
 const PARTS = [
-  ["onnxruntime-web", "runs the network"],
-  ["mediabunny", "reads recordings"],
-  ["fft.js", "transforms sound to spectra"],
-  ["idb", "keeps recordings and notes"],
+  ["onnxruntime-web", "network"],
+  ["mediabunny", "reader"],
+  ["fft.js", "fft"],
+  ["idb", "library"],
 ];
 
 const [, version] = (await readFile(join(here, "../../version.py"), "utf8")).match(/"(.+)"/);
@@ -49,6 +49,7 @@ const common = {
   outdir: out,
   define: { VERSION: JSON.stringify(version) },
   conditions: ["onnxruntime-web-use-extern-wasm"],
+  charset: "utf8",
   legalComments: "none",
   logLevel: "warning",
   plugins: [tabInPlaceOfServer],
@@ -69,6 +70,16 @@ await build({
   entryPoints: [source("page.ts"), source("library.worker.ts"), source("transcriber.worker.ts"), source("live.worker.ts")],
 });
 await build({ ...common, entryPoints: [source("service-worker.ts")], format: "iife" });
+
+// Texts of other languages than English are fetched by the page; those are in its bundle.
+const languages = (await readdir(join(statics, "texts"))).filter((name) => name !== "en.js");
+await build({
+  ...common,
+  bundle: false,
+  outdir: join(out, "texts"),
+  entryPoints: languages.map((name) => join(statics, "texts", name)),
+});
+await build({ ...common, bundle: false, entryPoints: [join(statics, "language.js")], format: "iife" });
 
 let page = await readFile(join(statics, "index.html"), "utf8");
 for (const [from, to] of [

@@ -1,19 +1,42 @@
-/** What can go wrong, in words for the person; the same sentences as the server's. */
+/**
+ * What can go wrong, in words for the person; the same kinds and sentences as the server's. The
+ * page finds its words in other languages by the kind.
+ */
+
+export type Values = Record<string, string | number>;
+
+/** An error as it goes from a worker to the page. */
+export interface ErrorWords {
+  message: string;
+  hint: string;
+  status: number;
+  kind: string;
+  values: Values;
+}
 
 /** Says what happened (`message`) and what can be done next (`hint`). */
-export class TabError extends Error {
+export class TabError extends Error implements ErrorWords {
   override readonly name = "ServerError";
   constructor(
+    readonly kind: string,
     message: string,
     readonly hint = "",
     readonly status = 0,
+    readonly values: Values = {},
   ) {
     super(message);
+  }
+
+  /** As it can be sent. */
+  get words(): ErrorWords {
+    const { message, hint, status, kind, values } = this;
+    return { message, hint, status, kind, values };
   }
 }
 
 /** The formats that the tab reads by itself. */
-const READABLE = "wav, flac, mp3, ogg, opus, m4a, aac, webm, or a video with sound";
+const FORMATS = "wav, flac, mp3, ogg, opus, m4a, aac, webm";
+const READABLE = `${FORMATS}, or a video with sound`;
 const CONVERT = "Convert it to wav or mp3, then try again; the transcribe command reads more kinds of files.";
 
 /** Why a recording can't be used, by kind; as `transcribe/web/messages.py`. */
@@ -34,14 +57,15 @@ export type RecordingProblem = keyof typeof RECORDING_ERRORS;
 
 /** A recording that can't be used. */
 export class RecordingError extends TabError {
-  constructor(readonly kind: RecordingProblem) {
-    super(RECORDING_ERRORS[kind][0], RECORDING_ERRORS[kind][1]);
+  constructor(kind: RecordingProblem) {
+    super(kind, RECORDING_ERRORS[kind][0], RECORDING_ERRORS[kind][1], 0, { formats: FORMATS });
   }
 }
 
 /** For a file of the site that did not come. */
 export const notLoaded = (): TabError =>
   new TabError(
+    "not_loaded",
     "A part of this page could not be loaded.",
     "Check the network, then load the page again; everything is saved.",
   );
@@ -49,15 +73,17 @@ export const notLoaded = (): TabError =>
 /** For an address at which browsers give a page neither decoders nor storage that lasts. */
 export const notSecure = (): TabError =>
   new TabError(
+    "not_secure",
     "At this address the browser does not let the page work, as it is not secure (http).",
     "Open the same page as https, or from this computer (localhost).",
   );
 
 export const notHere = (): TabError =>
-  new TabError("This recording is not here any more.", "Go back to the list of recordings.", 404);
+  new TabError("not_here", "This recording is not here any more.", "Go back to the list of recordings.", 404);
 
 const FULL = () =>
   new TabError(
+    "storage_full",
     "There is no room left in the browser's storage.",
     "Delete recordings you no longer need, or make room on the disk; then try again.",
     507,
@@ -69,10 +95,18 @@ export function inWords(error: unknown): TabError {
   const { name, message } = error as Error;
   if (name === "QuotaExceededError" || /quota|disk is full/i.test(message ?? "")) return FULL();
   if (/out of memory|allocation failed|Array buffer allocation/i.test(message ?? "")) {
-    return new TabError("There was not enough memory to go on.", "Close other tabs and programs, then try again.");
+    return new TabError(
+      "no_memory",
+      "There was not enough memory to go on.",
+      "Close other tabs and programs, then try again.",
+    );
   }
+  const what = `${name}: ${message}`;
   return new TabError(
-    `Something unexpected went wrong (${name}: ${message}).`,
+    "unexpected",
+    `Something unexpected went wrong (${what}).`,
     "Load the page again; nothing that was kept is lost.",
+    0,
+    { what },
   );
 }

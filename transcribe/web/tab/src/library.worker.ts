@@ -1,6 +1,6 @@
 /** The worker that keeps the library: questions come in, answers go out. */
 
-import { inWords } from "./errors";
+import { type ErrorWords, inWords } from "./errors";
 import { CHANNEL, type News } from "./library/database";
 import { Library } from "./library/library";
 
@@ -14,7 +14,7 @@ export interface Question {
 /** What comes of it. */
 export type Answer =
   | { number: number; value: unknown }
-  | { number: number; error: { message: string; hint: string; status: number } };
+  | { number: number; error: ErrorWords };
 
 const channel = new BroadcastChannel(CHANNEL);
 const tell = (news: News): void => channel.postMessage(news);
@@ -31,9 +31,9 @@ self.onmessage = async ({ data }: MessageEvent<Question>) => {
     if (!asked) throw new Error(`the library has no ${method}`);
     answer = { number, value: await asked.apply(opened, given) };
   } catch (error) {
-    const { message, hint, status } = inWords(error);
-    if (status === 0) console.error(error);
-    answer = { number, error: { message, hint, status } };
+    const { words } = inWords(error);
+    if (words.status === 0) console.error(error);
+    answer = { number, error: words };
   }
   self.postMessage(answer);
 };

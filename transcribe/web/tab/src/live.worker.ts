@@ -23,7 +23,9 @@ let nOpened = 0;
 async function answerTo({ latency, id = "", samples }: LiveQuestion): Promise<unknown> {
   if (latency !== undefined) return open(latency);
   const draft = drafts.get(id);
-  if (!draft) throw new TabError("This draft has ended.", "The recording itself goes on.", 404);
+  if (!draft) {
+    throw new TabError("draft_ended", "This draft has ended.", "The recording itself goes on.", 404);
+  }
   if (!samples) drafts.delete(id);
   const events: LiveEvent[] = await (samples ? draft.push(samples) : draft.finish());
   return { events, seconds: draft.seconds };
@@ -53,9 +55,9 @@ self.onmessage = ({ data }: MessageEvent<LiveQuestion>) => {
     try {
       answer = { number: data.number, value: await answerTo(data) };
     } catch (error) {
-      const { message, hint, status } = inWords(error);
-      if (status === 0) console.error(error);
-      answer = { number: data.number, error: { message, hint, status } };
+      const { words } = inWords(error);
+      if (words.status === 0) console.error(error);
+      answer = { number: data.number, error: words };
     }
     self.postMessage(answer);
   });

@@ -4,6 +4,8 @@
  * The page's modules import `./server.js`; the build of the site gives them this one.
  */
 
+import { t } from "../../static/texts.js";
+import { size } from "../../static/words.js";
 import type { News } from "./library/database";
 import { CHANNEL } from "./library/database";
 import type { RecordingWords } from "./library/describe";
@@ -50,8 +52,8 @@ class WorkerAsked {
       this.waiting.delete(data.number);
       if (!question) return;
       if ("error" in data) {
-        const { message, hint, status } = data.error;
-        question.reject(new TabError(message, hint, status));
+        const { kind, message, hint, status, values } = data.error;
+        question.reject(new TabError(kind, message, hint, status, values));
       } else question.resolve(data.value as never);
     };
     this.worker.onerror = () => {
@@ -78,10 +80,8 @@ function ask<Name extends Method>(
 /** What the page can do here, and what it can't. */
 export const offers = { continued: false, score: false, pause: true, byAddress: false };
 
-/** What is told of a recording in work. */
-export const WORKING_HINT =
-  "You can look and listen already. The work goes on while this page is open, and later from " +
-  "where it was.";
+/** The text that is told of a recording in work. */
+export const WORKING_HINT = "tab.working";
 
 export const listRecordings = async (): Promise<Record<string, unknown>> => {
   const listed = await ask("listRecordings");
@@ -89,9 +89,7 @@ export const listRecordings = async (): Promise<Record<string, unknown>> => {
 };
 
 function roomInWords(used: number, free: number): string {
-  const size = (bytes: number): string =>
-    bytes < 1e9 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(1)} GB`;
-  return `${size(used)} kept in this browser, this page included; room for ${size(free)} more.`;
+  return t("tab.room", { used: size(used), free: size(free) });
 }
 
 export const getRecording = (id: string): Promise<RecordingWords> => ask("getRecording", id);

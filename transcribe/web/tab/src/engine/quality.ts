@@ -88,6 +88,9 @@ const SENTENCES = {
 export type WarningKind = keyof typeof SENTENCES;
 const KINDS = Object.keys(SENTENCES) as WarningKind[];
 
+/** Whether a remark about a recording is one of these. */
+export const isAudioWarning = (remark: { kind: string }): remark is AudioWarning => remark.kind in SENTENCES;
+
 /** One sentence, without a capital or a full stop. */
 export const sentenceOf = ({ kind, values }: AudioWarning): string => SENTENCES[kind](values);
 

@@ -11,7 +11,7 @@ import type { HeldRolls } from "../decode/candidates";
 import type { AudioWarning } from "../engine/quality";
 import type { WindowState } from "../engine/windows";
 import type { DecodeSettings } from "../settings";
-import { TabError } from "../errors";
+import { TabError, type Values } from "../errors";
 
 export type State = "queued" | "working" | "paused" | "done" | "failed" | "cancelled";
 
@@ -19,6 +19,15 @@ export type State = "queued" | "working" | "paused" | "done" | "failed" | "cance
 export const LOWEST_THRESHOLD = 0.05;
 /** Of the waveform that is kept with a transcription. */
 export const PAIRS_PER_SECOND = 50;
+
+/** What is said of a recording while it is transcribed, beside the transcriber's own warnings. */
+export interface Remark {
+  kind: "slow";
+  values: Values;
+}
+
+/** What an entry says of errors while there is none. */
+export const WITHOUT_ERROR = { error: "", hint: "", error_kind: "", error_values: {} };
 
 /** One recording. */
 export interface Entry {
@@ -38,10 +47,13 @@ export interface Entry {
   n_notes: number;
   error: string;
   hint: string;
+  /** Not in entries of earlier versions. */
+  error_kind?: string;
+  error_values?: Values;
   /** For the person, a sentence each. */
   warnings: string[];
-  /** The transcriber's, as they are told in JSON. */
-  remarks: AudioWarning[];
+  /** What each of them is about; the transcriber's are told in JSON too. */
+  remarks: (AudioWarning | Remark)[];
   model: string;
   /** Settings of the model; null before it is first transcribed. */
   decode: DecodeSettings | null;
@@ -138,11 +150,13 @@ export async function openDatabase(): Promise<Database> {
   } catch (error) {
     if ((error as Error).name === "VersionError") {
       throw new TabError(
+        "newer_library",
         "What is kept here was written by a newer version of this page.",
         "Load the page again; if that does not help, close all its tabs first.",
       );
     }
     throw new TabError(
+      "no_storage",
       "This browser does not let the page keep anything, which it needs for its work.",
       "Allow this page to store data (cookies and site data), or use another browser or window.",
     );

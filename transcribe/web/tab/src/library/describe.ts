@@ -1,6 +1,7 @@
 /** A recording as the page is told of it; as `Server.describe` in `transcribe/web/app.py`. */
 
 import type { DecodeSettings } from "../settings";
+import type { Values } from "../errors";
 import type { Entry } from "./database";
 
 export interface RecordingWords {
@@ -16,7 +17,11 @@ export interface RecordingWords {
   seconds_left: number | null;
   error: string;
   hint: string;
+  error_kind: string;
+  error_values: Values;
   warnings: string[];
+  /** What each warning is about. */
+  remarks: Entry["remarks"];
   n_notes: number;
   /** Names what the notes of a finished recording depend on. */
   notes_version: string;
@@ -75,7 +80,10 @@ export function describe(
     seconds_left: entry.state === "working" ? entry.seconds_left : null,
     error: entry.error,
     hint: entry.hint,
+    error_kind: entry.error_kind ?? "",
+    error_values: entry.error_values ?? {},
     warnings: entry.warnings,
+    remarks: entry.remarks,
     n_notes: entry.n_notes,
     notes_version: `${entry.attempt}.${entry.threshold ?? 0}.${entry.minimum_duration ?? 0}.${lastStep}`,
     edited: lastStep > 0,

@@ -76,7 +76,7 @@ export function resolved(
         throw nonsense("a note is added with an id of the model, or without one");
       }
       if (current.get(change.id)) {
-        throw new TabError("This note is there already.", "Load the page again.", 409);
+        throw new TabError("note_there", "This note is there already.", "Load the page again.", 409);
       }
       current.set(change.id, note);
       return { id: change.id, note };
@@ -84,7 +84,12 @@ export function resolved(
     if (change.do === "pedal") return { pedal: pedalOf(change, duration) };
     const note = current.get(change.id ?? "");
     if (!note || change.id === undefined) {
-      throw new TabError("A note to be changed is not there any more.", "Load the page again.", 409);
+      throw new TabError(
+        "note_gone",
+        "A note to be changed is not there any more.",
+        "Load the page again.",
+        409,
+      );
     }
     const next = change.do === "delete" ? null : changed(note, change, duration);
     current.set(change.id, next);
@@ -103,17 +108,21 @@ function changed(note: EditedNote | null, change: Asked, duration: number): Edit
     if (!Number.isFinite(value) || Math.abs(value) > 1e9) throw nonsense(`${name} is out of range`);
     if (name === "onset" && value > duration) {
       throw new TabError(
+        "note_after_end",
         `A note can't start after the recording ends: ${value} s of ${fixed(duration, 3)} s. ` +
           "Nothing was changed.",
         `Choose a start from 0 to ${fixed(duration, 3)} s.`,
         422,
+        { start: value, duration: Math.round(1000 * duration) / 1000 },
       );
     }
     if (name === "offset" && value > duration + AFTER_END) {
       throw new TabError(
+        "note_too_long",
         `A note can't last more than ${AFTER_END} s beyond the recording's end. Nothing was changed.`,
         "Make it shorter.",
         422,
+        { seconds: AFTER_END },
       );
     }
     values[name] = name === "onset" || name === "offset" ? value : roundHalfEven(value);
@@ -125,9 +134,11 @@ function changed(note: EditedNote | null, change: Asked, duration: number): Edit
     velocity >= 1 && velocity <= 127;
   if (!fits) {
     throw new TabError(
+      "no_note",
       "A note can't be like that.",
       `It must start before it ends, on a key from ${LOWEST_PITCH} to ${HIGHEST_PITCH}.`,
       422,
+      { lowest: LOWEST_PITCH, highest: HIGHEST_PITCH },
     );
   }
   return { onset, pitch, offset, velocity };
@@ -141,13 +152,15 @@ function pedalOf({ onset, offset, down }: Asked, duration: number): PedalChange 
   const [start, stop] = [Math.max(onset as number, 0), Math.min(offset as number, duration + AFTER_END)];
   if (stop - start < SHORTEST_PRESS) {
     throw new TabError(
+      "press_too_short",
       `The pedal can't be pressed or lifted for less than ${SHORTEST_PRESS} s; found ${start} to ${stop} s.`,
       "Drag further.",
       422,
+      { seconds: SHORTEST_PRESS },
     );
   }
   return { onset: start, offset: stop, down };
 }
 
 const nonsense = (reason: string): TabError =>
-  new TabError(`The page asked for a change that makes no sense: ${reason}.`, "", 422);
+  new TabError("invalid", `The page asked for a change that makes no sense: ${reason}.`, "", 422);

@@ -17,6 +17,7 @@ import {
   type News,
   PAIRS_PER_SECOND,
   piecesOf,
+  WITHOUT_ERROR,
 } from "./database";
 import { describe } from "./describe";
 import { asRow, type Row } from "./rows";
@@ -67,9 +68,10 @@ class KeptEntry {
 
   /** Say why it can't go on; resolves to whether that is kept, too. */
   async fail(error: unknown): Promise<boolean> {
-    const { message, hint } = inWords(error);
+    const { message, hint, kind, values } = inWords(error);
     console.warn("transcribing failed:", error);
-    const failed = { state: "failed", error: message, hint, seconds_left: null } as const;
+    const words = { error: message, hint, error_kind: kind, error_values: values };
+    const failed = { state: "failed", ...words, seconds_left: null } as const;
     try {
       await this.change((entry) => Object.assign(entry, failed), "state");
       return true;
@@ -173,8 +175,7 @@ class Job {
       }
       Object.assign(entry, {
         state: "working",
-        error: "",
-        hint: "",
+        ...WITHOUT_ERROR,
         model: settings.name,
         decode: settings.decode,
         sample_rate: settings.features.sample_rate,
@@ -208,6 +209,7 @@ class Job {
         now.n_notes = this.decoder.nNotes;
         now.seconds_left = this.secondsLeft(now);
         now.warnings = isSlow(now) ? [SLOW] : [];
+        now.remarks = isSlow(now) ? [{ kind: "slow", values: {} }] : [];
         now.progress = {
           windows: step.windows,
           held: step.held,

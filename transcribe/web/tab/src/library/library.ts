@@ -9,6 +9,7 @@ import { downloadName, shownName, suffixOf } from "../export/names";
 import { midiBytes } from "../export/midi";
 import { asSvg } from "../export/picture";
 import { thumbnail } from "../export/thumbnail";
+import { isAudioWarning } from "../engine/quality";
 import { TabError, notHere } from "../errors";
 import {
   type Change,
@@ -19,6 +20,7 @@ import {
   openDatabase,
   PAIRS_PER_SECOND,
   piecesOf,
+  WITHOUT_ERROR,
 } from "./database";
 import { describe, type RecordingWords } from "./describe";
 import { type Asked, LONGEST, resolved } from "./edits";
@@ -82,7 +84,9 @@ export class Library {
   }
 
   async upload(file: Blob, name: string): Promise<RecordingWords> {
-    if (!file.size) throw new TabError("This file is empty.", "Choose another, or copy it again.", 400);
+    if (!file.size) {
+      throw new TabError("empty_file", "This file is empty.", "Choose another, or copy it again.", 400);
+    }
     const { quota, usage } = await navigator.storage.estimate();
     if (quota !== undefined && quota - (usage ?? 0) - file.size < SPARE) {
       throw new DOMException("not enough room", "QuotaExceededError");
@@ -90,9 +94,11 @@ export class Library {
     const entries = await this.database.getAll("recordings");
     if (entries.length >= MOST_RECORDINGS) {
       throw new TabError(
+        "too_many",
         `There are ${MOST_RECORDINGS} recordings already, as many as there may be.`,
         "Delete some that you no longer need, then try again.",
         409,
+        { most: MOST_RECORDINGS },
       );
     }
     const entry: Entry = {
@@ -107,8 +113,7 @@ export class Library {
       heard_seconds: 0,
       seconds_left: null,
       n_notes: 0,
-      error: "",
-      hint: "",
+      ...WITHOUT_ERROR,
       warnings: [],
       remarks: [],
       model: "",
@@ -135,7 +140,9 @@ export class Library {
 
   /** Call a recording something else; its file's ending stays. */
   renameRecording(id: string, name: string): Promise<RecordingWords> {
-    if (!name.trim()) throw new TabError("A recording needs a name.", "Type a letter at least.", 422);
+    if (!name.trim()) {
+      throw new TabError("no_name", "A recording needs a name.", "Type a letter at least.", 422);
+    }
     return this.turn(id, (entry) => {
       entry.name = shownName(name, suffixOf(entry.name));
     });
@@ -187,8 +194,10 @@ export class Library {
     const number = 1 + Math.max(0, ...(await this.database.getAll("recordings")).map((each) => each.number));
     const words = await this.turn(id, (entry) => {
       // One that says it is in work may have failed when not even that could be kept.
-      if (entry.state === "done") throw new TabError("This recording is done already.", "", 409);
-      Object.assign(entry, { state: "queued", number, error: "", hint: "", warnings: [], remarks: [] });
+      if (entry.state === "done") {
+        throw new TabError("done_already", "This recording is done already.", "", 409);
+      }
+      Object.assign(entry, { state: "queued", number, ...WITHOUT_ERROR, warnings: [], remarks: [] });
     });
     this.tell({ kind: "queued" });
     return words;
@@ -225,11 +234,11 @@ export class Library {
   }
 
   postUndo(id: string, since: string): Promise<unknown> {
-    return this.changed(id, since, () => this.move(id, 0, "There is nothing to undo."));
+    return this.changed(id, since, () => this.move(id, 0, "undo"));
   }
 
   postRedo(id: string, since: string): Promise<unknown> {
-    return this.changed(id, since, () => this.move(id, 1, "There is nothing to redo."));
+    return this.changed(id, since, () => this.move(id, 1, "redo"));
   }
 
   // --- sound and files ---
@@ -257,7 +266,7 @@ export class Library {
   async getSoundFile(id: string): Promise<Blob> {
     const entry = await this.entry(id);
     const parts = (await this.pieces(entry)).map((piece) => piece.sound);
-    if (!parts.length) throw new TabError("This recording is not transcribed yet.", "Wait a moment.", 404);
+    if (!parts.length) throw notYet(404);
     const nBytes = parts.reduce((sum, part) => sum + part.size, 0);
     return new Blob([wavHeader(entry.sample_rate, nBytes), ...parts], { type: "audio/wav" });
   }
@@ -269,7 +278,7 @@ export class Library {
       if (!original) throw notHere();
       return { blob: original.file, name: downloadName(entry.name, suffixOf(entry.name)) };
     }
-    if (!entry.decode) throw new TabError("This recording is not transcribed yet.", "Wait a moment.", 409);
+    if (!entry.decode) throw notYet(409);
     const offsets = kind === "sustained.mid" ? "sustained" : "key";
     const performance = await this.noteService.performance(entry, offsets);
     const file = (content: BlobPart, type: string): Download => ({
@@ -291,7 +300,7 @@ export class Library {
             model: entry.model,
             duration: entry.duration ?? 0,
             offsets,
-            warnings: entry.remarks,
+            warnings: entry.remarks.filter(isAudioWarning),
           }),
           "application/json",
         );
@@ -299,7 +308,7 @@ export class Library {
         if (!performance.notes.length) throw nothingThere();
         return file(asSvg(performance, entry.name), "image/svg+xml");
       default:
-        throw new TabError("There is no such download.", "", 404);
+        throw new TabError("no_download", "There is no such download.", "", 404);
     }
   }
 
@@ -404,26 +413,34 @@ export class Library {
   }
 
   /** Undo the last step that counts (`undone` 0), or redo the first that does not (1). */
-  private async move(id: string, undone: 0 | 1, nothing: string): Promise<void> {
+  private async move(id: string, undone: 0 | 1, nothing: "undo" | "redo"): Promise<void> {
     const transaction = this.database.transaction("edits", "readwrite");
     const steps = (await transaction.store.index("recording").getAll(id)).filter(
       (step) => step.undone === undone,
     );
     const step = undone ? steps[0] : steps.at(-1);
-    if (!step) throw new TabError(nothing, "", 409);
+    if (!step) throw new TabError(`nothing_to_${nothing}`, `There is nothing to ${nothing}.`, "", 409);
     await Promise.all([transaction.store.put({ ...step, undone: undone ? 0 : 1 }), transaction.done]);
   }
 }
 
 function within(value: number | null, least: number, most: number): number | null {
   if (value !== null && !(value >= least && value <= most)) {
-    throw new TabError(`A number from ${least} to ${most} was expected.`, "", 422);
+    throw new TabError("invalid", `A number from ${least} to ${most} was expected.`, "", 422);
   }
   return value;
 }
 
 const nothingThere = (): TabError =>
-  new TabError("There are no notes to play or to draw.", "Move the slider to more notes.", 409);
+  new TabError(
+    "no_notes",
+    "There are no notes to play or to draw.",
+    "Move the slider to more notes.",
+    409,
+  );
+
+const notYet = (status: number): TabError =>
+  new TabError("not_yet", "This recording is not transcribed yet.", "Wait a moment.", status);
 
 /** The first 44 bytes of a wav file: mono, 16 bits. */
 export function wavHeader(rate: number, nBytes: number): ArrayBuffer {
