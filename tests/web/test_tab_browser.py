@@ -236,6 +236,26 @@ def test_paused_it_waits_and_goes_on_from_there(visit, long):
     assert after["n_pieces"] > kept["n_pieces"]
 
 
+def test_the_sound_of_a_recording_in_work_is_fetched_when_it_is_played(visit, long):
+    page = visit()
+    add(page, long)
+    page.wait_for_url("**/#/recording/*")
+    expect(page.locator("#n-notes")).to_have_text(re.compile(r"^[1-9]"), timeout=DONE)
+    look = "[document.title, document.querySelector('#audio').getAttribute('src')]"
+    title, source = page.evaluate(look)
+    assert "%" in title  # still at work; every address that is looked into costs memory
+    assert source is None
+    page.click("#play")
+    expect(page.locator("#position")).to_have_text(re.compile(r"0:0[1-9]\.\d"))
+    assert page.evaluate(look)[1].startswith("blob:")
+    page.keyboard.press("Space")
+    expect_done(page)
+    page.keyboard.press("End")
+    page.keyboard.press("Space")  # to the end: all of the sound is there by now
+    expect(page.locator("#position")).to_have_text(re.compile(r"0:0[1-9]\.\d"))
+    assert page.evaluate("document.querySelector('#audio').duration") > 120
+
+
 def test_two_tabs_agree_and_one_of_them_works(visit, tmp_path):
     first = visit()
     second = visit(first.context)

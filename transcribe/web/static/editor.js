@@ -317,18 +317,17 @@ export class Editor {
       this.overview.fresh = false;
     }
     this.player.setDuration(this.duration);
-    if (heard) this.hear(recording.id, heard);
+    if (heard) this.hear(recording.id, heard, !busy);
     this.showAble();
     this.roll.changed();
   }
 
   /** Let the player have what is there of the recording's sound. */
-  async hear(id, heard) {
+  async hear(id, heard, isWhole) {
     try {
-      const address = await server.soundAddress(id);
-      if (this.id === id) this.player.hear(address, heard);
+      await this.player.hear(() => server.soundAddress(id), heard, isWhole);
     } catch (error) {
-      if (!this.busy) tellError(error);
+      if (this.id === id) tellError(error);
     }
   }
 

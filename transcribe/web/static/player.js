@@ -26,6 +26,8 @@ export class Player extends EventTarget {
   constructor(audio, notes, sound) {
     super();
     this.audio = audio;
+    /** How many recordings were opened. */
+    this.nOpened = 0;
     this.notes = notes;
     this.sound = sound;
     this.playing = false;
@@ -80,7 +82,9 @@ export class Player extends EventTarget {
     this.duration = duration;
     /** The piano's gain for this recording; null while not known. */
     this.gain = null;
-    this.address = null;
+    /** Resolves to the address of the recording's sound; null while there is none. */
+    this.source = null;
+    this.nOpened += 1;
     this.audio.removeAttribute("src");
     this.audio.load();
   }
@@ -93,34 +97,37 @@ export class Player extends EventTarget {
   }
 
   /**
-   * The recording's sound is at an address, so many seconds of it by now.
+   * There are so many seconds of the recording's sound by now, at the address that `source` gives.
    *
-   * While it plays, another address waits until it is started again.
+   * It is taken when it is played, or at once where it is whole: browsers keep some of all that
+   * an audio element has ever looked into, which while it grows would be many.
    */
-  hear(address, seconds) {
+  async hear(source, seconds, isWhole) {
     this.heard = seconds;
-    this.address = address;
-    if (!this.playing) this.load();
+    this.source = source;
+    if (isWhole && !this.playing) await this.load();
   }
 
-  /** Take the address that was told last. */
-  load() {
-    if (this.address && this.audio.getAttribute("src") !== this.address) this.audio.src = this.address;
+  /** Take the sound as it is now. */
+  async load() {
+    const { nOpened } = this;
+    const address = await this.source?.();
+    if (nOpened !== this.nOpened || !address) return;
+    if (this.audio.getAttribute("src") !== address) this.audio.src = address;
   }
 
   /** Begin at once; must be called from a click or a key. */
   async play() {
     if (this.playing) return;
     if (this.origin >= this.duration - 0.05) this.origin = this.passage?.start ?? 0;
-    this.load();
-    if (this.audible && !this.audio.getAttribute("src")) return this.fail(trouble("play.missing"));
-    // What was loaded while the rest was being heard ends too early.
-    if (this.audio.duration < this.heard - 0.5) this.audio.load();
+    if (this.audible && !this.source) return this.fail(trouble("play.missing"));
     this.prepare();
     this.playing = true;
     this.changed();
     try {
-      await this.context.resume();
+      await Promise.all([this.context.resume(), this.audible && this.load()]);
+      // What was loaded while the rest was being heard ends too early.
+      if (this.audio.duration < this.heard - 0.5) this.audio.load();
       if (this.listen !== "recording") {
         await this.tuned();
         await this.matchLoudness();

@@ -99,9 +99,9 @@ export class Decoder {
     this.readPedal(pedal);
     for (let at = 0; at < events.length; at += EVENT_WIDTH) {
       if (!counts(events, at, this.settings.onset_threshold)) continue;
-      const [frame, kind, column, ...values] = events.subarray(at, at + EVENT_WIDTH) as unknown as [
-        number, number, number, ...number[],
-      ];
+      const [frame, kind, column] = [events[at], events[at + 1], events[at + 2]] as [number, number, number];
+      const values: number[] = [];
+      for (let i = at + 3; i < at + EVENT_WIDTH; i += 1) values.push(events[i] as number);
       if (kind === ONSET) this.strike(column, frame, values);
       else if (kind === KEY_FALL) this.fall(column, frame, values);
       else this.end(column, frame, kind - KEY_END, values);

@@ -173,15 +173,12 @@ export function falls(rolls: Rolls, start: number, stop: number): RollEvent[] {
     for (let column = 0; column < N_PITCHES; column += 1) {
       const before = value(rolls, FRAME_PLANE, row - 1, column);
       const after = value(rolls, FRAME_PLANE, row, column);
-      if (after >= before) continue;
-      let any = false;
+      if (after >= before || !SINGLE_LEVELS.some((single) => before >= single && after < single)) continue;
       const values = LEVELS.map((level, index) => {
         const single = SINGLE_LEVELS[index] as number;
-        if (!(before >= single && after < single)) return Number.NaN;
-        any = true;
-        return crossing(before, after, level);
+        return before >= single && after < single ? crossing(before, after, level) : Number.NaN;
       });
-      if (any) found.push({ row, kind: KEY_FALL, column, values });
+      found.push({ row, kind: KEY_FALL, column, values });
     }
   }
   return found;

@@ -34,6 +34,7 @@ export async function loadNetwork(
     executionProviders: ["wasm"],
     enableCpuMemArena: false, // which takes memory in steps that double, and gives none back
   });
+  delete ort.env.wasm.wasmBinary; // it is compiled by now
   const width = shape.nChannels * shape.nBins;
   return {
     async activations(frames) {

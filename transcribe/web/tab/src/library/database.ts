@@ -163,11 +163,11 @@ export async function openDatabase(): Promise<Database> {
   }
 }
 
-/** The keys of all pieces of a recording, or of one attempt at it. */
-export const piecesOf = (id: string, attempt?: number): IDBKeyRange =>
+/** The keys of all pieces of a recording, or of one attempt at it, from one of them on. */
+export const piecesOf = (id: string, attempt?: number, first = 0): IDBKeyRange =>
   attempt === undefined
     ? IDBKeyRange.bound([id], [id, []])
-    : IDBKeyRange.bound([id, attempt], [id, attempt, []]);
+    : IDBKeyRange.bound([id, attempt, first], [id, attempt, []]);
 
 /** What happens to recordings, told to all tabs and workers of the page. */
 export const CHANNEL = "transcribe-library";

@@ -43,6 +43,8 @@ export interface Download {
 
 export class Library {
   private readonly noteService: NoteService;
+  /** That of the recording that was asked for last, and the number of its next piece. */
+  private waveform: { name: string; pairs: Int8Array; next: number } | null = null;
   /** Changes of a recording, one after the other. */
   private line: Promise<unknown> = Promise.resolve();
 
@@ -251,14 +253,21 @@ export class Library {
     return thumbnail(notes, entry.duration || end);
   }
 
+  /** The waveform as far as there is one; of a recording in work only what is new is read. */
   async getWaveform(id: string): Promise<{ pairs: Int8Array; perSecond: number }> {
-    const pieces = await this.pieces(await this.entry(id));
-    const pairs = new Int8Array(pieces.reduce((sum, piece) => sum + piece.waveform.length, 0));
-    let place = 0;
+    const { attempt } = await this.entry(id);
+    const name = `${id} ${attempt}`;
+    const { pairs: before, next } =
+      this.waveform?.name === name ? this.waveform : { pairs: new Int8Array(0), next: 0 };
+    const pieces = await this.database.getAll("heard", piecesOf(id, attempt, next));
+    const pairs = new Int8Array(pieces.reduce((sum, piece) => sum + piece.waveform.length, before.length));
+    pairs.set(before);
+    let place = before.length;
     for (const { waveform } of pieces) {
       pairs.set(waveform, place);
       place += waveform.length;
     }
+    this.waveform = { name, pairs, next: next + pieces.length };
     return { pairs, perSecond: PAIRS_PER_SECOND };
   }
 
