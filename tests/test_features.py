@@ -205,6 +205,17 @@ def test_streamed_equals_whole(name: str, n_samples: int, cuts: list[int]) -> No
     assert_allclose(np.concatenate([whole[:0], *parts]), whole, atol=1e-5)
 
 
+@pytest.mark.parametrize("first_frame", [1, 7, 40, 200])
+def test_frames_that_nobody_needs_are_left_out(first_frame: int) -> None:
+    features, samples = FEATURES["log_frequency"], noise(60_000)
+    blocks = [samples[start : start + 7_000] for start in range(0, 60_000, 7_000)]
+    parts = list(features.stream(blocks, first_frame=first_frame))
+    expected = features.whole(samples)[first_frame:]
+    found = np.concatenate([expected[:0], *parts])
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    assert len(found) == max(0, 118 - first_frame)
+
+
 @pytest.mark.parametrize("name", CONFIGS)
 def test_training_and_transcribing_see_the_same(name: str) -> None:
     """From full scale to the softest, and in silence, where the floor is 0 in both."""

@@ -66,6 +66,28 @@ def test_streamed_equals_whole_however_it_is_cut(
     assert_array_equal(np.concatenate([frames[:0], *parts]), model(frames))
 
 
+@settings(deadline=None, max_examples=150)
+@given(
+    n_frames=integers(0, 200),
+    context=integers(0, 8),
+    keep=integers(1, 30),
+    n_done=integers(0, 8),
+)
+def test_what_was_done_before_is_left_out(
+    n_frames: int, context: int, keep: int, n_done: int
+) -> None:
+    config = WindowConfig(keep + 2 * context, context)
+    frames, model = random_frames(n_frames), lopsided_blur(reach=context)
+    whole = list(stream_in_windows(model, [frames], **vars(config)))
+    n_done = min(n_done, max(0, len(whole) - 1))
+    needed = frames[config.first_frame(n_done) :]
+    rest = list(stream_in_windows(model, [needed], **vars(config), n_done=n_done))
+    assert len(rest) == len(whole) - n_done
+    assert sum(map(len, whole[:n_done])) == config.n_frames(n_done)
+    for found, expected in zip(rest, whole[n_done:], strict=True):
+        assert_array_equal(found, expected)
+
+
 @settings(deadline=None)
 @given(data=data(), n_frames=integers(1, 200), context=integers(0, 8), keep=integers(1, 30))
 def test_the_same_windows_are_seen_however_the_input_is_cut(

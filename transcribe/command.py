@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import math
 import shutil
 import sys
 import tempfile
@@ -14,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from transcribe.excerpt import Excerpt
 from transcribe.options import (
     DONE,
     FAILED,
@@ -28,6 +30,7 @@ from transcribe.options import (
     add_threads,
     add_transcription,
     add_verbose,
+    moment,
     usage_errors,
 )
 from transcribe.outputs import MIDI_SUFFIXES, RecordingPlan, checked, plan
@@ -48,6 +51,7 @@ examples:
   transcribe song.mp3                      writes song.mid beside it
   transcribe a.wav b.m4a -o out/           writes out/a.mid and out/b.mid
   transcribe song.mp3 -o take1.mid --csv   writes take1.mid and take1.csv
+  transcribe song.mp3 --from 1:30 --to 2:45    only this part
   transcribe - < song.mp3 > song.mid       from standard input to standard output"""
 
 
@@ -83,6 +87,24 @@ def add_parser(subparsers: Subparsers, *, epilog: str) -> None:
     add_formats(group)
     add_overwrite(group)
     add_transcription(parser)
+    group = parser.add_argument_group("a part of the recording")
+    group.add_argument(
+        "--from",
+        dest="start",
+        metavar="TIME",
+        type=moment,
+        default=0.0,
+        help="leave out what is struck before, in seconds or as 1:30; times in the files stay "
+        "those of the recording",
+    )
+    group.add_argument(
+        "--to",
+        dest="stop",
+        metavar="TIME",
+        type=moment,
+        default=math.inf,
+        help="end here, in seconds or as 2:45",
+    )
     group = parser.add_argument_group("beats")
     group.add_argument(
         "--beats",
@@ -110,6 +132,8 @@ def run(options: argparse.Namespace) -> int:
         raise UsageError("name at least one recording (transcribe --help shows how)")
     if "" in options.recordings:
         raise UsageError("the name of a recording is empty")
+    with usage_errors():
+        options.excerpt = Excerpt(options.start, options.stop)
     if options.verbose:
         logging.basicConfig(level=logging.INFO, format="%(name)s: %(message)s")
     with _standard_files(options):
@@ -209,8 +233,12 @@ def _transcribe_one(
     from transcribe.files.atomic import write_atomically
 
     started = time.monotonic()
-    with progress_of(job.recording.name, job.duration, quiet=options.quiet) as progress:
-        transcription = transcriber.transcribe(job.recording, progress=progress)
+    end = min(job.duration or math.inf, options.excerpt.stop)
+    known = None if end == math.inf else end
+    with progress_of(job.recording.name, known, quiet=options.quiet) as progress:
+        transcription = transcriber.transcribe(
+            job.recording, progress=progress, excerpt=options.excerpt
+        )
     performance, beats = _with_beats(transcription.performance, options)
     for kind, path in ((MIDI, job.midi), (CSV, job.csv), (JSON, job.json)):
         if path is not None:

@@ -22,12 +22,14 @@ AudioProblem: TypeAlias = Literal[
     "no_decoder",
     "damaged",
     "too_long",
+    "too_short",
     "unusable",
 ]
 """Why a recording can't be used: its file is missing, may not be read, can't be read (the
 disk or the network), is a folder or no ordinary file, or holds nothing; it was cut off
 before it was finished, is no recording at all, has no sound, has sound in an encoding that
-can't be decoded, or is damaged throughout; it is longer than is allowed; or something else."""
+can't be decoded, or is damaged throughout; it is longer than is allowed, or ends before what
+is wanted of it; or something else."""
 
 
 class TranscribeError(Exception):

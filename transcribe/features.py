@@ -203,15 +203,19 @@ class Features:
             return np.concatenate(parts)
         return np.zeros((0, self.config.n_channels, self.config.n_bins), np.float32)
 
-    def stream(self, blocks: Iterable[NDArray[np.float32]]) -> Iterator[NDArray[np.float32]]:
+    def stream(
+        self, blocks: Iterable[NDArray[np.float32]], *, first_frame: int = 0
+    ) -> Iterator[NDArray[np.float32]]:
         """Frames of a recording that comes in blocks of any length, in bounded memory.
 
-        Yields arrays of shape (n, n_channels, n_bins) which, joined, equal `whole`.
+        Yields arrays of shape (n, n_channels, n_bins) which, joined, equal `whole` from
+        ``first_frame`` on.
         """
         config, hop = self.config, self.config.hop_length
         margin = config.margin
         held = np.zeros(margin, np.float32)
-        n_samples = frames_done = 0
+        n_samples, frames_done = 0, first_frame
+        n_ahead = first_frame * hop  # samples that no frame needs
 
         def chunks(n_frames_ready: int) -> Iterator[NDArray[np.float32]]:
             nonlocal held, frames_done
@@ -226,6 +230,8 @@ class Features:
         for block in blocks:
             n_samples += len(block)
             held = np.concatenate([held, block])
+            n_unused = min(n_ahead, len(held))
+            held, n_ahead = held[n_unused:], n_ahead - n_unused
             yield from chunks((len(held) - 1 - 2 * margin) // hop + 1)
         held = np.concatenate([held, np.zeros(margin + hop, np.float32)])
         yield from chunks(config.grid.n_frames(n_samples) - frames_done)

@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from transcribe.excerpt import as_seconds
 from transcribe.notes import A4_RANGE, STANDARD_A4
 from transcribe.weights_file import packaged_settings
 
@@ -213,6 +214,14 @@ def seconds(text: str) -> float:
     if not 0 <= value < math.inf:
         raise argparse.ArgumentTypeError(f"expected seconds, 0 or more; found {text!r}")
     return value
+
+
+def moment(text: str) -> float:
+    """Seconds of a time in a recording, such as ``95`` or ``1:35``."""
+    try:
+        return as_seconds(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def positive_seconds(text: str) -> float:

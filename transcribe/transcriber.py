@@ -10,6 +10,7 @@ notes themselves.
 from __future__ import annotations
 
 import logging
+import math
 import os
 from collections.abc import Callable
 from dataclasses import replace
@@ -19,17 +20,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from transcribe.audio.loudness import LevelledReader
-from transcribe.audio.source import Source, open_source
+from transcribe.audio.source import WHOLE, Source, open_source
 from transcribe.checkpoint import Checkpoint, load_checkpoint
 from transcribe.decode.config import DecodeConfig
 from transcribe.decode.decoder import Decoder
 from transcribe.decode.events import CandidateReader, Candidates
+from transcribe.errors import AudioError
+from transcribe.excerpt import Excerpt
 from transcribe.features import Features
 from transcribe.frames import FrameGrid
 from transcribe.model.device import find_device
 from transcribe.notes import A4_RANGE, STANDARD_A4, SUSTAINED, Performance
 from transcribe.rolls import Rolls
 from transcribe.transcription import Transcription, conclude
+from transcribe.unfinished import ResumePoint, UnfinishedTranscription
 from transcribe.windows import stream_in_windows
 
 log = logging.getLogger(__name__)
@@ -157,8 +161,10 @@ class Transcriber:
         *,
         sample_rate: int | None = None,
         progress: Callable[[float], None] | None = None,
-        candidates: Callable[[Candidates, Decoder], None] | None = None,
+        excerpt: Excerpt = WHOLE,
+        candidates: Callable[[Candidates, Decoder, ResumePoint | None], None] | None = None,
         candidate_threshold: float | None = None,
+        unfinished: UnfinishedTranscription | None = None,
     ) -> Transcription:
         """Transcribe a recording.
 
@@ -173,14 +179,21 @@ class Transcriber:
             file, which says its own, not allowed.
         progress : callable, optional
             Called now and then with how many seconds of the recording are done.
+        excerpt : Excerpt
+            What to transcribe of it: notes that are struck there, and end there at the latest.
+            Their times are those of the recording.
         candidates : callable, optional
             Called piece by piece from the beginning with the candidate events that the notes
-            are decoded from, and with the decoder when it has taken that piece; before
-            ``progress`` is called for it.
+            are decoded from, with the decoder when it has taken that piece, and, but for the
+            last pieces, with a point to go on from; before ``progress`` is called for it.
         candidate_threshold : float, optional
             Onset probability from which events are candidates, if that is less
             than the decoder's own threshold, for decoding again with a lower one. The
             notes are the same.
+        unfinished : UnfinishedTranscription, optional
+            Where an earlier call with the same arguments and weights was left. The network
+            goes on from there, and the result is what it would have been; ``candidates`` is
+            called with what is new, and first with nothing.
 
         Returns
         -------
@@ -195,27 +208,59 @@ class Transcriber:
             The samples or the sample rate are not as described.
         """
         config, windows, grid = self.checkpoint.features, self.checkpoint.windows, self.grid
-        sound = open_source(source, grid.sample_rate, sample_rate=sample_rate)
-        activations = stream_in_windows(
-            self.activations or self.checkpoint.model.activations,
-            self.features.stream(sound.resampled(grid.sample_rate, tuned_at=config.sample_rate)),
-            window_frames=windows.window_frames,
-            context_frames=windows.context_frames,
+        between = (grid.position(excerpt.start), grid.position(excerpt.stop))
+        # The network hears a little more on both sides, as it does of every window.
+        first_frame = max(0, math.floor(between[0]) - windows.context_frames)
+        heard = Excerpt(
+            grid.seconds(first_frame), excerpt.stop + grid.seconds(windows.context_frames)
+        )
+        sound = open_source(source, grid.sample_rate, sample_rate=sample_rate, excerpt=heard)
+        floor = min(self.decode.onset_threshold, candidate_threshold or 1.0)
+        reader = CandidateReader(
+            replace(self.decode, onset_threshold=floor).thresholds(),
+            first_frame=first_frame,
+            between=between,
         )
         decoder = Decoder(grid, self.decode)
-        floor = min(self.decode.onset_threshold, candidate_threshold or 1.0)
-        reader = CandidateReader(replace(self.decode, onset_threshold=floor).thresholds())
+        n_windows = 0
 
-        def take(found: Candidates) -> None:
+        def take(found: Candidates, point: ResumePoint | None = None) -> None:
             decoder.take(found)
             if candidates is not None:
-                candidates(found, decoder)
+                candidates(found, decoder, point)
 
-        n_frames = 0
+        if unfinished is None:
+            take(Candidates.none(first_frame))
+        else:
+            n_windows = unfinished.point.n_windows
+            reader.resume(unfinished.point.held, windows.n_frames(n_windows))
+            decoder.take(unfinished.candidates)
+            take(Candidates.none(), unfinished.point)
+        n_frames = windows.n_frames(n_windows)
+        activations = stream_in_windows(
+            self.activations or self.checkpoint.model.activations,
+            self.features.stream(
+                sound.resampled(grid.sample_rate, tuned_at=config.sample_rate),
+                first_frame=windows.first_frame(n_windows),
+            ),
+            window_frames=windows.window_frames,
+            context_frames=windows.context_frames,
+            n_done=n_windows,
+        )
         for part in activations:
-            take(reader.push(Rolls.unstack(part)))
+            n_windows += 1
             n_frames += len(part)
+            found = reader.push(Rolls.unstack(part))
+            take(found, ResumePoint(n_windows, reader.held))
             if progress is not None:
-                progress(grid.seconds(n_frames))
+                progress(min(grid.seconds(first_frame + n_frames), excerpt.stop))
         take(reader.finish())
-        return conclude(decoder.finish(), decoder.finish(SUSTAINED), sound, a4=self.a4)
+        if excerpt.start > 0 and sound.end <= excerpt.start:
+            raise AudioError(
+                f"expected a recording of more than {excerpt.start:g} s, where the part to "
+                f"transcribe starts; found one of {sound.end:.1f} s",
+                kind="too_short",
+            )
+        return conclude(
+            decoder.finish(), decoder.finish(SUSTAINED), sound, a4=self.a4, excerpt=excerpt
+        )

@@ -12,7 +12,8 @@ from transcribe.audio.quality import (
     is_out_of_tune,
     most_serious_first,
 )
-from transcribe.audio.source import Sound
+from transcribe.audio.source import WHOLE, Sound
+from transcribe.excerpt import Excerpt
 from transcribe.music.clicks import find_clicks
 from transcribe.notes import Performance
 
@@ -27,7 +28,7 @@ class Transcription:
     """The same notes as long as they sound, after the network's own plane for that; more
     exact than the pedal presses laid over the key releases."""
     duration: float
-    """Seconds of the recording."""
+    """Seconds of the recording, or of the excerpt of it that was transcribed."""
     confidence: float | None
     """Mean over the notes, 0 to 1; None without notes."""
     tuning: float | None
@@ -42,7 +43,12 @@ class Transcription:
 
 
 def conclude(
-    performance: Performance, sustained: Performance, sound: Sound, *, a4: float
+    performance: Performance,
+    sustained: Performance,
+    sound: Sound,
+    *,
+    a4: float,
+    excerpt: Excerpt = WHOLE,
 ) -> Transcription:
     """The transcription of a recording that is read to its end.
 
@@ -56,13 +62,14 @@ def conclude(
         The recording, all of which was read.
     a4 : float
         Hertz of the instrument's A above middle C, as the recording was read.
+    excerpt : Excerpt
+        What was transcribed of it; the sound begins a little before and ends after it.
     """
+    duration = max(min(excerpt.stop, sound.end) - excerpt.start, 0.0)
     warnings = [*sound.warnings]
     confidences = [note.confidence for note in performance.notes]
     confidence = float(np.mean(confidences)) if confidences else None
-    are_guesses = confidence is not None and is_no_piano(
-        confidence, len(confidences), sound.duration
-    )
+    are_guesses = confidence is not None and is_no_piano(confidence, len(confidences), duration)
     was_quiet = any(warning.kind == "quiet" for warning in warnings)
     if sound.is_silent or (was_quiet and (confidence is None or are_guesses)):
         confidence = None
@@ -76,7 +83,7 @@ def conclude(
     if confidence is None:
         performance = sustained = Performance()
     else:
-        clicks = find_clicks(sustained.notes, sound.duration)
+        clicks = find_clicks(sustained.notes, duration)
         if clicks is not None:
             pitch, n_notes = clicks
             warnings.append(AudioWarning("clicks", {"pitch": pitch, "n_notes": n_notes}))
@@ -87,7 +94,7 @@ def conclude(
     return Transcription(
         performance,
         sustained,
-        sound.duration,
+        duration,
         confidence=confidence,
         tuning=tuning,
         warnings=most_serious_first(warnings),

@@ -36,6 +36,16 @@ class WindowConfig:
         """Raise ValueError for windows that keep nothing."""
         _check(self.window_frames, self.context_frames)
 
+    def first_frame(self, n_windows: int) -> int:
+        """The first frame that is needed after so many windows: the last may be slid back."""
+        start = n_windows * (self.window_frames - 2 * self.context_frames)
+        return max(0, start - -(-self.window_frames // 2))
+
+    def n_frames(self, n_windows: int) -> int:
+        """How many frames so many windows give, none of them the last."""
+        step = self.window_frames - 2 * self.context_frames
+        return n_windows * step + self.context_frames if n_windows else 0
+
 
 def apply_in_windows(
     apply: Callable[[Array], Array], frames: Array, *, window_frames: int, context_frames: int
@@ -78,25 +88,30 @@ def stream_in_windows(
     *,
     window_frames: int,
     context_frames: int,
+    n_done: int = 0,
 ) -> Iterator[Array]:
     """Apply a callable window by window to input that comes in blocks of any length.
 
     Holds no more than two windows and a block. Takes what `apply_in_windows` takes;
-    the arrays it yields, joined, equal what `apply_in_windows` returns, however the
-    input is divided into blocks. No frames, no output.
+    the arrays it yields, one a window, joined equal what `apply_in_windows` returns, however
+    the input is divided into blocks. No frames, no output. With ``n_done`` the first windows
+    are left out, and ``blocks`` begin at the frame `WindowConfig.first_frame` of ``n_done``.
     """
     _check(window_frames, context_frames)
-    return _stream(apply, blocks, window_frames, context_frames)
+    return _stream(apply, blocks, WindowConfig(window_frames, context_frames), n_done)
 
 
 def _stream(
     apply: Callable[[Array], Array],
     blocks: Iterable[Array],
-    window_frames: int,
-    context_frames: int,
+    config: WindowConfig,
+    n_done: int,
 ) -> Iterator[Array]:
+    window_frames, context_frames = config.window_frames, config.context_frames
     held: list[Array] = []
-    start = end = done = 0  # next window's first frame; frames received; frames yielded
+    start = n_done * (window_frames - 2 * context_frames)  # of the next window
+    end = config.first_frame(n_done)  # frames received
+    done = config.n_frames(n_done)  # frames yielded
 
     def run(window: Array) -> Array:
         result = apply(window)

@@ -75,6 +75,21 @@ def test_a_given_tempo_is_kept_where_twice_as_many_beats_would_do():
         assert np.median(np.diff(found)) == pytest.approx(gap)
 
 
+@pytest.mark.parametrize("factor", [1 / 2, 1 / 3, 2])
+@pytest.mark.parametrize("n", [6, 8, 12])
+def test_a_given_tempo_is_obeyed_against_what_is_heard(n, factor):
+    """However sure the network is of another pace: half as fast is half as fast."""
+    times = 0.09 * np.arange(16 * n)
+    place = np.full((16 * n, N_PLACES), 0.0005)
+    of_onset = [int(np.abs(PLACES - index % n / n).argmin()) for index in range(16 * n)]
+    place[np.arange(16 * n), of_onset] = 0.99
+    given = evidence(times, np.where(np.arange(16 * n) % n == 0, 8.0, -4.0), place)
+    own, _ = track_beats(given, BeatSettings())
+    assert np.median(np.diff(own)) == pytest.approx(0.09 * n)
+    found, _ = track_beats(given, BeatSettings(), tempo=factor * 60 / (0.09 * n))
+    assert np.median(np.diff(found)) == pytest.approx(0.09 * n / factor, rel=0.1)
+
+
 @pytest.mark.parametrize("n", [2, 3, 4])
 def test_bars_are_as_long_as_the_downbeats_are_apart(n):
     times = np.arange(48) * 0.5

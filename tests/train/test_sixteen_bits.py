@@ -10,7 +10,8 @@ import pytest
 
 from transcribe.audio.wav import write_wav
 from transcribe.datasets.cache import cached_samples
-from transcribe.web import piano, transcription_job
+from transcribe.web import piano
+from transcribe.web.kept_sound import KeptSound
 
 RATE = 16000
 FULL = 32767
@@ -39,7 +40,7 @@ def test_in_the_recording_that_the_page_keeps(tmp_path):
         def __iter__(self):
             return iter([LOUD])
 
-    with transcription_job._Sound(tmp_path, Reader(sample_rate=RATE, seconds_read=0.0)) as sound:
+    with KeptSound(tmp_path, Reader(sample_rate=RATE, seconds_read=0.0)) as sound:
         (heard,) = sound
     assert heard.tolist() == LOUD.tolist()
     assert read(tmp_path / "sound.wav") == pytest.approx(KEPT, abs=1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 from dataclasses import asdict, replace
 from itertools import pairwise
 from pathlib import Path
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 import soxr
 import tab_checks
+from conftest import write_pcm
 from safetensors.numpy import save
 from tab_checks import packed, unpacked
 
@@ -21,7 +23,7 @@ from transcribe.audio.quality import AudioWarning, most_serious_first
 from transcribe.audio.reader import read_audio
 from transcribe.audio.tuning import TuningMeter
 from transcribe.decode.decoder import DecodeConfig, Decoder
-from transcribe.decode.events import CandidateReader
+from transcribe.decode.events import CandidateReader, Candidates
 from transcribe.export import CSV, JSON, export_bytes
 from transcribe.features import FeatureConfig, Features, exported
 from transcribe.frames import FrameGrid
@@ -39,6 +41,7 @@ from transcribe.web.live_service import as_rows
 from transcribe.web.names import download_name, shown
 from transcribe.web.note_rows import as_row
 from transcribe.web.picture import as_svg
+from transcribe.web.spectrogram import tile
 from transcribe.web.thumbnail import COLUMNS, ROWS, thumbnail
 from transcribe.weights_file import PACKAGED
 from transcribe.windows import stream_in_windows
@@ -122,10 +125,18 @@ CASES = {
 }
 
 
-def decoded(rolls: Rolls, config: DecodeConfig) -> Decoder:
+def decoded(
+    rolls: Rolls,
+    config: DecodeConfig,
+    first: int = 0,
+    between: tuple[float, float] = (0.0, math.inf),
+) -> Decoder:
     decoder = Decoder(GRID, config)
     floor = min(config.onset_threshold, 0.05)
-    reader = CandidateReader(replace(config, onset_threshold=floor).thresholds())
+    reader = CandidateReader(
+        replace(config, onset_threshold=floor).thresholds(), first_frame=first, between=between
+    )
+    decoder.take(Candidates.none(first))
     decoder.take(reader.push(rolls))
     decoder.take(reader.finish())
     decoder.finish()
@@ -266,6 +277,17 @@ def test_a_sliding_window_sees_the_same_frames(ask):
 # --- before the network ---
 
 
+@pytest.mark.parametrize("between", [(12.3, 80.7), (12.0, None), (0.0, 40.2), (5.0, 500.0)])
+def test_a_part_is_decoded_as_the_command_does(ask, between):
+    rolls = random_rolls(8, 120)
+    question = {**as_question(rolls, PACKAGED_CONFIG), "first": 4, "between": between}
+    bounds = (between[0], math.inf if between[1] is None else between[1])
+    (answer,) = ask(question)
+    decoder = decoded(rolls, PACKAGED_CONFIG, 4, bounds)
+    assert len(decoder.struck()) > 10
+    assert_same_notes(answer, decoder)
+
+
 def test_features_are_the_same_in_pieces_and_from_any_frame_on(ask):
     config = FeatureConfig()
     samples = read_audio(PRELUDE)[: 5 * 16000 + 77]
@@ -278,6 +300,20 @@ def test_features_are_the_same_in_pieces_and_from_any_frame_on(ask):
     np.testing.assert_allclose(found, expected, rtol=0, atol=2e-5)
     tail = np.concatenate([unpacked(part) for part in later]).reshape(-1, *expected.shape[1:])
     np.testing.assert_array_equal(tail, found[40:])
+
+
+@pytest.mark.parametrize("level", [0, 1, 2])
+@pytest.mark.parametrize("number", [0, 1])
+def test_tiles_of_the_spectrogram_are_the_servers(ask, tmp_path, level, number):
+    samples = read_audio(PRELUDE)[: 12 * 16000]
+    samples = np.round(samples * 32767).astype("<i2").astype(np.float32)
+    path = write_pcm(tmp_path / "sound.wav", samples / 32767)
+    question = {"room": "spectrogram", "level": level, "number": number}
+    (answer,) = ask({**question, "samples": packed(samples / np.float32(32768))})
+    expected = np.frombuffer(tile(path, level, number), np.uint8).astype(int)
+    found = np.frombuffer(base64.b64decode(answer), np.uint8).astype(int)
+    assert np.abs(found - expected).max() <= 1
+    assert (found != expected).mean() < 0.01
 
 
 def test_exported_filters_are_those_that_features_are_made_with():

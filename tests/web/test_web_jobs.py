@@ -636,8 +636,9 @@ def test_a_full_disk_ends_the_work_and_says_so(tmp_path, tone_checkpoint, monkey
     from collections import namedtuple
 
     from transcribe.transcriber import Transcriber
+    from transcribe.web.kept_sound import SPARE_DISK
     from transcribe.web.messages import user_message
-    from transcribe.web.transcription_job import SPARE_DISK, transcribe_into
+    from transcribe.web.transcription_job import transcribe_into
 
     usage = namedtuple("usage", "total used free")
     told: list[dict] = []
@@ -676,13 +677,13 @@ def test_the_command_ends_cleanly_and_goes_on_after_a_kill(tmp_path, random_chec
         found = client.get(f"/api/recordings/{name}").json
         assert found["state"] in ("queued", "working")
         assert found["warnings"] == [
-            "The program ended while this was being transcribed; it starts again."
+            "The program ended while this was being transcribed; it goes on where it was."
         ]
         client.until(name, lambda found: found["state"] == "working" and found["heard_seconds"] > 0)
         notes = client.get(f"/api/recordings/{name}/notes").json
         assert [row[2] for row in notes["notes"] if row[6]] == [21]
         assert notes["can_undo"]
-        assert not list(folder.glob("recordings/*/heard-1"))
+        assert [path.name for path in folder.glob("recordings/*/heard-*")] == ["heard-1"]
 
         # A second one on the same folder points to the first.
         second = subprocess.run(

@@ -21,7 +21,8 @@ tell(kind="ready")
 for line in sys.stdin:
     job = json.loads(line)
     seconds, ends = json.load(open(job["recording"]))
-    tell(kind="begun", duration=seconds, decode={}, model="", sample_rate=16000, hop_length=512)
+    tell(kind="begun", duration=seconds, seconds=0, decode={}, model="", sample_rate=16000,
+         hop_length=512)
     while True:
         tell(kind="heard", seconds=seconds / 4, n_notes=0, notes=[])
         if ends:

@@ -36,6 +36,7 @@ CAUSES: dict[AudioProblem, str] = {
     "no_decoder": "unknown encoding",
     "damaged": "damaged",
     "too_long": "too long",
+    "too_short": "too short",
     "unusable": "can't be used",
 }
 """The cause that an `AudioError` of a kind is counted under."""

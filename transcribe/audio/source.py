@@ -15,15 +15,23 @@ from transcribe.audio.quality import CLIPPED_LEVEL, SILENCE_DB, AudioWarning, is
 from transcribe.audio.resampling import BLOCK_SECONDS, Resampler
 from transcribe.audio.scale import TOO_LOUD, sanitised
 from transcribe.audio.tuning import TuningMeter
+from transcribe.excerpt import Excerpt
 
 Samples: TypeAlias = NDArray[np.floating[Any]]
 Source: TypeAlias = "str | os.PathLike[str] | Samples | Iterable[Samples]"
 """A file; an array of shape (n_samples,) or (n_samples, n_channels); or mono blocks."""
 
+WHOLE = Excerpt()
 _MOST_CHANNELS = 64
 
 
-def open_source(source: Source, file_rate: int, *, sample_rate: int | None = None) -> Sound:
+def open_source(
+    source: Source,
+    file_rate: int,
+    *,
+    sample_rate: int | None = None,
+    excerpt: Excerpt = WHOLE,
+) -> Sound:
     """Any source as a stream of mono blocks.
 
     Parameters
@@ -34,6 +42,8 @@ def open_source(source: Source, file_rate: int, *, sample_rate: int | None = Non
         Hertz at which a file is read, and of blocks without a ``sample_rate``.
     sample_rate : int, optional
         Hertz of an array or of blocks; an array needs it, a file says its own.
+    excerpt : Excerpt
+        What lies outside is left out, and what follows it is not read.
 
     Raises
     ------
@@ -45,22 +55,27 @@ def open_source(source: Source, file_rate: int, *, sample_rate: int | None = Non
     if isinstance(source, (str, os.PathLike)):
         if sample_rate is not None:
             raise ValueError("sample_rate is for arrays and blocks; a file says its own")
-        return Sound(LevelledReader(source, file_rate), file_rate)
+        return Sound(LevelledReader(source, file_rate), file_rate, excerpt)
     if sample_rate is not None and sample_rate <= 0:
         raise ValueError(f"a sample_rate is above 0 Hz; found {sample_rate}")
     if isinstance(source, np.ndarray):
         if sample_rate is None:
             raise ValueError("an array needs its sample_rate, in hertz; found none")
-        return Sound(ArrayBlocks(source, sample_rate), sample_rate)
-    return Sound(source, sample_rate or file_rate)
+        return Sound(ArrayBlocks(source, sample_rate), sample_rate, excerpt)
+    return Sound(source, sample_rate or file_rate, excerpt)
 
 
 class Sound:
     """Mono float32 blocks of any source, all finite, measured as they are read."""
 
-    def __init__(self, blocks: Iterable[Samples], sample_rate: int) -> None:
+    def __init__(
+        self, blocks: Iterable[Samples], sample_rate: int, excerpt: Excerpt = WHOLE
+    ) -> None:
         self.blocks = blocks
         self.sample_rate = sample_rate
+        self.excerpt = excerpt
+        self.n_passed = 0
+        """Samples from the start of the recording, those left out included."""
         self.n_samples = 0
         self.n_unusable = 0
         self.n_clipped = 0
@@ -68,7 +83,7 @@ class Sound:
         self.tuning: TuningMeter | None = None
 
     def __iter__(self) -> Iterator[NDArray[np.float32]]:
-        for block in _checked(self.blocks):
+        for block in self._cut(_checked(self.blocks)):
             block, n_unusable = sanitised(block)
             self.n_unusable += n_unusable
             self.n_samples += len(block)
@@ -76,6 +91,19 @@ class Sound:
             self.peak = max(self.peak, float(level.max(initial=0)))
             self.n_clipped += int(np.count_nonzero(level >= CLIPPED_LEVEL))
             yield np.asarray(block, np.float32)
+
+    def _cut(self, blocks: Iterator[Samples]) -> Iterator[Samples]:
+        """What lies in the excerpt."""
+        first = round(self.excerpt.start * self.sample_rate)
+        last = self.excerpt.stop * self.sample_rate
+        for block in blocks:
+            start = self.n_passed
+            self.n_passed += len(block)
+            if self.n_passed > first:
+                stop = len(block) if self.n_passed <= last else round(last) - start
+                yield block[max(0, first - start) : stop]
+            if self.n_passed >= last:
+                return
 
     def resampled(self, sample_rate: int, *, tuned_at: int) -> Iterator[NDArray[np.float32]]:
         """The blocks at another sample rate, which `tuning` takes for ``tuned_at``."""
@@ -91,8 +119,13 @@ class Sound:
 
     @property
     def duration(self) -> float:
-        """Seconds so far."""
+        """Seconds so far, without what is left out."""
         return self.n_samples / self.sample_rate
+
+    @property
+    def end(self) -> float:
+        """Seconds of the recording so far, with what is left out before the excerpt."""
+        return self.n_passed / self.sample_rate
 
     @property
     def is_silent(self) -> bool:

@@ -11,6 +11,7 @@ makes of them exactly what it makes of the rolls themselves.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -40,9 +41,9 @@ class Candidates:
     """Probability that the pedal is down, shape (n_frames,)."""
 
     @classmethod
-    def none(cls) -> Candidates:
-        """Of no frames."""
-        return cls(np.zeros(0, EVENT), np.zeros(0, np.float32))
+    def none(cls, n_frames: int = 0) -> Candidates:
+        """Of so many frames in which nothing is played."""
+        return cls(np.zeros(0, EVENT), np.zeros(n_frames, np.float32))
 
     def above(self, onset_threshold: float) -> NDArray[np.void]:
         """The events that count at an onset threshold no lower than they were read at."""
@@ -70,13 +71,39 @@ class CandidateReader:
     """Rolls in pieces of any length to candidates in pieces.
 
     Holds the last few frames, because an event depends on `peaks.REACH` frames around it.
+
+    Parameters
+    ----------
+    thresholds : Thresholds
+    first_frame : int
+        The frame of the recording that the first row is.
+    between : (float, float)
+        Positions in frames: onsets before the first are left out, and the recording ends
+        at the second.
     """
 
-    def __init__(self, thresholds: Thresholds) -> None:
+    def __init__(
+        self,
+        thresholds: Thresholds,
+        *,
+        first_frame: int = 0,
+        between: tuple[float, float] = (0.0, math.inf),
+    ) -> None:
         self._thresholds = thresholds
+        self._between = between
         self._ahead = max(REACH, thresholds.bridge_frames)
         self._held = Rolls.empty(REACH)
-        self._held_start = -REACH
+        self._held_start = first_frame - REACH
+
+    @property
+    def held(self) -> Rolls:
+        """The frames whose candidates depend on frames to come, and those around them."""
+        return self._held
+
+    def resume(self, held: Rolls, n_frames: int) -> None:
+        """Go on where another reader had `held` this after ``n_frames`` frames were pushed."""
+        self._held = held
+        self._held_start += REACH + n_frames - len(held)
 
     def push(self, rolls: Rolls) -> Candidates:
         """Take the next frames; the candidates of those whose surroundings are now known."""
@@ -88,7 +115,7 @@ class CandidateReader:
             if self._thresholds.falls:
                 found += falls(held, REACH, stop)
             events = sorted(found)
-            candidates = Candidates(
+            candidates = self._within(
                 _as_array(events, self._held_start), held.pedal[REACH:stop].astype(np.float32)
             )
             held = _copied(held, stop - REACH)
@@ -99,6 +126,21 @@ class CandidateReader:
     def finish(self) -> Candidates:
         """The candidates of the last frames; beyond them is silence."""
         return self.push(Rolls.empty(self._ahead))
+
+    def _within(self, events: NDArray[np.void], pedal: NDArray[np.float32]) -> Candidates:
+        """What lies between the bounds; before the first the pedal is up."""
+        start, stop = self._between
+        if start == 0 and stop == math.inf:
+            return Candidates(events, pedal)
+        first = self._held_start + REACH
+        end = pedal.size if stop == math.inf else max(0, math.ceil(stop) - first)
+        pedal = pedal[:end].copy()
+        pedal[: max(0, math.ceil(start) - first)] = 0
+        events = events[events["frame"] < first + end]
+        onsets = events["frame"] + events["values"][:, 0]
+        early = (events["kind"] == ONSET) & (onsets < start)
+        late = (events["kind"] == ONSET) & (onsets >= stop)
+        return Candidates(events[~(early | late)], pedal)
 
     def _onsets(self, held: Rolls, stop: int) -> Iterable[Event]:
         levels = self._thresholds

@@ -83,6 +83,12 @@ _LONGEST_STEP = 0.1
 """Seconds between places for beats where nothing is struck."""
 _PULL = 30.0
 """How strongly a tempo that is given holds: times the square of the logarithm's difference."""
+_STRONGEST_PULL = 8000.0
+"""The pull grows until the tempo holds in the middle of the beats, at most to this: what stands
+between beats counts for the pace that the network hears, and would hold half the pace at two
+thirds of it. A beat that is long or short among others stays so."""
+_HOLDS = 0.1
+"""How far the logarithm of that tempo may be from the one that is given."""
 _STRUCK_WITH = 0.03
 """Seconds from a beat within which what is struck belongs to it."""
 _N_BINS = 48
@@ -124,15 +130,29 @@ def track_beats(
     onset : array
         Of each beat the onset that it is on, or -1, shape (m,).
     """
+    if tempo is None:
+        return _track(evidence, settings, settings.period_weight * evidence.period, downbeat)
+    pull = _PULL
+    while True:
+        period = settings.period_weight * evidence.period
+        period = period - pull * (_LOG_PERIODS - np.log(60 / tempo)) ** 2
+        times, onset = _track(evidence, settings, period, downbeat)
+        off = abs(float(np.log(np.median(np.diff(times)) * tempo / 60)))
+        if off <= _HOLDS or pull >= _STRONGEST_PULL:
+            return times, onset
+        pull *= 4
+
+
+def _track(
+    evidence: OnsetEvidence, settings: BeatSettings, period: Array, downbeat: float | None
+) -> tuple[Array, NDArray[np.int64]]:
+    """The likeliest beats where the tempos at each onset are as likely as ``period`` says."""
     times, onset = _candidates(evidence, settings)
     value = np.where(
         onset >= 0, settings.beat_weight * evidence.beat[np.maximum(onset, 0)], settings.missing
     )
     if downbeat is not None:
         value[int(np.abs(times - downbeat).argmin())] += 50.0
-    period = settings.period_weight * evidence.period
-    if tempo is not None:
-        period = period - _PULL * (_LOG_PERIODS - np.log(60 / tempo)) ** 2
     period = period[np.clip(np.searchsorted(evidence.times, times), 0, len(evidence.times) - 1)]
     places = settings.place_weight * _log_likelihood(evidence.place)
     first = np.searchsorted(times, times - settings.longest)

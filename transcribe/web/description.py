@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from transcribe.web.job_queue import RunningJob, Wait
-from transcribe.web.library import DONE, WORKING, LibraryEntry, RecordingLibrary
+from transcribe.web.library import WORKING, LibraryEntry, RecordingLibrary, heard_seconds
 from transcribe.web.note_service import settings
+from transcribe.web.waiting import RunningJob, Wait
 
 
 def described(
@@ -28,14 +28,16 @@ def described(
     """
     if entry.state != WORKING:
         job = None
+    heard = job.heard_seconds if job is not None else heard_seconds(library, entry)
     return {
         "id": entry.id,
         "name": entry.name,
         "created": entry.created,
         "bytes": entry.n_bytes,
         "duration": entry.duration,
+        "part": entry.part,
         "state": entry.state,
-        "heard_seconds": round(_heard_seconds(library, entry, job), 3),
+        "heard_seconds": round(heard, 3),
         "n_before": wait.n_before if wait is not None else None,
         "seconds_before": wait.seconds if wait is not None else None,
         "seconds_left": job.seconds_left if job is not None else None,
@@ -52,14 +54,3 @@ def described(
         "settings": settings(entry),
         "settings_default": settings(entry, default=True),
     }
-
-
-def _heard_seconds(library: RecordingLibrary, entry: LibraryEntry, job: RunningJob | None) -> float:
-    """How much of a recording is transcribed."""
-    if job is not None:
-        return job.heard_seconds
-    if entry.state == DONE:
-        return entry.duration or 0.0
-    pedal = library.transcription(entry) / "pedal"
-    n_frames = pedal.stat().st_size // 4 if pedal.is_file() else 0
-    return n_frames * entry.hop_length / entry.sample_rate

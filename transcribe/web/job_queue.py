@@ -16,9 +16,8 @@ import logging
 import shutil
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from transcribe.web.errors import RefusedError
@@ -26,20 +25,22 @@ from transcribe.web.event_stream import EventStreams
 from transcribe.web.library import (
     CANCELLED,
     DONE,
+    PAUSED,
     QUEUED,
     WORKING,
     LibraryEntry,
     RecordingLibrary,
+    heard_seconds,
 )
 from transcribe.web.messages import ENDED, UserMessage, as_sentence
+from transcribe.web.unfinished import is_unfinished
+from transcribe.web.waiting import RunningJob, Wait, expected, is_blocked, short_order, waits
 from transcribe.web.worker_process import WorkerError, WorkerProcess
 
 log = logging.getLogger(__name__)
 
 WORKER = (sys.executable, "-m", "transcribe.web.worker")
 MEASURE = (sys.executable, "-m", "transcribe.web.duration")
-SHORT = 120.0
-"""Seconds; recordings up to this do not wait for longer ones."""
 _LONGEST_CANCEL = 10.0
 """Seconds to wait for a process that was killed."""
 _LONGEST_MEASURE = 60.0
@@ -48,35 +49,14 @@ _PAUSE = 2.0
 """Seconds before what failed for want of room, or of a model, is tried again."""
 _IDLE = 30.0
 """Seconds that the worker for short recordings waits for another."""
+_BEGUN_OTHERWISE = (
+    "What was transcribed before was made by another version of the program, or with other "
+    "weights; so it was transcribed anew from the beginning."
+)
 _BETWEEN_WAITS = 5.0
 """Seconds between two messages to those who wait, while the work goes on."""
 
 _Work: TypeAlias = Callable[[asyncio.Event], Awaitable[None]]
-
-
-@dataclass(slots=True)
-class RunningJob:
-    """How far the work on a recording is."""
-
-    entry: LibraryEntry
-    short: bool
-    """Whether the worker for short recordings does it."""
-    heard_seconds: float = 0.0
-    n_notes: int = 0
-    seconds_left: float | None = None
-    started: float = 0.0
-    cancelled: bool = False
-    process: WorkerProcess | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Wait:
-    """What a queued recording waits for."""
-
-    n_before: int
-    """Recordings whose turn is before, those in work included."""
-    seconds: float | None
-    """Until its turn, as far as that can be known."""
 
 
 class JobQueue:
@@ -136,14 +116,21 @@ class JobQueue:
 
     async def cancel(self, entry: LibraryEntry) -> None:
         """Take a recording out of the queue, or stop the work on it."""
+        await self._stop_work(entry, CANCELLED)
+
+    async def pause(self, entry: LibraryEntry) -> None:
+        """Let the work on a recording rest; queued again, it goes on where it was."""
+        await self._stop_work(entry, PAUSED)
+
+    async def _stop_work(self, entry: LibraryEntry, state: str) -> None:
         job = self.running.get(entry.id)
         if job is None:
-            if entry.state == QUEUED:
-                entry.state = CANCELLED
+            if entry.state in (QUEUED, PAUSED):
+                entry.state = state
                 await self._saved(entry)
                 self._publish_waiting()
             return
-        job.cancelled = True
+        job.stopped = state
         if job.process is not None:
             job.process.kill()
         until = time.monotonic() + _LONGEST_CANCEL
@@ -154,46 +141,15 @@ class JobQueue:
 
     def waits(self) -> dict[str, Wait]:
         """What each queued recording waits for, by id."""
-        queued = self._library.queued()
-        short = [entry for entry in self._short_order(queued) if self._is_blocked()]
-        beside = {entry.id for entry in short}
-        found: dict[str, Wait] = {}
-        for line, n_lanes, is_short in (
-            ([entry for entry in queued if entry.id not in beside], max(1, self._n_jobs), False),
-            (short, 1, True),
-        ):
-            jobs = [job for job in self.running.values() if job.short == is_short]
-            n_before = len(jobs)
-            seconds = _total(job.seconds_left for job in jobs)
-            for entry in line:
-                wait = None if seconds is None else seconds / n_lanes
-                found[entry.id] = Wait(n_before, wait)
-                seconds = _total((seconds, self._expected(entry)))
-                n_before += 1
-        return found
-
-    def _expected(self, entry: LibraryEntry) -> float | None:
-        """Seconds that the work on a recording should take."""
-        if self._pace is None or entry.duration is None:
-            return None
-        return entry.duration * self._pace
+        return waits(self._library.queued(), self.running.values(), self._n_jobs, self._pace)
 
     def _is_blocked(self) -> bool:
-        """Whether every worker has a long recording."""
-        jobs = [job for job in self.running.values() if not job.short]
-        return len(jobs) >= self._n_jobs > 0 and all(
-            job.entry.duration is None or job.entry.duration > SHORT for job in jobs
-        )
-
-    @staticmethod
-    def _short_order(queued: Sequence[LibraryEntry]) -> list[LibraryEntry]:
-        short = [entry for entry in queued if (entry.duration or SHORT + 1) <= SHORT]
-        return sorted(short, key=lambda entry: entry.duration or 0.0)
+        return is_blocked(self.running.values(), self._n_jobs)
 
     def _next_short(self) -> LibraryEntry | None:
         if not self._is_blocked():
             return None
-        return next(iter(self._short_order(self._library.queued())), None)
+        return next(iter(short_order(self._library.queued())), None)
 
     def _next_in_line(self) -> LibraryEntry | None:
         return next(iter(self._library.queued()), None)
@@ -339,13 +295,17 @@ class JobQueue:
         self, entry: LibraryEntry, process: WorkerProcess, *, short: bool
     ) -> RunningJob:
         before = self._library.transcription(entry)
+        goes_on = is_unfinished(before)
         entry.state = WORKING
-        entry.attempt += 1
+        entry.attempt += not goes_on
         job = RunningJob(entry, short, started=time.monotonic(), process=process)
-        job.seconds_left = self._expected(entry)
+        job.seconds_left = expected(entry, self._pace)
         self.running[entry.id] = job
         await self._saved(entry)
-        await asyncio.to_thread(shutil.rmtree, before, ignore_errors=True)
+        if goes_on:
+            job.heard_seconds, job.n_notes = heard_seconds(self._library, entry), entry.n_notes
+        else:
+            await asyncio.to_thread(shutil.rmtree, before, ignore_errors=True)
         self._publish_state(entry)
         self._publish_waiting()
         self.wake()
@@ -357,14 +317,15 @@ class JobQueue:
         request = {
             "recording": str(self._library.original(entry)),
             "folder": str(self._library.transcription(entry)),
+            "part": entry.part,
         }
-        if not job.cancelled:
+        if not job.stopped:
             process.send(request)
         fit = True
         while entry.state == WORKING:
             message = await process.message()
-            if job.cancelled:
-                entry.state, fit = CANCELLED, False
+            if job.stopped:
+                entry.state, fit = job.stopped, False
             elif message is None:
                 fit = False
                 entry.fail(ENDED)
@@ -381,6 +342,11 @@ class JobQueue:
             entry.duration = message["duration"]
             for name in ("decode", "model", "sample_rate", "hop_length"):
                 setattr(entry, name, message[name])
+            if job.heard_seconds and not message["seconds"]:
+                entry.warn("begun_otherwise", _BEGUN_OTHERWISE)
+                job.n_notes = 0
+            job.heard_seconds = message["seconds"]
+            job.seconds_before = message["seconds"] or entry.span.start
             await self._saved(entry)
             self._publish_state(entry)
             self.wake()
@@ -389,9 +355,11 @@ class JobQueue:
             job.n_notes = message["n_notes"]
             if message["seconds"]:
                 job.heard_seconds = message["seconds"]
-                self._pace = (time.monotonic() - job.started) / job.heard_seconds
-                if entry.duration:
-                    left = max(entry.duration - job.heard_seconds, 0.0)
+                done = max(job.heard_seconds - job.seconds_before, 0.1)
+                self._pace = (time.monotonic() - job.started) / done
+                if entry.seconds_of_work is not None:
+                    end = entry.span.start + entry.seconds_of_work
+                    left = max(end - job.heard_seconds, 0.0)
                     job.seconds_left = round(left * self._pace, 1)
                 self._streams.publish(entry.id, "progress", self._describe(entry))
                 if time.monotonic() - self._waits_told > _BETWEEN_WAITS:
@@ -427,13 +395,3 @@ class JobQueue:
         waits = self.waits()
         for entry in self._library.queued():
             self._streams.publish(entry.id, "state", self._describe(entry, waits.get(entry.id)))
-
-
-def _total(seconds: Iterable[float | None]) -> float | None:
-    """The sum, or None where a part is unknown."""
-    total = 0.0
-    for each in seconds:
-        if each is None:
-            return None
-        total += each
-    return total

@@ -12,6 +12,7 @@ one that finds such a recording at its start puts it back into the queue.
 from __future__ import annotations
 
 import json
+import math
 import secrets
 import shutil
 import sqlite3
@@ -21,19 +22,25 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
-from typing import Any
+from typing import Any, TypeAlias
 
+from transcribe.excerpt import Excerpt
 from transcribe.web.errors import RefusedError, disk_full, not_here
 from transcribe.web.messages import UserMessage
 from transcribe.web.names import shown
+from transcribe.web.unfinished import forget_unfinished, is_unfinished
 
-QUEUED, WORKING, DONE, FAILED, CANCELLED = "queued", "working", "done", "failed", "cancelled"
+QUEUED, WORKING, PAUSED, DONE = "queued", "working", "paused", "done"
+FAILED, CANCELLED = "failed", "cancelled"
 LOWEST_THRESHOLD = 0.05
 """The lowest onset threshold that the kept events of a transcription can answer for."""
 PAIRS_PER_SECOND = 50
 """Of the waveform that is kept with a transcription."""
 _VERSION = 3
-"""1 lacked wishes in the content of recordings, 2 kinds of errors; they are read as they are."""
+"""1 lacked wishes in the content of recordings, 2 kinds of errors and parts; they are read as
+they are."""
+_STARTS_AGAIN = "The program ended while this was being transcribed; it starts again."
+_GOES_ON = "The program ended while this was being transcribed; it goes on where it was."
 _TABLES = """
 CREATE TABLE recordings (
     id TEXT PRIMARY KEY,
@@ -50,6 +57,16 @@ CREATE TABLE edits (
 );
 CREATE INDEX edits_of ON edits (recording, step);
 """
+
+
+Part: TypeAlias = "list[float | None]"
+"""From where to where, in seconds; None for where a recording begins or ends."""
+
+
+def as_excerpt(part: Part | None) -> Excerpt:
+    """A part as the transcriber takes it."""
+    start, stop = part or (None, None)
+    return Excerpt(start or 0.0, math.inf if stop is None else stop)
 
 
 @dataclass(slots=True)
@@ -87,11 +104,29 @@ class LibraryEntry:
     minimum_duration: float | None = None
     wishes: dict[str, str] = field(default_factory=dict)
     """What the person knows of the piece, as `score_service.wishes_of` gives it."""
+    part: Part | None = None
+    """From where to where it is to be transcribed; None for all of it."""
+
+    @property
+    def span(self) -> Excerpt:
+        """What of it is transcribed."""
+        return as_excerpt(self.part)
+
+    @property
+    def seconds_of_work(self) -> float | None:
+        """How much music is to be transcribed, where that is known."""
+        end = min(self.span.stop, math.inf if self.duration is None else self.duration)
+        return None if end == math.inf else max(end - self.span.start, 0.0)
 
     def fail(self, message: UserMessage) -> None:
         """Say why it can't be transcribed."""
         self.state, self.error, self.hint = FAILED, message.error, message.hint
         self.error_kind, self.error_values = message.kind, dict(message.values)
+
+    def warn(self, kind: str, words: str) -> None:
+        """Say this about it, and nothing else."""
+        self.warnings = [words]
+        self.remarks = [{"kind": kind, "message": words, "values": {}}]
 
     def forget_error(self) -> None:
         """It is to be tried again."""
@@ -164,9 +199,10 @@ class RecordingLibrary:
         for entry in self.entries():
             if entry.state == WORKING:
                 entry.state = QUEUED
-                words = "The program ended while this was being transcribed; it starts again."
-                entry.warnings = [words]
-                entry.remarks = [{"kind": "interrupted", "message": words, "values": {}}]
+                if is_unfinished(self.transcription(entry)):
+                    entry.warn("goes_on", _GOES_ON)
+                else:
+                    entry.warn("interrupted", _STARTS_AGAIN)
                 self.save(entry)
         known = {entry.id: entry for entry in self.entries()}
         for path in (self.folder / "recordings").iterdir():
@@ -272,6 +308,12 @@ class RecordingLibrary:
             entry.warnings, entry.remarks = [], []
             entry.number = self._next_number()
             self.save(entry)
+
+    def queue_part(self, entry: LibraryEntry, part: Part | None) -> None:
+        """Have a part of a recording transcribed, or all of it, from the beginning."""
+        entry.part = part
+        forget_unfinished(self.transcription(entry))
+        self.queue_again(entry)
 
     def entries(self) -> list[LibraryEntry]:
         """All recordings, the newest first."""
@@ -400,6 +442,15 @@ def too_many(most: int) -> RefusedError:
         kind="too_many",
         values={"most": most},
     )
+
+
+def heard_seconds(library: RecordingLibrary, entry: LibraryEntry) -> float:
+    """Until where a recording is transcribed, in seconds."""
+    if entry.state == DONE:
+        return entry.duration or 0.0
+    pedal = library.transcription(entry) / "pedal"
+    n_frames = pedal.stat().st_size // 4 if pedal.is_file() else 0
+    return n_frames * entry.hop_length / entry.sample_rate
 
 
 _COLUMNS = ("id", "number", "state", "attempt")

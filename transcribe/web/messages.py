@@ -59,6 +59,11 @@ AUDIO_ERRORS: dict[AudioProblem, UserMessage] = {
     "damaged": UserMessage(
         "This recording is damaged; none of it can be played.", "Copy it again.", "damaged"
     ),
+    "too_short": UserMessage(
+        "The recording ends before the part that was to be transcribed.",
+        "Choose an earlier part, or all of it.",
+        "too_short",
+    ),
     "no_decoder": UserMessage(
         "The sound of this file is in an encoding that can't be read.",
         "Convert it to wav or mp3, then try again.",

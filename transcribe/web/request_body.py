@@ -9,8 +9,11 @@ from typing import Any
 from starlette.requests import Request
 
 from transcribe.files.json_text import parse_json
+from transcribe.web.edits import LONGEST
 from transcribe.web.errors import RefusedError
 
+SHORTEST_PART = 0.5
+"""Seconds; the shortest part of a recording that can be transcribed."""
 _MOST_JSON = 64 << 20
 """Bytes: every note of half a day of music, changed at once."""
 
@@ -50,3 +53,24 @@ def number(wanted: dict[str, Any], name: str, lowest: float, highest: float) -> 
             kind="invalid",
         )
     return float(value)
+
+
+def part_of(wanted: dict[str, Any], duration: float | None) -> list[float | None] | None:
+    """The part of a recording that is wanted; None for all of it, RefusedError if there is none."""
+    longest = math.inf if duration is None else duration
+    most = LONGEST if duration is None else duration
+    start = number(wanted, "from", 0.0, most)
+    stop = number(wanted, "to", 0.0, most)
+    begin = start or 0.0
+    end = longest if stop is None else stop
+    if end - begin < SHORTEST_PART:
+        raise RefusedError(
+            422,
+            f"A part lasts {SHORTEST_PART:g} s or more; this one would last {end - begin:.1f} s.",
+            "Choose an end that is later than the beginning.",
+            kind="no_part",
+            values={"least": SHORTEST_PART, "seconds": round(end - begin, 1)},
+        )
+    if begin == 0 and end >= longest:
+        return None
+    return [begin, None if end >= longest else end]

@@ -4,44 +4,48 @@ The folder of a transcription holds
 
 - ``events`` and ``pedal``: the candidates (`transcribe.decode.events`) as raw records, appended
   as the work goes on;
-- ``sound.wav``: what was decoded, mono 16-bit, its header right after every block;
-- ``waveform``: for every 1/50 s the least and the greatest sample, as signed bytes.
+- ``sound.wav`` and ``waveform``: what was decoded (`kept_sound`), all of it also where only a
+  part is transcribed;
+- ``unfinished``, until the work is done: where to go on (`unfinished`).
 
-A transcription that is interrupted leaves files that are right as far as they go.
+A transcription that is interrupted leaves files that are right as far as they go, and the same
+call goes on with them.
 """
 
 from __future__ import annotations
 
 import shutil
 import time
-import wave
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from transcribe.audio.quality import AudioWarning
-from transcribe.audio.reader import AudioReader
 from transcribe.decode.decoder import Decoder
 from transcribe.decode.events import Candidates
+from transcribe.excerpt import Excerpt
 from transcribe.transcriber import Transcriber
-from transcribe.web.library import LOWEST_THRESHOLD, PAIRS_PER_SECOND
+from transcribe.unfinished import ResumePoint, UnfinishedTranscription
+from transcribe.version import __version__
+from transcribe.web.kept_sound import KeptSound
+from transcribe.web.library import LOWEST_THRESHOLD
 from transcribe.web.note_rows import as_row
+from transcribe.web.unfinished import UnfinishedWork, forget_unfinished, read_unfinished
 
 LONGEST = 12 * 3600.0
 """Seconds; a longer recording is refused, as it would fill the disk with silence."""
-SPARE_DISK = 100 * 1024 * 1024
-"""Bytes that are left free on the disk, so that the lists can still be written."""
 _BETWEEN_MESSAGES = 0.2
 
 Send = Callable[[dict[str, Any]], None]
-Floats = NDArray[np.float32]
 
 
-def transcribe_into(transcriber: Transcriber, recording: Path, folder: Path, send: Send) -> None:
+def transcribe_into(
+    transcriber: Transcriber,
+    recording: Path,
+    folder: Path,
+    send: Send,
+    excerpt: Excerpt | None = None,
+) -> None:
     """Transcribe a recording into a folder, and send messages on the way.
 
     Parameters
@@ -51,10 +55,13 @@ def transcribe_into(transcriber: Transcriber, recording: Path, folder: Path, sen
     recording : Path
         A file of any kind that `AudioReader` takes.
     folder : Path
-        Made if need be; what is in it is replaced.
+        Made if need be. Work that was interrupted there goes on, if it was begun alike; else
+        what is in it is replaced.
     send : callable
         Is given a message (a dictionary for JSON) at the beginning, now and then, and at
         the end.
+    excerpt : Excerpt, optional
+        What of the recording to transcribe.
 
     Raises
     ------
@@ -63,9 +70,15 @@ def transcribe_into(transcriber: Transcriber, recording: Path, folder: Path, sen
     OSError
         The disk is full, or the folder can't be written to.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    excerpt = excerpt or Excerpt()
     grid = transcriber.grid
     reader = transcriber.reader(recording, longest=LONGEST)
+    made_by = _made_by(transcriber, excerpt)
+    unfinished = read_unfinished(folder, made_by)
+    if unfinished is None:
+        shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    n_frames = 0 if unfinished is None else len(unfinished.candidates.pedal)
     send(
         {
             "kind": "begun",
@@ -74,98 +87,75 @@ def transcribe_into(transcriber: Transcriber, recording: Path, folder: Path, sen
             "model": transcriber.name,
             "sample_rate": grid.sample_rate,
             "hop_length": grid.hop_length,
+            "seconds": grid.seconds(n_frames),
         }
     )
-    with _Sound(folder, reader) as sound, _Notes(folder, send) as notes:
+    with (
+        KeptSound(folder, reader) as sound,
+        _Notes(folder, send, made_by, unfinished) as notes,
+    ):
         heard = transcriber.transcribe(
             sound,
+            excerpt=excerpt,
             candidates=notes.take,
             candidate_threshold=LOWEST_THRESHOLD,
             progress=notes.report,
+            unfinished=unfinished,
         )
         notes.finish()
+        duration = sound.drain()
     if heard.is_silent:
         for name in ("events", "pedal"):
             (folder / name).write_bytes(b"")
+    forget_unfinished(folder)
     send(
         {
             "kind": "done",
-            "duration": heard.duration,
+            "duration": duration,
             "n_notes": len(heard.performance.notes),
             "warnings": [warning.as_json() for warning in heard.warnings],
         }
     )
 
 
-class _Sound:
-    """The blocks of a recording, each saved as sound and waveform before it is passed on."""
-
-    def __init__(self, folder: Path, reader: AudioReader) -> None:
-        self._folder, self._reader = folder, reader
-        self._per_pair = reader.sample_rate // PAIRS_PER_SECOND
-        self._rest = np.zeros(0, np.float32)
-
-    def __enter__(self) -> _Sound:
-        self._waveform = (self._folder / "waveform").open("wb")
-        self._file = (self._folder / "sound.wav").open("w+b")
-        self._wav = wave.open(self._file, "wb")
-        self._wav.setnchannels(1)
-        self._wav.setsampwidth(2)
-        self._wav.setframerate(self._reader.sample_rate)
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self._wav.close()
-        self._file.close()
-        self._waveform.close()
-
-    @property
-    def warnings(self) -> tuple[AudioWarning, ...]:
-        """Of the recording, as far as it was read."""
-        return self._reader.warnings
-
-    def __iter__(self) -> Iterator[Floats]:
-        for block in self._reader:
-            self._write(block)
-            yield block
-        self._write_pairs(np.pad(self._rest, (0, -len(self._rest) % self._per_pair)))
-
-    def _write(self, block: Floats) -> None:
-        if shutil.disk_usage(self._folder).free < SPARE_DISK:
-            raise DiskFullError
-        clipped = np.clip(block, -1, 1)
-        self._wav.writeframes(np.round(clipped * 32767).astype("<i2").tobytes())
-        self._file.flush()
-        self._rest = np.concatenate([self._rest, clipped])
-        whole = len(self._rest) // self._per_pair * self._per_pair
-        self._write_pairs(self._rest[:whole])
-        self._rest = self._rest[whole:]
-
-    def _write_pairs(self, samples: Floats) -> None:
-        rows = samples.reshape(-1, self._per_pair)
-        pairs = np.stack([rows.min(axis=1, initial=1), rows.max(axis=1, initial=-1)], axis=1)
-        self._waveform.write(np.round(pairs * 127).astype("i1").tobytes())
-        self._waveform.flush()
-
-
-class DiskFullError(OSError):
-    """There is too little room left on the disk to go on."""
+def _made_by(transcriber: Transcriber, excerpt: Excerpt) -> dict[str, Any]:
+    """What the candidates depend on beside the recording."""
+    checkpoint = transcriber.checkpoint
+    return {
+        "version": __version__,
+        "model": [transcriber.name, checkpoint.metadata.get("sha256", "")],
+        "features": asdict(checkpoint.features),
+        "windows": asdict(checkpoint.windows),
+        "decode": asdict(transcriber.decode),
+        "a4": transcriber.a4,
+        "excerpt": [excerpt.start, str(excerpt.stop)],
+    }
 
 
 class _Notes:
     """Keeps the candidates, and sends the notes as far as they are known."""
 
-    def __init__(self, folder: Path, send: Send) -> None:
-        self._folder, self._send = folder, send
+    def __init__(
+        self,
+        folder: Path,
+        send: Send,
+        made_by: dict[str, Any],
+        unfinished: UnfinishedTranscription | None,
+    ) -> None:
+        self._folder, self._send, self._made_by = folder, send, made_by
         self._decoder: Decoder | None = None
         self._n_settled = 0
         self._open: dict[str, list[Any]] = {}
         self._n_events = self._n_frames = 0
         self._sent_at = 0.0
+        if unfinished is not None:
+            self._n_events = len(unfinished.candidates.events)
+            self._n_frames = len(unfinished.candidates.pedal)
 
     def __enter__(self) -> _Notes:
-        self._events = (self._folder / "events").open("wb")
-        self._pedal = (self._folder / "pedal").open("wb")
+        mode = "ab" if self._n_frames else "wb"
+        self._events = (self._folder / "events").open(mode)
+        self._pedal = (self._folder / "pedal").open(mode)
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -177,8 +167,10 @@ class _Notes:
         self._sent_at = 0.0
         self.report(None)
 
-    def take(self, candidates: Candidates, decoder: Decoder) -> None:
-        """Keep the candidates that the decoder has just taken."""
+    def take(self, candidates: Candidates, decoder: Decoder, point: ResumePoint | None) -> None:
+        """Keep the candidates that the decoder has just taken, and where to go on after them."""
+        if self._decoder is None and self._n_frames:
+            self._n_settled = decoder.n_settled  # what was told before the interruption
         self._decoder = decoder
         self._events.write(candidates.events.tobytes())
         self._pedal.write(candidates.pedal.astype("<f4").tobytes())
@@ -186,6 +178,9 @@ class _Notes:
         self._pedal.flush()
         self._n_events += len(candidates.events)
         self._n_frames += len(candidates.pedal)
+        if point is not None:
+            work = UnfinishedWork(self._made_by, point, self._n_events, self._n_frames)
+            work.write(self._folder)
 
     def report(self, seconds: float | None) -> None:
         """Send how far it is and which notes are new or have changed, not too often."""

@@ -3,9 +3,9 @@
     python -m transcribe.web.worker [--device NAME] [--threads N] [--checkpoint FILE]
 
 It loads the weights once, says ``{"kind": "ready"}``, and then takes one job a line,
-``{"recording": path, "folder": path}``. An error of a recording is sent as
-``{"kind": "failed"}``; whatever kills the process kills nothing else. It ends with its
-input, or when nobody reads its messages.
+``{"recording": path, "folder": path, "part": [from, to] or null}``. An error of a recording
+is sent as ``{"kind": "failed"}``; whatever kills the process kills nothing else. It ends with
+its input, or when nobody reads its messages.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ import numpy as np
 
 from transcribe.errors import TranscribeError
 from transcribe.hardware import go_first
+from transcribe.web.library import as_excerpt
 from transcribe.web.messages import user_message
 from transcribe.web.transcription_job import Send, transcribe_into
 
@@ -70,7 +71,8 @@ def _work(options: argparse.Namespace, send: Send) -> int:
         job = json.loads(line)
         recording = Path(job["recording"])
         try:
-            transcribe_into(transcriber, recording, Path(job["folder"]), send)
+            excerpt = as_excerpt(job.get("part"))
+            transcribe_into(transcriber, recording, Path(job["folder"]), send, excerpt)
         except BrokenPipeError:
             raise
         except (TranscribeError, OSError, MemoryError, *_UNEXPECTED) as error:

@@ -358,6 +358,10 @@ export class Actions {
     this.editor.faint.toggle();
   }
 
+  spectrogram() {
+    this.editor.spectrogram.toggle();
+  }
+
   bars() {
     if (!byId("bars").hidden) this.editor.beats.toggle();
   }

@@ -12,6 +12,7 @@ import { Notes } from "./notes.js";
 import { say, sayNowAndThen, tell, tellError } from "./notices.js";
 import { Overview } from "./overview.js";
 import { Panel } from "./panel.js";
+import { Part } from "./part.js";
 import { Piece } from "./piece.js";
 import { Player } from "./player.js";
 import { Practice } from "./practice.js";
@@ -20,7 +21,8 @@ import { Score } from "./score.js";
 import * as server from "./server.js";
 import { offer } from "./download-menu.js";
 import { percent, t } from "./texts.js";
-import { clock, stateOf, troubleOf } from "./words.js";
+import { Spectrogram } from "./spectrogram.js";
+import { clock, shareOf, stateOf, troubleOf } from "./words.js";
 import { warningsOf } from "./warnings.js";
 
 /** Pixels of a second in which notes can be read well. */
@@ -52,6 +54,8 @@ export class Editor {
     this.actions = new Actions(this);
     this.piece = new Piece(() => this.player.position);
     this.beats = new Beats(this);
+    this.part = new Part(this);
+    this.spectrogram = new Spectrogram(this);
     this.practice = new Practice(this.player, () => this.beats.refresh());
     this.falling = new Falling(this.roll);
     this.faint = new Faint(this);
@@ -151,6 +155,8 @@ export class Editor {
     this.score.clear();
     this.beats.clear();
     this.continuation.close();
+    this.part.close();
+    this.spectrogram.forget();
     this.piece.open({ id: null });
     this.notes.set([], []);
     this.roll.waveform.set(new Int8Array(0), 50);
@@ -241,6 +247,7 @@ export class Editor {
     this.panel.setInitial(recording.settings_default);
     this.piece.turned(recording);
     if (was === recording.state) return this.showRecording();
+    this.spectrogram.forget();
     await this.edits.refresh();
     if (this.id !== recording.id) return;
     this.showRecording();
@@ -269,11 +276,14 @@ export class Editor {
     }
   }
 
+  /** Ask something of the recording that answers with it; resolves to whether that was done. */
   async ask(request) {
     try {
       this.turned(await request(this.id));
+      return true;
     } catch (error) {
       tellError(error);
+      return false;
     }
   }
 
@@ -282,7 +292,7 @@ export class Editor {
     const { state, duration, heard_seconds: heard } = recording;
     const { busy } = this;
     const done = state === "done";
-    const share = duration ? Math.min(1, heard / duration) : 0;
+    const share = shareOf(recording);
     byId("progress").hidden = done;
     byId("editor").classList.toggle("nothing", state === "failed" && !heard);
     byId("progress-bar").hidden = !busy;
@@ -297,7 +307,7 @@ export class Editor {
       failed: troubleOf(recording).hint,
     }[state] ?? "";
     const paused = state === "paused";
-    byId("progress-pause").hidden = !busy || !server.offers.pause;
+    byId("progress-pause").hidden = !busy;
     byId("progress-resume").hidden = !paused;
     byId("progress-cancel").hidden = !busy && !paused;
     byId("progress-again").hidden = busy || paused;
@@ -309,6 +319,7 @@ export class Editor {
     );
     byId("warnings").replaceChildren(...warnings);
     this.roll.heard = done ? Infinity : heard;
+    this.part.show();
     const { view } = this.roll;
     if (view.duration !== this.duration) {
       const whole = this.showsWhole;
@@ -378,6 +389,7 @@ export class Editor {
     byId("of").textContent = this.lengthKnown ? t("play.of", { time: clock(player.duration) }) : "";
     byId("loop").setAttribute("aria-pressed", String(Boolean(player.passage)));
     for (const radio of document.getElementsByName("listen")) radio.checked = radio.value === player.listen;
+    if (this.roll.passage !== player.passage) this.part.passed(player.passage);
     this.roll.passage = player.passage;
     this.roll.sounding = player.playing;
     this.showPosition();

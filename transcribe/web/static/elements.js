@@ -26,6 +26,7 @@ const ICONS = {
   quit: "M12 4v8M7.5 6.5a7 7 0 1 0 9 0",
   faint: "M4 8h3M10 8h3M16 8h4M4 14h3M10 14h3M16 14h4M4 8v6M20 8v6",
   bars: "M4 5v14M20 5v14M12 5v14M4 9h16M4 15h16",
+  spectrogram: "M4 20h16M4 16.5h4M10 16.5h6M4 13h9M16 13h4M7 9.5h6M4 6h2M11 6h6",
   pen: "M5 19l1-4L16.5 4.5l3 3L9 18zM14 7l3 3",
   sliders: "M4 8h8M18 8h2M15 5v6M4 16h2M12 16h8M9 13v6",
 };

@@ -65,6 +65,7 @@ const TABLE = {
     [["Ctrl+ArrowUp"], "keys.rows.larger", "zoomKeys", 1.25, "roll"],
     [["Ctrl+ArrowDown"], "keys.rows.smaller", "zoomKeys", 0.8, "roll"],
     [["f", "F"], "keys.faint", "faint"],
+    [["y", "Y"], "keys.spectrogram", "spectrogram"],
     [["b", "B"], "keys.bars", "bars"],
     [["?"], "keys.help", "help"],
   ],

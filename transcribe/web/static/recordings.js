@@ -8,7 +8,7 @@ import * as server from "./server.js";
 import { Thumbnail } from "./thumbnail.js";
 import { warningsOf } from "./warnings.js";
 import { collated, t } from "./texts.js";
-import { clock, day, size, stateOf, troubleOf } from "./words.js";
+import { clock, day, partOf, shareOf, size, stateOf, troubleOf } from "./words.js";
 
 /** Address of a recording within the page. */
 export const pageOf = (id) => `#/recording/${encodeURIComponent(id)}`;
@@ -198,6 +198,7 @@ function newCard(recording, list) {
     card.element.className = `card ${state}`;
     const parts = [stateOf(next)];
     if (state === "done") parts.push(clock(duration ?? heard));
+    if (next.part) parts.push(partOf(next));
     if (next.edited) parts.push(t("list.edited"));
     if (!busy) parts.push(day(next.created));
     const { hint } = troubleOf(next);
@@ -206,12 +207,12 @@ function newCard(recording, list) {
     warnings.textContent = warningsOf(next).join(" ");
     warnings.hidden = !warnings.textContent;
     bar.hidden = !busy;
-    if (duration && heard) bar.value = Math.min(1, heard / duration);
+    if (duration && heard) bar.value = shareOf(next);
     else bar.removeAttribute("value");
     const settled = !busy && heard > 0;
     play.hidden = !settled;
     take.hidden = !settled || !next.n_notes;
-    buttons.pause.hidden = !busy || !server.offers.pause;
+    buttons.pause.hidden = !busy;
     buttons.resume.hidden = state !== "paused";
     buttons.stop.hidden = !busy && state !== "paused";
     buttons["try.again"].hidden = !["failed", "cancelled"].includes(state);

@@ -23,13 +23,19 @@ export function drawRows(roll, context) {
       context.fillRect(EDGES.left, Math.round(top + y + view.row) - 1, view.width, 1);
     }
   }
-  const heard = Math.max(0, view.x(roll.heard));
-  if (heard < view.width) {
-    context.globalAlpha = 0.6;
-    context.fillStyle = colours.rowBlack;
-    context.fillRect(EDGES.left + heard, EDGES.ruler, view.width - heard, roll.height);
-    context.globalAlpha = 1;
-  }
+  dim(roll, context, Math.min(roll.heard, roll.part?.end ?? Infinity), Infinity);
+  if (roll.part) dim(roll, context, 0, roll.part.start);
+}
+
+/** Show that nothing is transcribed from one second to another. */
+function dim({ colours, height, view }, context, start, end) {
+  const left = Math.max(0, view.x(start));
+  const right = Math.min(view.width, view.x(end));
+  if (left >= right) return;
+  context.globalAlpha = 0.6;
+  context.fillStyle = colours.rowBlack;
+  context.fillRect(EDGES.left + left, EDGES.ruler, right - left, height);
+  context.globalAlpha = 1;
 }
 
 /** Pixels between beats and between bars, at least, for lines at each. */

@@ -55,6 +55,10 @@ export class Roll {
     this.futureStart = Infinity;
     /** How far the recording is transcribed; beyond it the background is dim. */
     this.heard = Infinity;
+    /** `{start, end}` of the part that is transcribed, if it is one; the rest is dim. */
+    this.part = null;
+    /** What is drawn behind the notes, if it is shown (`Spectrogram`). */
+    this.spectrogram = null;
     /** Told when what is in view changes. */
     this.onview = () => {};
     /** Told when the person scrolls. */
@@ -76,6 +80,7 @@ export class Roll {
   /** Read the style sheet's colours again. */
   recolour() {
     this.colours = readColours();
+    this.spectrogram?.forget();
     this.changed();
   }
 
@@ -201,6 +206,7 @@ export class Roll {
     });
     drawPedal(this, context);
     clipTo(context, EDGES.left, this.notesTop, view.width, view.height);
+    this.spectrogram?.draw(context, view, { left: EDGES.left, top: this.notesTop });
     if (this.faint) this.drawFaint(context);
     this.drawNotes(context, ratio);
     context.restore();

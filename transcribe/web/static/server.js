@@ -54,9 +54,9 @@ const at = (id, rest = "") => `/api/recordings/${encodeURIComponent(id)}${rest}`
 
 /**
  * What can be done here and not everywhere that the page is: music that goes on, sheet music,
- * pausing the work, and links to the files that are taken away.
+ * and links to the files that are taken away.
  */
-export const offers = { continued: true, score: true, pause: false, byAddress: true };
+export const offers = { continued: true, score: true, byAddress: true };
 
 /** The text that is told of a recording in work. */
 export const WORKING_HINT = "hint.working";
@@ -94,11 +94,18 @@ export const removeRecording = (id) => json(at(id), { method: "DELETE" });
 /** Stop transcribing; the notes found so far are kept. */
 export const cancelRecording = (id) => json(at(id, "/cancel"), { method: "POST" });
 
-/** Stop for a while, and go on from there; only where `offers.pause` says so. */
-export const pauseRecording = cancelRecording;
+/** Stop for a while, and go on from there. */
+export const pauseRecording = (id) => json(at(id, "/pause"), { method: "POST" });
 export const resumeRecording = (id) => repeatRecording(id);
 
-/** Transcribe once more after a failure or a cancel. */
+/**
+ * Transcribe a part only, from the beginning; with neither time, all of it.
+ *
+ * @param {{from: number|null, to: number|null}} part seconds of the recording
+ */
+export const putPart = (id, part) => json(at(id, "/part"), { method: "PUT", body: part });
+
+/** Transcribe on after a failure or a cancel, from where it was. */
 export const repeatRecording = (id) => json(at(id, "/again"), { method: "POST" });
 
 const notesAt = (id, what, since) => at(id, `/${what}?since=${encodeURIComponent(since)}`);
@@ -131,6 +138,15 @@ export async function getWaveform(id) {
   const answer = await ask(at(id, "/waveform"));
   const perSecond = Number(answer.headers.get("X-Pairs-Per-Second")) || 50;
   return { pairs: new Int8Array(await answer.arrayBuffer()), perSecond };
+}
+
+/**
+ * A tile of the spectrogram, `transcribe/web/spectrogram.py` says which: a Uint8Array, row by
+ * row, the highest keys first.
+ */
+export async function getSpectrogram(id, level, number) {
+  const answer = await ask(at(id, `/spectrogram/${level}/${number}`));
+  return new Uint8Array(await answer.arrayBuffer());
 }
 
 /** Keep what the person knows of the piece: `{tempo, metre, key, downbeat}`; the recording. */

@@ -59,6 +59,13 @@ export function clock(seconds, digits = 0) {
   return hours ? `${hours}:${String(minutes).padStart(2, "0")}:${rest}` : `${minutes}:${rest}`;
 }
 
+/** `1:15.3` or `75.3` -> 75.3; null for what is no time. */
+export function secondsOf(text) {
+  const [, hours, minutes, rest] = text.trim().match(/^(?:(?:(\d+):)?(\d+):)?(\d+(?:[.,]\d*)?)$/) ?? [];
+  if (rest === undefined) return null;
+  return 3600 * Number(hours ?? 0) + 60 * Number(minutes ?? 0) + Number(rest.replace(",", "."));
+}
+
 /** `75` -> `1 min 15 s`; for ears and for time left. */
 export function spoken(seconds) {
   const whole = Math.max(0, Math.round(seconds));
@@ -120,6 +127,17 @@ function waiting({ n_before: n, seconds_before: seconds }) {
   if (seconds === null || seconds === undefined) return t("state.before", { n });
   return t("state.before.time", { n, time: spoken(seconds) });
 }
+
+/** How much of a recording is done, 0 to 1, or of the part that is transcribed. */
+export function shareOf({ duration, heard_seconds: heard, part }) {
+  const start = part?.[0] ?? 0;
+  const end = part?.[1] ?? duration;
+  return end ? Math.min(1, Math.max(0, heard - start) / (end - start)) : 0;
+}
+
+/** Which part of a recording is transcribed, if not all of it: `1:30 to 2:45`. */
+export const partOf = ({ duration, part }) =>
+  part ? t("part.span", { from: clock(part[0] ?? 0), to: clock(part[1] ?? duration ?? 0) }) : "";
 
 /** The state of a recording, in a sentence. */
 export function stateOf(recording) {

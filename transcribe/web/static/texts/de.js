@@ -173,6 +173,8 @@ export default {
   "roll.soon": "Hier erscheinen die Töne, sobald sie erkannt sind",
   "falling.label": "Töne fallen auf die Tastatur, während sie gespielt werden",
   "zoom.label": "Ansicht",
+  "spectrogram.title": "Spektrogramm",
+  "spectrogram.label": "Spektrogramm hinter den Tönen",
   "faint.title": "Schwache Töne",
   "faint.label": "Schwache Töne, zum Anklicken",
   "bars.label": "Takte und Schläge",
@@ -228,6 +230,18 @@ export default {
   "continue.more": { one: "{n} Ton mehr.", other: "{n} Töne mehr." },
 
   // Was man vom Stück weiß, und seine Noten
+  "part.label": "Nur einen Teil transkribieren",
+  "part.from": "Von",
+  "part.to": "bis",
+  "part.start": "Diesen Teil transkribieren",
+  "part.whole": "Alles",
+  "part.open": "Nur ein Teil …",
+  "part.help": "Zeiten wie 1:30 eingeben oder auf der Wellenform ziehen.",
+  "part.no.time": "Eine Zeit wird als 1:30 geschrieben oder in Sekunden.",
+  "part.backwards": "Das Ende kommt nach dem Anfang.",
+  "part.all": "Die ganze Aufnahme ist transkribiert.",
+  "part.now": "Nur {part} wird transkribiert.",
+  "part.span": "{from} bis {to}",
   "piece.label": "Was Sie vom Stück wissen",
   "piece.slower": "Halb so schnell",
   "piece.faster": "Doppelt so schnell",
@@ -424,6 +438,7 @@ export default {
   "keys.rows.larger": "höhere Zeilen",
   "keys.rows.smaller": "niedrigere Zeilen",
   "keys.faint": "schwache Töne, zum Anklicken",
+  "keys.spectrogram": "das Spektrogramm hinter den Tönen",
   "keys.bars": "Takte und Schläge",
   "keys.help": "diese Hilfe",
   "mouse.title": "Mit der Maus",
@@ -519,6 +534,11 @@ export default {
     "{cents} Cent über a¹ = {a4} Hz gestimmt: a¹ liegt bei {found} Hz; alle Töne können um einen Halbton daneben sein.",
   "warning.tuning.below.far":
     "{cents} Cent unter a¹ = {a4} Hz gestimmt: a¹ liegt bei {found} Hz; alle Töne können um einen Halbton daneben sein.",
+  "warning.goes_on":
+    "Das Programm endete, während dies transkribiert wurde; es geht weiter, wo es war.",
+  "warning.begun_otherwise":
+    "Was vorher transkribiert war, stammt von einer anderen Programmversion oder anderen Gewichten; " +
+    "darum wurde von vorn begonnen.",
   "warning.interrupted": "Das Programm endete, während dies transkribiert wurde; es fängt von vorn an.",
   "warning.slow":
     "Dieses Gerät ist langsam: Es braucht länger, als die Musik dauert. Lassen Sie die Seite offen und das Gerät am Strom; was gefunden ist, bleibt.",
@@ -541,6 +561,13 @@ export default {
   "error.damaged.hint": "Kopieren Sie sie noch einmal.",
   "error.no_decoder": "Der Ton dieser Datei ist auf eine Art gespeichert, die sich hier nicht lesen lässt.",
   "error.no_decoder.hint": "Wandeln Sie sie in WAV oder MP3 um und versuchen Sie es noch einmal.",
+  "error.not_in_work": "Diese Aufnahme ist nicht in Arbeit.",
+  "error.no_part":
+    "Ein Teil dauert {least} s oder länger; dieser würde {seconds} s dauern.",
+  "error.no_part.hint": "Wählen Sie ein Ende, das später ist als der Anfang.",
+  "error.no_tile": "Diesen Teil des Spektrogramms gibt es nicht.",
+  "error.too_short": "Die Aufnahme endet vor dem Teil, der transkribiert werden sollte.",
+  "error.too_short.hint": "Wählen Sie einen früheren Teil oder alles.",
   "error.too_long": "Diese Aufnahme ist zu lang; schneiden Sie sie in Teile.",
   "error.too_long.hint": "Ein Teil von einigen Stunden geht gut.",
   "error.unusable": "Diese Aufnahme lässt sich nicht verwenden: {reason}.",

@@ -178,6 +178,8 @@ export default {
   "roll.soon": "Les notes apparaissent ici dès qu’elles sont trouvées",
   "falling.label": "Les notes tombent sur le clavier à mesure qu’elles sont jouées",
   "zoom.label": "Affichage",
+  "spectrogram.title": "Spectrogramme",
+  "spectrogram.label": "Spectrogramme derrière les notes",
   "faint.title": "Notes faibles",
   "faint.label": "Notes faibles, à cliquer pour les ajouter",
   "bars.label": "Mesures et temps",
@@ -233,6 +235,18 @@ export default {
   "continue.more": { one: "{n} note de plus.", other: "{n} notes de plus." },
 
   // Ce qu'on sait du morceau, et sa partition
+  "part.label": "Transcrire seulement une partie",
+  "part.from": "De",
+  "part.to": "à",
+  "part.start": "Transcrire cette partie",
+  "part.whole": "Tout",
+  "part.open": "Une partie seulement…",
+  "part.help": "Saisissez des temps comme 1:30, ou glissez sur la forme d’onde.",
+  "part.no.time": "Un temps s’écrit 1:30, ou en secondes.",
+  "part.backwards": "La fin vient après le début.",
+  "part.all": "Tout l’enregistrement est transcrit.",
+  "part.now": "Seul {part} est transcrit.",
+  "part.span": "{from} à {to}",
   "piece.label": "Ce que vous savez du morceau",
   "piece.slower": "Deux fois moins vite",
   "piece.faster": "Deux fois plus vite",
@@ -429,6 +443,7 @@ export default {
   "keys.rows.larger": "touches plus grandes",
   "keys.rows.smaller": "touches plus petites",
   "keys.faint": "notes faibles, à cliquer pour les ajouter",
+  "keys.spectrogram": "le spectrogramme derrière les notes",
   "keys.bars": "mesures et temps",
   "keys.help": "cette aide",
   "mouse.title": "À la souris",
@@ -523,6 +538,11 @@ export default {
     "Accordé {cents} cents au-dessus de la3 = {a4} Hz : la3 est à {found} Hz ; toutes les notes peuvent être décalées d’un demi-ton.",
   "warning.tuning.below.far":
     "Accordé {cents} cents au-dessous de la3 = {a4} Hz : la3 est à {found} Hz ; toutes les notes peuvent être décalées d’un demi-ton.",
+  "warning.goes_on":
+    "Le programme s’est arrêté pendant la transcription ; elle reprend où elle en était.",
+  "warning.begun_otherwise":
+    "Ce qui était déjà transcrit venait d’une autre version du programme ou d’autres poids ; " +
+    "la transcription a donc recommencé.",
   "warning.interrupted": "Le programme s’est arrêté pendant la transcription ; elle recommence.",
   "warning.slow":
     "Cet appareil est lent : il met plus de temps que la musique n’en dure. Laissez la page ouverte et l’appareil branché ; ce qui est trouvé est conservé.",
@@ -545,6 +565,12 @@ export default {
   "error.damaged.hint": "Copiez-le de nouveau.",
   "error.no_decoder": "Le son de ce fichier est codé d’une façon qui ne peut pas être lue ici.",
   "error.no_decoder.hint": "Convertissez-le en WAV ou en MP3, puis réessayez.",
+  "error.not_in_work": "Cet enregistrement n’est pas en cours.",
+  "error.no_part": "Une partie dure {least} s ou plus ; celle-ci durerait {seconds} s.",
+  "error.no_part.hint": "Choisissez une fin après le début.",
+  "error.no_tile": "Cette partie du spectrogramme n’existe pas.",
+  "error.too_short": "L’enregistrement se termine avant la partie à transcrire.",
+  "error.too_short.hint": "Choisissez une partie plus tôt, ou tout.",
   "error.too_long": "Cet enregistrement est trop long ; coupez-le en plusieurs parties.",
   "error.too_long.hint": "Une partie de quelques heures convient.",
   "error.unusable": "Cet enregistrement ne peut pas être utilisé : {reason}.",

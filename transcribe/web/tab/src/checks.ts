@@ -5,7 +5,7 @@
  * the list of answers. Arrays of numbers go as base64 of their bytes.
  */
 
-import { CandidateReader, thresholdsOf } from "./decode/candidates";
+import { CandidateReader, noCandidates, thresholdsOf } from "./decode/candidates";
 import { Decoder } from "./decode/decoder";
 import { LiveDecoder } from "./decode/live-decoder";
 import { N_ACTIVATIONS } from "./decode/rolls";
@@ -18,6 +18,7 @@ import { settingsOf } from "./engine/onnx-metadata";
 import { type AudioWarning, mostSeriousFirst, sentenceOf } from "./engine/quality";
 import { Resampler } from "./engine/resampler";
 import { readSafetensors } from "./engine/safetensors";
+import { samplesOf, SpectrogramTiles } from "./engine/spectrogram";
 import { TuningMeter } from "./engine/tuning";
 import { firstNeeded, type Window, Windows, type WindowState } from "./engine/windows";
 import { downloadName, shownName } from "./export/names";
@@ -57,18 +58,21 @@ function* parts(array: Float32Array, places: number[], width = 1): Generator<Flo
 }
 
 const ROOMS: Record<string, (asked: any) => unknown> = {
-  decode(asked: { rolls: string; parts: number[]; settings: DecodeSettings; floor: number; grid: [number, number] }) {
+  decode(asked: {
+    rolls: string; parts: number[]; settings: DecodeSettings; floor: number; grid: [number, number];
+    first?: number; between?: [number, number | null];
+  }) {
     const grid = new FrameGrid(...asked.grid);
     const floor = Math.min(asked.floor, asked.settings.onset_threshold);
-    let reader = new CandidateReader(thresholdsOf({ ...asked.settings, onset_threshold: floor }));
-    const found = [];
+    const thresholds = thresholdsOf({ ...asked.settings, onset_threshold: floor });
+    const first = asked.first ?? 0;
+    const between: [number, number] = [asked.between?.[0] ?? 0, asked.between?.[1] ?? Infinity];
+    let reader = new CandidateReader(thresholds, undefined, first, between);
+    const found = [noCandidates(first)];
     for (const part of parts(floats(asked.rolls), asked.parts, N_ACTIVATIONS)) {
       found.push(reader.push(part));
       // As after a break: another reader goes on from what was kept.
-      reader = new CandidateReader(
-        thresholdsOf({ ...asked.settings, onset_threshold: floor }),
-        structuredClone(reader.state),
-      );
+      reader = new CandidateReader(thresholds, structuredClone(reader.state), first, between);
     }
     found.push(reader.finish());
     const decoder = new Decoder(grid, asked.settings);
@@ -114,6 +118,12 @@ const ROOMS: Record<string, (asked: any) => unknown> = {
     const features = new Features(asked.settings, readSafetensors(bytesOf(asked.arrays)), asked.skip);
     const found = [...parts(floats(asked.samples), asked.parts)].map((part) => features.push(part));
     return [...found, features.finish()].map(packed);
+  },
+  spectrogram(asked: { samples: string; level: number; number: number }) {
+    const all = floats(asked.samples);
+    const { first, n } = samplesOf(asked.level, asked.number);
+    const samples = Float32Array.from({ length: n }, (_, i) => all[first + i] ?? 0);
+    return packed(new SpectrogramTiles().tile(samples, asked.level));
   },
   windows(asked: { frames: string; width: number; settings: WindowSettings; parts: number[] }) {
     const all = floats(asked.frames);

@@ -50,6 +50,10 @@ export const RECORDING_ERRORS = {
     "This recording was cut off before it was finished, so it can't be opened.",
     "Copy or export it again from the device that made it.",
   ],
+  too_short: [
+    "The recording ends before the part that was to be transcribed.",
+    "Choose an earlier part, or all of it.",
+  ],
   too_long: ["This recording is longer than 12 hours; cut it into parts.", "A part of some hours is fine."],
 } as const satisfies Record<string, readonly [string, string]>;
 

@@ -78,7 +78,7 @@ function ask<Name extends Method>(
 }
 
 /** What the page can do here, and what it can't. */
-export const offers = { continued: false, score: false, pause: true, byAddress: false };
+export const offers = { continued: false, score: false, byAddress: false };
 
 /** The text that is told of a recording in work. */
 export const WORKING_HINT = "tab.working";
@@ -104,6 +104,10 @@ export const cancelRecording = (id: string): Promise<RecordingWords> => ask("can
 export const pauseRecording = (id: string): Promise<RecordingWords> => ask("pauseRecording", id);
 export const resumeRecording = (id: string): Promise<RecordingWords> => ask("resumeRecording", id);
 export const repeatRecording = (id: string): Promise<RecordingWords> => ask("repeatRecording", id);
+export const putPart = (
+  id: string,
+  part: { from: number | null; to: number | null },
+): Promise<RecordingWords> => ask("putPart", id, part);
 export const clearLibrary = (): Promise<null> => ask("clear");
 
 export const getNotes = (id: string, since: string): Promise<unknown> => ask("getNotes", id, since);
@@ -120,6 +124,9 @@ export const postRedo = (id: string, since: string): Promise<unknown> => ask("po
 
 export const getWaveform = (id: string): Promise<{ pairs: Int8Array; perSecond: number }> =>
   ask("getWaveform", id);
+
+export const getSpectrogram = (id: string, level: number, number: number): Promise<Uint8Array> =>
+  ask("getSpectrogram", id, level, number);
 
 /** Beats, sheet music and continuations are not made in the browser; `offers` tells the page so. */
 export async function getScore(): Promise<never> {

@@ -45,6 +45,13 @@ export interface Settings {
   decode: DecodeSettings;
 }
 
+/** A part of a recording, in seconds; as `transcribe/excerpt.py`. */
+export interface Excerpt {
+  start: number;
+  stop: number;
+}
+export const WHOLE: Excerpt = { start: 0, stop: Infinity };
+
 /** Seconds and frames: the only converter. Frame `i` is centred on sample `i * hop_length`. */
 export class FrameGrid {
   constructor(

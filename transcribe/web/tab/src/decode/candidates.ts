@@ -23,6 +23,12 @@ export interface Candidates {
   pedal: Float32Array;
 }
 
+/** Of frames in which nothing is played. */
+export const noCandidates = (nFrames: number): Candidates => ({
+  events: new Float64Array(0),
+  pedal: new Float32Array(nFrames),
+});
+
 /** Whether an event counts at an onset threshold no lower than it was read at. */
 export const counts = (events: Float64Array, at: number, onsetThreshold: number): boolean =>
   events[at + 1] !== ONSET || (events[at + PROBABILITY] as number) >= Math.fround(onsetThreshold);
@@ -49,13 +55,20 @@ export class CandidateReader {
   private held: Rolls;
   private heldStart: number;
 
+  /**
+   * @param firstFrame the frame of the recording that the first row is
+   * @param between positions in frames: onsets before the first are left out, and the recording
+   *     ends at the second
+   */
   constructor(
     private readonly thresholds: Thresholds,
     resumed?: HeldRolls,
+    firstFrame = 0,
+    private readonly between: [number, number] = [0, Infinity],
   ) {
     this.ahead = Math.max(REACH, thresholds.bridgeFrames);
     this.held = resumed?.rolls ?? emptyRolls(REACH);
-    this.heldStart = resumed?.start ?? -REACH;
+    this.heldStart = resumed?.start ?? firstFrame - REACH;
   }
 
   /** For another reader with the same thresholds. */
@@ -80,11 +93,19 @@ export class CandidateReader {
       ...(this.thresholds.falls ? falls(held, REACH, stop) : []),
     ];
     told.sort((a, b) => a.row - b.row || a.kind - b.kind || a.column - b.column);
-    const pedal = new Float32Array(stop - REACH);
-    for (let row = REACH; row < stop; row += 1) {
-      pedal[row - REACH] = held[row * N_ACTIVATIONS + PEDAL] as number;
+    const [begin, end] = this.between;
+    const first = this.heldStart + REACH;
+    const nKept = Math.min(stop - REACH, Math.max(0, Math.ceil(end) - first));
+    const pedal = new Float32Array(nKept);
+    for (let row = Math.max(0, Math.ceil(begin) - first); row < nKept; row += 1) {
+      pedal[row] = held[(row + REACH) * N_ACTIVATIONS + PEDAL] as number;
     }
-    const events = asArray(told, this.heldStart);
+    const kept = told.filter(({ row, kind, values }) => {
+      if (row - REACH >= nKept) return false;
+      const position = this.heldStart + row + (values[0] ?? 0);
+      return kind !== ONSET || (position >= begin && position < end);
+    });
+    const events = asArray(kept, this.heldStart);
     this.held = held.slice((stop - REACH) * N_ACTIVATIONS);
     this.heldStart += stop - REACH;
     return { events, pedal };

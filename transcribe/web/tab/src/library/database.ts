@@ -62,6 +62,8 @@ export interface Entry {
   /** Chosen by the person; null for the model's own. */
   threshold: number | null;
   minimum_duration: number | null;
+  /** From where to where it is to be transcribed, in seconds; null, or not there: all of it. */
+  part?: [number, number | null] | null;
   /** Where the work goes on after a break; null: from the beginning. */
   progress: Progress | null;
 }

@@ -1,4 +1,4 @@
-/** A recording as the page is told of it; as `Server.describe` in `transcribe/web/app.py`. */
+/** A recording as the page is told of it; as `described` in `transcribe/web/description.py`. */
 
 import type { DecodeSettings } from "../settings";
 import type { Values } from "../errors";
@@ -10,6 +10,7 @@ export interface RecordingWords {
   created: number;
   bytes: number;
   duration: number | null;
+  part: [number, number | null] | null;
   state: string;
   heard_seconds: number;
   n_before: number | null;
@@ -73,6 +74,7 @@ export function describe(
     created: entry.created,
     bytes: entry.bytes,
     duration: entry.duration,
+    part: entry.part ?? null,
     state: entry.state,
     heard_seconds: Math.round(1000 * entry.heard_seconds) / 1000,
     n_before: ahead?.n ?? null,

@@ -9,7 +9,7 @@ import { conclude, type Model, type Step, steps } from "../engine/transcription"
 import { TuningMeter } from "../engine/tuning";
 import { inWords, notHere, RecordingError } from "../errors";
 import { clipped } from "../numbers";
-import { FrameGrid } from "../settings";
+import { type Excerpt, FrameGrid } from "../settings";
 import {
   type Database,
   type Entry,
@@ -33,6 +33,9 @@ const SLOW =
 function isSlow({ duration, heard_seconds, seconds_left }: Entry): boolean {
   return duration !== null && seconds_left !== null && seconds_left > duration - heard_seconds;
 }
+
+/** What of a recording is transcribed. */
+const excerptOf = ({ part }: Entry): Excerpt => ({ start: part?.[0] ?? 0, stop: part?.[1] ?? Infinity });
 
 /** Thrown where somebody has stopped the work, paused it, or deleted the recording. */
 class StoppedError extends Error {}
@@ -152,7 +155,7 @@ class Job {
       if (resumed) await this.resume(entry);
       const sound = new Sound(recording, this.grid.sampleRate);
       const tuning = new TuningMeter(this.grid.sampleRate);
-      for await (const step of steps(sound, this.model, LOWEST_THRESHOLD, tuning, resumed)) {
+      for await (const step of steps(sound, this.model, LOWEST_THRESHOLD, tuning, resumed, excerptOf(entry))) {
         if (sound.duration > LONGEST) throw new RecordingError("too_long");
         await this.keep(step);
       }
@@ -229,9 +232,11 @@ class Job {
 
   private secondsLeft(entry: Entry): number | null {
     const seconds = (performance.now() - this.began) / 1000;
-    const heard = entry.heard_seconds - this.heardBefore;
+    const { start, stop } = excerptOf(entry);
+    const heard = entry.heard_seconds - Math.max(start, this.heardBefore);
     if (!entry.duration || heard <= 0) return null;
-    return Math.max(0, ((entry.duration - entry.heard_seconds) * seconds) / heard);
+    const end = Math.min(stop, entry.duration);
+    return Math.max(0, ((end - entry.heard_seconds) * seconds) / heard);
   }
 
   /** The samples of a step that are not kept yet, as 16 bits, and their waveform. */
@@ -277,7 +282,7 @@ class Job {
     const entry = await this.kept.database.get("recordings", this.kept.id);
     if (!entry) return;
     const kept = await this.kept.database.getAll("found", piecesOf(this.kept.id, entry.attempt));
-    const found = conclude(sound, tuning, joined(kept), this.model.settings.decode, this.grid);
+    const found = conclude(sound, tuning, joined(kept), this.model.settings.decode, this.grid, excerptOf(entry));
     if (found.isSilent) await this.forgetNotes(entry);
     await this.kept.change((now) => {
       now.state = "done";

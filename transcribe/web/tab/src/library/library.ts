@@ -4,6 +4,7 @@
  * It runs in a worker of its own; several tabs each have one, over the same database.
  */
 
+import { samplesOf, SpectrogramTiles } from "../engine/spectrogram";
 import { csvText, jsonText } from "../export/text";
 import { downloadName, shownName, suffixOf } from "../export/names";
 import { midiBytes } from "../export/midi";
@@ -32,6 +33,9 @@ const ENDINGS = [
 ].map((ending) => `.${ending}`);
 const THRESHOLDS = [0.05, 0.95];
 const LONGEST_MINIMUM = 2;
+const WAV_HEADER = 44;
+/** Seconds; the shortest part of a recording that can be transcribed. */
+const SHORTEST_PART = 0.5;
 /** Bytes that are left free when a recording is added; transcribing needs some as well. */
 const SPARE = 50e6;
 const MOST_RECORDINGS = 1000;
@@ -46,6 +50,7 @@ export class Library {
   /** That of the recording that was asked for last, and the number of its next piece. */
   private waveform: { name: string; pairs: Int8Array; next: number } | null = null;
   /** Changes of a recording, one after the other. */
+  private tiles: SpectrogramTiles | null = null;
   private line: Promise<unknown> = Promise.resolve();
 
   constructor(
@@ -124,6 +129,7 @@ export class Library {
       hop_length: 512,
       threshold: null,
       minimum_duration: null,
+      part: null,
       progress: null,
     };
     const transaction = this.database.transaction(["recordings", "originals"], "readwrite", {
@@ -205,6 +211,41 @@ export class Library {
     return words;
   }
 
+  /** Transcribe a part only, or with neither time all of it, from the beginning. */
+  async putPart(id: string, part: { from: number | null; to: number | null }): Promise<RecordingWords> {
+    const number = 1 + Math.max(0, ...(await this.database.getAll("recordings")).map((each) => each.number));
+    let attempt = 0;
+    const words = await this.turn(id, (entry) => {
+      const longest = entry.duration ?? LONGEST;
+      const start = within(part.from, 0, longest) ?? 0;
+      const stop = within(part.to, 0, longest);
+      if ((stop ?? longest) - start < SHORTEST_PART) {
+        const seconds = ((stop ?? longest) - start).toFixed(1);
+        throw new TabError(
+          "no_part",
+          `A part lasts ${SHORTEST_PART} s or more; this one would last ${seconds} s.`,
+          "Choose an end that is later than the beginning.",
+          422,
+          { least: SHORTEST_PART, seconds },
+        );
+      }
+      const toEnd = stop === null || (entry.duration !== null && stop >= entry.duration);
+      entry.part = start === 0 && toEnd ? null : [start, toEnd ? null : stop];
+      attempt = entry.attempt;
+      entry.attempt += 1;
+      Object.assign(entry, { state: "queued", number, progress: null, heard_seconds: 0 });
+      Object.assign(entry, { error: "", hint: "", warnings: [], remarks: [] });
+    });
+    const transaction = this.database.transaction(["found", "heard"], "readwrite");
+    await Promise.all([
+      transaction.objectStore("found").delete(piecesOf(id, attempt)),
+      transaction.objectStore("heard").delete(piecesOf(id, attempt)),
+      transaction.done,
+    ]);
+    this.tell({ kind: "queued" });
+    return words;
+  }
+
   // --- notes ---
 
   async getNotes(id: string, since: string): Promise<unknown> {
@@ -278,6 +319,19 @@ export class Library {
     if (!parts.length) throw notYet(404);
     const nBytes = parts.reduce((sum, part) => sum + part.size, 0);
     return new Blob([wavHeader(entry.sample_rate, nBytes), ...parts], { type: "audio/wav" });
+  }
+
+  /** A tile of the spectrogram; what is not kept yet is silent. */
+  async getSpectrogram(id: string, level: number, number: number): Promise<Uint8Array> {
+    const file = await this.getSoundFile(id);
+    const { first, n } = samplesOf(level, number);
+    const from = Math.max(0, first);
+    const bytes = await file.slice(WAV_HEADER + 2 * from, WAV_HEADER + 2 * (first + n)).arrayBuffer();
+    const there = new Int16Array(bytes, 0, Math.floor(bytes.byteLength / 2));
+    const samples = new Float32Array(n);
+    for (let i = 0; i < there.length; i += 1) samples[from - first + i] = (there[i] as number) / 32_768;
+    this.tiles ??= new SpectrogramTiles();
+    return this.tiles.tile(samples, level);
   }
 
   async getDownload(id: string, kind: string): Promise<Download> {

@@ -1,0 +1,55 @@
+"""What is known of a piece and made of it, as addresses of the server."""
+
+from __future__ import annotations
+
+import asyncio
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from transcribe.web import continued
+from transcribe.web.request_body import json_object
+from transcribe.web.score_service import wishes_of
+from transcribe.web.server_state import ServerState
+
+
+class PieceRoutes:
+    """Beats, sheet music, and how the music could go on."""
+
+    def __init__(self, state: ServerState) -> None:
+        self._state = state
+
+    def routes(self) -> list[Route]:
+        """Addresses and what answers them."""
+        return [
+            Route("/api/recordings/{id}/wishes", self.wish, methods=["PUT"]),
+            Route("/api/recordings/{id}/beats", self.beats),
+            Route("/api/recordings/{id}/score", self.score),
+            Route("/api/recordings/{id}/continuation", self.go_on, methods=["POST"]),
+        ]
+
+    async def wish(self, request: Request) -> Response:
+        """Keep what a person knows of the piece."""
+        wishes = wishes_of(await json_object(request))
+        entry = self._state.entry(request)
+        entry.wishes = wishes
+        await asyncio.to_thread(self._state.library.save, entry)
+        return self._state.told(entry)
+
+    async def beats(self, request: Request) -> Response:
+        """Beats and bars, with what a person knows of the piece."""
+        entry = self._state.entry(request)
+        return JSONResponse(await self._state.score_service.beats(entry, request.query_params))
+
+    async def score(self, request: Request) -> Response:
+        """The notes as sheet music, with what a person knows of the piece."""
+        entry = self._state.entry(request)
+        shown = await self._state.score_service.shown(entry, request.query_params)
+        return await asyncio.to_thread(JSONResponse, shown)
+
+    async def go_on(self, request: Request) -> Response:
+        """How the music could go on, to be heard before it is kept."""
+        wanted = continued.ContinuationWishes.of(await json_object(request))
+        entry, gone = self._state.entry(request), request.is_disconnected
+        return JSONResponse(await continued.shown(self._state.note_service, entry, wanted, gone))
