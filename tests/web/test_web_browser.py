@@ -1270,3 +1270,87 @@ def test_axe_finds_nothing_in_lists_menus_and_views(opened, heard, address):
     page.click("#continue")
     page.locator("#views").get_by_text("Falling").click()
     assert violations() == []
+
+
+def test_a_long_transcription_is_paused_and_goes_on(opened, address, tmp_path, prelude):
+    long = write_pcm(tmp_path / "long.wav", np.tile(prelude, 6), RATE)
+    page = opened()
+    page.goto(address)
+    page.set_input_files("#files", long)
+    page.wait_for_url("**/#/recording/*", timeout=SOON)
+    words = page.locator("#progress-words")
+    expect(words).to_contain_text("transcribed", timeout=DONE)
+    page.click("#progress-pause")
+    expect(words).to_have_text(re.compile(r"^Paused after \d:\d\d of 4:05"), timeout=DONE)
+    paused = ask(page.url, "")
+    assert 0 < paused["heard_seconds"] < 240
+    expect(page.locator("#progress-pause")).to_be_hidden()
+    expect(page.locator("#progress-cancel")).to_be_visible()
+    # What is there can be looked at and corrected meanwhile, and another recording passes.
+    expect(page.locator("#undo")).to_be_disabled()
+    page.keyboard.press("a")
+    expect(page.locator("#undo")).to_be_enabled()
+    page.click("#undo")
+    send(address, "short.wav", write_pcm(tmp_path / "short.wav", prelude, RATE).read_bytes())
+    wait_until(lambda: all(each["state"] != "queued" for each in call(address, "")["recordings"]))
+    expect(words).to_have_text(re.compile("^Paused"))
+    before = {row[0]: row for row in ask(page.url, "notes")["notes"]}
+    page.click("#progress-resume")
+    expect(page.locator("#progress")).to_be_hidden(timeout=DONE)
+    after = {row[0]: row for row in ask(page.url, "notes")["notes"]}
+    settled = [name for name, row in before.items() if row[3] < paused["heard_seconds"] - 5]
+    assert len(settled) > 50
+    assert all(after[name][:3] == before[name][:3] for name in settled)
+    assert ask(page.url, "")["n_notes"] > len(before) + 100
+
+
+def test_only_a_part_is_transcribed(opened, address):
+    send(address, "prelude.mp3", PRELUDE.read_bytes())
+    page = opened()
+    page.goto(address)
+    page.get_by_role("link", name="prelude.mp3").first.click()
+    expect(page.locator("#progress")).to_be_hidden(timeout=DONE)
+    expect(page.locator("#part-now")).to_have_text("All of the recording is transcribed.")
+    whole = {row[0] for row in ask(page.url, "notes")["notes"]}
+    page.click("#part-open")
+    expect(page.locator("#part-to")).to_have_value("0:40.8")
+    page.fill("#part-from", "0:30")
+    page.fill("#part-to", "0:20")
+    page.click("#part-start")
+    expect(page.locator("#part-words")).to_have_text("The end comes after the beginning.")
+    # A drag on the waveform fills the form.
+    box = page.locator("#roll").bounding_box()
+    page.mouse.move(box["x"] + 200, box["y"] + 50)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 500, box["y"] + 50, steps=5)
+    page.mouse.up()
+    expect(page.locator("#part-from")).not_to_have_value("0:30")
+    page.fill("#part-from", "10")
+    page.fill("#part-to", "0:25.5")
+    page.click("#part-start")
+    expect(page.locator("#part-now")).to_have_text("Only 0:10 to 0:25 is transcribed.")
+    wait_until(lambda: ask(page.url, "")["state"] == "done")
+    expect(page.locator("#progress")).to_be_hidden(timeout=DONE)
+    part = ask(page.url, "notes")["notes"]
+    assert all(10 <= row[1] < 25.5 for row in part)
+    assert 40 < len(part) < len(whole) / 2
+    assert {row[0] for row in part if 10.1 < row[1] < 25.4} <= whole
+    expect(page.locator("#of")).to_have_text("of 0:40")
+
+
+def test_the_spectrogram_is_shown_behind_the_notes(opened, heard):
+    page = opened()
+    asked: list[str] = []
+    page.on("request", lambda request: "/spectrogram/" in request.url and asked.append(request.url))
+    show(page, heard)
+    roll = page.locator("#roll canvas").first
+    before = roll.screenshot()
+    page.keyboard.press("y")
+    expect(page.locator("#spectrogram")).to_have_attribute("aria-pressed", "true")
+    wait_until(lambda: roll.screenshot() != before)
+    page.click("#zoom-all")
+    page.wait_for_load_state("networkidle")
+    # Nothing is asked for twice, and no more than is in view.
+    assert 0 < len(asked) == len(set(asked)) < 30
+    page.click("#spectrogram")
+    expect(page.locator("#spectrogram")).to_have_attribute("aria-pressed", "false")

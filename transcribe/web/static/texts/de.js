@@ -537,8 +537,7 @@ export default {
   "warning.goes_on":
     "Das Programm endete, während dies transkribiert wurde; es geht weiter, wo es war.",
   "warning.begun_otherwise":
-    "Was vorher transkribiert war, stammt von einer anderen Programmversion oder anderen Gewichten; " +
-    "darum wurde von vorn begonnen.",
+    "Was vorher transkribiert war, stammt von einer anderen Programmversion oder anderen Gewichten; darum wurde von vorn begonnen.",
   "warning.interrupted": "Das Programm endete, während dies transkribiert wurde; es fängt von vorn an.",
   "warning.slow":
     "Dieses Gerät ist langsam: Es braucht länger, als die Musik dauert. Lassen Sie die Seite offen und das Gerät am Strom; was gefunden ist, bleibt.",

@@ -541,8 +541,7 @@ export default {
   "warning.goes_on":
     "Le programme s’est arrêté pendant la transcription ; elle reprend où elle en était.",
   "warning.begun_otherwise":
-    "Ce qui était déjà transcrit venait d’une autre version du programme ou d’autres poids ; " +
-    "la transcription a donc recommencé.",
+    "Ce qui était déjà transcrit venait d’une autre version du programme ou d’autres poids ; la transcription a donc recommencé.",
   "warning.interrupted": "Le programme s’est arrêté pendant la transcription ; elle recommence.",
   "warning.slow":
     "Cet appareil est lent : il met plus de temps que la musique n’en dure. Laissez la page ouverte et l’appareil branché ; ce qui est trouvé est conservé.",
