@@ -19,9 +19,10 @@ export class Resampler {
   private readonly down: number;
   private readonly half: number;
   private readonly width: number;
-  private readonly phases: Float32Array;
+  /** Numbers of single precision; a processor need not widen them each time that they are used. */
+  private readonly phases: Float64Array;
   private readonly nPhases: number;
-  private held: Float32Array;
+  private held: Float64Array;
   /** Index, in all samples pushed, of `held[0]`. */
   private heldStart: number;
   private nIn = 0;
@@ -42,8 +43,8 @@ export class Resampler {
     this.half = 2 * Math.ceil(half / 2); // so that the width is a multiple of four
     this.width = 2 * this.half;
     this.nPhases = Math.min(this.up, MOST_PHASES);
-    this.phases = from === to ? new Float32Array(0) : this.filters(cutoff / from);
-    this.held = new Float32Array(this.half);
+    this.phases = from === to ? new Float64Array(0) : this.filters(cutoff / from);
+    this.held = new Float64Array(this.half);
     this.heldStart = -this.half;
   }
 
@@ -52,7 +53,7 @@ export class Resampler {
     if (this.from === this.to) return samples;
     this.nIn += samples.length;
     const tail = last ? this.width : 0;
-    const held = new Float32Array(this.held.length + samples.length + tail);
+    const held = new Float64Array(this.held.length + samples.length + tail);
     held.set(this.held);
     held.set(samples, this.held.length);
     const { up, down, half, width, nPhases, phases } = this;
@@ -85,17 +86,17 @@ export class Resampler {
   }
 
   /** For each phase, the weights of the input samples around a place between two of them. */
-  private filters(cutoff: number): Float32Array {
+  private filters(cutoff: number): Float64Array {
     const beta = 0.1102 * (ATTENUATION - 8.7);
     const scale = bessel(beta);
-    const filters = new Float32Array(this.nPhases * this.width);
+    const filters = new Float64Array(this.nPhases * this.width);
     for (let phase = 0; phase < this.nPhases; phase += 1) {
       for (let k = 0; k < this.width; k += 1) {
         const x = k - this.half + 1 - phase / this.nPhases;
         const edge = 1 - (x / this.half) ** 2;
         if (edge <= 0) continue;
         const sinc = x === 0 ? 2 * cutoff : Math.sin(2 * Math.PI * cutoff * x) / (Math.PI * x);
-        filters[phase * this.width + k] = (sinc * bessel(beta * Math.sqrt(edge))) / scale;
+        filters[phase * this.width + k] = Math.fround((sinc * bessel(beta * Math.sqrt(edge))) / scale);
       }
     }
     return filters;
