@@ -262,7 +262,9 @@ def report() -> str:
         ablation_table(ablations),
         *_runtime_report(_record("runtime")),
         *_page_report(_record("page")),
-        *_site_report(_record("site"), _record("site-agreement"), _record("site-peer")),
+        *_site_report(
+            *(_record(name) for name in ("site", "site-threads", "site-agreement", "site-peer"))
+        ),
         *_section("tokens", "Do generators read what is written for them?", tokens_table),
         *_line_and_grid(),
         *_section("corpus", "Does a corpus keep pieces apart?", corpus_table),
@@ -339,10 +341,14 @@ def _page_report(page: Mapping[str, Any]) -> list[str]:
 
 
 def _site_report(
-    site: Mapping[str, Any], agreement: Mapping[str, Any], peer: Mapping[str, Any]
+    site: Mapping[str, Any],
+    threads: Mapping[str, Any],
+    agreement: Mapping[str, Any],
+    peer: Mapping[str, Any],
 ) -> list[str]:
     """The site in a browser: how fast, how large, and whether its notes are the command's."""
     long, weight, other = site["long"], site["weight"], peer["basic-pitch"]
+    shared = threads["long"]
     agree = agreement["agreement"]
     close, (by_command, by_tab) = agree["onset_f1_at_5_ms"], agree["command_and_tab"]["onset_f1"]
     quarters = ", ".join(map(str, long["megabytes_at_quarters"]))
@@ -370,13 +376,16 @@ def _site_report(
         f"In {site['browser']}, {long['minutes']:.0f} minutes of m4a; load of the machine with its "
         f"{site['machine']['cores']} cores: {long['load_average']:.0f}.",
         markdown(["", ""], rows),
+        f"With threads on {threads['machine']['cores']} cores, load {shared['load_average']:.0f}: "
+        f"{shared['times_real_time']:.1f} times real time, first notes after "
+        f"{shared['seconds_to_first_notes']:.1f} s, at most {shared['megabytes_at_most']} MB.",
         f"Of {agree['n_recordings']} recordings of maps-real-dev the tab's onsets agree with the "
         f"command's within 5 ms by F1 {close['mean']:.2f} % (least {close['least']:.2f} %). "
         f"Against the labels, as found, onset F1 is {100 * by_command:.2f} % for the command and "
         f"{100 * by_tab:.2f} % for the tab.",
         f"basic-pitch (npm) in a tab, on {other['minutes']:.0f} minutes, load "
         f"{other['load_average']:.0f}: it {ended}, and held {other['megabytes_at_most']} MB.",
-        "\n".join(["```", site["command"], agreement["command"], peer["command"], "```"]),
+        "\n".join(["```", *(each["command"] for each in (site, threads, agreement, peer)), "```"]),
         measured(site),
     ]
 
