@@ -28,6 +28,7 @@ def texts(language: str) -> dict[str, dict[str, str]]:
     table = re.sub(r"^\s*//.*$", "", table, flags=re.MULTILINE)
     table = re.sub(r"^(\s*)(\w+):", r'\1"\2":', table, flags=re.MULTILINE)
     table = re.sub(r"(?<=[{,] )(\w+): (?=\")", r'"\1": ', table)
+    table = re.sub(r'" \+\s*"', "", table)
     table = re.sub(r",(\s*})", r"\1", table)
     pairs = json.loads(table, object_pairs_hook=lambda found: found)
     assert len({key for key, _ in pairs}) == len(pairs), "a key is there twice"
