@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -186,6 +185,11 @@ def test_a_recording_is_corrected_in_german(opened, heard, address):
     expect(what).to_be_visible()
 
 
+def answering(**answer: Any) -> Callable[[Any], None]:
+    """What answers a page in the server's place."""
+    return lambda route: route.fulfill(**answer)
+
+
 def test_errors_and_warnings_are_told_by_their_kind_or_else_in_english(opened, address):
     page = opened("de")
     answers = {
@@ -197,12 +201,7 @@ def test_errors_and_warnings_are_told_by_their_kind_or_else_in_english(opened, a
         ),
     }
     for name, (status, content) in answers.items():
-        page.route(
-            f"**/api/recordings/{name}",
-            lambda route, status=status, content=content: route.fulfill(
-                status=status, content_type="application/json", body=json.dumps(content)
-            ),
-        )
+        page.route(f"**/api/recordings/{name}", answering(status=status, json=content))
     recording = {
         "id": "a", "name": "a.wav", "created": 1e9, "bytes": 1, "duration": 9.0, "state": "done",
         "heard_seconds": 9.0, "seconds_left": None, "n_before": None, "error": "", "hint": "",
@@ -219,7 +218,7 @@ def test_errors_and_warnings_are_told_by_their_kind_or_else_in_english(opened, a
         "error": "This recording is empty.", "hint": "Copy.", "error_kind": "empty",
     }  # fmt: skip
     listed = {"recordings": [recording, failed], "limits": {"upload_bytes": 5e8}}
-    page.route("**/api/recordings", lambda route: route.fulfill(json=listed))
+    page.route("**/api/recordings", answering(json=listed))
     page.goto(address)
     warned = page.locator(".card", has_text="a.wav")
     expect(warned).to_contain_text(re.compile(r"Übersteuert: 3,1\s% der Abtastwerte"))
