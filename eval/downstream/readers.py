@@ -1,16 +1,19 @@
-"""What the programs that a target is for make of its files: each target's own reader.
+"""What the converters and parsers that stand before a target's model make of its files.
 
+They are not the generators: no model plays here (`eval.downstream.generators` lets some play).
 A proof reads what `Encoded.write` wrote, by its description, and says of each item whether
 the reader took it, in the sense of the target: not that nothing was raised, but that the
-reader has the notes that were written. Where the reader has notes, they are given back, in
+reader has the notes that were written. What is raised is a complaint, and what was compared with
+nothing is counted by itself. Where the reader has notes, they are given back, in
 seconds of the recording, so that the round trip goes through the reader and not through us.
 
 - Performance events: note-seq's `PerformanceOneHotEncoding` and `Performance`; encoding
-  what they decoded gives the same ids.
-- REMI and the other tokenisers: miditok, made from the file's settings, decodes its ids.
+  what they decoded gives the same ids, and the MIDI file has the same events.
+- REMI and the other tokenisers: miditok, made from the file's settings, decodes its ids, and
+  makes of what it decoded the same notes again.
 - Melodies: note-seq's `Melody`, with rests of a bar ending a melody and without leave to
   drop simultaneous notes, finds one melody of two bars or more, the events that were written.
-- ABC: abc2midi parses it without a warning, and its MIDI file has the tune's notes.
+- ABC: abc2midi parses it without a warning, and its MIDI file has the tune's notes, each as long.
 - MusicVAE, GrooVAE, Coconet: Magenta's converters, in an environment of their own
   (``magenta/magenta_converters.py``).
 """
@@ -21,7 +24,7 @@ import json
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,6 +34,8 @@ from transcribe.errors import TranscribeError
 from transcribe.extras import needing
 from transcribe.notes import Note
 from transcribe.tokens import Item, decode, read_items
+from transcribe.tokens.quantised import performed
+from transcribe.tokens.score_midi import StepNote, read_score_midi
 
 READERS = Path(__file__).resolve().parent / "magenta"
 MAGENTA = System(
@@ -57,14 +62,16 @@ class Proof:
 
     item: Item
     complaint: str | None
-    """Why it was not accepted; None if it was."""
+    """What the reader has otherwise than it was written, or why it refuses it."""
     notes: tuple[Note, ...] | None = None
     """As the reader has them, in seconds of the recording; None where it has none."""
+    not_compared: str | None = None
+    """Why the reader's was compared with nothing; None if it was."""
 
     @property
     def accepted(self) -> bool:
         """Whether the reader has what was written."""
-        return self.complaint is None
+        return self.complaint is None and self.not_compared is None
 
 
 def prove(target: str, descriptions: Sequence[Path]) -> list[list[Proof]]:
@@ -92,11 +99,18 @@ def prove(target: str, descriptions: Sequence[Path]) -> list[list[Proof]]:
     if target not in _PROOFS:
         raise ReaderMissingError(f"{target}: no proof is written for it")
     proof = _PROOFS[target]
-    return [[proof(target, item) for item in read_items(each)] for each in descriptions]
+    proofs = []
+    for each in descriptions:
+        items = read_items(each)
+        proofs.append([proof(target, item, items) for item in items])
+    return proofs
 
 
-def by_events(target: str, item: Item) -> Proof:
-    """note-seq decodes performance events, and encodes them to the same ids."""
+def by_events(target: str, item: Item, beside: Sequence[Item]) -> Proof:
+    """note-seq decodes performance events, and encodes them to the same ids.
+
+    Of the MIDI file it has the events of the ids beside it.
+    """
     note_seq = _note_seq()
     from transcribe.tokens.performance_events import STEPS_A_SECOND, VOCABULARIES
 
@@ -109,8 +123,12 @@ def by_events(target: str, item: Item) -> Proof:
         played = note_seq.Performance(
             note_seq.quantize_note_sequence_absolute(sequence, STEPS_A_SECOND), num_velocity_bins=32
         )
-        same = len(list(played)) == item.about["n_events"]
-        return Proof(item, None if same else "note-seq has other events than were written")
+        found = [encoding.encode_event(event) + vocabulary.n_reserved for event in played]
+        written = next((each for each in beside if each.suffix == ".json"), None)
+        if written is None:
+            return Proof(item, None, not_compared="no ids beside it")
+        same = found == json.loads(written.content)["ids"]
+        return Proof(item, None if same else "note-seq has other events than the ids beside it")
     ids = [number - vocabulary.n_reserved for number in json.loads(item.content)["ids"]]
     if not all(0 <= number < encoding.num_classes for number in ids):
         return Proof(item, "an id is not one of note-seq's classes")
@@ -126,18 +144,32 @@ def by_events(target: str, item: Item) -> Proof:
     return Proof(item, None if same else "encoded again, note-seq has other ids", notes)
 
 
-def by_miditok(target: str, item: Item) -> Proof:
-    """miditok reads its settings and ids, and decodes them."""
+def by_miditok(target: str, item: Item, beside: Sequence[Item]) -> Proof:
+    """miditok reads its settings and ids; encoding what it decoded, it decodes the same again."""
     with needing("tokens", "miditok", "symusic"):
-        import miditok  # noqa: F401
-    try:
-        notes = decode(target, item).notes
-    except (KeyError, IndexError, ValueError) as error:
-        return Proof(item, f"miditok does not decode it: {error!r}")
-    return Proof(item, None if notes else "miditok has no notes", notes)
+        import miditok
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "ids.json"
+        path.write_bytes(item.content)
+        try:
+            tokeniser = getattr(miditok, json.loads(item.content)["tokenization"])(params=path)
+            first = tokeniser.decode(tokeniser.load_tokens(path))
+            again = tokeniser.decode(tokeniser.encode(first))
+            notes = decode(target, item).notes
+        except (KeyError, IndexError, ValueError, TypeError, AttributeError) as error:
+            return Proof(item, f"miditok does not decode it: {error!r}")
+    if len(notes) != item.about["n_notes"]:
+        complaint = f"miditok has {len(notes)} notes; {item.about['n_notes']} were written"
+        return Proof(item, complaint, notes)
+    same = _played(first) == _played(again)
+    return Proof(item, None if same else "encoded and decoded again, miditok differs", notes)
 
 
-def by_melody(target: str, item: Item) -> Proof:
+def _played(score: Any) -> list[tuple[int, ...]]:
+    return sorted((n.time, n.pitch, n.duration, n.velocity) for t in score.tracks for n in t.notes)
+
+
+def by_melody(target: str, item: Item, beside: Sequence[Item]) -> Proof:
     """note-seq's melody extractor finds the one melody that was written."""
     note_seq = _note_seq()
     sequence = note_seq.midi_to_note_sequence(item.content)
@@ -156,13 +188,11 @@ def by_melody(target: str, item: Item) -> Proof:
     return Proof(item, None if same else "note-seq finds other events than were written", notes)
 
 
-def by_abc2midi(target: str, item: Item) -> Proof:
-    """abc2midi has no warning, and its MIDI file has the tune's notes."""
+def by_abc2midi(target: str, item: Item, beside: Sequence[Item]) -> Proof:
+    """abc2midi has no warning, and its MIDI file has the tune's notes, each as long."""
     program = shutil.which("abc2midi")
     if program is None:
         raise ReaderMissingError("abc2midi is not installed; Debian has it in abcmidi")
-    import pretty_midi
-
     with tempfile.TemporaryDirectory() as folder:
         tune, midi = Path(folder) / "tune.abc", Path(folder) / "tune.mid"
         tune.write_bytes(item.content)
@@ -175,17 +205,15 @@ def by_abc2midi(target: str, item: Item) -> Proof:
             return Proof(
                 item, warnings[0] if warnings else f"abc2midi ended with {said.returncode}"
             )
-        played = pretty_midi.PrettyMIDI(str(midi))
-    found = sorted(
-        (round(4 * played.time_to_tick(note.start) / played.resolution), note.pitch)
-        for instrument in played.instruments
-        for note in instrument.notes
-    )
+        played = read_score_midi(midi.read_bytes())
     from transcribe.tokens.abc import read_tune
 
-    written = sorted((round(n.step), n.pitch) for n in read_tune(item.content.decode("ascii")))
+    found, written = (
+        sorted((round(n.step), n.pitch, round(n.n_steps)) for n in notes)
+        for notes in (played.notes, read_tune(item.content.decode("ascii")))
+    )
     complaint = None if found == written else "abc2midi has other notes than were written"
-    return Proof(item, complaint, decode(target, item).notes)
+    return Proof(item, complaint, performed(played.notes, item.about))
 
 
 def _by_magenta(target: str, descriptions: Sequence[Path]) -> list[list[Proof]]:
@@ -201,22 +229,24 @@ def _by_magenta(target: str, descriptions: Sequence[Path]) -> list[list[Proof]]:
     proofs = []
     for each in descriptions:
         items = read_items(each)
-        answers = {row["file"]: row["complaint"] for row in (next(rows) for _ in items)}
-        files = [f"{each.stem}.{item.name}{item.suffix}" for item in items]
+        answers = {row["file"]: row for row in (next(rows) for _ in items)}
         proofs.append(
             [
-                Proof(item, answers[file], _notes_put_back(target, item))
-                for item, file in zip(items, files, strict=True)
+                _of_row(target, item, answers[f"{each.stem}.{item.name}{item.suffix}"])
+                for item in items
             ]
         )
     return proofs
 
 
-def _notes_put_back(target: str, item: Item) -> tuple[Note, ...] | None:
-    """GrooVAE's arrays put together again; other converters make tensors, not notes."""
+def _of_row(target: str, item: Item, row: Mapping[str, Any]) -> Proof:
+    """One of Magenta's answers; GrooVAE's arrays put together again stand for its notes."""
+    notes: tuple[Note, ...] | None = None
     if target == "groovae" and item.suffix == ".npz":
-        return decode(target, item).notes
-    return None
+        notes = decode(target, item).notes
+    elif row["notes"] is not None:
+        notes = performed((StepNote(*each) for each in row["notes"]), item.about).notes
+    return Proof(item, row["complaint"], notes, row["not_compared"])
 
 
 def _of_sequence(notes: Any, start: float) -> tuple[Note, ...]:
@@ -240,7 +270,7 @@ def _note_seq() -> Any:
     return note_seq
 
 
-_PROOFS: dict[str, Callable[[str, Item], Proof]] = {
+_PROOFS: dict[str, Callable[[str, Item, Sequence[Item]], Proof]] = {
     "performance-rnn": by_events,
     "music-transformer": by_events,
     "remi": by_miditok,

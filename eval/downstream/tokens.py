@@ -1,4 +1,4 @@
-"""Do generators read what ``transcribe tokens`` writes? One command, one record.
+"""Do generators' converters read what ``transcribe tokens`` writes? One command, one record.
 
     python -m eval.downstream.tokens --heard TRANSCRIPTIONS --played maestro-v3.0.0.csv \\
         --out eval/results/tokens.json
@@ -19,7 +19,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -94,7 +94,19 @@ def measure(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
             name: of_target(target, performances) for name, performances in sources.items()
         }
         print(target, record["targets"][target], file=sys.stderr, flush=True)
+        print(compared(target, record["targets"][target].values()), file=sys.stderr, flush=True)
         yield record
+
+
+def compared(target: str, sides: Iterable[Mapping[str, Any]]) -> str:
+    """How many of a target's items were compared, in a line."""
+    sides = [side for side in sides if "items" in side]
+    n_items, n_accepted = (sum(side[name] for side in sides) for name in ("items", "accepted"))
+    n_left = sum(sum(side["not_compared"].values()) for side in sides)
+    return (
+        f"{target}: {n_items} items, {n_accepted} as written, "
+        f"{n_items - n_accepted - n_left} not, {n_left} not compared"
+    )
 
 
 def spread(recordings: Sequence[Any], n: int) -> list[Any]:
@@ -130,6 +142,7 @@ def of_target(target: str, performances: dict[str, Performance]) -> dict[str, An
     every = [proof for these in proofs for proof in these]
     n_accepted = sum(proof.accepted for proof in every)
     complaints = Counter(proof.complaint for proof in every if proof.complaint)
+    not_compared = Counter(proof.not_compared for proof in every if proof.not_compared)
     found: dict[str, Any] = {
         "sources": len(performances),
         "sources_failed": failed,
@@ -137,6 +150,7 @@ def of_target(target: str, performances: dict[str, Performance]) -> dict[str, An
         "items": len(every),
         "accepted": n_accepted,
         "share_accepted": n_accepted / len(every) if every else None,
+        "not_compared": dict(not_compared),
         "complaints": dict(complaints.most_common(5)),
         "encoding_seconds": round(seconds, 1),
     }
@@ -185,11 +199,11 @@ def round_trip(
 
 
 def tokens_table(record: Mapping[str, Any]) -> str:
-    """What generators' readers make of every target, as Markdown."""
+    """What the converters before every target's model make of its files, as Markdown."""
     heard, played = (record["sources"][name] for name in ("heard", "played"))
-    head = ["for", f"{heard['n']} transcriptions: items", "accepted, %"]
-    head += [f"{played['n']} performances: items", "accepted, %", "onset error, ms: median"]
-    head += ["95 %", "largest", "notes lost, %"]
+    head = ["for", f"{heard['n']} transcriptions: items", "as written, %"]
+    head += [f"{played['n']} performances: items", "as written, %", "not compared"]
+    head += ["onset error, ms: median", "95 %", "largest", "notes lost, %"]
     rows = []
     for target, sides in record["targets"].items():
         cells = []
@@ -200,6 +214,8 @@ def tokens_table(record: Mapping[str, Any]) -> str:
                 str(each.get("items", _ABSENT)),
                 _ABSENT if share is None else f"{100 * share:.1f}",
             ]
+        left = [each["not_compared"] for each in sides.values() if "not_compared" in each]
+        cells.append(str(sum(sum(each.values()) for each in left)) if left else _ABSENT)
         trips = [each["round_trip"] for each in sides.values() if "round_trip" in each]
         if trips:
             for name in ("median_onset_error", "onset_error_95", "largest_onset_error"):
@@ -217,6 +233,8 @@ def tokens_table(record: Mapping[str, Any]) -> str:
         lines += ["", f"Not measured in this record: {', '.join(absent)}."]
     lines += [
         "",
+        "Read by converters and parsers, not by generators: no model has played here. As written: "
+        "the reader has the notes that the file is said to have, and not only raises nothing. "
         "Of errors the greater of the two kinds of sources. A dash: the reader makes tensors, not "
         "notes, or the target keeps a melody and not all notes.",
     ]

@@ -265,7 +265,9 @@ def report() -> str:
         *_site_report(
             *(_record(name) for name in ("site", "site-threads", "site-agreement", "site-peer"))
         ),
-        *_section("tokens", "Do generators read what is written for them?", tokens_table),
+        *_section(
+            "tokens", "Do generators' converters read what is written for them?", tokens_table
+        ),
         *_line_and_grid(),
         *_section("corpus", "Does a corpus keep pieces apart?", corpus_table),
         *_continue_report(_record("continue")),

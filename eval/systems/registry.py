@@ -175,10 +175,8 @@ def python_of(system: System, environments: Path) -> Path:
     """
     if system.requirements is None:
         return Path(sys.executable)
-    pins = (system.folder / system.requirements).read_bytes()
-    name = Path(system.requirements).stem  # systems of one package share an environment
-    folder = environments / f"{name}-{hashlib.sha256(pins).hexdigest()[:8]}"
-    python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    folder = _folder(system, environments)
+    python = _python_in(folder)
     if (folder / _READY).is_file():
         return python
     if folder.exists():
@@ -189,6 +187,23 @@ def python_of(system: System, environments: Path) -> Path:
         _run(words, system)
     (folder / _READY).write_text(json.dumps({"packages": system.pins}) + "\n", "utf-8")
     return python
+
+
+def is_made(system: System, environments: Path) -> bool:
+    """Whether `python_of` has its environment already."""
+    return system.requirements is None or (_folder(system, environments) / _READY).is_file()
+
+
+def _folder(system: System, environments: Path) -> Path:
+    """Systems of one package share an environment."""
+    assert system.requirements is not None
+    pins = (system.folder / system.requirements).read_bytes()
+    name = Path(system.requirements).stem
+    return environments / f"{name}-{hashlib.sha256(pins).hexdigest()[:8]}"
+
+
+def _python_in(folder: Path) -> Path:
+    return folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 
 def environment_commands(

@@ -296,7 +296,7 @@ def test_coconet_has_the_shapes_and_ranges_of_its_paper(piece):
     performance, grid = piece
     items = encode("coconet", performance, Settings(grid=grid)).items
     sopranos = [item for item in items if item.name.startswith("soprano")]
-    rolls = [item for item in items if item.name.startswith("voices")]
+    rolls = [item for item in items if item.suffix == ".npz"]
     assert len(sopranos) == 10
     assert len(rolls) == 2
     for item in sopranos:
@@ -316,6 +316,25 @@ def test_coconet_has_the_shapes_and_ranges_of_its_paper(piece):
         for high, low in itertools.pairwise(pitches.T):
             both = ~np.isnan(high) & ~np.isnan(low)
             assert (high[both] > low[both]).all()
+
+
+def test_four_voices_are_midi_too_a_track_each_at_the_tempo_of_the_recording(piece):
+    performance, grid = piece
+    items = encode("coconet", performance, Settings(grid=grid)).items
+    items = [item for item in items if item.name.startswith("voices")]
+    for arrays, midi in zip(items[::2], items[1::2], strict=True):
+        assert (arrays.name, arrays.suffix, midi.suffix) == (midi.name, ".npz", ".mid")
+        read = read_score_midi(midi.content)
+        assert [track.name for track in read.tracks] == ["Soprano", "Alto", "Tenor", "Bass"]
+        pitches = np.load(io.BytesIO(arrays.content))["pitches"]
+        found = np.full(pitches.shape, np.nan)
+        for voice, track in enumerate(read.tracks):
+            for note in track.notes:
+                found[int(note.step) : int(note.step + note.n_steps), voice] = note.pitch
+        np.testing.assert_array_equal(found, pitches)
+        minutes = (midi.stop - midi.start) / 60
+        assert read.tempos[0][1] == pytest.approx(128 / 4 / minutes, rel=1e-4)
+        assert decode("coconet", midi).notes == decode("coconet", arrays).notes
 
 
 def test_the_soprano_is_the_melody_moved_by_octaves(piece):
@@ -357,6 +376,20 @@ def test_a_tune_is_read_back_in_every_key_and_metre(parts, tonic, minor, metre):
     assert [(n.step, n.pitch, n.n_steps) for n in read_tune(text)] == [
         (n.step, n.pitch, n.n_steps) for n in notes
     ]
+
+
+def test_a_tune_is_written_as_the_nottingham_collection_writes_it():
+    """Units of a quarter note, or an eighth in 6/8; half bars together, nothing around bars."""
+    parts = [(74, 2, 0), (76, 2, 0), (78, 6, 0), (76, 2, 0), (74, 3, 0), (73, 1, 0), (74, 20, 4)]
+    notes, bars = a_tune(parts, Metre(4, 4))
+    head, _, tune = abc_tune(notes, bars, Key(2, False)).partition("K:D\n")
+    assert "\nM:4/4\nL:1/4\n" in head
+    assert tune == "d/2e/2f3/2e/2d3/4c/4|d4-|dz3|]\n"
+    jig = [(79, 2, 0), (78, 2, 0), (76, 2, 0), (74, 4, 0), (74, 2, 0), (74, 6, 0), (71, 3, 0)]
+    notes, bars = a_tune([*jig, (73, 3, 0)], Metre(6, 8))
+    head, _, tune = abc_tune(notes, bars, Key(2, False)).partition("K:D\n")
+    assert "\nM:6/8\nL:1/8\n" in head
+    assert tune == "gfe d2d|d3 B3/2c3/2|]\n"
 
 
 def test_an_accidental_in_another_octave_leaves_no_doubt():

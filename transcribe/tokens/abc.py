@@ -1,15 +1,20 @@
 """ABC text, for character networks such as those trained on the Nottingham collection.
 
-One tune a source: its melody, bar by bar, with tempo, metre, key and a unit length of a
-sixteenth note. The key is estimated from all notes (`transcribe.music.key`), and notes are
-spelled in it. Notes that cross a bar line are tied.
+One tune a source: its melody, bar by bar, with tempo, metre and key, spelled as that collection
+is, so that a network trained on it reads what it knows: the unit is a quarter note, in compound
+metres an eighth; shorter and longer notes are fractions of it (``d/2``, ``d3/2``); notes of half
+a bar stand together; nothing stands around bar lines, of which there are four a line.
+The key is estimated from all notes (`transcribe.music.key`), and notes are spelled in it. Notes
+that cross a bar line are tied.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from fractions import Fraction
 
+from transcribe.music.beat_grid import Metre
 from transcribe.music.key import Key, find_key
 from transcribe.music.melody import find_melody
 from transcribe.notes import Performance
@@ -21,7 +26,8 @@ _BARS_PER_LINE = 4
 _LETTERS = "CDEFGAB"
 _NATURAL = (0, 2, 4, 5, 7, 9, 11)
 _SIGNS = {-2: "__", -1: "_", 0: "=", 1: "^", 2: "^^"}
-_TOKEN = re.compile(r"(__|_|=|\^\^|\^)?([A-Ga-gz])([,']*)(\d*)(-?)|\|")
+_TOKEN = re.compile(r"(__|_|=|\^\^|\^)?([A-Ga-gz])([,']*)(\d*)(?:/(\d+))?(-?)|\|")
+_UNIT = re.compile(r"^L:\s*1/(\d+)$", re.MULTILINE)
 
 
 def encode(performance: Performance, settings: Settings, *, target: str) -> Encoded:
@@ -48,49 +54,65 @@ def abc_tune(notes: Sequence[StepNote], bars: BarRange, key: Key, *, title: str 
     metre = bars.grid.metre
     beat = f"{3 if metre.is_compound else 1}/{metre.denominator}"
     tempo = max(round(bars.quarters_a_minute * 4 / metre.steps_per_beat), 1)
-    head = f"X:1\nT:{title}\nM:{metre}\nL:1/16\nQ:{beat}={tempo}\nK:{key.abc}\n"
+    unit = unit_steps(metre)
+    head = f"X:1\nT:{title}\nM:{metre}\nL:1/{16 // unit}\nQ:{beat}={tempo}\nK:{key.abc}\n"
     drawn = []
     sounding = _with_rests(notes, bars.n_steps)
     per_bar = metre.steps_per_bar
     for start in range(0, bars.n_steps, per_bar):
         spelling = _Spelling(key)
-        words = []
+        bar = ""
         for onset, stop, pitch in sounding:
             first, last = max(onset, start), min(stop, start + per_bar)
             if first >= last:
                 continue
-            name = "z" if pitch is None else spelling.write(pitch)
-            length = str(last - first) if last - first > 1 else ""
-            words.append(name + length + ("-" if pitch is not None and stop > last else ""))
-        drawn.append(" ".join(words))
+            if metre.beats_per_bar % 2 == 0 and first == start + per_bar // 2:
+                bar += " "
+            bar += ("z" if pitch is None else spelling.write(pitch)) + _length(last - first, unit)
+            bar += "-" if pitch is not None and stop > last else ""
+        drawn.append(bar)
     lines = [
-        " | ".join(drawn[index : index + _BARS_PER_LINE]) + " |"
+        "|".join(drawn[index : index + _BARS_PER_LINE]) + "|"
         for index in range(0, len(drawn), _BARS_PER_LINE)
     ]
     return head + "\n".join(lines) + "]\n"
 
 
+def unit_steps(metre: Metre) -> int:
+    """Sixteenth notes of the unit length: two in compound metres, four in others."""
+    return 2 if metre.is_compound else 4
+
+
+def _length(n_steps: int, unit: int) -> str:
+    """As a multiple of the unit: nothing, ``2``, ``/2``, ``3/2``."""
+    length = Fraction(n_steps, unit)
+    whole = "" if length.numerator == 1 else str(length.numerator)
+    return whole + ("" if length.denominator == 1 else f"/{length.denominator}")
+
+
 def read_tune(text: str) -> tuple[StepNote, ...]:
     """The notes of a tune that `abc_tune` wrote, in steps."""
-    _head, _, body = text.partition("\nK:")
+    head, _, body = text.partition("\nK:")
     name, _, body = body.partition("\n")
+    unit = _UNIT.search(head)
+    step_of_one = Fraction(16, int(unit[1]) if unit else 8)
     key = Key.from_abc(name)
     spelling = _Spelling(key)
     notes: list[StepNote] = []
-    step, tied = 0, False
+    step, tied = Fraction(0), False
     for token in _TOKEN.finditer(body):
         if token[0] == "|":
             spelling = _Spelling(key)
             continue
-        length = int(token[4] or 1)
+        length = step_of_one * Fraction(int(token[4] or 1), int(token[5] or 1))
         if token[2] != "z":
             pitch = spelling.read(token[1] or "", token[2], token[3])
             if tied and notes[-1].pitch == pitch:
                 last = notes.pop()
-                notes.append(StepNote(last.step, pitch, last.n_steps + length))
+                notes.append(StepNote(last.step, pitch, last.n_steps + float(length)))
             else:
-                notes.append(StepNote(step, pitch, length))
-        tied = bool(token[5])
+                notes.append(StepNote(float(step), pitch, float(length)))
+        tied = bool(token[6])
         step += length
     return tuple(notes)
 

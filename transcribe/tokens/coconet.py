@@ -5,7 +5,8 @@
   ``about`` has the line as ``pitches``, one a step, null where it rests.
 - ``voices-NNN`` (npz): ``pitches``, shape (128, 4), MIDI numbers from soprano to bass, NaN
   where a voice rests, as in the chorales it was trained on; and ``roll``, the same as
-  (128, 46, 4), 0 or 1, of pitches 36 to 81.
+  (128, 46, 4), 0 or 1, of pitches 36 to 81. Beside it the same as a MIDI file, a track a voice,
+  at the recording's tempo: what magenta.js, which counts in beats, and other programs read.
 
 Voices are what sounds at each sixteenth note: soprano the melody, bass the lowest note,
 between them the nearest to either. What lies outside 36 to 81 is moved by octaves.
@@ -39,7 +40,8 @@ from transcribe.tokens.score_midi import StepNote, Track, read_score_midi, score
 
 LOWEST, HIGHEST = 36, 81
 N_PITCHES = HIGHEST - LOWEST + 1
-N_VOICES = 4
+VOICES = ("Soprano", "Alto", "Tenor", "Bass")
+N_VOICES = len(VOICES)
 SOPRANO_BARS = 2
 ROLL_STEPS = 128
 QUARTERS_A_MINUTE = 60.0
@@ -65,7 +67,7 @@ def encode(performance: Performance, settings: Settings, *, target: str) -> Enco
         part = pitches[start : start + ROLL_STEPS]
         if not np.isnan(part).all():
             n_rolls += 1
-            items.append(_voices_item(f"voices-{n_rolls:03}", part, first_step + start, grid))
+            items += _voices_items(f"voices-{n_rolls:03}", part, first_step + start, grid)
     remarks = []
     if not n_rolls:
         remarks.append(f"fewer than {ROLL_STEPS} sixteenth notes: no roll of four voices")
@@ -77,17 +79,22 @@ def decode(item: Item, *, target: str) -> Performance:
     if item.suffix == ".mid":
         return performed(read_score_midi(item.content).notes, item.about)
     with np.load(io.BytesIO(item.content)) as arrays:
-        pitches = arrays["pitches"]
-    notes = []
-    for voice in range(N_VOICES):
-        onset = 0
-        for step in range(1, len(pitches) + 1):
-            pitch = pitches[onset, voice]
-            if step == len(pitches) or not _same(pitches[step, voice], pitch):
-                if not np.isnan(pitch):
-                    notes.append(StepNote(onset, int(pitch), step - onset))
+        voices = sung(arrays["pitches"])
+    return performed((note for voice in voices for note in voice), item.about)
+
+
+def sung(pitches: NDArray[np.float64]) -> list[list[StepNote]]:
+    """The notes of each voice of pitches (n_steps, n_voices); a pitch held on is one note."""
+    voices = []
+    for line in pitches.T:
+        notes, onset = [], 0
+        for step in range(1, len(line) + 1):
+            if step == len(line) or not _same(line[step], line[onset]):
+                if not np.isnan(line[onset]):
+                    notes.append(StepNote(onset, int(line[onset]), step - onset))
                 onset = step
-    return performed(notes, item.about)
+        voices.append(notes)
+    return voices
 
 
 def in_range(line: Sequence[StepNote]) -> tuple[StepNote, ...]:
@@ -154,19 +161,30 @@ def _soprano_item(name: str, notes: Sequence[StepNote], bars: BarRange) -> Item:
     return Item(name, ".mid", content, max(bars.start, 0.0), bars.stop, about)
 
 
-def _voices_item(name: str, pitches: NDArray[np.float64], start: int, grid: BeatGrid) -> Item:
-    content = io.BytesIO()
-    np.savez_compressed(content, pitches=pitches, roll=as_roll(pitches))
+def _voices_items(
+    name: str, pitches: NDArray[np.float64], start: int, grid: BeatGrid
+) -> list[Item]:
+    """The same voices as arrays and as MIDI."""
+    arrays = io.BytesIO()
+    np.savez_compressed(arrays, pitches=pitches, roll=as_roll(pitches))
     beat = grid.metre.steps_per_beat
     n_beats = -(-len(pitches) // beat)
     seconds = [grid.step_seconds(start + index * beat) for index in range(n_beats + 1)]
+    stop = grid.step_seconds(start + len(pitches))
+    midi = score_midi(
+        [Track(voice, notes) for voice, notes in zip(VOICES, sung(pitches), strict=True)],
+        quarters_a_minute=60 * len(pitches) / 4 / (stop - seconds[0]),
+        metre=grid.metre,
+    )
     about = {
         "first_step": start,
         "steps_per_beat": beat,
         "beats": [round(second, 5) for second in seconds],
     }
-    stop = grid.step_seconds(start + len(pitches))
-    return Item(name, ".npz", content.getvalue(), max(seconds[0], 0.0), stop, about)
+    return [
+        Item(name, suffix, content, max(seconds[0], 0.0), stop, about)
+        for suffix, content in ((".npz", arrays.getvalue()), (".mid", midi))
+    ]
 
 
 def _moved(note: StepNote, pitch: int) -> StepNote:

@@ -6,6 +6,9 @@ longer, a note that sounds in the last bar; programs 0 to 31 for a melody, 32 to
 bass; pitches 21 to 108. So each item gives its converter exactly one tensor: 32, 64 or 256
 steps of 90 classes, and for trios 256 of 90 + 90 + 512.
 
+An item's ``about`` has the same as ``events``, one a step: of a melody as in `melody_rnn`; of a
+trio those of ``melody`` and ``bass``, and of ``drums`` the drum's pitch, or null.
+
 A piano has no drums: a trio's drums tap the rhythm of the performance, the bass drum where
 the bass line begins a note, the closed hi-hat at all other onsets.
 """
@@ -19,7 +22,7 @@ from transcribe.music.beat_grid import BeatGrid, Metre
 from transcribe.music.melody import find_melody, in_one_voice
 from transcribe.notes import Note, Performance
 from transcribe.tokens.encoded import Encoded, Item, Settings
-from transcribe.tokens.melody_rnn import melody_item
+from transcribe.tokens.melody_rnn import melody_events, melody_item
 from transcribe.tokens.quantised import (
     BarRange,
     bars_of,
@@ -175,5 +178,16 @@ def _trio_item(name: str, voices: Sequence[Sequence[StepNote]], bars: BarRange) 
         quarters_a_minute=bars.quarters_a_minute,
         metre=bars.grid.metre,
     )
-    about = {**bars.about(), "drums": "tapped: bass drum with the bass line, hi-hat elsewhere"}
+    hits: list[int | None] = [None] * bars.n_steps
+    for note in drums:
+        hits[int(note.step)] = note.pitch
+    about = {
+        **bars.about(),
+        "drums": "tapped: bass drum with the bass line, hi-hat elsewhere",
+        "events": {
+            "melody": melody_events(melody, bars.n_steps),
+            "bass": melody_events(bass, bars.n_steps),
+            "drums": hits,
+        },
+    }
     return Item(name, ".mid", content, max(bars.start, 0.0), bars.stop, about)
