@@ -19,7 +19,9 @@ opening in three figures:
 
 What a musician hears is told beside it, for what a generator made and for what really followed:
 notes outside the opening's key, figures that return, how even the pulse is, register, touch, notes
-that are stuck (`eval.downstream.likeness`).
+that are stuck (`eval.downstream.likeness`). With ``--copied`` also how many notes in a row, at
+most, are in the *train* split too, in any key (`eval.downstream.copying`); for what really
+followed, which nobody learnt from, that is how much music has in common anyway.
 
 The range of a figure is what real continuations of the *train* split show, the 5th to 95th
 percentile; pitch classes have an upper end alone. What really followed the validation's
@@ -45,6 +47,7 @@ from numpy.typing import NDArray
 from eval.common.command import new_parser, run
 from eval.common.record import data_name
 from eval.common.tables import ABSENT, markdown
+from eval.downstream.copying import Intervals, Learnt, intervals_of, summed_up
 from eval.downstream.likeness import MusicOfContinuation, mean_music, music_of
 from eval.downstream.markov import LONGEST, MarkovChain
 from transcribe.datasets import load_dataset, reference_performance
@@ -136,15 +139,16 @@ def _moved(each: Any, by: float) -> Any:
 
 def scored(
     found: Sequence[RealContinuation], go: Go, options: argparse.Namespace
-) -> tuple[Figures, list[MusicOfContinuation | None]]:
-    """Figures of what a generator makes of each opening, a row each, and what is heard of it."""
+) -> tuple[Figures, list[MusicOfContinuation | None], list[Intervals]]:
+    """Figures of what a generator makes of each opening, a row each, what is heard, and lines."""
     start, stop = options.opening, options.opening + options.following
-    rows, music = [], []
+    rows, music, lines = [], [], []
     for number, passage in enumerate(found):
         notes = [n for n in go(passage.opening, number) if start <= n.onset < stop]
         rows.append(figures(passage.opening.notes, notes, start, stop))
         music.append(music_of(passage.opening.notes, notes))
-    return np.array(rows), music
+        lines.append(intervals_of(notes))
+    return np.array(rows), music, lines
 
 
 def generated(continuer: Continuer, options: argparse.Namespace) -> Go:
@@ -215,6 +219,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add("--temperature", type=float, default=1.0)
     add("--top-p", type=float, default=1.0)
     add("--tame", type=float, default=Sampling.tame, help="of generators; see Sampling")
+    add("--copied", action="store_true", help="count runs copied from the train split")
     add("--add", action="store_true", help="keep the rows of the record that is there")
     return run(parser, evaluated, arguments)
 
@@ -235,7 +240,8 @@ def evaluated(options: argparse.Namespace) -> dict[str, Any]:
     length = {"opening": options.opening, "following": options.following}
     openings = passages(validation, **length)[: options.passages]
     rows: dict[str, dict[str, Any]] = earlier.get("generators", {})
-    train = [] if earlier else _performances(options, "train")
+    train = _performances(options, "train") if options.copied or not earlier else []
+    learnt = Learnt(intervals_of(each.notes) for each in train) if options.copied else None
     if earlier:
         allowed = np.array([earlier["ranges"][name] for name in FIGURES]).T
     else:
@@ -248,13 +254,15 @@ def evaluated(options: argparse.Namespace) -> dict[str, Any]:
 
     def add(name: str, go: Go, about: Mapping[str, Any]) -> None:
         begun = time.process_time()
-        found, music = scored(openings, go, options)
+        found, music, lines = scored(openings, go, options)
+        seconds = time.process_time() - begun
+        copied = {"copied": summed_up(learnt.longest_runs(lines))} if learnt is not None else {}
         rows[name] = {
             **about,
             "within": within(found, allowed),
             "music": mean_music(music),
-            "cpu_seconds_a_second": (time.process_time() - begun)
-            / (len(openings) * options.following),
+            **copied,
+            "cpu_seconds_a_second": seconds / (len(openings) * options.following),
         }
         print(f"{name}: {rows[name]}", flush=True)
 
@@ -275,11 +283,16 @@ def evaluated(options: argparse.Namespace) -> dict[str, Any]:
         name, _, path = named.rpartition("=")
         weights = load_generator(Path(path) if path else None)
         model = weights.model
+        before = rows.get(name or weights.name, {})
+        if before.get("weights") == weights.metadata:  # and they need the same bits
+            bits = before["bits_per_note"]
+        else:
+            bits = bits_per_note(lambda e, m=model: network_nats(m, e), pieces)
         about = {
             "weights": weights.metadata,
             "tame": options.tame,
             "n_parameters": sum(parameter.numel() for parameter in model.parameters()),
-            "bits_per_note": bits_per_note(lambda e, m=model: network_nats(m, e), pieces),
+            "bits_per_note": bits,
         }
         add(name or weights.name, generated(Continuer.of(weights), options), about)
     return {
@@ -318,6 +331,9 @@ def table(record: Mapping[str, Any]) -> str:
         "out of key",
         "figures return",
         "pulse",
+        "copied notes: mean",
+        "95 %",
+        "most",
     )
     rows = []
     for name, row in record["generators"].items():
@@ -328,7 +344,11 @@ def table(record: Mapping[str, Any]) -> str:
         if music:
             heard = [f"{100 * music[name]:.1f} %" for name in ("out_of_key", "returning")]
             heard.append(f"{music['pulse']:+.2f}")
-        rows.append([name, bits, *shares, *heard])
+        copied = row.get("copied")
+        runs = [ABSENT] * 3
+        if copied:
+            runs = [f"{copied['mean']:.1f}", f"{copied['p95']:.0f}", str(copied["longest"])]
+        rows.append([name, bits, *shares, *heard, *runs])
     return markdown(columns, rows)
 
 

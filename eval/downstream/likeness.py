@@ -75,8 +75,8 @@ def scale_of(notes: Sequence[Note]) -> frozenset[int]:
 
 def returning(opening: Sequence[Note], following: Sequence[Note]) -> float:
     """Share of the continuation's figures that were heard before."""
-    heard = _in_order(opening)
-    line = heard[-(N_NOTES - 1) :] + _in_order(following)
+    heard = in_order(opening)
+    line = heard[-(N_NOTES - 1) :] + in_order(following)
     known = set(_figures(heard))
     figures = _figures(line)
     n_returning = 0
@@ -100,7 +100,8 @@ def _chords(notes: Sequence[Note]) -> list[list[Note]]:
     return chords
 
 
-def _in_order(notes: Sequence[Note]) -> list[int]:
+def in_order(notes: Sequence[Note]) -> list[int]:
+    """Pitches in the order of onsets, within a chord upwards."""
     return [pitch for chord in _chords(notes) for pitch in sorted(note.pitch for note in chord)]
 
 

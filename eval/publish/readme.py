@@ -33,6 +33,7 @@ from eval.common.tables import (
 from eval.data.sets import find_set
 from eval.downstream.continuations import table as continuations_table
 from eval.downstream.corpus import corpus_table
+from eval.downstream.generators import table as generators_table
 from eval.downstream.tokens import line_and_grid, tokens_table
 from eval.performance.runtime import table as runtime_table
 from transcribe.evaluation.aggregate import aggregate
@@ -268,6 +269,7 @@ def report() -> str:
         *_section(
             "tokens", "Do generators' converters read what is written for them?", tokens_table
         ),
+        *_section("generators", "Generators' programs on our files, and back", generators_table),
         *_line_and_grid(),
         *_section("corpus", "Does a corpus keep pieces apart?", corpus_table),
         *_continue_report(_record("continue")),

@@ -55,10 +55,16 @@ def test_a_record_its_table_and_the_recipe_s_verdict(index, tmp_path, capsys):
     # A waltz that only repeats itself goes on exactly as it began.
     for name in names[:2]:
         assert alone["generators"][name]["within"]["pitch_classes"] == 1
+    words.append("--copied")
     assert main([*words, "--add", "--generator", f"continue={weights}"]) == 0
     record = json.loads(out.read_text())
     assert list(record["generators"]) == [*names, "continue"]
     assert record["ranges"] == alone["ranges"]
+    # The same waltz in another key was learnt, so all of what really followed is a copy.
+    copied = {name: row.get("copied") for name, row in record["generators"].items()}
+    assert copied["what really followed"]["longest"] == 13
+    assert copied["Markov chain"] is None
+    assert 1 <= copied["continue"]["mean"] < 13
     bits = {name: record["generators"][name]["bits_per_note"]["all"] for name in names[2:]}
     assert 0 < bits["Markov chain"] < record["generators"]["continue"]["bits_per_note"]["all"]
     assert "| Markov chain | " in table(record)

@@ -280,6 +280,33 @@ def test_one_command_from_a_recording_to_what_a_generator_made_of_it(tmp_path, c
     assert load_midi(tmp_path / "on.mid").performance.notes[0].onset == pytest.approx(8.2, abs=0.03)
 
 
+def test_what_follows_without_the_primer_begins_where_the_item_ends(tmp_path):
+    """As magenta.js's MelodyRNN and Performance RNN write it."""
+    notes = [(0, 60, 1, 90), (1, 62, 1, 90)]
+    content = a_file(1, 220, [list(keys(0, 220, notes, release=0x90))], running=True)
+    for target, name, gap in (
+        ("melody-rnn", "primer-4bar", 0.6),
+        ("performance-rnn", "primer", 0.5),
+    ):
+        encode(target, a_performance(), Settings(grid=GRID)).write(tmp_path, target)
+        anchor = Anchor.of_item(tmp_path / f"{target}.{name}.mid")
+        found = place(content, anchor.after()).performance.notes
+        assert [n.onset for n in found] == pytest.approx([anchor.stop, anchor.stop + gap], abs=2e-3)
+    with pytest.raises(ValueError, match="without an end"):
+        Anchor.at(GRID).after()
+
+
+@given(read_at=st.floats(30, 200), tempo=st.integers(300_000, 900_000))
+@settings(max_examples=20, deadline=None)
+def test_a_file_whose_tempo_says_nothing_is_read_by_its_seconds(read_at, tempo):
+    notes = [(quarter, 60, 1, 90) for quarter in range(4)]
+    track = [(0, tempo_event(tempo)), *keys(0, 480, notes, release=0x80)]
+    content = a_file(1, 480, [track], running=False)
+    placed = place(content, Anchor(1.0, GRID), read_at=read_at).performance.notes
+    beats = [quarter * tempo / 1e6 * read_at / 60 for quarter in range(4)]
+    assert [n.onset for n in placed] == pytest.approx([1 + 0.6 * beat for beat in beats], abs=1e-4)
+
+
 def test_wrong_usage_of_place_says_what_to_do(tmp_path, capsys):
     song, made = tmp_path / "song.mid", tmp_path / "made.mid"
     write_midi(a_performance(), song)
@@ -290,6 +317,15 @@ def test_wrong_usage_of_place_says_what_to_do(tmp_path, capsys):
     made.write_bytes(empty)
     assert cli.main(["place", str(made), "--onto", str(song)]) == 1
     assert "expected notes to place, found none" in capsys.readouterr().err
+    for words, complaint in (
+        (["--after"], "--after is for an item"),
+        (["--after", "--at", "3"], "neither --at nor"),
+        (["--read-at", "nan"], "expects 10 to 400"),
+    ):
+        with pytest.raises(SystemExit) as error:
+            cli.main(["place", str(made), "--onto", str(song), *words])
+        assert error.value.code == 2
+        assert complaint in capsys.readouterr().err
     assert cli.main(["place", str(made), "--onto", str(tmp_path / "gone.mid")]) == 1
     assert "no such file" in capsys.readouterr().err
     with pytest.raises(SystemExit) as error:

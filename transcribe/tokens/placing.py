@@ -123,6 +123,15 @@ class Anchor:
             step = float(round(_step(grid, seconds) / per_bar) * per_bar)
         return cls(_seconds(grid, step), grid, step)
 
+    def after(self) -> Anchor:
+        """The same recording from where the item ends, for generators that leave out the primer."""
+        if self.stop is None:
+            raise ValueError("expected the anchor of an item; found one without an end")
+        if self.grid is None:
+            return replace(self, start=self.stop)
+        step = float(round(_step(self.grid, self.stop)))
+        return replace(self, start=_seconds(self.grid, step), first_step=step)
+
     def seconds(self, step: float) -> float:
         """Time of a position in the generator's file, in sixteenth notes, on its grid."""
         if self.grid is None:
@@ -181,6 +190,7 @@ def place(
     *,
     player: Performance | None = None,
     without_primer: bool = False,
+    read_at: float | None = None,
 ) -> Placed:
     """Lay a generator's MIDI file on a recording.
 
@@ -196,6 +206,10 @@ def place(
     without_primer : bool
         Leave out what begins before `Anchor.stop`: the item itself, which some generators
         repeat before they go on.
+    read_at : float, optional
+        Quarter notes a minute. If given, beats are counted by the file's seconds, whatever its
+        own tempo says: some programs write steps of a quarter of a second into a file that says
+        120.
 
     Raises
     ------
@@ -209,7 +223,9 @@ def place(
     clock = _clock(score.tempos)
 
     def when(step: float) -> float:
-        return anchor.start + clock(step) if anchor.grid is None else anchor.seconds(step)
+        if anchor.grid is None:
+            return anchor.start + clock(step)
+        return anchor.seconds(step if read_at is None else clock(step) * read_at / 15)
 
     n_off = n_early = 0
     voices = []

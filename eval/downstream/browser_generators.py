@@ -1,0 +1,173 @@
+"""magenta.js in headless Chromium, on files that ``transcribe tokens`` wrote.
+
+    npm ci --prefix eval/downstream/magenta/js
+
+What Magenta Studio's tools are made of (Continue, Interpolate, Drumify, Groove), and Coconet. The
+networks are the library's own code with random weights of fewer units, in the files that it loads
+trained ones from; what comes out has no music in it, but is such a file as trained ones make.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from eval.performance.browser import HOW_TO, browser, chromium, static_host
+from transcribe.errors import TranscribeError
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+SOURCE = Path(__file__).resolve().parent / "magenta" / "js"
+LIBRARY = SOURCE / "node_modules/@magenta/music/dist/magentamusic.js"
+PAGE = (
+    "<!doctype html><meta charset=utf-8><title>play</title>"
+    "<script src=lib.js></script><script src=play.js></script>"
+)
+"""The library is UTF-8 without saying so."""
+MELODY = {"type": "MelodyConverter", "args": {"minPitch": 21, "maxPitch": 108, "numSteps": 64}}
+LINE = {"type": "MelodyConverter", "args": {"minPitch": 21, "maxPitch": 108}}
+TAP = {"type": "GrooveConverter", "args": {"numSteps": 32, "tapify": True}}
+DRUMS = {"type": "GrooveConverter", "args": {"numSteps": 32}}
+N_MELODY, N_GROOVE = 90, 27
+COCONET_SPEC = {
+    "useSoftmaxLoss": True,
+    "batchNormVarianceEpsilon": 1e-7,
+    "numInstruments": 4,
+    "numFilters": 8,
+    "numLayers": 5,
+    "numRegularConvLayers": 99,
+    "dilation": None,
+    "layers": None,
+    "interleaveSplitEveryNLayers": 0,
+    "numPointwiseSplits": 1,
+}
+"""As the trained model's, with 5 layers of 8 filters for 33 of 128, none of them separable."""
+_WIDTH, _Z = 16, 8
+_SCALES = ("gamma", "popvariance")
+Shapes = dict[str, tuple[int, ...]]
+
+
+@contextmanager
+def generators(tokens: Path) -> Iterator[Page]:
+    """A page with ``window.generators`` (``magenta/js/play.js``) beside a folder of tokens.
+
+    The folder is copied in as ``tokens/``; untrained models lie in ``models/``.
+
+    Raises
+    ------
+    TranscribeError
+        Chromium or the library is not installed.
+    """
+    if chromium() is None:
+        raise TranscribeError(HOW_TO)
+    if not LIBRARY.is_file():
+        raise TranscribeError(
+            "magenta.js is not installed: npm ci --prefix eval/downstream/magenta/js"
+        )
+    with tempfile.TemporaryDirectory() as name, browser() as started:
+        folder = Path(name)
+        shutil.copy(LIBRARY, folder / "lib.js")
+        shutil.copy(SOURCE / "play.js", folder)
+        shutil.copytree(tokens, folder / "tokens")
+        (folder / "index.html").write_text(PAGE)
+        write_models(folder / "models")
+        with static_host(folder) as address:
+            page = started.new_page()
+            page.set_default_timeout(120_000)
+            page.goto(address)
+            yield page
+
+
+def played(page: Page, what: str, *words: Any) -> list[bytes]:
+    """The MIDI files that one of ``window.generators`` makes."""
+    files = page.evaluate("([what, words]) => window.generators[what](...words)", [what, words])
+    return [bytes(each) for each in files]
+
+
+def tensor(page: Page, spec: Mapping[str, Any], address: str) -> np.ndarray[Any, Any]:
+    """What a converter of magenta.js makes of a file."""
+    words = [spec["type"], spec["args"], address]
+    return np.array(page.evaluate("(words) => window.generators.tensor(...words)", words))
+
+
+def write_models(folder: Path, *, seed: int = 0) -> None:
+    """Random weights and settings of four models, as magenta.js loads them."""
+    rng = np.random.default_rng(seed)
+    models: dict[str, tuple[dict[str, Any] | None, Shapes]] = {
+        "melody_rnn": ({"type": "MusicRNN", "dataConverter": LINE}, _rnn(N_MELODY)),
+        "mel_4bar": (_vae(MELODY), _vae_shapes(N_MELODY)),
+        "groovae_tap2bar": (_vae(TAP), _vae_shapes(N_GROOVE)),
+        "groovae_2bar": (_vae(DRUMS), _vae_shapes(N_GROOVE)),
+        "coconet": (None, _coconet()),
+    }
+    for name, (config, shapes) in models.items():
+        place = folder / name
+        place.mkdir(parents=True)
+        if config is not None:
+            (place / "config.json").write_text(json.dumps(config))
+        arrays = [
+            np.ones(shape)
+            if variable.endswith(("gamma", "popvariance"))
+            else rng.normal(0, 0.4, shape)
+            for variable, shape in shapes.items()
+        ]
+        (place / "shard").write_bytes(b"".join(a.astype("<f4").tobytes() for a in arrays))
+        weights = [
+            {"name": variable, "shape": list(shape), "dtype": "float32"}
+            for variable, shape in shapes.items()
+        ]
+        manifest = [{"paths": ["shard"], "weights": weights}]
+        (place / "weights_manifest.json").write_text(json.dumps(manifest))
+
+
+def _vae(converter: Mapping[str, Any]) -> dict[str, Any]:
+    return {"type": "MusicVAE", "dataConverter": converter, "useBooleanDecoder": False}
+
+
+def _cell(name: str, n_in: int) -> Shapes:
+    return {f"{name}/kernel": (n_in + _WIDTH, 4 * _WIDTH), f"{name}/bias": (4 * _WIDTH,)}
+
+
+def _dense(name: str, n_in: int, n_out: int) -> Shapes:
+    return {f"{name}/kernel": (n_in, n_out), f"{name}/bias": (n_out,)}
+
+
+def _rnn(depth: int) -> Shapes:
+    return {
+        **_cell("rnn/multi_rnn_cell/cell_0/basic_lstm_cell", depth),
+        "fully_connected/weights": (_WIDTH, depth),
+        "fully_connected/biases": (depth,),
+    }
+
+
+def _vae_shapes(depth: int) -> Shapes:
+    reader = "encoder/cell_0/bidirectional_rnn/{}/multi_rnn_cell/cell_0/lstm_cell"
+    return {
+        **_cell(reader.format("fw"), depth),
+        **_cell(reader.format("bw"), depth),
+        **_dense("encoder/mu", 2 * _WIDTH, _Z),
+        **_cell("decoder/multi_rnn_cell/cell_0/lstm_cell", depth + _Z),
+        **_dense("decoder/z_to_initial_state", _Z, 2 * _WIDTH),
+        **_dense("decoder/output_projection", _WIDTH, depth),
+    }
+
+
+def _coconet() -> Shapes:
+    n_layers, width = COCONET_SPEC["numLayers"], COCONET_SPEC["numFilters"]
+    shapes: Shapes = {}
+    for layer in range(n_layers):
+        size = 3 if layer < n_layers - 2 else 2
+        n_in = 8 if layer == 0 else width
+        n_out = 4 if layer == n_layers - 1 else width
+        shapes[f"model/conv{layer}/weights"] = (size, size, n_in, n_out)
+        for name in ("gamma", "beta", "popmean", "popvariance"):
+            shapes[f"model/conv{layer}/{name}"] = (1, 1, 1, n_out)
+    return shapes
