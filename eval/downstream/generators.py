@@ -30,8 +30,9 @@ from eval.downstream import browser_generators
 from eval.downstream.readers import MAGENTA, READERS
 from eval.systems.registry import default_environments, python_of
 from transcribe.errors import TranscribeError
+from transcribe.evaluation.evaluate import first_seconds
 from transcribe.files.endings import MIDI_SUFFIXES
-from transcribe.midi import write_midi
+from transcribe.midi import read_midi, write_midi
 from transcribe.tokens import Anchor, place
 from transcribe.tokens.score_midi import read_score_midi
 from transcribe.transcriber import Transcriber
@@ -39,6 +40,8 @@ from transcribe.transcriber import Transcriber
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "plays-on.md"
 IN_PYTHON = ("MelodyRNN", "MusicVAE", "Performance RNN and Music Transformer", "Coconet")
 """Headings of the page whose commands are Magenta's."""
+SECONDS = 20.0
+"""Of the source; a primer of Performance RNN's is as long."""
 _PLACE = re.compile(
     r"transcribe place (?P<made>\S+) --onto (?P<item>\S+)(?P<words>.*) -o (?P<out>\S+)"
 )
@@ -165,7 +168,7 @@ def in_browser(tokens: Path) -> dict[str, Played]:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run what the arguments say."""
     parser = new_parser("eval.downstream.generators", __doc__)
-    parser.add_argument("source", type=Path, help="a recording or a MIDI file of some 20 s")
+    parser.add_argument("source", type=Path, help="a recording or a MIDI file")
     parser.add_argument(
         "--magenta",
         action=argparse.BooleanOptionalAction,
@@ -183,9 +186,10 @@ def measure(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
             shutil.copy(options.source, folder / "song.mid")
         else:
             write_midi(Transcriber.load()(options.source), folder / "song.mid")
+        write_midi(first_seconds(read_midi(folder / "song.mid"), SECONDS), folder / "song.mid")
         rows: dict[str, Any] = {}
         folder = untrained(folder) if options.magenta else folder
-        record = {"source": options.source.name, "generators": rows}
+        record = {"source": options.source.name, "seconds": SECONDS, "generators": rows}
         in_shell(["transcribe tokens song.mp3 --for music-vae --for groovae"], folder)
         in_shell(["transcribe tokens song.mp3 --for melody-rnn --for coconet"], folder)
         for tool, played in in_browser(folder / "tokens").items():

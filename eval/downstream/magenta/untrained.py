@@ -18,7 +18,7 @@ import tempfile
 import tensorflow.compat.v1 as tf
 
 SEED = 7
-SMALL_COCONET = {"num_layers": 8, "num_filters": 8, "use_residual": False}
+SMALL_COCONET = {"num_layers": 8, "num_filters": 8}
 
 
 def initialised(saver, session, path):

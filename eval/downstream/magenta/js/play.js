@@ -6,7 +6,17 @@
 const read = async (address) =>
   mm.midiToSequenceProto(await (await fetch(address)).arrayBuffer());
 const quantised = async (address) => mm.sequences.quantizeNoteSequence(await read(address), 4);
-const midi = (sequence) => Array.from(mm.sequenceProtoToMidi(sequence));
+/**
+ * Melodies and voices come without velocities, which would be written as 0: keys that go up. A hit
+ * before the first step, which GrooVAE may play, would never end being written.
+ */
+const midi = (sequence) => {
+  for (const note of sequence.notes) {
+    note.velocity ||= 80;
+    if (note.startTime < 0) note.startTime = 0;
+  }
+  return Array.from(mm.sequenceProtoToMidi(sequence));
+};
 
 window.generators = {
   /** MelodyRNN, Studio's Continue: what follows the primer, without it. */
