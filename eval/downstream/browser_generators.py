@@ -81,7 +81,7 @@ def generators(tokens: Path) -> Iterator[Page]:
         write_models(folder / "models")
         with static_host(folder) as address:
             page = started.new_page()
-            page.set_default_timeout(120_000)
+            page.set_default_timeout(600_000)
             page.goto(address)
             # A graphics card that is imitated, as in headless Chromium, is slower by far.
             page.evaluate("mm.tf.setBackend('cpu')")
