@@ -10,7 +10,7 @@ import pytest
 from eval.downstream.magenta.comparisons import (
     LOWEST_PITCH,
     N_MELODY,
-    Rhythm,
+    GrooveArrays,
     groove_complaint,
     melody_events,
     trio_complaint,
@@ -75,7 +75,7 @@ def a_rhythm(n_bars: int):
         for item in items
         if item.suffix == ".npz"
     ]
-    return performance, grid, items, Rhythm(arrays)
+    return performance, grid, items, GrooveArrays(arrays)
 
 
 def tensor_of(track, n_bars: int, columns) -> np.ndarray:

@@ -43,7 +43,7 @@ def drum_of(combination):
     return {0: None, 1 << BASS_DRUM: 36, 1 << CLOSED_HIHAT: 42}.get(combination, combination)
 
 
-class Rhythm:
+class GrooveArrays:
     """All hits of one source by bars, as the arrays of GrooVAE's windows have them.
 
     Parameters

@@ -19,7 +19,7 @@ import numpy as np
 from comparisons import (
     N_DRUMS,
     STEPS_A_BAR,
-    Rhythm,
+    GrooveArrays,
     groove_complaint,
     melody_events,
     trio_complaint,
@@ -98,7 +98,7 @@ def groove(folder, items):
         for item in items
         if item["file"].endswith(".npz")
     }
-    rhythm = Rhythm(
+    rhythm = GrooveArrays(
         [(item["first_bar"], arrays[item["file"]]) for item in items if item["file"] in arrays]
     )
     tap = next((item for item in items if kind_of(item) == "tap"), None)
