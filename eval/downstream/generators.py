@@ -90,6 +90,7 @@ def in_shell(lines: Sequence[str], folder: Path) -> None:
     """
     for line in lines:
         line = line.replace("song.mp3", "song.mid --metre 4/4 --quiet --overwrite")
+        line = line.replace("eval/downstream/magenta/", f"{READERS}/")
         line = line.replace("cat-mel_2bar_big", "cat-mel_2bar_small")
         line = line.replace("python -m eval", f"{sys.executable} -m eval")
         _ran(["bash", "-c", line], folder)

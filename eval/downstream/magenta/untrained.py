@@ -89,6 +89,7 @@ def coconet(path):
 
     os.makedirs(path, exist_ok=True)
     hparams = lib_hparams.Hyperparameters(**SMALL_COCONET)
+    hparams.shortest_duration = 0.125  # as training on the chorales adds it
     with open(os.path.join(path, "config"), "w") as file:
         hparams.dump(file)
     model = lib_graph.load_checkpoint(path)
