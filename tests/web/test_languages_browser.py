@@ -265,6 +265,10 @@ def test_longer_words_have_room(opened, heard, address, language, width, height)
     page.goto(heard)
     expect(page.locator("#n-notes")).to_have_text(re.compile(r"^\d"))
     assert page.evaluate(OVERFLOWING) == []
+    for hidden in ("false", "true"):
+        forms = "document.querySelectorAll('#forms form')"
+        page.evaluate(f"{forms}.forEach((form) => (form.hidden = {hidden}))")
+        assert page.evaluate(OVERFLOWING) == []
     for opener in ("#download", "#practice"):
         page.click(opener)
         assert page.evaluate(OVERFLOWING) == []
