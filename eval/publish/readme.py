@@ -103,12 +103,17 @@ def _peers_report(peers: Mapping[str, Any]) -> list[str]:
         for block in peers["systems"].values()
     ]
     workers = "one process at a time" if peers["workers"] == 1 else f"{peers['workers']} processes"
+    waited = [
+        block["speed"]["wall_seconds"] / block["speed"]["cpu_seconds"]
+        for block in peers["systems"].values()
+    ]
+    load = "Other work made them wait: compare their processor times." if max(waited) > 1.2 else ""
     return [
         f"## Ours and others on {peers['data']['name']}, in one run",
         f"Ours with {_our_weights(peers)}. {peers['data']['n_recordings']} recordings, "
         f"{peers['data']['seconds'] / 60:.0f} min; {peers['machine']['cpu']}, {workers}; F1 in %, "
         "mean over recordings with the 95 % interval of a bootstrap over recordings. Never "
-        "compare an aligned figure with one as found.",
+        f"compare an aligned figure with one as found. {load}".rstrip(),
         systems_table(peers, "aligned"),
         systems_table(peers, "as_found"),
         "The difference, recording by recording; where the interval holds 0, neither is better "
