@@ -79,11 +79,11 @@ export class Spectrogram {
       const x = left + view.x(n * seconds);
       context.drawImage(tile, x, y, seconds * view.scale, bottom - y);
     }
-    if (missing.length && !this.failed) this.fetch(...missing[0]);
+    if (missing.length && !this.failed) this.fetchTile(...missing[0]);
   }
 
   /** Ask for one tile at a time; when it has come, the roll is drawn again, and asks for the next. */
-  async fetch(level, number) {
+  async fetchTile(level, number) {
     const { id, roll } = this.editor;
     if (this.asking || !id) return;
     const { tiles } = this;
