@@ -2,7 +2,7 @@
 
     npm ci --prefix eval/downstream/magenta/js
 
-What Magenta Studio's tools are made of (Continue, Interpolate, Drumify, Groove), and Coconet. The
+What Magenta Studio's Continue and Interpolate are made of, and the converters before GrooVAE. The
 networks are the library's own code with random weights of fewer units, in the files that it loads
 trained ones from; what comes out has no music in it, but is such a file as trained ones make.
 """
@@ -35,23 +35,8 @@ PAGE = (
 MELODY = {"type": "MelodyConverter", "args": {"minPitch": 21, "maxPitch": 108, "numSteps": 64}}
 LINE = {"type": "MelodyConverter", "args": {"minPitch": 21, "maxPitch": 108}}
 TAP = {"type": "GrooveConverter", "args": {"numSteps": 32, "tapify": True}}
-DRUMS = {"type": "GrooveConverter", "args": {"numSteps": 32}}
-N_MELODY, N_GROOVE = 90, 27
-COCONET_SPEC = {
-    "useSoftmaxLoss": True,
-    "batchNormVarianceEpsilon": 1e-7,
-    "numInstruments": 4,
-    "numFilters": 8,
-    "numLayers": 5,
-    "numRegularConvLayers": 99,
-    "dilation": None,
-    "layers": None,
-    "interleaveSplitEveryNLayers": 0,
-    "numPointwiseSplits": 1,
-}
-"""As the trained model's, with 5 layers of 8 filters for 33 of 128, none of them separable."""
+N_MELODY = 90
 _WIDTH, _Z = 16, 8
-_SCALES = ("gamma", "popvariance")
 Shapes = dict[str, tuple[int, ...]]
 
 
@@ -101,26 +86,17 @@ def tensor(page: Page, spec: Mapping[str, Any], address: str) -> np.ndarray[Any,
 
 
 def write_models(folder: Path, *, seed: int = 0) -> None:
-    """Random weights and settings of four models, as magenta.js loads them."""
+    """Random weights and settings of two models, as magenta.js loads them."""
     rng = np.random.default_rng(seed)
-    models: dict[str, tuple[dict[str, Any] | None, Shapes]] = {
+    models: dict[str, tuple[dict[str, Any], Shapes]] = {
         "melody_rnn": ({"type": "MusicRNN", "dataConverter": LINE}, _rnn(N_MELODY)),
         "mel_4bar": (_vae(MELODY), _vae_shapes(N_MELODY)),
-        "groovae_tap2bar": (_vae(TAP), _vae_shapes(N_GROOVE)),
-        "groovae_2bar": (_vae(DRUMS), _vae_shapes(N_GROOVE)),
-        "coconet": (None, _coconet()),
     }
     for name, (config, shapes) in models.items():
         place = folder / name
         place.mkdir(parents=True)
-        if config is not None:
-            (place / "config.json").write_text(json.dumps(config))
-        arrays = [
-            np.ones(shape)
-            if variable.endswith(("gamma", "popvariance"))
-            else rng.normal(0, 0.4, shape)
-            for variable, shape in shapes.items()
-        ]
+        (place / "config.json").write_text(json.dumps(config))
+        arrays = [rng.normal(0, 0.4, shape) for shape in shapes.values()]
         (place / "shard").write_bytes(b"".join(a.astype("<f4").tobytes() for a in arrays))
         weights = [
             {"name": variable, "shape": list(shape), "dtype": "float32"}
@@ -160,16 +136,3 @@ def _vae_shapes(depth: int) -> Shapes:
         **_dense("decoder/z_to_initial_state", _Z, 2 * _WIDTH),
         **_dense("decoder/output_projection", _WIDTH, depth),
     }
-
-
-def _coconet() -> Shapes:
-    n_layers, width = COCONET_SPEC["numLayers"], COCONET_SPEC["numFilters"]
-    shapes: Shapes = {}
-    for layer in range(n_layers):
-        size = 3 if layer < n_layers - 2 else 2
-        n_in = 8 if layer == 0 else width
-        n_out = 4 if layer == n_layers - 1 else width
-        shapes[f"model/conv{layer}/weights"] = (size, size, n_in, n_out)
-        for name in ("gamma", "beta", "popmean", "popvariance"):
-            shapes[f"model/conv{layer}/{name}"] = (1, 1, 1, n_out)
-    return shapes

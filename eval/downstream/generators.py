@@ -145,15 +145,11 @@ def in_browser(tokens: Path) -> dict[str, Played]:
     def address(target: str, name: str) -> str:
         return f"tokens/{target}/song.{name}.mid"
 
-    primer, soprano = address("melody-rnn", "primer-4bar"), address("coconet", "soprano-001")
+    primer = address("melody-rnn", "primer-4bar")
     one, other = (address("music-vae", f"melody-4bar-{n:03}") for n in (1, 2))
-    tap, drums = address("groovae", "tap-2bar-001"), address("groovae", "drums-2bar-001")
     calls = {
         "Continue": ("continued", "models/melody_rnn", primer, 64),
         "Interpolate": ("interpolated", "models/mel_4bar", one, other, 3),
-        "Drumify": ("grooved", "models/groovae_tap2bar", tap),
-        "Groove": ("grooved", "models/groovae_2bar", drums),
-        "Coconet": ("harmonised", "models/coconet", soprano, 3, browser_generators.COCONET_SPEC),
     }
     found = {}
     with browser_generators.generators(tokens) as page:
@@ -191,8 +187,7 @@ def measure(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
         rows: dict[str, Any] = {}
         folder = untrained(folder) if options.magenta else folder
         record = {"source": options.source.name, "seconds": SECONDS, "generators": rows}
-        in_shell(["transcribe tokens song.mp3 --for music-vae --for groovae"], folder)
-        in_shell(["transcribe tokens song.mp3 --for melody-rnn --for coconet"], folder)
+        in_shell(["transcribe tokens song.mp3 --for music-vae --for melody-rnn"], folder)
         for tool, played in in_browser(folder / "tokens").items():
             rows[f"magenta.js 1.23.1: {tool}"] = played.as_json()
         yield record
@@ -222,8 +217,8 @@ def table(record: Mapping[str, Any]) -> str:
             markdown(head, rows),
             "",
             "Each took the file as `transcribe tokens` wrote it. Written is with the primer where "
-            "the program repeats it; put back is what follows. GrooVAE plays off the grid, as it "
-            "is meant to. Random weights make no music: this is about files.",
+            "the program repeats it; put back is what follows. Random weights make no music: this "
+            "is about files.",
         ]
     )
 

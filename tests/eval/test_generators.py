@@ -101,14 +101,13 @@ def tokens(tmp_path_factory):
 
 
 @pytest.mark.slow
-def test_magenta_js_plays_on_from_every_kind_of_file(tokens):
-    """Continue, Interpolate, Drumify, Groove, Coconet, with random weights."""
+def test_magenta_js_plays_on_from_melodies(tokens):
+    """Studio's Continue and Interpolate, with random weights."""
     found = in_browser(tokens)
-    assert set(found) == {"Continue", "Interpolate", "Drumify", "Groove", "Coconet"}
+    assert set(found) == {"Continue", "Interpolate"}
     for tool, played in found.items():
         assert played.n_placed > 0, tool
-        if tool not in ("Drumify", "Groove"):
-            assert played.off_grid < 0.002, tool
+        assert played.off_grid < 0.002, tool
 
 
 @pytest.mark.slow

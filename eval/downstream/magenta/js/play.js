@@ -6,15 +6,9 @@
 const read = async (address) =>
   mm.midiToSequenceProto(await (await fetch(address)).arrayBuffer());
 const quantised = async (address) => mm.sequences.quantizeNoteSequence(await read(address), 4);
-/**
- * Melodies and voices come without velocities, which would be written as 0: keys that go up. A hit
- * before the first step, which GrooVAE may play, would never end being written.
- */
+/** Melodies come without velocities, which would be written as 0: keys that go up. */
 const midi = (sequence) => {
-  for (const note of sequence.notes) {
-    note.velocity ||= 80;
-    if (note.startTime < 0) note.startTime = 0;
-  }
+  for (const note of sequence.notes) note.velocity ||= 80;
   return Array.from(mm.sequenceProtoToMidi(sequence));
 };
 
@@ -35,27 +29,6 @@ window.generators = {
     const made = await vae.interpolate([await quantised(one), await quantised(other)], howMany, 1.0);
     vae.dispose();
     return made.map(midi);
-  },
-
-  /** GrooVAE, Studio's Drumify and Groove: drums to a tap, or to drums; timing is read off seconds. */
-  async grooved(checkpoint, tap) {
-    const vae = new mm.MusicVAE(checkpoint);
-    await vae.initialize();
-    const given = await read(tap);
-    const z = await vae.encode([given]);
-    const made = await vae.decode(z, 1.0, undefined, 4, given.tempos[0].qpm);
-    vae.dispose();
-    return made.map(midi);
-  },
-
-  /** Coconet: four voices to a line; `spec` is for weights of another size than the trained ones. */
-  async harmonised(checkpoint, soprano, numIterations, spec) {
-    const coconet = new mm.Coconet(checkpoint);
-    if (spec) coconet.spec = spec;
-    await coconet.initialize();
-    const made = await coconet.infill(await quantised(soprano), { temperature: 0.99, numIterations });
-    coconet.dispose();
-    return [midi(mm.sequences.mergeConsecutiveNotes(made))];
   },
 
   /** How a converter reads a file: the tensor's rows, without a model. */
