@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -103,11 +104,12 @@ def _peers_report(peers: Mapping[str, Any]) -> list[str]:
         for block in peers["systems"].values()
     ]
     workers = "one process at a time" if peers["workers"] == 1 else f"{peers['workers']} processes"
-    waited = [
-        block["speed"]["wall_seconds"] / block["speed"]["cpu_seconds"]
-        for block in peers["systems"].values()
-    ]
-    load = "Other work made them wait: compare their processor times." if max(waited) > 1.2 else ""
+    speeds = [block["speed"] for block in peers["systems"].values()]
+    waited = any(
+        each.get("real_time_factor", 0) > 1.2 * each.get("cpu_real_time_factor", math.inf)
+        for each in speeds
+    )
+    load = "Other work made them wait: compare their processor times." if waited else ""
     return [
         f"## Ours and others on {peers['data']['name']}, in one run",
         f"Ours with {_our_weights(peers)}. {peers['data']['n_recordings']} recordings, "
