@@ -389,7 +389,7 @@ export class Editor {
     byId("of").textContent = this.lengthKnown ? t("play.of", { time: clock(player.duration) }) : "";
     byId("loop").setAttribute("aria-pressed", String(Boolean(player.passage)));
     for (const radio of document.getElementsByName("listen")) radio.checked = radio.value === player.listen;
-    if (this.roll.passage !== player.passage) this.part.passed(player.passage);
+    this.part.passed(player.passage);
     this.roll.passage = player.passage;
     this.roll.sounding = player.playing;
     this.showPosition();

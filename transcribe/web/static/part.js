@@ -10,6 +10,7 @@ export class Part {
   /** @param {import("./editor.js").Editor} editor the recording that is open */
   constructor(editor) {
     this.editor = editor;
+    this.passage = null;
     byId("part-open").addEventListener("click", () => this.open());
     byId("part-close").addEventListener("click", () => this.close());
     byId("part-whole").addEventListener("click", () => this.ask(null, null));
@@ -60,9 +61,13 @@ export class Part {
     byId("part-whole").disabled = !part;
   }
 
-  /** A passage was chosen on the waveform. */
+  /** This is the passage that is repeated now; where it is another, it was chosen just now. */
   passed(passage) {
-    if (this.isOpen && passage) this.fill(passage);
+    if (passage === this.passage) return;
+    this.passage = passage;
+    if (!this.isOpen || !passage) return;
+    this.fill(passage);
+    byId("part-words").textContent = t("part.help");
   }
 
   /** What is typed, as `{start, end}`; null, and a word about it, where it is no part. */
