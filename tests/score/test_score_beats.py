@@ -5,14 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from transcribe.score.bars import BarEvidence, track_bars
 from transcribe.score.beat_targets import METRE_NAMES, N_PERIODS, N_PLACES, PLACES
-from transcribe.score.beats import (
-    BarEvidence,
-    BeatSettings,
-    OnsetEvidence,
-    track_bars,
-    track_beats,
-)
+from transcribe.score.beats import BeatSettings, OnsetEvidence, track_beats
 
 METRES = [(4, 4, 4), (3, 4, 3), (2, 4, 2)]
 
@@ -65,6 +60,26 @@ def test_a_beat_on_which_nothing_is_struck_is_put_between():
 def test_a_slowing_down_keeps_its_beats():
     times = np.cumsum(np.geomspace(0.4, 0.9, 30))
     found, _ = track_beats(evidence(times, np.full(30, 3.0)), BeatSettings())
+    np.testing.assert_allclose(found, times)
+
+
+def test_a_piece_is_counted_on_one_level_even_where_another_is_a_little_likelier():
+    n = 96
+    place = np.full((n, N_PLACES), 0.02)
+    for index in range(n):
+        # At first a beat of four onsets is a little likelier than one of two.
+        for size, likely in ((4, 0.45), (2, 0.31)) if index < 24 else ((2, 0.76),):
+            place[index, np.abs(PLACES - index % size / size).argmin()] += likely
+    given = evidence(0.25 * np.arange(n), np.zeros(n), place)
+    on_two_levels, _ = track_beats(given, BeatSettings(pull=0.0))
+    found, _ = track_beats(given, BeatSettings())
+    assert set(np.round(np.diff(on_two_levels), 3)) == {1.0, 0.5}
+    np.testing.assert_allclose(np.diff(found), 0.5)
+
+
+def test_what_goes_on_in_another_tempo_is_followed():
+    times = np.concatenate([0.45 * np.arange(40), 0.45 * 39 + 0.8 * np.arange(1, 41)])
+    found, _ = track_beats(evidence(times, np.full(80, 3.0)), BeatSettings())
     np.testing.assert_allclose(found, times)
 
 

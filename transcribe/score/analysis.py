@@ -17,16 +17,10 @@ from numpy.typing import NDArray
 
 from transcribe.music.beat_grid import DEFAULT_TEMPO, Metre
 from transcribe.notes import Performance
+from transcribe.score.bars import BarEvidence, Bars, track_bars
 from transcribe.score.beat_targets import METRES as METRE_CLASSES
 from transcribe.score.beat_targets import PLACES as BEAT_PLACES
-from transcribe.score.beats import (
-    BarEvidence,
-    Bars,
-    BeatSettings,
-    OnsetEvidence,
-    track_bars,
-    track_beats,
-)
+from transcribe.score.beats import BeatSettings, OnsetEvidence, track_beats
 from transcribe.score.keys import KeyProfiles, key_of, key_signatures
 from transcribe.score.length_features import length_features
 from transcribe.score.networks import ScoreNetworks, packaged_networks
@@ -64,6 +58,8 @@ _EARLY = 0.25
 """Beats before a beat within which what is struck belongs to it."""
 _SLOWEST_IN_THREES = 0.8
 """Seconds; beats in three that are longer may be the bars of a waltz."""
+_THREES = 0.65
+"""How likely three beats a bar then have to be."""
 _OTHER_DIVISION = 0.2
 """How much likelier the network's places are to be those of the metre that is given."""
 _UNSURE = 0.6
@@ -244,9 +240,9 @@ def _thirds(
 
 
 def _in_threes(heard: BarEvidence) -> bool:
-    """Whether these beats are most likely three to a bar."""
+    """Whether these beats are very likely three to a bar."""
     three = [METRE_CLASSES[3, 4], METRE_CLASSES[3, 8]]
-    return bool(np.logaddexp.reduce(heard.metre[:, three], axis=1).mean() > np.log(0.5))
+    return bool(np.logaddexp.reduce(heard.metre[:, three], axis=1).mean() > np.log(_THREES))
 
 
 def _divided(evidence: OnsetEvidence, *, in_threes: bool) -> OnsetEvidence:

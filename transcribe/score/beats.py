@@ -1,22 +1,23 @@
-"""The likeliest beats and bars, by dynamic programming over what the networks say.
+"""The likeliest beats, by dynamic programming over what the network of onsets says.
 
 A beat is on an onset, or, where notes are held, between two. Which onsets are beats is
 decided together with the tempo from beat to beat: a beat counts for what the network says
 of its onset, what is struck before the next for how likely it is where it then stands
 between the two, the time to the next for how likely that tempo is here and for how little
-it differs from the last. Bars are found after that, from what a second network says of the
-beats: a metre, and in it the place of each beat, change only where it is sure enough.
+it differs from the last, and from the tempo of the piece. What that tempo is, and where
+another one begins, is decided in the same run, so that a piece that is counted in halves here
+and in quarters there is less likely than one that is counted in either. Bars are found after
+that (`bars`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from transcribe.score.beat_targets import METRE_NAMES, PERIODS, PLACES
+from transcribe.score.beat_targets import PERIODS, PLACES
 
 Array = NDArray[np.float64]
 
@@ -35,6 +36,15 @@ class BeatSettings:
     """Of the logarithm of how likely onsets are where they stand between two beats."""
     change: float = 2.0
     """What a change of tempo from beat to beat costs, times its logarithm."""
+    pull: float = 5.0
+    """How strongly beats keep to the tempo of the piece: what it costs where one is longer or
+    shorter, times the square of the logarithm of the ratio."""
+    pull_most: float = 3.0
+    """What it costs at most."""
+    drift: float = 5.0
+    """What it costs that the tempo of the piece goes a step up or down."""
+    move: float = 15.0
+    """What another tempo of the piece costs from one beat to the next."""
     shortest: float = 0.18
     """Seconds a beat."""
     longest: float = 4.6
@@ -69,26 +79,16 @@ class OnsetEvidence:
     """Probabilities of `PLACES` in the beat, and of any other, shape (n, N_PLACES)."""
 
 
-@dataclass(frozen=True, slots=True)
-class BarEvidence:
-    """What the network of beats says of m of them."""
-
-    down: Array
-    """Logarithm of the odds that the beat starts a bar, shape (m,)."""
-    metre: Array
-    """Logarithms of probabilities of `METRE_NAMES`, shape (m, n_metres)."""
-
-
 _LONGEST_STEP = 0.1
 """Seconds between places for beats where nothing is struck."""
-_PULL = 30.0
-"""How strongly a tempo that is given holds: times the square of the logarithm's difference."""
-_STRONGEST_PULL = 8000.0
-"""The pull grows until the tempo holds in the middle of the beats, at most to this: what stands
+_TOLD = 30.0
+"""How strongly a tempo that is told holds, as `BeatSettings.pull` does."""
+_STRONGEST = 8000.0
+"""It grows until the tempo holds in the middle of the beats, at most to this: what stands
 between beats counts for the pace that the network hears, and would hold half the pace at two
 thirds of it. A beat that is long or short among others stays so."""
 _HOLDS = 0.1
-"""How far the logarithm of that tempo may be from the one that is given."""
+"""How far the logarithm of that tempo may be from the one that is told."""
 _STRUCK_WITH = 0.03
 """Seconds from a beat within which what is struck belongs to it."""
 _N_BINS = 48
@@ -102,6 +102,8 @@ _LIKELY = -5.0
 _LATE = 1.5
 """What it costs, a second, to leave out the start or the end."""
 _LOG_PERIODS = np.log(PERIODS)
+_TEMPOS = np.log(np.geomspace(0.2, 4.4, 16))
+"""Seconds a beat (their logarithms) of the tempos that a piece may have."""
 
 
 def track_beats(
@@ -131,69 +133,146 @@ def track_beats(
         Of each beat the onset that it is on, or -1, shape (m,).
     """
     if tempo is None:
-        return _track(evidence, settings, settings.period_weight * evidence.period, downbeat)
-    pull = _PULL
+        return _track(evidence, settings, _TEMPOS, settings.pull, settings.pull_most, downbeat)
+    pull = _TOLD
     while True:
-        period = settings.period_weight * evidence.period
-        period = period - pull * (_LOG_PERIODS - np.log(60 / tempo)) ** 2
-        times, onset = _track(evidence, settings, period, downbeat)
+        told = np.log([60 / tempo])
+        times, onset = _track(evidence, settings, told, pull, np.inf, downbeat)
         off = abs(float(np.log(np.median(np.diff(times)) * tempo / 60)))
-        if off <= _HOLDS or pull >= _STRONGEST_PULL:
+        if off <= _HOLDS or pull >= _STRONGEST:
             return times, onset
         pull *= 4
 
 
 def _track(
-    evidence: OnsetEvidence, settings: BeatSettings, period: Array, downbeat: float | None
+    evidence: OnsetEvidence,
+    settings: BeatSettings,
+    tempos: Array,
+    pull: float,
+    pull_most: float,
+    downbeat: float | None,
 ) -> tuple[Array, NDArray[np.int64]]:
-    """The likeliest beats where the tempos at each onset are as likely as ``period`` says."""
+    """The likeliest beats of a piece of one of these tempos, or of several in turn."""
     times, onset = _candidates(evidence, settings)
     value = np.where(
         onset >= 0, settings.beat_weight * evidence.beat[np.maximum(onset, 0)], settings.missing
     )
     if downbeat is not None:
         value[int(np.abs(times - downbeat).argmin())] += 50.0
+    period = settings.period_weight * evidence.period
     period = period[np.clip(np.searchsorted(evidence.times, times), 0, len(evidence.times) - 1)]
     places = settings.place_weight * _log_likelihood(evidence.place)
-    first = np.searchsorted(times, times - settings.longest)
-    last = np.searchsorted(times, times - settings.shortest, side="right")
-    n, most = len(times), max(int((last - first).max()), 1)
-    # Of each pair, a beat and the one before it (a column): the best way to there, the
-    # logarithm of the gap, and the column of the pair before.
-    best, gaps = np.full((n, most), -np.inf), np.zeros((n, most))
-    back = np.full((n, most), -1, np.int32)
-    alone = value - _LATE * np.maximum(times - times[0] - 1.0, 0)
-    for i in range(n):
-        before = slice(first[i], last[i])
-        m = last[i] - first[i]
-        if m < 1:
+    paths = _Paths(times, value, tempos, settings)
+    for i in range(len(times)):
+        before = paths.before(i)
+        n_before = before.stop - before.start
+        if not n_before:
             continue
         gap = np.log(times[i] - times[before])
         pair = value[i] + 0.5 * (
-            _at(gap, np.broadcast_to(period[i], (m, len(PERIODS)))) + _at(gap, period[before])
+            _at(gap, np.broadcast_to(period[i], (n_before, len(PERIODS))))
+            + _at(gap, period[before])
         )
         pair += _struck_between(times[before], float(times[i]), evidence.times, places)
-        through = best[before] - settings.change * np.minimum(
-            np.abs(gaps[before] - gap[:, None]), 1.0
-        )
-        source = through.argmax(axis=1)
-        reached = through[np.arange(m), source]
-        goes_on = reached > alone[before]
-        best[i, :m] = np.where(goes_on, reached, alone[before]) + pair
-        back[i, :m] = np.where(goes_on, source, -1)
-        gaps[i, :m] = gap
-    end = best.max(axis=1) - _LATE * np.maximum(times[-1] - times - 1.0, 0)
-    i = int(end.argmax())
-    if not np.isfinite(end[i]):
-        return times[[0, -1]], onset[[0, -1]]
-    column = int(best[i].argmax())
-    chosen = [i]
-    while column >= 0:
-        earlier = int(first[i]) + column
-        chosen.append(earlier)
-        column, i = int(back[i, column]), earlier
-    chosen = chosen[::-1]
+        pair = pair[:, None] - np.minimum(pull * (gap[:, None] - tempos) ** 2, pull_most)
+        paths.extend(i, gap, pair)
+    chosen = paths.best()
     return times[chosen], onset[chosen]
+
+
+class _Paths:
+    """The best ways to pairs of beats, at each of the tempos that may hold there."""
+
+    def __init__(self, times: Array, alone: Array, tempos: Array, settings: BeatSettings) -> None:
+        self.times, self.settings, self.n_tempos = times, settings, len(tempos)
+        self.first = np.searchsorted(times, times - settings.longest)
+        self.last = np.searchsorted(times, times - settings.shortest, side="right")
+        self.alone = alone - _LATE * np.maximum(times - times[0] - 1.0, 0)
+        """What a first beat counts."""
+        most = max(int((self.last - self.first).max()), 1)
+        n_kept = int((np.arange(len(times)) - self.first).max()) + 1
+        # Of a beat (a row, as long as it may be the one before), a tempo, and the beat before it
+        # (a column): the value of the best way, and the logarithm of the gap.
+        self.value = np.full((n_kept, self.n_tempos, most), -np.inf)
+        self.gap = np.zeros((n_kept, most))
+        self.top, self.top_tempo = np.full((n_kept, most), -np.inf), np.zeros((n_kept, most), int)
+        """The best value over the tempos, and which one has it."""
+        self.back: list[NDArray[np.int32] | None] = [None] * len(times)
+        """Of each pair where its best way comes from: column and tempo, -1 for nowhere."""
+        self.end, self.end_value = -1, -np.inf
+        self.end_pair = (0, 0)
+
+    def before(self, i: int) -> slice:
+        """The beats that may be the one before."""
+        return slice(int(self.first[i]), max(int(self.last[i]), int(self.first[i])))
+
+    def extend(self, i: int, gap: Array, pair: Array) -> None:
+        """To a beat from those before it.
+
+        Parameters
+        ----------
+        i : int
+            The beat.
+        gap : array
+            Logarithms of the seconds from each of `before`, shape (n,).
+        pair : array
+            What each pair of beats counts at each tempo, shape (n, n_tempos).
+        """
+        before, n_kept = self.before(i), len(self.value)
+        rows = np.arange(before.start, before.stop) % n_kept
+        n_columns = max(int((self.last - self.first)[before].max()), 1)
+        kept = self.value[rows, :, :n_columns]
+        apart = np.minimum(np.abs(self.gap[rows, :n_columns] - gap[:, None]), 1.0)
+        # At the same tempo, or from the next one or the best one at a price.
+        move, drift = self.settings.move, self.settings.drift
+        way = np.maximum(kept, self.top[rows, None, :n_columns] - move)
+        np.maximum(way[:, 1:], kept[:, :-1] - drift, out=way[:, 1:])
+        np.maximum(way[:, :-1], kept[:, 1:] - drift, out=way[:, :-1])
+        way -= self.settings.change * apart[:, None, :]
+        column = way.argmax(axis=2)
+        row, tempo = np.ogrid[: len(rows), : self.n_tempos]
+        reached = way[row, tempo, column]
+        # Of the ways that may have been taken, the one that is as good.
+        below, above = np.maximum(tempo - 1, 0), np.minimum(tempo + 1, self.n_tempos - 1)
+        sources = (tempo, below, above, self.top_tempo[rows[:, None], column])
+        prices = (0.0, drift, drift, move)
+        worth = [
+            kept[row, source, column] - price for source, price in zip(sources, prices, strict=True)
+        ]
+        taken = np.argmax(worth, axis=0)
+        tempo = np.choose(taken, sources)
+        alone = self.alone[before][:, None]
+        goes_on = reached > alone
+        total = np.where(goes_on, reached, alone) + pair
+        at_row = i % n_kept
+        self.value[at_row] = -np.inf
+        self.value[at_row, :, : len(gap)] = total.T
+        self.top[at_row] = -np.inf
+        self.top[at_row, : len(gap)] = total.max(axis=1)
+        self.top_tempo[at_row, : len(gap)] = total.argmax(axis=1)
+        self.gap[at_row, : len(gap)] = gap
+        self.back[i] = np.where(goes_on, column * self.n_tempos + tempo, -1).astype(np.int32)
+        value = float(total.max()) - _LATE * max(float(self.times[-1] - self.times[i]) - 1.0, 0)
+        if value > self.end_value:
+            self.end, self.end_value = i, value
+            at, of_tempo = np.unravel_index(int(total.argmax()), total.shape)
+            self.end_pair = int(at), int(of_tempo)
+
+    def best(self) -> list[int]:
+        """Indices of the likeliest beats; the first and the last time, if there is no way."""
+        if self.end < 0:
+            return [0, len(self.times) - 1]
+        i, (column, tempo) = self.end, self.end_pair
+        chosen = [i]
+        while True:
+            back = self.back[i]
+            assert back is not None
+            source = int(back[column, tempo])
+            i = int(self.first[i]) + column
+            chosen.append(i)
+            if source < 0:
+                return chosen[::-1]
+            column, tempo = divmod(source, self.n_tempos)
 
 
 def _at(gap: Array, log_period: Array) -> Array:
@@ -243,85 +322,3 @@ def _candidates(evidence: OnsetEvidence, settings: BeatSettings) -> tuple[Array,
         found.append(times[index])
         onset.append(int(likely[index]))
     return np.array(found), np.array(onset)
-
-
-@dataclass(frozen=True, slots=True)
-class Bars:
-    """The place of each of m beats in its bar, and its metre."""
-
-    in_bar: NDArray[np.int64]
-    """0 for downbeats."""
-    metre: NDArray[np.int64]
-    """Index into the metres that were tried."""
-
-
-def track_bars(
-    evidence: BarEvidence,
-    times: Array,
-    settings: BeatSettings,
-    metres: Sequence[tuple[int, int, int]],
-    *,
-    downbeat: float | None = None,
-    is_down: NDArray[np.bool_] | None = None,
-) -> Bars:
-    """The likeliest metres and bars.
-
-    Parameters
-    ----------
-    evidence : BarEvidence
-    times : array
-        Seconds of the beats.
-    settings : BeatSettings
-    metres : sequence of (numerator, denominator, beats a bar)
-        That may be; of those that the network does not tell, none is likelier than another.
-    downbeat : float, optional
-        Seconds of a beat that starts a bar.
-    is_down : array, optional
-        Which beats start bars, where that is known.
-    """
-    odds = evidence.down + settings.down_bias
-    yes = -np.logaddexp(0, -odds) * settings.down_weight
-    no = -np.logaddexp(0, odds) * settings.down_weight
-    if downbeat is not None:
-        yes[int(np.abs(times - downbeat).argmin())] += 1000
-    if is_down is not None:
-        yes, no = np.where(is_down, 0.0, -100.0), np.where(is_down, -100.0, 0.0)
-    of_name = {name: index for index, name in enumerate(METRE_NAMES)}
-    known = np.array([of_name.get((num, den), -1) for num, den, _ in metres])
-    likely = np.where(known >= 0, evidence.metre[:, np.maximum(known, 0)], -6.0)
-    likely = settings.metre_weight * np.maximum(likely, -6.0)
-    sizes = np.array([size for _, _, size in metres])
-    of_state = np.repeat(np.arange(len(metres)), sizes)
-    place = np.concatenate([np.arange(size) for size in sizes])
-    starts = np.flatnonzero(place == 0)
-    ends = starts + sizes - 1
-    n_states = len(place)
-    value = likely[0][of_state] + np.where(place == 0, yes[0], no[0])
-    came = np.zeros((len(times), n_states), np.int32)
-    for i in range(1, len(times)):
-        moved = np.empty(n_states)
-        source = np.arange(n_states) - 1
-        moved[1:] = value[:-1]
-        # From the end of a bar to the start of the next, in any metre, or early from within one.
-        change = np.where(np.eye(len(metres), dtype=bool), 0.0, -settings.metre_change)
-        full = value[ends][:, None] + change
-        best = full.argmax(axis=0)
-        moved[starts], source[starts] = full[best, np.arange(len(metres))], ends[best]
-        for start, end in zip(starts, ends, strict=True):
-            if end > start:
-                early = start + int(value[start:end].argmax())
-                if value[early] - settings.irregular > moved[start]:
-                    moved[start], source[start] = value[early] - settings.irregular, early
-            # A bar that is a beat longer: its last beat twice.
-            longer = value[end] - settings.irregular - 2.0
-            if end > start and longer > moved[end]:
-                moved[end], source[end] = longer, end
-        came[i] = source
-        value = moved + likely[i][of_state] + np.where(place == 0, yes[i], no[i])
-    state = int(value.argmax())
-    path = [state]
-    for i in range(len(times) - 1, 0, -1):
-        state = int(came[i, state])
-        path.append(state)
-    states = np.array(path[::-1])
-    return Bars(in_bar=place[states], metre=of_state[states])

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from transcribe.errors import CheckpointError
 from transcribe.score.bar_features import bar_features
+from transcribe.score.bars import BarEvidence
 from transcribe.score.beat_targets import (
     BEAT_OUTPUTS,
     METRE_NAMES,
@@ -20,7 +21,7 @@ from transcribe.score.beat_targets import (
     ONSET_OUTPUTS,
     PERIODS,
 )
-from transcribe.score.beats import BarEvidence, OnsetEvidence
+from transcribe.score.beats import OnsetEvidence
 from transcribe.score.keys import KeyProfiles
 from transcribe.score.note_features import OUTPUTS as NOTE_OUTPUTS
 from transcribe.score.note_features import BeatArrays, note_features

@@ -24,6 +24,7 @@ LEVELS = {1.0: 0.75, 2.0: 0.1, 0.5: 0.1, 3.0: 0.025, 1 / 3: 0.025}
 """Beats found for one that there is, and how often: what is mistaken has to be borne."""
 _FEWEST_BEATS = 8
 _FEWEST_NOTES = 8
+_MOST_MISCOUNTED = 3
 _N_KINDS = 3
 
 
@@ -39,6 +40,31 @@ def on_level(
     step = round(1 / level)
     first = int(rng.integers(step))
     return beats[first::step], index[first::step]
+
+
+def miscounted(
+    beats: Array, of_beat: NDArray[np.int64], rng: np.random.Generator
+) -> tuple[Array, NDArray[np.int64]]:
+    """The same with one to three beats missed or too many, as where a player waits.
+
+    Parameters
+    ----------
+    beats : array
+        Seconds, rising, shape (n,).
+    of_beat : array
+        Which one of the piece each is, or `IGNORED`; so it is of those that are added.
+    """
+    for _ in range(int(rng.integers(1, _MOST_MISCOUNTED + 1))):
+        if len(beats) < _FEWEST_BEATS:
+            break
+        index = int(rng.integers(1, len(beats) - 1))
+        if rng.random() < 0.5:
+            beats, of_beat = np.delete(beats, index), np.delete(of_beat, index)
+        else:
+            between = (beats[index] + beats[index + 1]) / 2
+            beats = np.insert(beats, index + 1, between)
+            of_beat = np.insert(of_beat, index + 1, IGNORED)
+    return beats, of_beat
 
 
 class BarWindows(PieceWindows[AnnotatedPerformance]):
@@ -73,6 +99,8 @@ class BarWindows(PieceWindows[AnnotatedPerformance]):
         hand = np.where(source >= 0, each.hand[first:last][source], UNKNOWN)
         notes = some_of(notes, left_out(notes, hand, rng, self.config))
         moved, of_beat = on_level(beats * factor, level, rng)
+        if rng.random() < self.config.miscounted:
+            moved, of_beat = miscounted(moved, of_beat, rng)
         jitter = rng.normal(0, rng.uniform(0, self.config.beat_jitter), len(moved))
         moved = np.maximum.accumulate(moved + jitter)
         if len(moved) < 2:

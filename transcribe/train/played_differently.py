@@ -39,6 +39,8 @@ class PlayedDifferentlyConfig:
     """Share of the windows whose pedal is not known."""
     beat_jitter: float = 0.02
     """Beats, standard deviation of given beats, at most; onsets are read without."""
+    miscounted: float = 0.6
+    """Share of the windows of beats in which up to three beats are missed or are too many."""
     rubato: float = 0.6
     """Share of the windows of onsets whose tempo is bent; see `TempoCurve`."""
     one_hand: float = 0.2
@@ -190,6 +192,7 @@ AS_PLAYED = PlayedDifferentlyConfig(
     faults=0.0,
     sustained=0.0,
     beat_jitter=0.0,
+    miscounted=0.0,
     rubato=0.0,
     one_hand=0.0,
     thinned=0.0,
