@@ -1310,6 +1310,8 @@ def test_only_a_part_is_transcribed(opened, address):
     page = opened()
     page.goto(address)
     page.get_by_role("link", name="prelude.mp3").first.click()
+    # Progress is hidden before the work begins too; notes are there only once it has.
+    expect(page.locator("#n-notes")).to_have_text(re.compile(r"^[1-9]"), timeout=DONE)
     expect(page.locator("#progress")).to_be_hidden(timeout=DONE)
     expect(page.locator("#part-now")).to_have_text("All of the recording is transcribed.")
     whole = {row[0] for row in ask(page.url, "notes")["notes"]}
