@@ -98,3 +98,48 @@ def test_the_list_says_it_of_all_that_wait(tmp_path):
             client.upload(b"x")
         assert [each["n_before"] for each in client.recordings()] == [2, 1, 0]
         assert [each["seconds_before"] for each in client.recordings()] == [None, None, 0.0]
+
+
+# A worker whose first work outlives it: something of it holds the pipe, and says "done" late.
+LATE = """
+import json, os, sys, time
+while not os.path.exists(sys.argv[1]): time.sleep(0.02)
+print(json.dumps(dict(kind="done", duration=60.0, n_notes=7, warnings=[])), flush=True)
+"""
+ENDS_LATE = """
+import json, subprocess, sys, time
+print("ready", file=open(sys.argv[1], "a"))
+def tell(**message): print(json.dumps(message), flush=True)
+tell(kind="ready")
+for line in sys.stdin:
+    part = json.loads(line)["part"]
+    tell(kind="begun", duration=60.0, seconds=0, decode={}, model="", sample_rate=16000,
+         hop_length=512)
+    if part is None:
+        subprocess.Popen([sys.executable, "-S", "-c", sys.argv[3], sys.argv[2]])
+        tell(kind="heard", seconds=5.0, n_notes=7, notes=[])
+        time.sleep(600)
+    tell(kind="done", duration=60.0, n_notes=2, warnings=[])
+"""
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_work_that_ends_late_does_not_replace_what_was_chosen(tmp_path, monkeypatch, n_jobs):
+    started, gate = tmp_path / "started", tmp_path / "gate"
+    command = (sys.executable, "-S", "-c", ENDS_LATE, str(started), str(gate), LATE)
+    monkeypatch.setattr(job_queue, "WORKER", command)
+    monkeypatch.setattr(job_queue, "_LONGEST_CANCEL", 0.2)
+    with serving(tmp_path / "library", n_jobs=n_jobs) as client:
+        try:
+            name = put_in(client, 60.0, ends=False)
+            client.until(name, lambda found: found["heard_seconds"] == 5.0)
+            answer = client.ask("PUT", f"/api/recordings/{name}/part", {"from": 1, "to": 2})
+            assert (answer.json["part"], answer.json["state"]) == ([1.0, 2.0], "queued")
+            if n_jobs == 2:  # the other worker need not wait for the end of the first
+                client.wait(name, "done")
+        finally:
+            gate.touch()
+        # Once the late work has ended, a worker takes the place of its own.
+        wait_until(lambda: len(started.read_text().split()) == n_jobs + 1)
+        found = client.until(name, lambda found: found["state"] not in ("queued", "working"))
+        assert (found["state"], found["part"], found["n_notes"]) == ("done", [1.0, 2.0], 2)

@@ -42,7 +42,7 @@ log = logging.getLogger(__name__)
 WORKER = (sys.executable, "-m", "transcribe.web.worker")
 MEASURE = (sys.executable, "-m", "transcribe.web.duration")
 _LONGEST_CANCEL = 10.0
-"""Seconds to wait for a process that was killed."""
+"""Seconds to wait for a process that was killed; then its work is let go of."""
 _LONGEST_MEASURE = 60.0
 """Seconds that finding a duration may take."""
 _PAUSE = 2.0
@@ -90,6 +90,7 @@ class JobQueue:
         self.running: dict[str, RunningJob] = {}
         self._wakers: list[asyncio.Event] = []
         self._taking = asyncio.Lock()
+        self._keeping = asyncio.Lock()
         self._tasks: list[asyncio.Task[None]] = []
         self._measured: set[str] = set()
         self._pace: float | None = None
@@ -134,8 +135,22 @@ class JobQueue:
         if job.process is not None:
             job.process.kill()
         until = time.monotonic() + _LONGEST_CANCEL
-        while self.running.get(entry.id) is job and time.monotonic() < until:
+        while self._counts(job) and time.monotonic() < until:
             await asyncio.sleep(0.01)
+        await self._let_go(job, state)
+
+    async def _let_go(self, job: RunningJob, state: str) -> None:
+        """Have nothing more to do with work that does not end: what it finds is dropped."""
+        async with self._keeping:
+            if not self._counts(job):
+                return
+            job.entry.state, job.entry.n_notes = state, job.n_notes
+            await self._saved(job.entry)
+            del self.running[job.entry.id]
+
+    def _counts(self, job: RunningJob) -> bool:
+        """Whether this still is the work on its recording."""
+        return self.running.get(job.entry.id) is job
 
     # --- who waits for what ---
 
@@ -244,11 +259,12 @@ class JobQueue:
                     words = f"Something unexpected went wrong ({error})."
                     values = {"what": str(error)}
                     job.entry.fail(UserMessage(words, "Try again.", "unexpected", values))
-                    await self._saved(job.entry)
+                    await self._kept(job)
                     raise
                 finally:
-                    self.running.pop(job.entry.id, None)
-                    self._publish_state(job.entry)
+                    if self._counts(job):
+                        del self.running[job.entry.id]
+                        self._publish_state(job.entry)
                     self._publish_waiting()
                     self.wake()
         finally:
@@ -301,7 +317,7 @@ class JobQueue:
         job = RunningJob(entry, short, started=time.monotonic(), process=process)
         job.seconds_left = expected(entry, self._pace)
         self.running[entry.id] = job
-        await self._saved(entry)
+        await self._kept(job)
         if goes_on:
             job.heard_seconds, job.n_notes = heard_seconds(self._library, entry), entry.n_notes
         else:
@@ -332,7 +348,7 @@ class JobQueue:
             else:
                 await self._on_message(job, message)
         entry.n_notes = job.n_notes
-        await self._saved(entry)
+        await self._kept(job)
         return fit
 
     async def _on_message(self, job: RunningJob, message: dict[str, Any]) -> None:
@@ -347,7 +363,7 @@ class JobQueue:
                 job.n_notes = 0
             job.heard_seconds = message["seconds"]
             job.seconds_before = message["seconds"] or entry.span.start
-            await self._saved(entry)
+            await self._kept(job)
             self._publish_state(entry)
             self.wake()
         elif kind == "heard":
@@ -376,11 +392,20 @@ class JobQueue:
         elif kind == "failed":
             entry.fail(UserMessage.from_json(message))
 
-    async def _saved(self, entry: LibraryEntry) -> None:
-        """Save, and if the disk is full wait until it is not."""
+    async def _kept(self, job: RunningJob) -> None:
+        """Save what is known of a recording in work, unless its work was let go of."""
+        await self._saved(job.entry, job)
+
+    async def _saved(self, entry: LibraryEntry, job: RunningJob | None = None) -> None:
+        """Save, and if the disk is full wait until it is not; of a job, only while it counts."""
         while True:
             try:
-                await asyncio.to_thread(self._library.save, entry)
+                if job is None:
+                    await asyncio.to_thread(self._library.save, entry)
+                    return
+                async with self._keeping:
+                    if self._counts(job):
+                        await asyncio.to_thread(self._library.save, entry)
                 return
             except RefusedError as error:
                 log.warning("%s", error)
