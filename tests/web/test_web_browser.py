@@ -945,7 +945,7 @@ def test_pictures_tables_and_sound_are_taken_away(opened, heard, tmp_path):
     page = opened()
     count = show(page, heard)
     taken = {}
-    for kind in ("sustained.mid", "csv", "json", "svg", "wav", "original", "png"):
+    for kind in ("sustained.mid", "csv", "json", "svg", "roll.pdf", "wav", "original", "png"):
         page.click("#download")
         with page.expect_download(timeout=DONE) as download:
             page.click("#download-png" if kind == "png" else f"[data-kind='{kind}']")
@@ -956,6 +956,7 @@ def test_pictures_tables_and_sound_are_taken_away(opened, heard, tmp_path):
     assert len(taken["csv"].read_text(encoding="utf-8").splitlines()) == count + 1
     assert len(json.loads(taken["json"].read_text(encoding="utf-8"))["notes"]) == count
     assert "<svg" in taken["svg"].read_text(encoding="utf-8")[:300]
+    assert taken["roll.pdf"].read_bytes().startswith(b"%PDF")
     assert np.abs(read_audio(taken["wav"], 16000)).max() > 0.01
     assert taken["original"].read_bytes() == PRELUDE.read_bytes()
     assert taken["png"].read_bytes().startswith(b"\x89PNG")

@@ -91,17 +91,18 @@ def _file(kind: str, offsets: str, media_type: str, suffix: str) -> Answer:
 
 
 def _wav(note_service: NoteService, entry: LibraryEntry) -> Response:
-    n_bytes, pieces = piano.played(_some(note_service, entry))
+    n_bytes, pieces = piano.played(sounding(note_service, entry))
     headers = {**_headers(entry, ".piano.wav"), "Content-Length": str(n_bytes)}
     return StreamingResponse(pieces, media_type="audio/wav", headers=headers)
 
 
 def _svg(note_service: NoteService, entry: LibraryEntry) -> Response:
-    picture = as_svg(_some(note_service, entry), entry.name)
+    picture = as_svg(sounding(note_service, entry), entry.name)
     return Response(picture, media_type="image/svg+xml", headers=_headers(entry, ".svg"))
 
 
-def _some(note_service: NoteService, entry: LibraryEntry) -> Performance:
+def sounding(note_service: NoteService, entry: LibraryEntry) -> Performance:
+    """The notes, of which there is one at least; raises RefusedError where there is none."""
     performance = note_service.performance(entry)
     if not performance.notes:
         raise RefusedError(

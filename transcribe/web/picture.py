@@ -13,8 +13,10 @@ _KEY = 6
 _LEFT, _TOP, _BOTTOM, _RIGHT = 34, 30, 34, 10
 _WIDEST = 24_000
 _PER_SECOND = 60.0
-_MARKS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600)
-_BLACK = (1, 3, 6, 8, 10)
+MARKS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600)
+"""Seconds that may lie between two labels."""
+BLACK_KEYS = (1, 3, 6, 8, 10)
+"""Counted from C."""
 _N_COLOURS = 8
 _SOFT, _LOUD = (150, 190, 225), (150, 25, 70)
 
@@ -66,7 +68,7 @@ def _keys(width: float) -> list[str]:
     rows = "".join(
         f"M{_LEFT} {_top(pitch)}H{right:.0f}v{_KEY}H{_LEFT}z"
         for pitch in range(LOWEST_PITCH, HIGHEST_PITCH + 1)
-        if pitch % 12 in _BLACK
+        if pitch % 12 in BLACK_KEYS
     )
     octaves = range(24, HIGHEST_PITCH + 1, 12)
     lines = "".join(f"M{_LEFT} {_top(pitch) + _KEY}H{right:.0f}" for pitch in octaves)
@@ -83,7 +85,7 @@ def _keys(width: float) -> list[str]:
 
 
 def _seconds(duration: float, scale: float, bottom: int) -> list[str]:
-    step = next((mark for mark in _MARKS if mark * scale >= 55), _MARKS[-1])
+    step = next((mark for mark in MARKS if mark * scale >= 55), MARKS[-1])
     times = range(0, int(duration) + 1, step)
     lines = "".join(f"M{_LEFT + time * scale:.1f} {_TOP}V{bottom}" for time in times)
     labels = [
@@ -97,17 +99,23 @@ def _notes(performance: Performance, scale: float) -> list[str]:
     by_colour: defaultdict[int, list[str]] = defaultdict(list)
     for note in performance.notes:
         width = max((note.offset - note.onset) * scale, 1.0)
-        by_colour[note.velocity * _N_COLOURS // 128].append(
+        by_colour[colour_level(note.velocity)].append(
             f"M{_LEFT + note.onset * scale:.2f} {_top(note.pitch) + 0.5:.1f}"
             f"h{width:.2f}v{_KEY - 1}h-{width:.2f}z"
         )
     return [
-        f'<path d="{"".join(shapes)}" fill="{_colour(level)}"/>'
+        f'<path d="{"".join(shapes)}" fill="{colour(level)}"/>'
         for level, shapes in sorted(by_colour.items())
     ]
 
 
-def _colour(level: int) -> str:
+def colour_level(velocity: int) -> int:
+    """Which of the colours a velocity has."""
+    return velocity * _N_COLOURS // 128
+
+
+def colour(level: int) -> str:
+    """The colour of a level, from blue to dark red."""
     share = level / (_N_COLOURS - 1)
     mixed = (round(soft + share * (loud - soft)) for soft, loud in zip(_SOFT, _LOUD, strict=True))
     return "#" + "".join(f"{value:02x}" for value in mixed)

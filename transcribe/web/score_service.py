@@ -30,17 +30,20 @@ from transcribe.score.engraving import pdf
 from transcribe.score.making import make_score, pages, sheet_bytes
 from transcribe.score.midi_beats import beats_for_midi
 from transcribe.score.score import Hints, Score
-from transcribe.web.downloads import exported
+from transcribe.web.downloads import exported, sounding
 from transcribe.web.errors import RefusedError
 from transcribe.web.library import LibraryEntry
 from transcribe.web.names import disposition, download_name
 from transcribe.web.note_service import NoteService
+from transcribe.web.roll_pages import RollBar, roll_pages
 
 BARS = "bars.mid"
+ROLL = "roll.pdf"
 KINDS = {
     BARS: ("audio/midi", ".bars.mid"),
     "musicxml": ("application/vnd.recordare.musicxml+xml", ".musicxml"),
     "score.pdf": ("application/pdf", ".pdf"),
+    ROLL: ("application/pdf", ".roll.pdf"),
 }
 """Downloads, with their type and the end of their names."""
 WIDTHS = range(300, 4001)
@@ -120,15 +123,22 @@ class ScoreService:
         return dict(json.loads(made))
 
     async def download(self, entry: LibraryEntry, kind: str, query: Mapping[str, str]) -> Response:
-        """The score, or the notes on its beats, as a file of one of `KINDS`."""
+        """The score, the notes on its beats, or the roll, as a file of one of `KINDS`."""
         media_type, suffix = KINDS[kind]
-        performance = await self._performance(entry)
         hints = _hints(entry, query)
-        if kind == BARS:
+        if kind == ROLL:
+            performance = await asyncio.to_thread(sounding, self._note_service, entry)
+        else:
+            performance = await self._performance(entry)
+        title = PurePath(entry.name).stem
+        if kind == ROLL:
+            has_bars = query.get("bars", "") == "true"
+            data = await self._run(_roll, performance, hints if has_bars else None, title)
+        elif kind == BARS:
             beats = await self._run(_tempo_map, performance, hints)
             data = exported(entry, performance, MIDI, beats=beats)
         else:
-            data = await self._run(_file, performance, hints, kind, PurePath(entry.name).stem)
+            data = await self._run(_file, performance, hints, kind, title)
         name = disposition(download_name(entry.name, suffix))
         return Response(data, media_type=media_type, headers={"Content-Disposition": name})
 
@@ -233,6 +243,16 @@ def _file(performance: Performance, hints: Hints, kind: str, title: str) -> byte
     score = replace(make_score(performance, hints), title=title)
     xml = sheet_bytes(score)
     return xml if kind == "musicxml" else pdf(pages(score, xml))
+
+
+def _roll(performance: Performance, hints: Hints | None, title: str) -> bytes:
+    """The roll as PDF; with bars where there are hints, be they empty."""
+    bars: list[RollBar] = []
+    if hints is not None:
+        score = analyse(performance, hints)
+        starts = zip(range(1, score.n_bars + 1), score.bar_starts, strict=False)
+        bars = [RollBar(number, score.beats[index]) for number, index in starts]
+    return pdf(roll_pages(performance, title, bars))
 
 
 # --- the words of an address ---

@@ -8,6 +8,9 @@ import { t } from "./texts.js";
 /** Milliseconds after which making a file is worth a word. */
 const SLOW = 1500;
 
+/** The roll on pages; with bars if they are shown on the screen. */
+const ROLL = "roll.pdf";
+
 /** Ends of names that are not the kind's own, and what a file is, for those who are given it. */
 const ENDINGS = { "score.pdf": "pdf", wav: "piano.wav" };
 const TYPES = { mid: "audio/midi", wav: "audio/wav", csv: "text/csv", json: "application/json",
@@ -75,9 +78,9 @@ export function bindDownloadMenu(editor) {
 }
 
 /** Fetch a file of some kind and save it, after every change; errors are shown on the page. */
-async function download({ id, edits }, kind) {
+async function download({ id, edits, beats }, kind) {
   await edits.line;
-  await takeAway(id, kind);
+  await takeAway(id, kind, kind === ROLL && beats.shown ? { bars: true } : {});
 }
 
 /** Fetch a file of a recording and save it; making it can be stopped. */

@@ -204,6 +204,8 @@ export default {
   "take.picture": "Bild",
   "take.svg": "Alle Töne (SVG)",
   "take.svg.more": "in jeder Größe scharf",
+  "take.roll": "Die Klavierrolle auf Seiten (PDF)",
+  "take.roll.more": "A4, zum Drucken; mit Takten, wo sie angezeigt sind",
   "take.png": "Die jetzige Ansicht (PNG)",
   "take.data": "Daten",
   "take.csv": "Tabelle (CSV)",

@@ -207,6 +207,8 @@ export default {
   "take.picture": "Picture",
   "take.svg": "All notes (SVG)",
   "take.svg.more": "sharp at any size",
+  "take.roll": "The roll on pages (PDF)",
+  "take.roll.more": "A4, to print; with bars where they are shown",
   "take.png": "The current view (PNG)",
   "take.data": "Data",
   "take.csv": "Table (CSV)",

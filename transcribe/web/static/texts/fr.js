@@ -209,6 +209,8 @@ export default {
   "take.picture": "Image",
   "take.svg": "Toutes les notes (SVG)",
   "take.svg.more": "nette à toutes les tailles",
+  "take.roll": "Le rouleau en pages (PDF)",
+  "take.roll.more": "A4, à imprimer ; avec les mesures si elles sont affichées",
   "take.png": "La vue actuelle (PNG)",
   "take.data": "Données",
   "take.csv": "Tableau (CSV)",
