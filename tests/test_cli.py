@@ -456,12 +456,12 @@ def test_an_interrupt_leaves_what_is_finished_and_nothing_else(
 ):
     hear = Transcriber.transcribe
 
-    def transcribe(self, source, *, progress=None):
+    def transcribe(self, source, *, progress=None, **options):
         def interrupted(seconds: float) -> None:
             if source.name == "b.wav" and seconds > 1:
                 raise KeyboardInterrupt
 
-        return hear(self, source, progress=interrupted)
+        return hear(self, source, progress=interrupted, **options)
 
     monkeypatch.setattr(Transcriber, "transcribe", transcribe)
     ran = run(*(melody_wav(f"{name}.wav") for name in "abc"), "-o", f"{tmp_path}/out/", "--csv")

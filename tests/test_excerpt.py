@@ -10,10 +10,14 @@ import pytest
 from conftest import SAMPLE_RATE, melody_samples, write_pcm
 
 from transcribe.cli import main
+from transcribe.decode.config import DecodeConfig
+from transcribe.decode.events import CandidateReader
+from transcribe.decode.peaks import ONSET
 from transcribe.errors import AudioError
 from transcribe.excerpt import Excerpt, as_seconds
 from transcribe.midi import read_midi
 from transcribe.notes import Performance
+from transcribe.rolls import N_ACTIVATIONS, Rolls
 from transcribe.transcriber import Transcriber
 
 PRELUDE = Path(__file__).parent / "data" / "prelude.mp3"
@@ -137,3 +141,14 @@ def test_a_part_by_the_packaged_network_is_the_whole_within_it(tmp_path):
     np.testing.assert_allclose(
         [note.onset for note in found], [note.onset for note in inside], atol=0.01
     )
+
+
+def test_what_is_struck_in_the_first_frame_is_in_a_part_from_the_beginning():
+    rolls = Rolls.unstack(np.zeros((40, N_ACTIVATIONS), np.float32))
+    rolls.onset[0, 40], rolls.onset_shift[0, 40] = 0.9, -0.4  # a little before the first frame
+    found = []
+    for between in ((0.0, math.inf), (0.0, 30.0)):
+        reader = CandidateReader(DecodeConfig().thresholds(), between=between)
+        parts = (reader.push(rolls), reader.finish())
+        found.append(sum(int((each.events["kind"] == ONSET).sum()) for each in parts))
+    assert found == [1, 1]

@@ -138,7 +138,8 @@ class CandidateReader:
         pedal[: max(0, math.ceil(start) - first)] = 0
         events = events[events["frame"] < first + end]
         onsets = events["frame"] + events["values"][:, 0]
-        early = (events["kind"] == ONSET) & (onsets < start)
+        # An onset in the first frame may be a little before it, as in a whole recording.
+        early = (events["kind"] == ONSET) & (onsets < (start or -math.inf))
         late = (events["kind"] == ONSET) & (onsets >= stop)
         return Candidates(events[~(early | late)], pedal)
 

@@ -100,10 +100,11 @@ export class CandidateReader {
     for (let row = Math.max(0, Math.ceil(begin) - first); row < nKept; row += 1) {
       pedal[row] = held[(row + REACH) * N_ACTIVATIONS + PEDAL] as number;
     }
+    const earliest = begin || -Infinity; // an onset in the first frame may be a little before it
     const kept = told.filter(({ row, kind, values }) => {
       if (row - REACH >= nKept) return false;
       const position = this.heldStart + row + (values[0] ?? 0);
-      return kind !== ONSET || (position >= begin && position < end);
+      return kind !== ONSET || (position >= earliest && position < end);
     });
     const events = asArray(kept, this.heldStart);
     this.held = held.slice((stop - REACH) * N_ACTIVATIONS);
