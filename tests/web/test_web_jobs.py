@@ -27,7 +27,7 @@ from transcribe.cli import main
 from transcribe.errors import AudioError
 from transcribe.midi import read_midi
 from transcribe.notes import Note
-from transcribe.web import job_queue
+from transcribe.web import waiting
 
 pytestmark = pytest.mark.slow
 
@@ -565,7 +565,7 @@ def long_wav(tmp_path: Path, minutes: int = 15) -> bytes:
 
 
 def test_the_work_can_be_cancelled_and_begun_again(client, tmp_path, monkeypatch):
-    monkeypatch.setattr(job_queue, "SHORT", 0.0)  # so that the second one waits
+    monkeypatch.setattr(waiting, "SHORT", 0.0)  # so that the second one waits
     data = long_wav(tmp_path)
     first = client.upload(data, "long.wav").json["id"]
     client.until(first, lambda found: found["heard_seconds"] > 0)
