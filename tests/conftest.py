@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 import wave
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import hypothesis
@@ -21,6 +23,13 @@ hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 # Before torch is imported, here and in what tests start: threads that contend with
 # another process for a core make these small networks many times slower.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# absl, which note_seq and tensorboard log with, closes the stream that it found as sys.stderr once
+# Hydra sets logging up anew: were that pytest's, no test after it would run.
+with suppress(ImportError):
+    import absl.logging
+
+    absl.logging.get_absl_handler().python_handler.stream = sys.__stderr__
 
 SAMPLE_RATE = 16000
 MELODY = ((0.0, 81, 0.4), (0.5, 84, 0.9), (1.0, 88, 1.9), (1.0, 93, 1.4), (2.0, 81, 2.6))
