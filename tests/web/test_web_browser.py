@@ -974,7 +974,7 @@ def test_an_upload_can_be_stopped(opened, address, tmp_path):
     slow.send("Network.emulateNetworkConditions", speed)
     page.set_input_files("#files", large)
     card = page.locator("#uploads .card")
-    expect(card.locator(".what")).to_have_text(re.compile(r"^Uploading, \d+ % of 1\.5 GB$"))
+    expect(card.locator(".what")).to_have_text(re.compile(r"^Uploading, \d+% of 1\.5 GB$"))
     card.get_by_role("button", name="Stop").click()
     expect(card).to_have_count(0)
     page.reload()

@@ -599,6 +599,7 @@ def test_hours_of_silence_in_a_small_file_are_refused(
     tmp_path, tone_checkpoint, monkeypatch, header_tells
 ):
     """Here hours are of ten seconds; the header tells, or the sound goes on and on."""
+    from transcribe.audio.reader import AudioReader
     from transcribe.transcriber import Transcriber
     from transcribe.web import transcription_job
     from transcribe.web.messages import user_message
@@ -613,10 +614,8 @@ def test_hours_of_silence_in_a_small_file_are_refused(
         out.mux(stream.encode(None))
     assert path.stat().st_size < 300 * 8000 * 2 / 50
     if not header_tells:
-        info = transcription_job.AudioReader(path).info
-        monkeypatch.setattr(
-            transcription_job.AudioReader, "info", replace(info, duration=None), raising=False
-        )
+        info = AudioReader(path).info
+        monkeypatch.setattr(AudioReader, "info", replace(info, duration=None), raising=False)
     told: list[dict] = []
     with pytest.raises(AudioError) as raised:
         transcription_job.transcribe_into(
