@@ -37,7 +37,8 @@ def test_times_are_seconds_or_as_a_clock_shows_them(text, seconds):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "x", "-1", "1:60", "1:2:3:4", "1:", ":30", "nan", "inf", "1e999"]
+    "text",
+    ["", "x", "5x", "1:3o", "-1", "1:60", "1:2:3:4", "1:", ":30", "nan", "inf", "9" * 400],
 )
 def test_what_is_no_time_is_refused(text):
     with pytest.raises(ValueError, match="1:35"):

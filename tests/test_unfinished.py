@@ -77,6 +77,31 @@ def test_going_on_gives_what_was_not_interrupted(tone_checkpoint, n_windows, exc
     assert len(everything.pedal) * 0.032 == pytest.approx(min(24, excerpt.stop), abs=0.04)
 
 
+@pytest.mark.parametrize("seconds", [0.9, 20.4, 22.3])
+def test_what_is_left_when_all_is_heard_goes_on_too(tone_checkpoint, seconds):
+    transcriber = Transcriber(tone_checkpoint)
+    samples = np.tile(melody_samples(), 8)[: round(seconds * SAMPLE_RATE)]
+    kept: list[Candidates] = []
+    rest: list[Candidates] = []
+    left = None
+
+    def take(found, _, point):
+        nonlocal left
+        kept.append(found)
+        if point is not None:
+            left = UnfinishedTranscription(point, joined(kept))
+
+    def run(**more):
+        return transcriber.transcribe(samples, sample_rate=SAMPLE_RATE, **more)
+
+    whole = run(candidates=take)
+    before = [] if left is None else [left.candidates]
+    assert run(unfinished=left, candidates=lambda found, *_: rest.append(found)) == whole
+    everything, expected = joined([*before, *rest]), joined(kept)
+    assert everything.events.tobytes() == expected.events.tobytes()
+    assert everything.pedal.tobytes() == expected.pedal.tobytes()
+
+
 def test_a_point_is_small_however_long_the_recording_is(tone_checkpoint):
     points = []
     samples = np.tile(melody_samples(), 8)

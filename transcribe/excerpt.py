@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
+
+_TIME = re.compile(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d*)?)", re.ASCII)
+_NEVER = (math.inf, math.inf, math.inf)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +44,9 @@ def as_seconds(text: str) -> float:
     ValueError
         For anything else.
     """
-    *larger, last = text.strip().split(":")
-    is_time = len(larger) <= 2 and last[:1].isdecimal() and all(map(str.isdecimal, larger))
-    total = math.inf
-    if is_time:
-        total = float(last) + sum(60 * 60**i * int(n) for i, n in enumerate(reversed(larger)))
-    if not is_time or not total < math.inf or (larger and float(last) >= 60):
+    found = _TIME.fullmatch(text.strip())
+    hours, minutes, seconds = (float(each or 0) for each in found.groups("")) if found else _NEVER
+    total = 3600 * hours + 60 * minutes + seconds
+    if total == math.inf or (":" in text and seconds >= 60):
         raise ValueError(f"expected seconds, or a time such as 1:35; found {text!r}")
     return total

@@ -251,7 +251,9 @@ class Transcriber:
             n_windows += 1
             n_frames += len(part)
             found = reader.push(Rolls.unstack(part))
-            take(found, ResumePoint(n_windows, reader.held))
+            # The last window gives more or fewer frames: its end is no place to go on from.
+            goes_on = n_frames == windows.n_frames(n_windows)
+            take(found, ResumePoint(n_windows, reader.held) if goes_on else None)
             if progress is not None:
                 progress(min(grid.seconds(first_frame + n_frames), excerpt.stop))
         take(reader.finish())
