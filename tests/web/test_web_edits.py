@@ -66,11 +66,21 @@ def test_what_was_said_last_of_a_time_holds(painted):
         {"onset": float("nan"), "offset": 2.0, "down": True},
         {"onset": 2.0, "offset": 2.0, "down": True},
         {"onset": 100.0, "offset": 101.0, "down": True},
+        {"onset": 1.0, "offset": 10**400, "down": True},
+        {"onset": -(10**400), "offset": 2.0, "down": True},
     ],
 )
 def test_a_pedal_that_makes_no_sense_is_refused(change):
     with pytest.raises(RefusedError) as refused:
         resolved([{"do": "pedal", **change}], {}, 10.0)
+    assert refused.value.status == 422
+
+
+@pytest.mark.parametrize("onset", [float("nan"), float("inf"), 10**400, -(10**400), True, "1"])
+def test_a_note_at_no_time_is_refused(onset):
+    note = {"onset": onset, "pitch": 60, "offset": 1.5, "velocity": 30}
+    with pytest.raises(RefusedError) as refused:
+        resolved([{"do": "add", **note}], {}, 10.0)
     assert refused.value.status == 422
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -270,7 +271,8 @@ def test_a_part_that_is_none_is_refused(tmp_path):
     with serving(tmp_path) as client:
         name = client.upload(b"x").json["id"]
         address = f"/api/recordings/{name}/part"
-        for part in ({"from": 5, "to": 5.1}, {"from": 9, "to": 3}, {"from": -1}, {"to": "x"}):
+        refused = ({"from": 5, "to": 5.1}, {"from": 9, "to": 3}, {"from": -1}, {"to": "x"})
+        for part in (*refused, {"from": 10**400}, {"to": math.nan}):
             answer = client.ask("PUT", address, part)
             assert answer.status == 422, part
         assert (

@@ -15,10 +15,9 @@ when the slider would bring it back.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeGuard
 
 from transcribe.notes import HIGHEST_PITCH, LOWEST_PITCH, Note, PedalPress
 from transcribe.web.errors import RefusedError
@@ -28,9 +27,10 @@ from transcribe.web.note_rows import is_model_id
 _FIELDS = ("onset", "pitch", "offset", "velocity")
 LONGEST = 24 * 3600.0
 """Seconds; the latest time a note may have in a recording of unknown duration."""
+_MOST = 1e9
+"""Of any number; NaN and integers that no float holds are beyond it too."""
 _AFTER_END = 60.0
 """Seconds by which a note may outlast its recording."""
-
 _SHORTEST_PRESS = 0.01
 """Seconds."""
 
@@ -153,9 +153,9 @@ def _changed(note: Note | None, change: Mapping[str, Any], duration: float) -> N
             if note is None:
                 raise _nonsense(f"a new note needs {', '.join(_FIELDS)}")
             continue
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
+        if not _is_number(value):
             raise _nonsense(f"{name} is a number")
-        if not math.isfinite(value) or abs(value) > 1e9:
+        if not abs(value) <= _MOST:
             raise _nonsense(f"{name} is out of range")
         if name == "onset" and value > duration:
             raise RefusedError(
@@ -202,15 +202,11 @@ def _faint_id(name: Any, notes: Mapping[str, Note | None]) -> str:
 def _pedal(change: Mapping[str, Any], duration: float) -> dict[str, Any]:
     """When the pedal is to be down or up."""
     onset, offset, down = (change.get(name) for name in ("onset", "offset", "down"))
-    if (
-        type(onset) not in (int, float)
-        or type(offset) not in (int, float)
-        or type(down) is not bool
-    ):
+    if not (_is_number(onset) and _is_number(offset) and isinstance(down, bool)):
         raise _nonsense("the pedal needs onset and offset, in seconds, and down, true or false")
-    start, stop = max(float(onset or 0), 0.0), min(float(offset or 0), duration + _AFTER_END)
-    if not (math.isfinite(start) and math.isfinite(stop)):
+    if not (abs(onset) <= _MOST and abs(offset) <= _MOST):
         raise _nonsense("onset or offset is out of range")
+    start, stop = max(float(onset), 0.0), min(float(offset), duration + _AFTER_END)
     if stop - start < _SHORTEST_PRESS:
         raise RefusedError(
             422,
@@ -221,6 +217,10 @@ def _pedal(change: Mapping[str, Any], duration: float) -> dict[str, Any]:
             values={"seconds": _SHORTEST_PRESS},
         )
     return {"onset": start, "offset": stop, "down": down}
+
+
+def _is_number(value: Any) -> TypeGuard[float]:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _as_json(note: Note) -> dict[str, Any]:

@@ -25,7 +25,8 @@ async def _http_error(_: Request, error: Exception) -> Response:
     words = {404: "There is nothing at this address.", 405: "This can't be done here."}
     kinds = {404: "no_address", 405: "no_method"}
     kind = kinds.get(error.status_code, "")
-    content = {"error": words.get(error.status_code, error.detail), "hint": "", "kind": kind}
+    words_of_it = words.get(error.status_code, error.detail)
+    content = {"error": words_of_it, "hint": "", "kind": kind, "values": {}}
     return JSONResponse(content, error.status_code, headers=error.headers)
 
 

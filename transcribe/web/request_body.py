@@ -44,7 +44,7 @@ def number(wanted: dict[str, Any], name: str, lowest: float, highest: float) -> 
     if (
         isinstance(value, bool)
         or not isinstance(value, (int, float))
-        or not (math.isfinite(value) and lowest <= value <= highest)
+        or not lowest <= value <= highest
     ):
         raise RefusedError(
             422,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ProcessPoolExecutor
@@ -46,7 +47,7 @@ KINDS = {
     ROLL: ("application/pdf", ".roll.pdf"),
 }
 """Downloads, with their type and the end of their names."""
-WIDTHS = range(300, 4001)
+_WIDTHS = (300, 4000)
 """Pixels a page may be wide."""
 _TEMPOS = (10.0, 400.0)
 _Made = TypeVar("_Made")
@@ -103,14 +104,7 @@ class ScoreService:
     async def shown(self, entry: LibraryEntry, query: Mapping[str, str]) -> dict[str, Any]:
         """The engraved score for the page, as plain data; see ``docs/web.md``."""
         hints = _hints(entry, query)
-        width = _read(query, "width", int) or 900
-        if width not in WIDTHS:
-            raise RefusedError(
-                422,
-                f"A width is {WIDTHS.start} to {WIDTHS.stop - 1} pixels.",
-                "",
-                kind="invalid",
-            )
+        width = _read(query, "width", _width) or 900
         by_id = await asyncio.to_thread(self._note_service.notes, entry)
         ordered = sorted(by_id.items(), key=lambda each: each[1])
         performance = await self._performance(entry)
@@ -275,12 +269,23 @@ def _read(query: Mapping[str, str], name: str, parse: Callable[[str], Any]) -> A
 
 def _tempo(text: str) -> float:
     lowest, highest = _TEMPOS
-    if not lowest <= float(text) <= highest:
-        raise ValueError(f"expected {lowest:g} to {highest:g} beats a minute, found {text}")
-    return float(text)
+    return _number(text, lowest, highest, f"{lowest:g} to {highest:g} beats a minute")
 
 
 def _seconds(text: str) -> float:
-    if not 0 <= float(text) < 1e6:
-        raise ValueError(f"expected seconds, 0 or more, found {text}")
-    return float(text)
+    return _number(text, 0, 1e6, "seconds, 0 or more")
+
+
+def _width(text: str) -> int:
+    lowest, highest = _WIDTHS
+    return int(_number(text, lowest, highest, f"{lowest} to {highest} pixels"))
+
+
+def _number(text: str, lowest: float, highest: float, expected: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not lowest <= value <= highest:
+        raise ValueError(f"expected {expected}; found {text!r}")
+    return value

@@ -23,7 +23,7 @@ from transcribe.notes import N_PITCHES
 COLUMNS = 256
 ROWS = 3 * N_PITCHES
 LEVELS = 6
-"""The last one shows a day in a hundred tiles."""
+"""The last one shows a day in some twenty tiles."""
 HOP = 256
 FACTOR = 4
 N_FFT = 4096
