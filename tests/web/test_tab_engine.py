@@ -36,7 +36,7 @@ from transcribe.notes import SUSTAINED, Note, PedalPress, Performance, sustained
 from transcribe.rolls import N_ACTIVATIONS, Rolls, encode
 from transcribe.transcriber import Transcriber
 from transcribe.web.edits import pedal_by_hand
-from transcribe.web.library import Edit
+from transcribe.web.library_entry import Edit
 from transcribe.web.live_service import as_rows
 from transcribe.web.names import download_name, shown
 from transcribe.web.note_rows import as_row

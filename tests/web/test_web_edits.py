@@ -11,7 +11,7 @@ from hypothesis import strategies as some
 from transcribe.notes import Note, PedalPress
 from transcribe.web.edits import by_hand, pedal_by_hand, resolved
 from transcribe.web.errors import RefusedError
-from transcribe.web.library import Edit
+from transcribe.web.library_entry import Edit
 
 FOUND = [PedalPress(onset=1.0, offset=2.0), PedalPress(onset=3.0, offset=5.0)]
 

@@ -22,7 +22,7 @@ from starlette.responses import Response
 from transcribe.midi import read_midi, write_midi
 from transcribe.notes import Performance
 from transcribe.web.errors import RefusedError
-from transcribe.web.library import LibraryEntry
+from transcribe.web.library_entry import LibraryEntry
 from transcribe.web.names import disposition, download_name
 from transcribe.web.note_rows import BY_MODEL, note_row
 from transcribe.web.note_service import NoteService

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from transcribe.web.library import WORKING, LibraryEntry, RecordingLibrary, heard_seconds
+from transcribe.web.library import RecordingLibrary, heard_seconds
+from transcribe.web.library_entry import WORKING, LibraryEntry
 from transcribe.web.note_service import settings
 from transcribe.web.waiting import RunningJob, Wait
 

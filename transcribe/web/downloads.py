@@ -14,7 +14,7 @@ from transcribe.music.tempo_map import TempoMap
 from transcribe.notes import KEY, SUSTAINED, Performance
 from transcribe.web import piano
 from transcribe.web.errors import RefusedError
-from transcribe.web.library import LibraryEntry
+from transcribe.web.library_entry import LibraryEntry
 from transcribe.web.names import disposition, download_name
 from transcribe.web.note_service import NoteService
 from transcribe.web.picture import as_svg

@@ -21,7 +21,7 @@ from typing import Any, TypeGuard
 
 from transcribe.notes import HIGHEST_PITCH, LOWEST_PITCH, Note, PedalPress
 from transcribe.web.errors import RefusedError
-from transcribe.web.library import Edit
+from transcribe.web.library_entry import Edit
 from transcribe.web.note_rows import is_model_id
 
 _FIELDS = ("onset", "pitch", "offset", "velocity")

@@ -11,7 +11,8 @@ from starlette.routing import Route
 
 from transcribe.web import continued, downloads, piano
 from transcribe.web.errors import RefusedError, not_here
-from transcribe.web.library import PAIRS_PER_SECOND, LibraryEntry
+from transcribe.web.library import PAIRS_PER_SECOND
+from transcribe.web.library_entry import LibraryEntry
 from transcribe.web.names import disposition, download_name
 from transcribe.web.score_service import KINDS
 from transcribe.web.server_state import ServerState

@@ -22,16 +22,8 @@ from typing import Any, TypeAlias
 
 from transcribe.web.errors import RefusedError
 from transcribe.web.event_stream import EventStreams
-from transcribe.web.library import (
-    CANCELLED,
-    DONE,
-    PAUSED,
-    QUEUED,
-    WORKING,
-    LibraryEntry,
-    RecordingLibrary,
-    heard_seconds,
-)
+from transcribe.web.library import RecordingLibrary, heard_seconds
+from transcribe.web.library_entry import CANCELLED, DONE, PAUSED, QUEUED, WORKING, LibraryEntry
 from transcribe.web.messages import ENDED, UserMessage, as_sentence
 from transcribe.web.unfinished import is_unfinished
 from transcribe.web.waiting import RunningJob, Wait, expected, is_blocked, short_order, waits

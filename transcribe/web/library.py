@@ -12,7 +12,6 @@ one that finds such a recording at its start puts it back into the queue.
 from __future__ import annotations
 
 import json
-import math
 import secrets
 import shutil
 import sqlite3
@@ -20,18 +19,23 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path, PurePath
-from typing import Any, TypeAlias
+from typing import Any
 
-from transcribe.excerpt import Excerpt
 from transcribe.web.errors import RefusedError, disk_full, not_here
-from transcribe.web.messages import UserMessage
+from transcribe.web.library_entry import (
+    DONE,
+    QUEUED,
+    WORKING,
+    Edit,
+    LibraryEntry,
+    Part,
+    packed,
+    unpacked,
+)
 from transcribe.web.names import shown
 from transcribe.web.unfinished import forget_unfinished, is_unfinished
 
-QUEUED, WORKING, PAUSED, DONE = "queued", "working", "paused", "done"
-FAILED, CANCELLED = "failed", "cancelled"
 LOWEST_THRESHOLD = 0.05
 """The lowest onset threshold that the kept events of a transcription can answer for."""
 PAIRS_PER_SECOND = 50
@@ -57,88 +61,6 @@ CREATE TABLE edits (
 );
 CREATE INDEX edits_of ON edits (recording, step);
 """
-
-
-Part: TypeAlias = "list[float | None]"
-"""From where to where, in seconds; None for where a recording begins or ends."""
-
-
-def as_excerpt(part: Part | None) -> Excerpt:
-    """A part as the transcriber takes it."""
-    start, stop = part or (None, None)
-    return Excerpt(start or 0.0, math.inf if stop is None else stop)
-
-
-@dataclass(slots=True)
-class LibraryEntry:
-    """One recording of the library."""
-
-    id: str
-    name: str
-    """As the person named the file; for showing, never part of a path."""
-    created: float
-    """Seconds since 1970."""
-    n_bytes: int
-    number: int = 0
-    """Counts up in the order in which they are transcribed."""
-    state: str = QUEUED
-    attempt: int = 0
-    """How often transcribing it was begun; names the folder."""
-    duration: float | None = None
-    n_notes: int = 0
-    error: str = ""
-    hint: str = ""
-    error_kind: str = ""
-    error_values: dict[str, Any] = field(default_factory=dict)
-    warnings: list[str] = field(default_factory=list)
-    """For the person, a sentence each."""
-    remarks: list[dict[str, Any]] = field(default_factory=list)
-    """The same, as `AudioWarning.as_json` gives them: what each is about, for programs."""
-    model: str = ""
-    decode: dict[str, Any] = field(default_factory=dict)
-    """Settings of the model, as `DecodeConfig` has them; empty before it is first transcribed."""
-    sample_rate: int = 16000
-    hop_length: int = 512
-    threshold: float | None = None
-    """Chosen by the person; None for the model's own."""
-    minimum_duration: float | None = None
-    wishes: dict[str, str] = field(default_factory=dict)
-    """What the person knows of the piece, as `score_service.wishes_of` gives it."""
-    part: Part | None = None
-    """From where to where it is to be transcribed; None for all of it."""
-
-    @property
-    def span(self) -> Excerpt:
-        """What of it is transcribed."""
-        return as_excerpt(self.part)
-
-    @property
-    def seconds_of_work(self) -> float | None:
-        """How much music is to be transcribed, where that is known."""
-        end = min(self.span.stop, math.inf if self.duration is None else self.duration)
-        return None if end == math.inf else max(end - self.span.start, 0.0)
-
-    def fail(self, message: UserMessage) -> None:
-        """Say why it can't be transcribed."""
-        self.state, self.error, self.hint = FAILED, message.error, message.hint
-        self.error_kind, self.error_values = message.kind, dict(message.values)
-
-    def warn(self, kind: str, words: str) -> None:
-        """Say this about it, and nothing else."""
-        self.warnings = [words]
-        self.remarks = [{"kind": kind, "message": words, "values": {}}]
-
-    def forget_error(self) -> None:
-        """It is to be tried again."""
-        self.error, self.hint, self.error_kind, self.error_values = "", "", "", {}
-
-
-@dataclass(frozen=True, slots=True)
-class Edit:
-    """One step of editing by hand."""
-
-    step: int
-    changes: list[dict[str, Any]]
 
 
 class RecordingLibrary:
@@ -284,7 +206,7 @@ class RecordingLibrary:
             entry.number = self._next_number()
             database.execute(
                 "INSERT INTO recordings VALUES (?, ?, ?, ?, ?)",
-                (entry.id, entry.number, entry.state, entry.attempt, _packed(entry)),
+                (entry.id, entry.number, entry.state, entry.attempt, packed(entry)),
             )
 
     def _next_number(self) -> int:
@@ -297,7 +219,7 @@ class RecordingLibrary:
             database.execute(
                 "UPDATE recordings SET number = ?, state = ?, attempt = ?, content = ? "
                 "WHERE id = ?",
-                (entry.number, entry.state, entry.attempt, _packed(entry), entry.id),
+                (entry.number, entry.state, entry.attempt, packed(entry), entry.id),
             )
 
     def queue_again(self, entry: LibraryEntry) -> None:
@@ -321,7 +243,7 @@ class RecordingLibrary:
             rows = self._database.execute(
                 "SELECT id, number, state, attempt, content FROM recordings ORDER BY number DESC"
             ).fetchall()
-        entries = [_unpacked(*row) for row in rows]
+        entries = [unpacked(*row) for row in rows]
         return sorted(entries, key=lambda entry: entry.created, reverse=True)
 
     def n_entries(self) -> int:
@@ -337,7 +259,7 @@ class RecordingLibrary:
             ).fetchone()
         if row is None:
             raise not_here()
-        return _unpacked(*row)
+        return unpacked(*row)
 
     def queued(self) -> list[LibraryEntry]:
         """The recordings that wait to be transcribed, in the order in which they came."""
@@ -347,7 +269,7 @@ class RecordingLibrary:
                 "ORDER BY number",
                 (QUEUED,),
             ).fetchall()
-        return [_unpacked(*row) for row in rows]
+        return [unpacked(*row) for row in rows]
 
     def rename(self, entry: LibraryEntry, name: str) -> None:
         """Give a recording another name; its file's ending stays."""
@@ -451,18 +373,3 @@ def heard_seconds(library: RecordingLibrary, entry: LibraryEntry) -> float:
     pedal = library.transcription(entry) / "pedal"
     n_frames = pedal.stat().st_size // 4 if pedal.is_file() else 0
     return n_frames * entry.hop_length / entry.sample_rate
-
-
-_COLUMNS = ("id", "number", "state", "attempt")
-
-
-def _packed(entry: LibraryEntry) -> str:
-    names = [name for name in entry.__dataclass_fields__ if name not in _COLUMNS]
-    return json.dumps({name: getattr(entry, name) for name in names})
-
-
-def _unpacked(name: str, number: int, state: str, attempt: int, content: str) -> LibraryEntry:
-    values = json.loads(content)
-    # An earlier version kept sentences.
-    values["remarks"] = [each for each in values["remarks"] if isinstance(each, dict)]
-    return LibraryEntry(id=name, number=number, state=state, attempt=attempt, **values)

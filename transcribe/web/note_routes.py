@@ -11,7 +11,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from transcribe.web.edits import LONGEST, resolved
-from transcribe.web.library import LOWEST_THRESHOLD, WORKING, LibraryEntry
+from transcribe.web.library import LOWEST_THRESHOLD
+from transcribe.web.library_entry import WORKING, LibraryEntry
 from transcribe.web.request_body import json_object, number
 from transcribe.web.server_state import ServerState
 

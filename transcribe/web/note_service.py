@@ -21,7 +21,8 @@ from transcribe.decode.events import EVENT, Candidates
 from transcribe.frames import FrameGrid
 from transcribe.notes import KEY, SUSTAINED, Note, Performance, sustained
 from transcribe.web.edits import ByHand, by_hand, pedal_by_hand
-from transcribe.web.library import LOWEST_THRESHOLD, LibraryEntry, RecordingLibrary
+from transcribe.web.library import LOWEST_THRESHOLD, RecordingLibrary
+from transcribe.web.library_entry import LibraryEntry
 from transcribe.web.note_rows import BY_HAND, BY_MODEL, Row, model_id, note_row
 
 _MOST_KEPT = 4

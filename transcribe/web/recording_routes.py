@@ -12,7 +12,7 @@ from starlette.routing import Route
 
 from transcribe.files.endings import RECORDING_SUFFIXES
 from transcribe.web.errors import RefusedError
-from transcribe.web.library import CANCELLED, FAILED, PAUSED, QUEUED, WORKING
+from transcribe.web.library_entry import CANCELLED, FAILED, PAUSED, QUEUED, WORKING
 from transcribe.web.note_routes import LONGEST_MINIMUM, THRESHOLDS
 from transcribe.web.request_body import json_object, part_of
 from transcribe.web.server_state import ServerState

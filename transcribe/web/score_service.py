@@ -33,7 +33,7 @@ from transcribe.score.midi_beats import beats_for_midi
 from transcribe.score.score import Hints, Score
 from transcribe.web.downloads import exported, sounding
 from transcribe.web.errors import RefusedError
-from transcribe.web.library import LibraryEntry
+from transcribe.web.library_entry import LibraryEntry
 from transcribe.web.names import disposition, download_name
 from transcribe.web.note_service import NoteService
 from transcribe.web.roll_pages import RollBar, roll_pages

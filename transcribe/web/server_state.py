@@ -13,7 +13,8 @@ from starlette.responses import JSONResponse, Response
 from transcribe.web.description import described
 from transcribe.web.event_stream import EventStreams
 from transcribe.web.job_queue import JobQueue
-from transcribe.web.library import QUEUED, LibraryEntry, RecordingLibrary
+from transcribe.web.library import RecordingLibrary
+from transcribe.web.library_entry import QUEUED, LibraryEntry
 from transcribe.web.live_service import LiveService
 from transcribe.web.note_service import NoteService
 from transcribe.web.score_service import ScoreService

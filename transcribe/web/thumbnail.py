@@ -9,7 +9,8 @@ from threading import Lock
 import numpy as np
 
 from transcribe.notes import HIGHEST_PITCH, LOWEST_PITCH, Note
-from transcribe.web.library import LibraryEntry, RecordingLibrary
+from transcribe.web.library import RecordingLibrary
+from transcribe.web.library_entry import LibraryEntry
 from transcribe.web.note_service import NoteService
 
 COLUMNS, ROWS = 120, 30

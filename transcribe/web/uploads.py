@@ -12,7 +12,8 @@ from pathlib import Path
 from starlette.requests import ClientDisconnect, Request
 
 from transcribe.web.errors import RefusedError, disk_full
-from transcribe.web.library import LibraryEntry, RecordingLibrary, too_many
+from transcribe.web.library import RecordingLibrary, too_many
+from transcribe.web.library_entry import LibraryEntry
 from transcribe.web.names import shown
 
 SPARE_DISK = 200 * 1024 * 1024

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from transcribe.web.library import LibraryEntry
+from transcribe.web.library_entry import LibraryEntry
 from transcribe.web.worker_process import WorkerProcess
 
 SHORT = 120.0

@@ -23,7 +23,7 @@ import numpy as np
 
 from transcribe.errors import TranscribeError
 from transcribe.hardware import go_first
-from transcribe.web.library import as_excerpt
+from transcribe.web.library_entry import as_excerpt
 from transcribe.web.messages import user_message
 from transcribe.web.transcription_job import Send, transcribe_into
 
