@@ -14,7 +14,7 @@ from page_texts import STATIC, TAB, languages, texts
 from transcribe.audio.quality import KINDS
 from transcribe.music.key import Key
 from transcribe.score.analysis import DOUBTS
-from transcribe.web import app, messages
+from transcribe.web import app, messages, score_service
 
 TOLD = re.compile(r"^(error|warning|doubt)\.")
 """Keys of what others say, who say it in English themselves."""
@@ -231,6 +231,9 @@ def test_no_words_are_left_in_the_page():
         "MIDI",
         "MusicXML",
         "JSON",
+        "PDF",
+        "PNG",
+        "SVG",
         "ms",
     }
     assert re.findall(r'\s(?:aria-label|title|placeholder|alt)="[^"]+"', page) == []
@@ -275,6 +278,11 @@ def test_every_kind_of_error_has_words_and_a_hint_where_there_is_one(language):
     assert [each for each in made if each[2] and f"error.{each[1]}.hint" not in found] == []
     kinds = {kind for _, kind, _ in made} | {"nothing_to_undo", "nothing_to_redo", "no_address"}
     kinds |= {"no_method", "unexpected"}
+    for each in (score_service.SCORE, score_service.BEATS, score_service.ROLL):
+        made_up = {f"no_{each.kind}", f"{each.kind}_not_made"}
+        made_up |= {f"no_notes_for_{each.kind}"} if each.needs_notes else set()
+        assert {kind for kind in made_up if f"error.{kind}" not in found} == set()
+        kinds |= made_up
     told = {key.split(".")[1] for key in found if key.startswith("error.")}
     assert told - kinds == set()
 

@@ -41,6 +41,7 @@ from transcribe.web.live_service import as_rows
 from transcribe.web.names import download_name, shown
 from transcribe.web.note_rows import as_row
 from transcribe.web.picture import as_svg
+from transcribe.web.roll_pages import roll_pages
 from transcribe.web.spectrogram import tile
 from transcribe.web.thumbnail import COLUMNS, ROWS, thumbnail
 from transcribe.weights_file import PACKAGED
@@ -555,6 +556,16 @@ def test_names_are_the_server_s(ask):
         [shown(name), download_name(name, ".mid"), shown(name, suffix=".mp3")] for name in names
     ]
     assert answer == expected
+
+
+@pytest.mark.parametrize("seconds", [40.0, 700.0, 40_000.0])
+def test_the_roll_on_pages_is_the_server_s(ask, seconds):
+    performance = some_performance()
+    last = Note(onset=seconds - 33.3, offset=seconds, pitch=99, velocity=127)
+    performance = Performance([*performance.notes, last], performance.pedal)
+    title = "A <b> & " + "é💡" * 60
+    (answer,) = ask({"room": "rollPages", "performance": as_json(performance), "title": title})
+    assert answer == list(roll_pages(performance, title))
 
 
 def test_thumbnails_are_the_server_s(ask):

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import random
 import re
+import struct
+import zipfile
+from pathlib import Path
 
 import pytest
 
 from transcribe.notes import HIGHEST_PITCH, LOWEST_PITCH, Note, PedalPress, Performance
 from transcribe.score.score import Hints
+from transcribe.web import app
+from transcribe.web.picture import colour, colour_level
+from transcribe.web.roll_file import PDF, PNG, SVG, roll_file
 from transcribe.web.roll_pages import HEIGHT, MOST_PAGES, SECONDS, WIDTH, RollBar, roll_pages
 from transcribe.web.score_service import _roll
 
@@ -169,6 +176,48 @@ def test_the_roll_is_taken_away_as_a_document():
         ]
     )
     for hints in (None, Hints()):
-        assert _roll(waltz, hints, "Walzer").startswith(b"%PDF")
+        assert _roll(waltz, hints, "Walzer.mp3", PDF).data.startswith(b"%PDF")
     one = Performance([Note(onset=1.0, offset=2.0, pitch=60, velocity=80)])
-    assert _roll(one, Hints(), "One").startswith(b"%PDF")
+    made = _roll(one, Hints(), "One.mp3", PDF)
+    assert made.data.startswith(b"%PDF")
+    assert (made.name, made.media_type) == ("One.roll.pdf", "application/pdf")
+
+
+def test_colours_are_those_of_the_page_on_light_paper():
+    css = (Path(app.__file__).parent / "static" / "base.css").read_text("utf-8")
+    soft, middle, loud = (
+        re.search(rf"--{name}: (#\w+);", css)[1] for name in ("soft", "middle", "loud")
+    )
+    assert colour(0) == soft
+    assert colour(colour_level(127)) == loud
+    shades = [int(colour(level)[1:3], 16) for level in range(8)]  # how red they are
+    nearest = min(range(8), key=lambda level: abs(shades[level] - int(middle[1:3], 16)))
+    assert nearest in (3, 4)
+
+
+def test_pages_are_given_one_by_one_or_in_an_archive():
+    one = roll_pages(played(12.0), "Song")
+    several = roll_pages(played(600.0), "Song")
+    alone = roll_file(one, SVG, "Op. 27/2.mp3")
+    assert (alone.name, alone.media_type) == ("Op. 27_2.roll.svg", "image/svg+xml")
+    assert alone.data.decode() == one[0]
+    together = roll_file(several, SVG, "Song.mp3")
+    assert (together.name, together.media_type) == ("Song.roll-svg.zip", "application/zip")
+    with zipfile.ZipFile(io.BytesIO(together.data)) as archive:
+        names = [f"Song.roll-{number}.svg" for number in range(1, len(several) + 1)]
+        assert archive.namelist() == names
+        assert [archive.read(name).decode() for name in names] == list(several)
+    assert roll_file(several, SVG, "Song.mp3") == together
+
+
+def test_pictures_of_pages_are_large_enough_to_print():
+    pytest.importorskip("typst")
+    (page,) = roll_pages(played(12.0), "Song")
+    picture = roll_file([page], PNG, "Song.mp3")
+    assert (picture.name, picture.media_type) == ("Song.roll.png", "image/png")
+    assert picture.data.startswith(b"\x89PNG")
+    width, height = struct.unpack(">II", picture.data[16:24])
+    assert (width, height) == pytest.approx((WIDTH / 25.4 * 200, HEIGHT / 25.4 * 200), abs=1)
+    with zipfile.ZipFile(io.BytesIO(roll_file([page, page], PNG, "Song.mp3").data)) as archive:
+        assert archive.namelist() == ["Song.roll-1.png", "Song.roll-2.png"]
+        assert archive.read("Song.roll-2.png") == picture.data

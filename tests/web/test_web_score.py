@@ -2,19 +2,34 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import os
+from typing import cast
 
 import pytest
 import web_server
 from starlette.datastructures import QueryParams
 
+from transcribe.extras import needing
 from transcribe.music.beat_grid import Metre
 from transcribe.music.key import Key
 from transcribe.notes import Note, Performance
 from transcribe.score.analysis import DOUBTS
 from transcribe.score.score import Hints
 from transcribe.web.errors import RefusedError
-from transcribe.web.score_service import _beats, _file, _shown, hints_of
+from transcribe.web.note_service import NoteService
+from transcribe.web.score_service import (
+    BEATS,
+    ROLL,
+    SCORE,
+    ScoreService,
+    _beats,
+    _file,
+    _score_pages,
+    _shown,
+    hints_of,
+)
 
 
 @pytest.fixture(scope="module")
@@ -92,3 +107,54 @@ def test_without_notes_there_is_no_score(tmp_path):
         answer = client.get(f"/api/recordings/{name}/score")
         assert answer.status == 409
         assert "no notes" in answer.json["error"]
+
+
+def broken() -> None:
+    """What makes a score where the extra is missing."""
+    with needing("score", "verovio"):
+        raise ModuleNotFoundError("No module named 'verovio'", name="verovio")
+
+
+def ending() -> None:
+    os._exit(1)
+
+
+@pytest.mark.parametrize("wanted", [SCORE, BEATS, ROLL])
+def test_what_could_not_be_made_is_named(wanted):
+    service = ScoreService(cast(NoteService, None))
+    try:
+        with pytest.raises(RefusedError) as refused:
+            asyncio.run(service._run(wanted, broken))
+        assert refused.value.status == 501
+        assert str(refused.value).startswith(f"{wanted.words} can't be made: verovio is not")
+        assert "pip install 'transcribe[score]'" in str(refused.value)
+        assert refused.value.kind == f"{wanted.kind}_not_made"
+        with pytest.raises(RefusedError) as refused:
+            asyncio.run(service._run(wanted, ending))
+        assert (refused.value.status, refused.value.kind) == (500, f"no_{wanted.kind}")
+        assert str(refused.value).startswith(f"{wanted.words} could not be made")
+    finally:
+        service.close()
+
+
+def test_pages_of_a4_are_those_that_are_taken_away(waltz):
+    pytest.importorskip("verovio")
+    pages = _score_pages(waltz, Hints(metre=Metre(3, 4)), "Walzer")
+    assert all('width="2100"' in page or "210" in page[:600] for page in pages)
+    assert "Walzer" in pages[0]
+
+
+def test_without_notes_each_is_refused_by_its_name(tmp_path):
+    with web_server.serving(tmp_path) as client:
+        name = client.upload(b"RIFF0000WAVE").json["id"]
+        for what, words in {
+            "beats": "no notes to find bars in",
+            "paper/score": "no notes to write a score of",
+            "paper/roll": "no notes to play or to draw",
+            "download/roll.png": "no notes to play or to draw",
+            "download/bars.mid": "no notes to find bars in",
+        }.items():
+            answer = client.get(f"/api/recordings/{name}/{what}")
+            assert answer.status == 409
+            assert words in answer.json["error"]
+        assert client.get(f"/api/recordings/{name}/paper/plane").status == 404

@@ -19,6 +19,8 @@ from transcribe.extras import needing
 
 PAPER = {"a4": (210.0, 297.0), "letter": (215.9, 279.4)}
 """Millimetres, width and height."""
+PIXELS_PER_INCH = 200
+"""Of pictures of pages."""
 _SVG, _XLINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
 _MARGIN = 120
 """Tenths of a millimetre."""
@@ -112,20 +114,37 @@ def pdf(pages: Sequence[str], *, paper: str = "a4") -> bytes:
     TranscribeError
         Typst is not installed.
     """
+    (made,) = _set(pages, paper, format="pdf")
+    return made
+
+
+def pngs(pages: Sequence[str], *, paper: str = "a4") -> list[bytes]:
+    """Pages of SVG as pictures, a PNG file each, on white paper.
+
+    Raises
+    ------
+    TranscribeError
+        Typst is not installed.
+    """
+    return _set(pages, paper, format="png", ppi=PIXELS_PER_INCH)
+
+
+def _set(pages: Sequence[str], paper: str, **options: Any) -> list[bytes]:
+    """Pages set by Typst: a file each, or one of them all, as its format is."""
     with needing("score", "typst"):
         import typst
     width, height = PAPER[paper]
-    source = [f"#set page(width: {width}mm, height: {height}mm, margin: 0mm)"]
+    source = [f"#set page(width: {width}mm, height: {height}mm, margin: 0mm, fill: white)"]
     with tempfile.TemporaryDirectory(prefix="transcribe-") as folder:
         for number, page in enumerate(pages, 1):
             Path(folder, f"{number}.svg").write_text(page, "utf-8")
             source.append(f'#image("{number}.svg", width: 100%, height: 100%)')
         main = Path(folder, "score.typ")
         main.write_text("\n".join(source), "utf-8")
-        made = typst.compile(str(main), format="pdf")
-    if not isinstance(made, bytes):  # typst returns a list for formats of several files
-        raise TypeError(f"expected one PDF, found {type(made).__name__}")
-    return made
+        made = typst.compile(str(main), **options)
+    if made is None:
+        raise TypeError("expected the bytes of pages, found none")
+    return [bytes(made)] if isinstance(made, bytes) else [bytes(each) for each in made]
 
 
 # --- what is done to Verovio's pages ---

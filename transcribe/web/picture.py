@@ -18,7 +18,8 @@ MARKS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600)
 BLACK_KEYS = (1, 3, 6, 8, 10)
 """Counted from C."""
 _N_COLOURS = 8
-_SOFT, _LOUD = (150, 190, 225), (150, 25, 70)
+_SOFT, _MIDDLE, _LOUD = (140, 195, 201), (31, 130, 144), (8, 44, 56)
+"""The page's, on light paper: ``--soft``, ``--middle`` and ``--loud`` of ``base.css``."""
 
 
 def as_svg(performance: Performance, title: str) -> str:
@@ -35,7 +36,7 @@ def as_svg(performance: Performance, title: str) -> str:
     -------
     str
         A whole SVG file: 60 units a second, fewer where it would be too wide; velocity is
-        the colour, from blue to dark red.
+        the colour, from pale to dark, as on the page.
     """
     duration = max(performance.duration, 1.0)
     scale = min(_PER_SECOND, _WIDEST / duration)
@@ -115,9 +116,10 @@ def colour_level(velocity: int) -> int:
 
 
 def colour(level: int) -> str:
-    """The colour of a level, from blue to dark red."""
-    share = level / (_N_COLOURS - 1)
-    mixed = (round(soft + share * (loud - soft)) for soft, loud in zip(_SOFT, _LOUD, strict=True))
+    """The colour of a level, from pale to dark."""
+    half, share = divmod(2 * level / (_N_COLOURS - 1), 1)
+    left, right = ((_SOFT, _MIDDLE), (_MIDDLE, _LOUD), (_LOUD, _LOUD))[int(half)]
+    mixed = (round(a + share * (b - a)) for a, b in zip(left, right, strict=True))
     return "#" + "".join(f"{value:02x}" for value in mixed)
 
 

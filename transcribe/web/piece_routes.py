@@ -26,6 +26,7 @@ class PieceRoutes:
             Route("/api/recordings/{id}/wishes", self.wish, methods=["PUT"]),
             Route("/api/recordings/{id}/beats", self.beats),
             Route("/api/recordings/{id}/score", self.score),
+            Route("/api/recordings/{id}/paper/{what}", self.paper),
             Route("/api/recordings/{id}/continuation", self.go_on, methods=["POST"]),
         ]
 
@@ -47,6 +48,12 @@ class PieceRoutes:
         entry = self._state.entry(request)
         shown = await self._state.score_service.shown(entry, request.query_params)
         return await asyncio.to_thread(JSONResponse, shown)
+
+    async def paper(self, request: Request) -> Response:
+        """The score or the roll on pages of A4."""
+        entry, what = self._state.entry(request), request.path_params["what"]
+        made = await self._state.score_service.paper(entry, what, request.query_params)
+        return await asyncio.to_thread(JSONResponse, made)
 
     async def go_on(self, request: Request) -> Response:
         """How the music could go on, to be heard before it is kept."""

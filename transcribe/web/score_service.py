@@ -1,4 +1,4 @@
-"""Sheet music for the page: made anew for every wish, in a process of its own.
+"""Sheet music and rolls on paper, for the page: made anew for every wish, in a process of its own.
 
 Reading a long performance and engraving it takes seconds of a whole core, during which the
 server has other questions to answer.
@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import PurePath
 from typing import Any, TypeVar
@@ -36,20 +36,38 @@ from transcribe.web.errors import RefusedError
 from transcribe.web.library_entry import LibraryEntry
 from transcribe.web.names import disposition, download_name
 from transcribe.web.note_service import NoteService
+from transcribe.web.roll_file import KINDS as ROLLS
+from transcribe.web.roll_file import RollFile, roll_file
 from transcribe.web.roll_pages import RollBar, roll_pages
 
 BARS = "bars.mid"
-ROLL = "roll.pdf"
-KINDS = {
+_SCORES = {
     BARS: ("audio/midi", ".bars.mid"),
     "musicxml": ("application/vnd.recordare.musicxml+xml", ".musicxml"),
     "score.pdf": ("application/pdf", ".pdf"),
-    ROLL: ("application/pdf", ".roll.pdf"),
 }
-"""Downloads, with their type and the end of their names."""
+"""With their type and the end of their names."""
+KINDS = (*_SCORES, *ROLLS)
+"""Downloads, by the end of their address."""
 _WIDTHS = (300, 4000)
 """Pixels a page may be wide."""
 _TEMPOS = (10.0, 400.0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What is asked for, as errors name it when it can't be had."""
+
+    kind: str
+    """In the kinds of those errors, for which the page's languages have words."""
+    words: str
+    needs_notes: str = ""
+    """For which two notes are needed."""
+
+
+SCORE = _Wanted("score", "The score", "write a score of")
+BEATS = _Wanted("beats", "The bars", "find bars in")
+ROLL = _Wanted("roll", "The roll on pages")
 _Made = TypeVar("_Made")
 
 
@@ -107,34 +125,55 @@ class ScoreService:
         width = _read(query, "width", _width) or 900
         by_id = await asyncio.to_thread(self._note_service.notes, entry)
         ordered = sorted(by_id.items(), key=lambda each: each[1])
-        performance = await self._performance(entry)
-        made = await self._run(_shown, performance, hints, width)
+        performance = await self._performance(entry, SCORE)
+        made = await self._run(SCORE, _shown, performance, hints, width)
         return {**json.loads(made), "ids": [name for name, _ in ordered]}
 
     async def beats(self, entry: LibraryEntry, query: Mapping[str, str]) -> dict[str, Any]:
         """Beats and bars for the roll, as plain data; see ``docs/web.md``."""
-        made = await self._run(_beats, await self._performance(entry), _hints(entry, query))
-        return dict(json.loads(made))
+        performance = await self._performance(entry, BEATS)
+        return dict(json.loads(await self._run(BEATS, _beats, performance, _hints(entry, query))))
+
+    async def paper(
+        self, entry: LibraryEntry, what: str, query: Mapping[str, str]
+    ) -> dict[str, Any]:
+        """Pages of A4 to print, ``score`` or ``roll``, as plain data; see ``docs/web.md``."""
+        hints = _hints(entry, query)
+        if what == SCORE.kind:
+            performance = await self._performance(entry, SCORE)
+            title = PurePath(entry.name).stem
+            return {"pages": await self._run(SCORE, _score_pages, performance, hints, title)}
+        if what != ROLL.kind:
+            raise RefusedError(
+                404,
+                "There are no such pages.",
+                f"There are {SCORE.kind} and {ROLL.kind}.",
+                kind="no_download",
+            )
+        performance = await asyncio.to_thread(sounding, self._note_service, entry)
+        barred = hints if query.get("bars") == "true" else None
+        return {"pages": await self._run(ROLL, _drawn, performance, barred, entry.name)}
 
     async def download(self, entry: LibraryEntry, kind: str, query: Mapping[str, str]) -> Response:
         """The score, the notes on its beats, or the roll, as a file of one of `KINDS`."""
-        media_type, suffix = KINDS[kind]
         hints = _hints(entry, query)
-        if kind == ROLL:
-            performance = await asyncio.to_thread(sounding, self._note_service, entry)
-        else:
-            performance = await self._performance(entry)
-        title = PurePath(entry.name).stem
-        if kind == ROLL:
-            has_bars = query.get("bars", "") == "true"
-            data = await self._run(_roll, performance, hints if has_bars else None, title)
-        elif kind == BARS:
-            beats = await self._run(_tempo_map, performance, hints)
+        if kind in ROLLS:
+            return await self._roll(entry, kind, hints if query.get("bars") == "true" else None)
+        media_type, suffix = _SCORES[kind]
+        if kind == BARS:
+            performance = await self._performance(entry, BEATS)
+            beats = await self._run(BEATS, _tempo_map, performance, hints)
             data = exported(entry, performance, MIDI, beats=beats)
         else:
-            data = await self._run(_file, performance, hints, kind, title)
-        name = disposition(download_name(entry.name, suffix))
-        return Response(data, media_type=media_type, headers={"Content-Disposition": name})
+            performance = await self._performance(entry, SCORE)
+            title = PurePath(entry.name).stem
+            data = await self._run(SCORE, _file, performance, hints, kind, title)
+        return _attached(data, media_type, download_name(entry.name, suffix))
+
+    async def _roll(self, entry: LibraryEntry, kind: str, hints: Hints | None) -> Response:
+        performance = await asyncio.to_thread(sounding, self._note_service, entry)
+        made = await self._run(ROLL, _roll, performance, hints, entry.name, kind)
+        return _attached(made.data, made.media_type, made.name)
 
     def close(self) -> None:
         """End the process."""
@@ -142,18 +181,18 @@ class ScoreService:
             self._pool.shutdown(wait=False, cancel_futures=True)
             self._pool = None
 
-    async def _performance(self, entry: LibraryEntry) -> Performance:
+    async def _performance(self, entry: LibraryEntry, wanted: _Wanted) -> Performance:
         performance = await asyncio.to_thread(self._note_service.performance, entry)
         if len(performance.notes) < 2:
             raise RefusedError(
                 409,
-                "There are no notes to write a score of.",
+                f"There are no notes to {wanted.needs_notes}.",
                 "Move the slider to more notes.",
-                kind="no_notes_for_score",
+                kind=f"no_notes_for_{wanted.kind}",
             )
         return performance
 
-    async def _run(self, make: Callable[..., _Made], *arguments: Any) -> _Made:
+    async def _run(self, wanted: _Wanted, make: Callable[..., _Made], *arguments: Any) -> _Made:
         if self._pool is None:
             self._pool = ProcessPoolExecutor(1, mp_context=get_context("spawn"))
         try:
@@ -161,16 +200,24 @@ class ScoreService:
         except BrokenProcessPool as error:
             self.close()
             raise RefusedError(
-                500, "The score could not be made.", "Try again.", kind="no_score"
+                500,
+                f"{wanted.words} could not be made.",
+                "Try again.",
+                kind=f"no_{wanted.kind}",
             ) from error
         except TranscribeError as error:
             raise RefusedError(
                 501,
-                f"The score can't be shown: {error}",
+                f"{wanted.words} can't be made: {error}",
                 "",
-                kind="score_not_shown",
+                kind=f"{wanted.kind}_not_made",
                 values={"reason": str(error)},
             ) from error
+
+
+def _attached(data: bytes, media_type: str, name: str) -> Response:
+    headers = {"Content-Disposition": disposition(name)}
+    return Response(data, media_type=media_type, headers=headers)
 
 
 def _hints(entry: LibraryEntry, query: Mapping[str, str]) -> Hints:
@@ -234,19 +281,28 @@ def _bar_start(score: Score, bar: int) -> Any:
 
 
 def _file(performance: Performance, hints: Hints, kind: str, title: str) -> bytes:
+    if kind == "score.pdf":
+        return pdf(_score_pages(performance, hints, title))
+    return sheet_bytes(replace(make_score(performance, hints), title=title))
+
+
+def _score_pages(performance: Performance, hints: Hints, title: str) -> tuple[str, ...]:
     score = replace(make_score(performance, hints), title=title)
-    xml = sheet_bytes(score)
-    return xml if kind == "musicxml" else pdf(pages(score, xml))
+    return pages(score, sheet_bytes(score))
 
 
-def _roll(performance: Performance, hints: Hints | None, title: str) -> bytes:
-    """The roll as PDF; with bars where there are hints, be they empty."""
+def _roll(performance: Performance, hints: Hints | None, name: str, kind: str) -> RollFile:
+    return roll_file(_drawn(performance, hints, name), kind, name)
+
+
+def _drawn(performance: Performance, hints: Hints | None, name: str) -> tuple[str, ...]:
+    """The roll of a recording on pages; with bars where there are hints, be they empty."""
     bars: list[RollBar] = []
     if hints is not None:
         score = analyse(performance, hints)
         starts = zip(range(1, score.n_bars + 1), score.bar_starts, strict=False)
         bars = [RollBar(number, score.beats[index]) for number, index in starts]
-    return pdf(roll_pages(performance, title, bars))
+    return roll_pages(performance, PurePath(name).stem, bars)
 
 
 # --- the words of an address ---

@@ -4,6 +4,7 @@ import { asChanges, lengthened, louder, moved } from "./edits.js";
 import { byId } from "./elements.js";
 import { say, tell } from "./notices.js";
 import { spokenNote } from "./panel.js";
+import { printPages } from "./printing.js";
 import { decimals, number, t } from "./texts.js";
 import { clock, pitchName } from "./words.js";
 
@@ -368,6 +369,10 @@ export class Actions {
 
   tap() {
     if (this.editor.beats.shown) this.editor.piece.tap();
+  }
+
+  print() {
+    return printPages(this.editor);
   }
 
   help() {

@@ -1,15 +1,14 @@
 /** The menu of downloads, and how they get into a file. */
 
 import { byId } from "./elements.js";
-import { say, tellError, tellWork } from "./notices.js";
+import { atWork, say, tellError } from "./notices.js";
 import { downloadAddress, getDownload, offers, originalAddress } from "./server.js";
 import { t } from "./texts.js";
 
-/** Milliseconds after which making a file is worth a word. */
-const SLOW = 1500;
-
 /** The roll on pages; with bars if they are shown on the screen. */
-const ROLL = "roll.pdf";
+const ROLLS = ["roll.pdf", "roll.svg", "roll.png"];
+/** Of these there may be several, which come in an archive: their names are not known before. */
+const ONE_A_PAGE = ["roll.svg", "roll.png"];
 
 /** Ends of names that are not the kind's own, and what a file is, for those who are given it. */
 const ENDINGS = { "score.pdf": "pdf", wav: "piano.wav" };
@@ -32,7 +31,7 @@ export function offer({ id, name }) {
 
 /** Let a file be dragged out of the page to where it is wanted; Chromium alone can do that. */
 export function carry(event, address, kind, name) {
-  if (!offers.byAddress) return event.preventDefault();
+  if (!offers.byAddress || ONE_A_PAGE.includes(kind)) return event.preventDefault();
   const [, stem, ending] = name.match(/^(.*?)(\.\w{1,5})?$/s);
   const saved = (kind === "original" ? name : `${stem}.${ENDINGS[kind] ?? kind}`).replace(/[<>:"/\\|?*]/g, "_");
   const type = TYPES[(ENDINGS[kind] ?? kind).split(".").at(-1)] ?? "application/octet-stream";
@@ -80,25 +79,17 @@ export function bindDownloadMenu(editor) {
 /** Fetch a file of some kind and save it, after every change; errors are shown on the page. */
 async function download({ id, edits, beats }, kind) {
   await edits.line;
-  await takeAway(id, kind, kind === ROLL && beats.shown ? { bars: true } : {});
+  await takeAway(id, kind, ROLLS.includes(kind) && beats.shown ? { bars: true } : {});
 }
 
 /** Fetch a file of a recording and save it; making it can be stopped. */
 export async function takeAway(id, kind, wanted = {}) {
-  const control = new AbortController();
-  let leave = () => {};
-  const slow = setTimeout(() => {
-    leave = tellWork(t("take.prepares"), () => control.abort());
-  }, SLOW);
   try {
-    const { blob, name } = await getDownload(id, kind, control.signal, wanted);
+    const { blob, name } = await atWork((signal) => getDownload(id, kind, signal, wanted));
     save(blob, name);
     say(t("take.saved", { name }));
   } catch (error) {
     tellError(error);
-  } finally {
-    clearTimeout(slow);
-    leave();
   }
 }
 

@@ -67,6 +67,7 @@ const TABLE = {
     [["f", "F"], "keys.faint", "faint"],
     [["y", "Y"], "keys.spectrogram", "spectrogram"],
     [["b", "B"], "keys.bars", "bars"],
+    [["Ctrl+p"], "keys.print", "print"],
     [["?"], "keys.help", "help"],
   ],
 };

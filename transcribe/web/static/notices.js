@@ -44,7 +44,7 @@ export const trouble = (key, values = {}) =>
   Object.assign(new Error(t(key, values)), { hint: t(`${key}.hint`, values) });
 
 /** Show what is being done, with a button that stops it; returns a function that takes it away. */
-export function tellWork(words, stop) {
+function tellWork(words, stop) {
   const notice = make(
     "div",
     { class: "notice work", role: "status" },
@@ -53,6 +53,28 @@ export function tellWork(words, stop) {
   );
   byId("notices").append(notice);
   return () => notice.remove();
+}
+
+/** Milliseconds after which work is worth a word. */
+const SLOW = 1500;
+
+/**
+ * Do what may take long; after a while that is told, and can be stopped.
+ *
+ * @param {(signal: AbortSignal) => Promise<any>} work
+ */
+export async function atWork(work) {
+  const control = new AbortController();
+  let leave = () => {};
+  const slow = setTimeout(() => {
+    leave = tellWork(t("take.prepares"), () => control.abort());
+  }, SLOW);
+  try {
+    return await work(control.signal);
+  } finally {
+    clearTimeout(slow);
+    leave();
+  }
 }
 
 /** Close all notices: what they say is about another view. */

@@ -162,6 +162,16 @@ export const getBeats = (id) => json(at(id, "/beats"));
  */
 export const getScore = (id, width) => json(at(id, `/score?${new URLSearchParams({ width })}`));
 
+/**
+ * Pages of A4, an SVG each.
+ *
+ * @param {"roll"|"score"} what
+ * @param {object} wanted of the roll, `{bars: true}` for bars in place of seconds
+ * @param {AbortSignal} signal stops it
+ */
+export const getPages = async (id, what, wanted, signal) =>
+  (await json(at(id, `/paper/${what}?${new URLSearchParams(wanted)}`), { signal })).pages;
+
 /** The recorded notes that transcriptions are played with: `[{pitch, velocity, url}]`. */
 export const getPiano = async () => (await json("/api/piano")).samples;
 

@@ -28,6 +28,7 @@ const PARTS = [
   ["mediabunny", "reader"],
   ["fft.js", "fft"],
   ["idb", "library"],
+  ["fflate", "archive"],
 ];
 
 const [, version] = (await readFile(join(here, "../../version.py"), "utf8")).match(/"(.+)"/);

@@ -24,6 +24,7 @@ import { firstNeeded, type Window, Windows, type WindowState } from "./engine/wi
 import { downloadName, shownName } from "./export/names";
 import { midiBytes } from "./export/midi";
 import { asSvg } from "./export/picture";
+import { rollPages } from "./export/roll-pages";
 import { thumbnail } from "./export/thumbnail";
 import { csvText, jsonText, type Told } from "./export/text";
 import type { PedalChange } from "./library/database";
@@ -176,6 +177,7 @@ const ROOMS: Record<string, (asked: any) => unknown> = {
   midi: (asked: { performance: Performance; text: string }) => packed(midiBytes(asked.performance, asked.text)),
   csv: (asked: { performance: Performance }) => csvText(asked.performance),
   json: (asked: { performance: Performance; told: Told }) => jsonText(asked.performance, asked.told),
+  rollPages: (asked: { performance: Performance; title: string }) => rollPages(asked.performance, asked.title),
   svg: (asked: { performance: Performance; title: string }) => asSvg(asked.performance, asked.title),
   thumbnail: (asked: { notes: Note[]; duration: number }) => [...thumbnail(asked.notes, asked.duration)],
   pedal: (asked: { pedal: PedalPress[]; changes: PedalChange[] }) =>

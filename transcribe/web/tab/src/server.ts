@@ -15,6 +15,7 @@ import type { Download, Library } from "./library/library";
 import type { Answer, Question } from "./library.worker";
 import { notLoaded, notSecure, TabError } from "./errors";
 import { playedOnPiano } from "./export/played";
+import { rollFile } from "./export/roll-file";
 import { COLUMNS } from "./export/thumbnail";
 
 export { TabError as ServerError };
@@ -137,6 +138,9 @@ export const putWishes = getScore;
 export const quit = getScore;
 export const getContinuation = getScore;
 
+/** Pages of A4, an SVG each; of the roll only, as there is no score here. */
+export const getPages = async (id: string): Promise<string[]> => (await ask("getRoll", id)).pages;
+
 /** The recorded notes that transcriptions are played with; see `transcribe/web/site.py`. */
 export async function getPiano(): Promise<Record<string, unknown>[]> {
   const text = new TextDecoder().decode(await getSample(place("piano/piano.json").href));
@@ -191,6 +195,10 @@ export async function getDownload(
 }
 
 async function makeDownload(id: string, kind: string): Promise<Download> {
+  if (kind === "roll.svg" || kind === "roll.png") {
+    const { pages, name } = await ask("getRoll", id);
+    return rollFile(pages, kind === "roll.svg" ? "svg" : "png", name);
+  }
   if (kind !== "wav") return ask("getDownload", id, kind);
   const { rows, pedal, name } = await ask("getPlayed", id);
   return { blob: await playedOnPiano(rows, pedal), name };

@@ -34,7 +34,7 @@ export function downloadName(recording: string, suffix: string): string {
 }
 
 /** Without its last ending, as Python's `pathlib` takes it. */
-function stemOf(name: string): string {
+export function stemOf(name: string): string {
   const dot = name.lastIndexOf(".");
   return dot > 0 && dot < name.length - 1 ? name.slice(0, dot) : name;
 }

@@ -9,11 +9,16 @@ const KEY = 6;
 const [LEFT, TOP, BOTTOM, RIGHT] = [34, 30, 34, 10];
 const WIDEST = 24_000;
 const PER_SECOND = 60;
-const MARKS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600];
-const BLACK = new Set([1, 3, 6, 8, 10]);
+export const MARKS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600];
+export const BLACK = new Set([1, 3, 6, 8, 10]);
 const N_COLOURS = 8;
-const SOFT = [150, 190, 225];
-const LOUD = [150, 25, 70];
+/** The page's, on light paper: `--soft`, `--middle` and `--loud` of `base.css`. */
+const STOPS = [
+  [140, 195, 201],
+  [31, 130, 144],
+  [8, 44, 56],
+  [8, 44, 56],
+] as const;
 
 /** Draw a performance whose offsets are key releases. */
 export function asSvg(performance: Performance, title: string): string {
@@ -39,7 +44,7 @@ export function asSvg(performance: Performance, title: string): string {
   ].join("\n");
 }
 
-const escaped = (text: string): string =>
+export const escaped = (text: string): string =>
   text.replace(/[&<>"']/g, (letter) => `&${{ "&": "amp", "<": "lt", ">": "gt", '"': "quot", "'": "#x27" }[letter]};`);
 
 const top = (pitch: number): number => TOP + (HIGHEST_PITCH - pitch) * KEY;
@@ -64,7 +69,7 @@ function keys(width: number): string[] {
   ];
 }
 
-function clock(time: number): string {
+export function clock(time: number): string {
   const [hours, minutes, rest] = [Math.floor(time / 3600), Math.floor((time % 3600) / 60), time % 60];
   const two = (value: number): string => String(value).padStart(2, "0");
   return hours ? `${hours}:${two(minutes)}:${two(rest)}` : `${minutes}:${two(rest)}`;
@@ -87,7 +92,7 @@ function notes(performance: Performance, scale: number): string[] {
   const byColour = new Map<number, string[]>();
   for (const note of performance.notes) {
     const width = fixed(Math.max((note.offset - note.onset) * scale, 1), 2);
-    const colour = Math.floor((note.velocity * N_COLOURS) / 128);
+    const colour = colourLevel(note.velocity);
     const shapes = byColour.get(colour) ?? [];
     byColour.set(colour, shapes);
     shapes.push(
@@ -100,9 +105,15 @@ function notes(performance: Performance, scale: number): string[] {
     .map(([level, shapes]) => `<path d="${shapes.join("")}" fill="${colourOf(level)}"/>`);
 }
 
-function colourOf(level: number): string {
-  const share = level / (N_COLOURS - 1);
-  const mixed = SOFT.map((soft, index) => roundHalfEven(soft + share * ((LOUD[index] as number) - soft)));
+/** Which of the colours a velocity has. */
+export const colourLevel = (velocity: number): number => Math.floor((velocity * N_COLOURS) / 128);
+
+/** The colour of a level, from pale to dark. */
+export function colourOf(level: number): string {
+  const place = (2 * level) / (N_COLOURS - 1);
+  const half = Math.floor(place);
+  const [left, right] = [STOPS[half] ?? STOPS[3], STOPS[half + 1] ?? STOPS[3]];
+  const mixed = left.map((a, index) => roundHalfEven(a + (place - half) * ((right[index] as number) - a)));
   return `#${mixed.map((value) => value.toString(16).padStart(2, "0")).join("")}`;
 }
 

@@ -6,9 +6,10 @@
 
 import { samplesOf, SpectrogramTiles } from "../engine/spectrogram";
 import { csvText, jsonText } from "../export/text";
-import { downloadName, shownName, suffixOf } from "../export/names";
+import { downloadName, shownName, stemOf, suffixOf } from "../export/names";
 import { midiBytes } from "../export/midi";
 import { asSvg } from "../export/picture";
+import { rollPages } from "../export/roll-pages";
 import { thumbnail } from "../export/thumbnail";
 import { isAudioWarning } from "../engine/quality";
 import { TabError, notHere } from "../errors";
@@ -373,6 +374,15 @@ export class Library {
       default:
         throw new TabError("no_download", "There is no such download.", "", 404);
     }
+  }
+
+  /** The roll on pages of A4, an SVG each, and the recording's name. */
+  async getRoll(id: string): Promise<{ pages: string[]; name: string }> {
+    const entry = await this.entry(id);
+    if (!entry.decode) throw notYet(409);
+    const performance = await this.noteService.performance(entry);
+    if (!performance.notes.length) throw nothingThere();
+    return { pages: rollPages(performance, stemOf(entry.name)), name: entry.name };
   }
 
   /** What a sound file of the notes is made of, and its name. */
