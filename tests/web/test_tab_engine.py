@@ -368,7 +368,7 @@ def test_windows_are_stitched_as_in_python(ask, n_frames):
     )
 
 
-@pytest.mark.parametrize("rate", [8000, 22050, 44100, 48000, 96000])
+@pytest.mark.parametrize("rate", [8000, 17000, 22050, 44100, 48000, 96000, 192000])
 def test_resampling_is_as_good_as_soxr(ask, rate):
     """What is kept is right to 120 dB and near soxr's; what can't be kept is gone to 100 dB."""
     top = 0.9 * min(rate, 16000) / 2

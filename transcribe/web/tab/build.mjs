@@ -31,7 +31,7 @@ const PARTS = [
   ["fflate", "archive"],
 ];
 
-const [, version] = (await readFile(join(here, "../../version.py"), "utf8")).match(/"(.+)"/);
+const [, version] = (await readFile(join(here, "../../version.py"), "utf8")).match(/__version__ = "(.+)"/);
 
 const tabInPlaceOfServer = {
   name: "the tab in place of the server",

@@ -5,5 +5,8 @@ declare module "fft.js" {
     createComplexArray(): number[];
     /** Fills the first half of `output`, and its middle, with the spectrum of real samples. */
     realTransform(output: number[], input: ArrayLike<number>): void;
+    /** Of complex numbers, the real and the imaginary part of each one after the other. */
+    transform(output: number[], input: ArrayLike<number>): void;
+    inverseTransform(output: number[], input: ArrayLike<number>): void;
   }
 }

@@ -1,20 +1,27 @@
 /**
- * Mono samples of one rate to another, in a stream: a polyphase filter, a sinc in a Kaiser window.
+ * Mono samples of one rate to another, in a stream: sincs in Kaiser windows, in phases.
  *
  * The filter is of the quality that the command's resampler (soxr, "HQ") has: flat to
- * `PASSBAND` of the lower Nyquist frequency, 120 dB down from that frequency on, linear in
+ * `PASSBAND` of the lower Nyquist frequency, 125 dB down from that frequency on, linear in
  * phase, and without delay. Libraries for browsers keep less of the band or want the
  * whole recording at once; `tests/web/test_tab_engine.py` measures this one against soxr.
+ *
+ * Where the rate falls by much, as from 44.1 to 16 kHz, the sharp filter is a `Lowpass` of the
+ * samples as they come, and places between them are found by a short one: a fifth of the work.
  */
+
+import { Lowpass } from "./lowpass";
+import { Sinc } from "./sinc";
 
 /** Share of the lower Nyquist frequency that is kept as it is. */
 const PASSBAND = 0.9125;
-/** Decibels by which everything from the lower Nyquist frequency on is damped. */
-const ATTENUATION = 125;
+/** Rates from this multiple of the other on are filtered first. */
+const MUCH = 1.25;
 /** Most phases of a filter; rates without a common divisor take the nearest of so many. */
 const MOST_PHASES = 4096;
 
 export class Resampler {
+  private readonly lowpass: Lowpass | null;
   private readonly up: number;
   private readonly down: number;
   private readonly half: number;
@@ -36,14 +43,15 @@ export class Resampler {
     this.up = to / divisor;
     this.down = from / divisor;
     const lower = Math.min(from, to) / 2;
-    const cutoff = ((1 + PASSBAND) / 2) * lower;
-    const transition = (1 - PASSBAND) * lower;
-    // Kaiser's formula, in input samples on either side.
-    const half = (ATTENUATION - 7.95) / (2.285 * 2 * Math.PI * (transition / from)) / 2;
-    this.half = 2 * Math.ceil(half / 2); // so that the width is a multiple of four
+    const sharp = new Sinc(((1 + PASSBAND) / 2) * (lower / from), (1 - PASSBAND) * (lower / from));
+    const filtersFirst = from >= MUCH * to;
+    this.lowpass = filtersFirst ? new Lowpass(sharp) : null;
+    // Of what is filtered, nothing lies between `lower` and its first image.
+    const filter = filtersFirst ? new Sinc(0.5, 1 - 2 * (lower / from)) : sharp;
+    this.half = filter.half;
     this.width = 2 * this.half;
     this.nPhases = Math.min(this.up, MOST_PHASES);
-    this.phases = from === to ? new Float64Array(0) : this.filters(cutoff / from);
+    this.phases = from === to ? new Float64Array(0) : this.filters(filter);
     this.held = new Float64Array(this.half);
     this.heldStart = -this.half;
   }
@@ -52,10 +60,11 @@ export class Resampler {
   push(samples: Float32Array, last = false): Float32Array {
     if (this.from === this.to) return samples;
     this.nIn += samples.length;
+    const filtered = this.lowpass?.push(samples, last) ?? samples;
     const tail = last ? this.width : 0;
-    const held = new Float64Array(this.held.length + samples.length + tail);
+    const held = new Float64Array(this.held.length + filtered.length + tail);
     held.set(this.held);
-    held.set(samples, this.held.length);
+    held.set(filtered, this.held.length);
     const { up, down, half, width, nPhases, phases } = this;
     const end = this.heldStart + held.length;
     const total = last ? Math.round((this.nIn * up) / down) : Number.POSITIVE_INFINITY;
@@ -86,31 +95,16 @@ export class Resampler {
   }
 
   /** For each phase, the weights of the input samples around a place between two of them. */
-  private filters(cutoff: number): Float64Array {
-    const beta = 0.1102 * (ATTENUATION - 8.7);
-    const scale = bessel(beta);
+  private filters(filter: Sinc): Float64Array {
     const filters = new Float64Array(this.nPhases * this.width);
     for (let phase = 0; phase < this.nPhases; phase += 1) {
       for (let k = 0; k < this.width; k += 1) {
         const x = k - this.half + 1 - phase / this.nPhases;
-        const edge = 1 - (x / this.half) ** 2;
-        if (edge <= 0) continue;
-        const sinc = x === 0 ? 2 * cutoff : Math.sin(2 * Math.PI * cutoff * x) / (Math.PI * x);
-        filters[phase * this.width + k] = Math.fround((sinc * bessel(beta * Math.sqrt(edge))) / scale);
+        filters[phase * this.width + k] = Math.fround(filter.weight(x));
       }
     }
     return filters;
   }
-}
-
-/** The modified Bessel function of the first kind, of order 0. */
-function bessel(x: number): number {
-  let [sum, term] = [1, 1];
-  for (let k = 1; term > 1e-12 * sum; k += 1) {
-    term *= (x / 2 / k) ** 2;
-    sum += term;
-  }
-  return sum;
 }
 
 function gcd(a: number, b: number): number {

@@ -248,7 +248,9 @@ class Job {
       const known = clipped(this.nKept - this.nSamples, 0, block.length);
       this.nSamples += block.length;
       const fresh = block.subarray(known);
-      parts.push(Int16Array.from(fresh, (sample) => Math.round(clipped(sample, -1, 1) * 32767)));
+      const whole = new Int16Array(fresh.length);
+      for (let i = 0; i < whole.length; i += 1) whole[i] = Math.round(clipped(fresh[i] as number, -1, 1) * 32767);
+      parts.push(whole);
       const joined = new Float32Array(this.rest.length + fresh.length);
       joined.set(this.rest);
       joined.set(fresh, this.rest.length);
