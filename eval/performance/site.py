@@ -7,8 +7,9 @@ Three things are measured. *Weight*: the bytes of a first visit, and how soon th
 used. *Long*: the recording, repeated to a length and written as m4a, is put in; the time to the
 first notes and to the last, the processor time of the worker that transcribes, the memory of
 the tab (resident bytes of its process, sampled twice a second), frames a second while it is
-scrolled, and the longest task of the page itself: by the clock, which other work on the machine
-lengthens, as far as it is 50 ms or more, and while it is scrolled also by processor time.
+scrolled, and the tasks of the page's own thread from beginning to end (`main_thread`): how long
+by the clock and of a processor, and for how long together that thread ran, and was ready to run
+while other work had the processors.
 *Agreement*: every recording of a folder with labels, through the tab and through the command: F1
 of the onsets at 5 ms between the two, and the scores of each.
 """
@@ -30,10 +31,12 @@ from typing import Any
 
 import numpy as np
 from mir_eval.transcription import match_notes
+from numpy.typing import NDArray
 
 from eval.common.command import new_parser, run
 from eval.data.recordings import encode
 from eval.performance.browser import HOW_TO, browser, chromium, static_host
+from eval.performance.main_thread import summary, traced
 from eval.performance.page import FRAMES
 from transcribe.audio.reader import read_audio
 from transcribe.datasets.labels import read_labels
@@ -51,12 +54,6 @@ CLOSE = 0.005
 """Seconds within which the tab's onsets and the command's are the same."""
 RATE = 44_100
 _TICKS = os.sysconf("SC_CLK_TCK")
-LONG_TASKS = """
-window.longest = 0;
-new PerformanceObserver((list) => {
-  for (const { duration } of list.getEntries()) window.longest = Math.max(window.longest, duration);
-}).observe({ type: "longtask", buffered: true });
-"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -104,7 +101,6 @@ def visited(started: Any, address: str, *, threads: bool = True) -> Iterator[Any
         viewport={"width": 1280, "height": 800},
         service_workers="allow" if threads else "block",
     )
-    context.add_init_script(LONG_TASKS)
     page = context.new_page()
     page.set_default_timeout(PATIENCE)
     page.goto(address)
@@ -155,17 +151,15 @@ def write_m4a(recording: Path, seconds: float, path: Path) -> None:
 def long(page: Any, address: str, recording: Path, seconds: float) -> dict[str, Any]:
     """Put a long recording in and watch until it is done."""
     isolated = page.evaluate("crossOriginIsolated")
-    with watched(page) as seen:
-        page.evaluate("window.longest = 0")
+    with watched(page) as seen, traced(page) as tasks:
         began = time.monotonic()
         page.set_input_files("#files", recording)
         page.locator("#n-notes", has_text=re.compile("^[1-9]")).wait_for()
         first = time.monotonic() - began
         page.wait_for_timeout(5000)
-        with traced(page) as tasks:
-            gaps = np.diff(
-                page.evaluate(FRAMES, {"dy": 40, "zoom": False, "swing": True, "seconds": 5})
-            )
+        gaps = np.diff(
+            page.evaluate(FRAMES, {"dy": 40, "zoom": False, "swing": True, "seconds": 5})
+        )
         page.locator("#progress").wait_for(state="hidden")
         took = time.monotonic() - began
         page.wait_for_timeout(3000)
@@ -183,39 +177,14 @@ def long(page: Any, address: str, recording: Path, seconds: float) -> dict[str, 
         "megabytes_at_quarters": [
             round(float(np.median(part)) / 1e6) for part in np.array_split(seen.bytes, 4)
         ],
-        "longest_task_ms": round(page.evaluate("window.longest")),
-        "longest_task_processor_ms": round(max(tasks, default=0.0), 1),
+        "page_tasks": summary(tasks),
+        "page_thread_seconds": {
+            "running": round(seen.page_seconds[0], 1),
+            "waiting_for_a_processor": round(seen.page_seconds[1], 1),
+        },
         "frames_a_second": round(1000 / float(gaps.mean()), 1),
         "n_notes": int(re.sub(r"\D", "", page.locator("#n-notes").text_content())),
     }
-
-
-@contextmanager
-def traced(page: Any) -> Iterator[list[float]]:
-    """Milliseconds of processor time of every task of the page itself, once it is over."""
-    program = page.context.browser
-    found: list[float] = []
-    program.start_tracing(page=page, categories=["toplevel"])
-    try:
-        yield found
-    finally:
-        found += task_milliseconds(json.loads(program.stop_tracing())["traceEvents"])
-
-
-def task_milliseconds(events: Sequence[Mapping[str, Any]]) -> list[float]:
-    """Processor time of each task on the main threads of pages, from a trace of Chromium's."""
-    mains = {
-        (each["pid"], each["tid"])
-        for each in events
-        if each["name"] == "thread_name" and each["args"]["name"] == "CrRendererMain"
-    }
-    return [
-        each["tdur"] / 1000
-        for each in events
-        if each["name"].endswith("RunTask")
-        and "tdur" in each
-        and (each["pid"], each["tid"]) in mains
-    ]
 
 
 class Seen:
@@ -224,6 +193,8 @@ class Seen:
     def __init__(self) -> None:
         self.bytes: list[int] = []
         self.worker_seconds = 0.0
+        self.page_seconds = np.zeros(2)
+        """Of the pages' main threads: running, and ready to run but waiting for a processor."""
 
 
 @contextmanager
@@ -234,6 +205,7 @@ def watched(page: Any) -> Iterator[Seen]:
     program = next(each["id"] for each in processes if each["type"] == "browser")
     seen, done = Seen(), threading.Event()
     before = sum(map(_worker_seconds, _renderers(program)))
+    page_before = sum(map(_page_seconds, _renderers(program)), np.zeros(2))
 
     def sample() -> None:
         while not done.wait(0.5):
@@ -241,6 +213,8 @@ def watched(page: Any) -> Iterator[Seen]:
             seen.bytes.append(max(map(_resident, renderers), default=0))
             so_far = sum(map(_worker_seconds, renderers)) - before
             seen.worker_seconds = max(seen.worker_seconds, so_far)
+            page_so_far = sum(map(_page_seconds, renderers), np.zeros(2)) - page_before
+            seen.page_seconds = np.maximum(seen.page_seconds, page_so_far)
 
     sampling = threading.Thread(target=sample, daemon=True)
     sampling.start()
@@ -275,6 +249,15 @@ def _resident(process: int) -> int:
     except OSError:
         return 0
     return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def _page_seconds(process: int) -> NDArray[np.float64]:
+    """For how long its main thread has run, and has waited for a processor."""
+    try:
+        running, waiting, _ = Path(f"/proc/{process}/task/{process}/schedstat").read_text().split()
+    except OSError:
+        return np.zeros(2)
+    return np.array([int(running), int(waiting)]) / 1e9
 
 
 def _worker_seconds(process: int) -> float:
