@@ -18,7 +18,7 @@ LONG = 50.0
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Task:
+class PageTask:
     """One task, in milliseconds by the clock and of a processor, and what asked for it."""
 
     milliseconds: float
@@ -36,10 +36,10 @@ class Task:
 
 
 @contextmanager
-def traced(page: Any) -> Iterator[list[Task]]:
+def traced(page: Any) -> Iterator[list[PageTask]]:
     """All tasks of pages' main threads meanwhile, once it is over."""
     program = page.context.browser
-    found: list[Task] = []
+    found: list[PageTask] = []
     program.start_tracing(page=page, categories=["toplevel"])
     try:
         yield found
@@ -47,7 +47,7 @@ def traced(page: Any) -> Iterator[list[Task]]:
         found += tasks_of(json.loads(program.stop_tracing())["traceEvents"])
 
 
-def tasks_of(events: Sequence[Mapping[str, Any]]) -> list[Task]:
+def tasks_of(events: Sequence[Mapping[str, Any]]) -> list[PageTask]:
     """The tasks on the main threads of pages, from the events of a trace."""
     mains = {
         (each["pid"], each["tid"])
@@ -55,7 +55,7 @@ def tasks_of(events: Sequence[Mapping[str, Any]]) -> list[Task]:
         if each["name"] == "thread_name" and each["args"]["name"] == "CrRendererMain"
     }
     return [
-        Task(each["dur"] / 1000, each["tdur"] / 1000, each.get("args", {}).get("src_func", ""))
+        PageTask(each["dur"] / 1000, each["tdur"] / 1000, each.get("args", {}).get("src_func", ""))
         for each in events
         if each["name"].endswith("RunTask")
         and "tdur" in each
@@ -63,7 +63,7 @@ def tasks_of(events: Sequence[Mapping[str, Any]]) -> list[Task]:
     ]
 
 
-def summary(tasks: Sequence[Task]) -> dict[str, Any]:
+def summary(tasks: Sequence[PageTask]) -> dict[str, Any]:
     """The longest by the clock and by processor time, and how many are long by each."""
     if not tasks:
         return {"n_tasks": 0}

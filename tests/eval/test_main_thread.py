@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from eval.performance.main_thread import Task, summary, tasks_of
+from eval.performance.main_thread import PageTask, summary, tasks_of
 
 
 def thread(tid: int, name: str) -> dict[str, Any]:
@@ -25,12 +25,12 @@ def test_tasks_are_those_of_the_page_itself():
         task(1, dur=300),  # of a thread that could not be asked for its time
         {"name": "FunctionCall", "pid": 7, "tid": 1, "dur": 70_000, "tdur": 12_000},
     ]
-    assert tasks_of(trace) == [Task(80.0, 18.6, "Accept")]
+    assert tasks_of(trace) == [PageTask(80.0, 18.6, "Accept")]
 
 
 def test_a_task_that_waited_is_long_by_the_clock_alone():
-    waited, worked = Task(80.0, 2.5, "Accept"), Task(52.0, 51.0, "Fire")
-    found = summary([Task(1.0, 1.0, "Fire"), waited, worked])
+    waited, worked = PageTask(80.0, 2.5, "Accept"), PageTask(52.0, 51.0, "Fire")
+    found = summary([PageTask(1.0, 1.0, "Fire"), waited, worked])
     assert found["longest"] == {"ms": 80.0, "processor_ms": 2.5, "source": "Accept"}
     assert found["longest_of_processor"]["processor_ms"] == 51.0
     assert (found["n_tasks"], found["n_long"], found["n_long_of_processor"]) == (3, 2, 1)
