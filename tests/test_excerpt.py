@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from transcribe.decode.events import CandidateReader
 from transcribe.decode.peaks import ONSET
 from transcribe.errors import AudioError
 from transcribe.excerpt import Excerpt, as_seconds
+from transcribe.export import JSON, export_bytes
 from transcribe.midi import read_midi
 from transcribe.notes import Performance
 from transcribe.rolls import N_ACTIVATIONS, Rolls
@@ -128,11 +130,25 @@ def test_the_command_takes_times(tmp_path, capsys):
     assert not (tmp_path / "long.mid").exists()
 
 
+@pytest.mark.parametrize(
+    ("excerpt", "told"),
+    [(Excerpt(), None), (Excerpt(1.5, 2.5), [1.5, 2.5]), (Excerpt(2), [2, None])],
+)
+def test_data_says_which_part_it_is_of(excerpt, told):
+    named = {"recording": "a.wav", "model": "m", "duration": 1.0}
+    content = json.loads(export_bytes(Performance(), JSON, **named, excerpt=excerpt))
+    assert content.get("part") == told
+    assert ("part" in content) == (told is not None)
+
+
 @pytest.mark.slow
 def test_a_part_by_the_packaged_network_is_the_whole_within_it(tmp_path):
     words = [str(PRELUDE), "--quiet", "--device", "cpu", "--threads", "1", "-o"]
     assert main([*words, str(tmp_path / "whole.mid")]) == 0
-    assert main([*words, str(tmp_path / "part.mid"), "--from", "0:10", "--to", "25.5"]) == 0
+    bounds = ["--from", "0:10", "--to", "25.5", "--json"]
+    assert main([*words, str(tmp_path / "part.mid"), *bounds]) == 0
+    said = json.loads((tmp_path / "part.json").read_bytes())
+    assert (said["part"], said["duration"]) == ([10, 25.5], 15.5)
     inside = [note for note in read_midi(tmp_path / "whole.mid").notes if 10.1 <= note.onset < 25.4]
     part = read_midi(tmp_path / "part.mid").notes
     assert all(9.99 < note.onset < 25.51 and note.offset < 25.6 for note in part)

@@ -248,6 +248,7 @@ def _transcribe_one(
                 recording=job.recording.name,
                 model=transcriber.name,
                 duration=transcription.duration,
+                excerpt=options.excerpt,
                 offsets=options.offsets,
                 warnings=transcription.warnings,
                 beats=beats,

@@ -36,6 +36,10 @@ class Excerpt:
         return self.start == 0 and self.stop == math.inf
 
 
+WHOLE = Excerpt()
+"""All of a recording."""
+
+
 def as_seconds(text: str) -> float:
     """Seconds of a time as ``95``, ``95.5``, ``1:35`` or ``1:02:03.5``.
 

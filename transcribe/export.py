@@ -11,10 +11,12 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from transcribe.audio.quality import AudioWarning
+from transcribe.excerpt import WHOLE, Excerpt
 from transcribe.midi import midi_bytes
 from transcribe.notes import KEY, SUSTAINED, Performance, pitch_name
 from transcribe.version import __version__
@@ -35,6 +37,7 @@ def export_bytes(
     recording: str,
     model: str,
     duration: float,
+    excerpt: Excerpt = WHOLE,
     offsets: str = KEY,
     warnings: Sequence[AudioWarning] = (),
     beats: TempoMap | None = None,
@@ -52,7 +55,9 @@ def export_bytes(
     model : str
         Name of the weights that transcribed it.
     duration : float
-        Seconds of the recording.
+        Seconds of the recording, or of the excerpt of it.
+    excerpt : Excerpt
+        What of the recording was transcribed; for JSON, where it is not all of it.
     offsets : str
         What the notes' offsets are: `notes.KEY` or `notes.SUSTAINED`. Sustained notes are
         written without the pedal, so that a player does not prolong them again.
@@ -79,6 +84,7 @@ def export_bytes(
         "recording": recording,
         "model": model,
         "duration": round(duration, 4),
+        **_part(excerpt),
         "offsets": offsets,
         "warnings": [warning.as_json() for warning in warnings],
         "notes": [
@@ -99,6 +105,13 @@ def export_bytes(
     text = json.dumps(content, ensure_ascii=False, indent=1) + "\n"
     # A file name that is no Unicode holds lone surrogates; as "\udcff" JSON can say them.
     return text.encode("utf-8", "backslashreplace")
+
+
+def _part(excerpt: Excerpt) -> dict[str, list[float | None]]:
+    """From where to where, in seconds, null for the recording's end; nothing of all of it."""
+    if excerpt.is_whole:
+        return {}
+    return {"part": [excerpt.start, None if excerpt.stop == math.inf else excerpt.stop]}
 
 
 def _csv(performance: Performance) -> bytes:

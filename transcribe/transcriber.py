@@ -20,13 +20,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from transcribe.audio.loudness import LevelledReader
-from transcribe.audio.source import WHOLE, Source, open_source
+from transcribe.audio.source import Source, open_source
 from transcribe.checkpoint import Checkpoint, load_checkpoint
 from transcribe.decode.config import DecodeConfig
 from transcribe.decode.decoder import Decoder
 from transcribe.decode.events import CandidateReader, Candidates
 from transcribe.errors import AudioError
-from transcribe.excerpt import Excerpt
+from transcribe.excerpt import WHOLE, Excerpt
 from transcribe.features import Features
 from transcribe.frames import FrameGrid
 from transcribe.model.device import find_device

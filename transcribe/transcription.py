@@ -12,8 +12,8 @@ from transcribe.audio.quality import (
     is_out_of_tune,
     most_serious_first,
 )
-from transcribe.audio.source import WHOLE, Sound
-from transcribe.excerpt import Excerpt
+from transcribe.audio.source import Sound
+from transcribe.excerpt import WHOLE, Excerpt
 from transcribe.music.clicks import find_clicks
 from transcribe.notes import Performance
 

@@ -15,13 +15,12 @@ from transcribe.audio.quality import CLIPPED_LEVEL, SILENCE_DB, AudioWarning, is
 from transcribe.audio.resampling import BLOCK_SECONDS, Resampler
 from transcribe.audio.scale import TOO_LOUD, sanitised
 from transcribe.audio.tuning import TuningMeter
-from transcribe.excerpt import Excerpt
+from transcribe.excerpt import WHOLE, Excerpt
 
 Samples: TypeAlias = NDArray[np.floating[Any]]
 Source: TypeAlias = "str | os.PathLike[str] | Samples | Iterable[Samples]"
 """A file; an array of shape (n_samples,) or (n_samples, n_channels); or mono blocks."""
 
-WHOLE = Excerpt()
 _MOST_CHANNELS = 64
 
 

@@ -65,7 +65,8 @@ def exported(
         kind,
         recording=entry.name,
         model=entry.model,
-        duration=entry.duration or 0.0,
+        duration=entry.seconds_of_work or 0.0,
+        excerpt=entry.span,
         offsets=offsets,
         warnings=[
             AudioWarning(each["kind"], each["values"])
