@@ -82,6 +82,7 @@ def results(
             "",
             "```",
             benchmark["command"],
+            *([] if peers is None else [peers["command"]]),
             "```",
             "",
             "Intervals, all other figures and what training knew of this music are in "

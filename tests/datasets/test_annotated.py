@@ -9,6 +9,7 @@ import pytest
 
 from transcribe.datasets.annotated import AnnotatedPerformance, read_asap
 from transcribe.datasets.sequenced import read_sequenced
+from transcribe.errors import DatasetError
 from transcribe.midi import write_midi
 from transcribe.midi_file import midi_file_bytes
 from transcribe.notes import Note, Performance
@@ -52,6 +53,13 @@ def test_hands_and_places_are_those_of_tracks_and_ticks(sequenced):
     assert sequenced.hand.tolist() == [1, 1, 0, 1]
     assert sequenced.beat.tolist() == [0, 0, 1, 2]
     np.testing.assert_allclose(sequenced.place, [0, 2 / 3, 0, 0], atol=1e-6)
+
+
+def test_a_file_without_notes_is_named(tmp_path):
+    path = tmp_path / "silent.mid"
+    path.write_bytes(midi_file_bytes(480, [[METRE_6_8, SLOW]]))
+    with pytest.raises(DatasetError, match=r"silent\.mid: expected notes"):
+        read_sequenced(path)
 
 
 def test_what_is_saved_is_read_again_and_cut(sequenced, tmp_path):

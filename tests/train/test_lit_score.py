@@ -212,8 +212,15 @@ def test_steady_music_has_its_beats_where_most_notes_start(tmp_path: Path):
         for k, note in enumerate(notes)
     ]
     write_midi(Performance(tuple(moved)), tmp_path / "b.mid")
-    with pytest.raises(UnsteadyError, match="a grid of sixteenths"):
+    with pytest.raises(UnsteadyError, match=r"found 1 tempo and \d\d% of the notes off"):
         read_steady(tmp_path / "b.mid")
+
+
+def test_pieces_without_bars_are_nothing_to_learn_bars_from():
+    unknown = replace(waltz(), numerator=np.full(len(BEATS), UNKNOWN))
+    pieces = [AnnotatedPiece("prelude", 1.0, [unknown])]
+    with pytest.raises(SettingsError, match="labels that are learnt; found none among 1"):
+        BarWindows(pieces, AS_PLAYED, size=8, n_windows=1, seed=0)
 
 
 def test_profiles_of_keys_learn_the_key_that_they_are_shown():

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from transcribe.datasets.match import Match, MatchedNote, read_match
 from transcribe.errors import DatasetError
+from transcribe.files.atomic import atomic_path
 from transcribe.midi import read_midi
 from transcribe.notes import Note, PedalPress, Performance
 
@@ -74,8 +75,10 @@ class AnnotatedPerformance:
         return Performance(tuple(notes), tuple(pedal))
 
     def save(self, path: Path) -> None:
-        """Write all of it to an ``.npz`` file."""
-        np.savez_compressed(path, **{each.name: getattr(self, each.name) for each in fields(self)})
+        """Write all of it to an ``.npz`` file, whole or not at all."""
+        arrays = {each.name: getattr(self, each.name) for each in fields(self)}
+        with atomic_path(path) as temporary, temporary.open("wb") as file:
+            np.savez_compressed(file, **arrays)
 
     @classmethod
     def load(cls, path: Path) -> AnnotatedPerformance:

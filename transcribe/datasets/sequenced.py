@@ -26,6 +26,7 @@ from transcribe.datasets.annotated import (
 from transcribe.errors import DatasetError
 from transcribe.midi import performance_of
 from transcribe.midi_parser import parse_midi
+from transcribe.wording import count
 
 _ON_SIXTEENTH, _MOST, _COMMONER = 0.2, 0.9, 1.25
 """Steady music: sixteenths from the grid, the share of notes that are within that, and how much
@@ -42,7 +43,7 @@ def read_sequenced(midi: Path) -> AnnotatedPerformance:
     Raises
     ------
     DatasetError
-        Its ticks divide seconds in place of quarters, or it names no metre.
+        Its ticks divide seconds in place of quarters, it names no metre, or there are no notes.
     """
     file = parse_midi(midi.read_bytes())
     quarter = file.ticks_a_quarter
@@ -50,6 +51,8 @@ def read_sequenced(midi: Path) -> AnnotatedPerformance:
         raise DatasetError(f"{midi}: expected ticks a quarter and a time signature; found none")
     clock = file.clock()
     performance = performance_of(file).performance
+    if not performance.notes:
+        raise DatasetError(f"{midi}: expected notes; found none")
     last = max(tick for track in file.tracks for tick, *_ in track.messages)
     changes = {tick: (num, den) for tick, num, den in file.metres()}
     ticks, downs, metres = [], [], []
@@ -132,9 +135,13 @@ def read_steady(midi: Path) -> AnnotatedPerformance:
     phase = int(smooth.argmax())
     off_grid = np.abs(((played - phase) / quarter * 4 + 0.5) % 1 - 0.5)
     others = [smooth[(phase + k * quarter // 4) % quarter] for k in (1, 2, 3)]
-    is_on_grid = float((off_grid < _ON_SIXTEENTH).mean()) >= _MOST
+    off_grid_share = float((off_grid >= _ON_SIXTEENTH).mean())
+    is_on_grid = off_grid_share <= 1 - _MOST
     if n_tempos != 1 or not is_on_grid or smooth[phase] < _COMMONER * max(others):
-        raise UnsteadyError(f"{midi}: expected one tempo and a grid of sixteenths; found neither")
+        raise UnsteadyError(
+            f"{midi}: expected one tempo, and a grid of sixteenths of which one is the beat; found "
+            f"{count(n_tempos, 'tempo')} and {off_grid_share:.0%} of the notes off such a grid"
+        )
     clock = file.clock()
     start = played[0] - (played[0] - phase) % quarter
     beats = np.array([clock(int(tick)) for tick in range(start, played[-1] + quarter, quarter)])

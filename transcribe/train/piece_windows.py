@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from transcribe.datasets.annotated import AnnotatedPerformance
+from transcribe.errors import SettingsError
 from transcribe.score.onset_features import NoteArrays
 from transcribe.train.played_differently import PlayedDifferentlyConfig
 from transcribe.train.score_data import AnnotatedPiece
@@ -24,6 +25,11 @@ class PieceWindows(Dataset[dict[str, Tensor]], Generic[Item]):
     """Windows of ``size``; any index makes one, and always the same.
 
     Pieces are drawn by their shares, then one of their performances, as `prepare` made it.
+
+    Raises
+    ------
+    SettingsError
+        No performance has the labels that are learnt.
     """
 
     def __init__(
@@ -41,6 +47,11 @@ class PieceWindows(Dataset[dict[str, Tensor]], Generic[Item]):
             for piece in pieces
             if (known := [each for each in piece.performances if self.is_learnt_from(each)])
         ]
+        if not kept:
+            raise SettingsError(
+                f"data.sources: expected pieces with the labels that are learnt; found none among "
+                f"{len(pieces)}"
+            )
         self.pieces = [[self.prepare(each) for each in piece.performances] for piece in kept]
         weights = np.array([piece.share for piece in kept])
         self.share = weights / weights.sum()

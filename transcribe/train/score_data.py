@@ -101,7 +101,7 @@ class ScoreDataConfig:
                     yield key, source.weight, performance
 
     def _read(self, kind: str, midi: Path) -> AnnotatedPerformance:
-        digest = hashlib.sha256(str(midi.resolve()).encode()).hexdigest()[:16]
+        digest = hashlib.sha256(f"{kind} {midi.resolve()}".encode()).hexdigest()[:16]
         cached = Path(self.cache) / f"score-{midi.stem}-{digest}.npz"
         if cached.is_file():
             return AnnotatedPerformance.load(cached)
