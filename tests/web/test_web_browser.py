@@ -1404,7 +1404,7 @@ window.GainNode = class extends Made {
 """
 
 
-def test_recording_and_notes_have_volumes_of_their_own(opened, heard):
+def test_recording_notes_and_metronome_have_volumes_of_their_own(opened, heard):
     page = opened()
     page.add_init_script(GAINS)
     show(page, heard)
@@ -1425,8 +1425,15 @@ def test_recording_and_notes_have_volumes_of_their_own(opened, heard):
     others = [i for i, value in enumerate(silent) if value != halved[i]]
     assert [silent[i] for i in others] == [0]
     assert others != changed
+    set_slider(page, "volume-metronome", 100)
+    loud = gains()
+    ticks = [i for i, value in enumerate(loud) if value != silent[i]]
+    assert len(ticks) == 1
+    assert ticks[0] not in (*changed, *others)
+    assert (before[ticks[0]], loud[ticks[0]]) == (0.98, 2)
     set_slider(page, "volume-recording", 100)
     set_slider(page, "volume-notes", 100)
+    set_slider(page, "volume-metronome", 70)
     assert gains() == before
 
 

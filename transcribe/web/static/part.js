@@ -80,7 +80,10 @@ export class Part {
 
   typed() {
     const part = this.typedPart();
-    if (part) this.editor.player.setPassage({ ...part, end: Math.min(part.end, this.editor.duration) });
+    if (!part) return;
+    // Known before it is told of: the fields are left alone, in one of which may be being typed.
+    this.passage = { ...part, end: Math.min(part.end, this.editor.duration) };
+    this.editor.player.setPassage(this.passage);
   }
 
   submit() {

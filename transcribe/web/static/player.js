@@ -16,6 +16,8 @@ const AHEAD = 0.4;
 const AHEAD_HIDDEN = 2.5;
 /** Seconds by which notes and recording may drift apart. */
 const DRIFT = 0.04;
+/** The greatest gain where it is not 1: ticks have to be heard through loud music. */
+const MOST = { metronome: 2 };
 
 export class Player extends EventTarget {
   /**
@@ -47,8 +49,8 @@ export class Player extends EventTarget {
     this.countsIn = false;
     /** Steps by which a loop changes its speed with every turn. */
     this.loopStep = 0;
-    /** How loud recording and notes are, from 0 to 1. */
-    this.volumes = { recording: 1, notes: 1 };
+    /** How loud each of what sounds is, from 0 to 1. */
+    this.volumes = { recording: 1, notes: 1, metronome: 0.7 };
     /** Whether sound has begun, after what may have to be loaded first. */
     this.begun = false;
     /** Second of music at the context's time `since`; while stopped, where it stands. */
@@ -294,17 +296,21 @@ export class Player extends EventTarget {
     this.right = new StereoPannerNode(this.context);
     const { level, output } = outputStage(this.context, USUAL);
     this.level = level;
-    this.volume = { recording: new GainNode(this.context), notes: new GainNode(this.context) };
+    const sides = Object.keys(this.volumes);
+    this.volume = Object.fromEntries(sides.map((side) => [side, new GainNode(this.context)]));
     this.context.createMediaElementSource(this.audio).connect(this.volume.recording).connect(this.left);
     this.left.connect(this.context.destination);
     output.connect(this.volume.notes).connect(this.right).connect(this.context.destination);
     this.piano.connect(this.context, level);
-    this.metronome.connect(this.context, this.context.destination);
+    this.metronome.connect(this.context, this.volume.metronome);
+    this.volume.metronome.connect(this.context.destination);
   }
 
   balance() {
     const apart = this.listen === "both" ? 1 : 0;
-    for (const [side, { gain }] of Object.entries(this.volume)) gain.value = this.volumes[side] ** 2;
+    for (const [side, { gain }] of Object.entries(this.volume)) {
+      gain.value = this.volumes[side] ** 2 * (MOST[side] ?? 1);
+    }
     this.left.pan.value = -apart;
     this.right.pan.value = apart;
   }

@@ -1,4 +1,4 @@
-/** The menu for who practises: count-in, metronome, a loop that changes its speed, two volumes. */
+/** The menu for who practises: count-in, metronome, a loop that changes its speed, three volumes. */
 
 import { byId } from "./elements.js";
 import { say } from "./notices.js";
@@ -32,7 +32,7 @@ export class Practice {
     byId("metronome").addEventListener("change", (event) => this.tick(event.target.checked));
     byId("count-in").addEventListener("change", (event) => this.countIn(event.target.checked));
     byId("loop-speed").addEventListener("change", (event) => (player.loopStep = Number(event.target.value)));
-    for (const side of ["recording", "notes"]) {
+    for (const side of Object.keys(player.volumes)) {
       byId(`volume-${side}`).addEventListener("input", (event) => player.setVolume(side, event.target.valueAsNumber / 100));
     }
     player.addEventListener("faster", () => this.changeSpeed(player.loopStep));

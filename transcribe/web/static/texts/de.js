@@ -377,6 +377,7 @@ export default {
   "practice.slower": "jedes Mal langsamer",
   "practice.volume.recording": "Lautstärke der Aufnahme",
   "practice.volume.notes": "Lautstärke der Töne",
+  "practice.volume.metronome": "Lautstärke des Metronoms",
 
   // Tasten und Gesten
   "key.Space": "Leertaste",

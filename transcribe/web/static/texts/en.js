@@ -375,6 +375,7 @@ export default {
   "practice.slower": "slower each time",
   "practice.volume.recording": "Volume of the recording",
   "practice.volume.notes": "Volume of the notes",
+  "practice.volume.metronome": "Volume of the metronome",
 
   // Keyboard and gestures
   "key.Space": "Space",

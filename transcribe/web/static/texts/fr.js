@@ -382,6 +382,7 @@ export default {
   "practice.slower": "plus lentement à chaque fois",
   "practice.volume.recording": "Volume de l’enregistrement",
   "practice.volume.notes": "Volume des notes",
+  "practice.volume.metronome": "Volume du métronome",
 
   // Touches et gestes
   "key.Space": "Espace",

@@ -1,0 +1,147 @@
+"""Parts of a recording, and its roll on pages, on the site in a real Chromium."""
+
+from __future__ import annotations
+
+import re
+import struct
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import write_pcm
+from site_checks import PRELUDE, rows_of
+from web_server import wait_until
+
+from eval.performance import browser
+from transcribe.audio.reader import read_audio
+from transcribe.cli import main
+from transcribe.web.site import BUILT, HOW_TO_BUILD, write_site
+
+sync_api = pytest.importorskip("playwright.sync_api", reason=browser.HOW_TO)
+if browser.chromium() is None:
+    pytest.skip(browser.HOW_TO, allow_module_level=True)
+if not (BUILT / "index.html").is_file():
+    pytest.skip(f"the site is not built: {HOW_TO_BUILD}", allow_module_level=True)
+
+expect = sync_api.expect
+PATIENCE = 240_000
+"""Milliseconds that anything may take: the machine may be busy."""
+RATE = 16_000
+PART = (10.0, 25.5)
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def transcribed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """The site's page that shows two minutes of the prelude, three times over."""
+    folder = tmp_path_factory.mktemp("site")
+    write_site(folder / "music")
+    samples = np.tile(read_audio(PRELUDE, RATE), 3)
+    recording = write_pcm(folder / "Op. 1.wav", samples, RATE)
+    with browser.static_host(folder) as host, browser.browser() as started:
+        page = started.new_page()
+        page.set_default_timeout(PATIENCE)
+        page.add_init_script("window.asked = 0; window.print = () => { window.asked += 1; };")
+        page.goto(f"{host}/music/")
+        page.locator("body[data-kept]").wait_for()
+        page.set_input_files("#files", recording)
+        page.wait_for_url("**/#/recording/*")
+        page.locator("#n-notes", has_text=re.compile("^[1-9]")).wait_for()
+        page.locator("#progress").wait_for(state="hidden")
+        yield page
+
+
+def download(page: Any, kind: str, folder: Path) -> Path:
+    page.click("#download")
+    with page.expect_download() as downloading:
+        page.click(f"[data-kind='{kind}']")
+    path = folder / downloading.value.suggested_filename
+    downloading.value.save_as(path)
+    return path
+
+
+def test_the_roll_is_taken_away_and_printed_on_pages(transcribed, tmp_path):
+    page = transcribed
+    page.click("#download")
+    expect(page.locator("[data-kind='roll.pdf']")).to_be_hidden()
+    page.keyboard.press("Escape")
+    drawings = download(page, "roll.svg", tmp_path)
+    pictures = download(page, "roll.png", tmp_path)
+    assert (drawings.name, pictures.name) == ("Op. 1.roll-svg.zip", "Op. 1.roll-png.zip")
+    with zipfile.ZipFile(drawings) as archive:
+        n_pages = len(archive.namelist())
+        names = [f"Op. 1.roll-{number}.svg" for number in range(1, n_pages + 1)]
+        assert archive.namelist() == names
+        drawn = [archive.read(name).decode() for name in names]
+    assert n_pages == 2
+    for number, each in enumerate(drawn, 1):
+        assert 'width="210mm" height="297mm"' in each
+        assert f">{number} / {n_pages}<" in each
+    n_struck = sum(
+        path.count("M")
+        for each in drawn
+        for path in re.findall(r'<path class="notes" d="([^"]*)" fill="#\w+"/>', each)
+    )
+    assert n_struck == len(rows_of(download(page, "csv", tmp_path)))
+    with zipfile.ZipFile(pictures) as archive:
+        for name in archive.namelist():
+            data = archive.read(name)
+            assert data.startswith(b"\x89PNG")
+            assert struct.unpack(">II", data[16:24]) == (1654, 2339)
+            assert len(data) > 20_000  # something is drawn on it
+    page.keyboard.press("Control+p")
+    wait_until(lambda: page.evaluate("window.asked") == 1)
+    assert page.locator("#paper img").count() == n_pages
+    assert page.evaluate(
+        "[...document.querySelectorAll('#paper img')].every((each) => each.naturalWidth > 100)"
+    )
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    expect(page.locator("#editor")).to_be_visible()
+
+
+def test_only_a_part_is_transcribed_as_the_command_does(transcribed, tmp_path):
+    page = transcribed
+    expect(page.locator("#part-now")).to_have_text("All of the recording is transcribed.")
+    whole = page.locator("#n-notes").inner_text()
+    page.click("#part-open")
+    page.fill("#part-from", "0:30")
+    page.fill("#part-to", "0:20")
+    page.click("#part-start")
+    expect(page.locator("#part-words")).to_have_text("The end comes after the beginning.")
+    # What is typed in one field stays, whatever the other has just been found to be.
+    page.click("#part-from", click_count=3)
+    page.keyboard.type("10")
+    page.keyboard.press("Tab")
+    page.keyboard.type("0:25.5")
+    page.keyboard.press("Enter")
+    expect(page.locator("#part-now")).to_have_text(
+        "Only 0:10 to 0:25 is transcribed.", timeout=PATIENCE
+    )
+    expect(page.locator("#part")).to_be_hidden()
+    # Progress is hidden before the work begins too; the notes of a part are fewer.
+    few = re.compile(r"^\d\d notes$")
+    expect(page.locator("#n-notes")).to_have_text(few, timeout=PATIENCE)
+    expect(page.locator("#progress")).to_be_hidden(timeout=PATIENCE)
+    rows = rows_of(download(page, "csv", tmp_path))
+    out = tmp_path / "command"
+    out.mkdir()
+    with_part = ["--from", str(PART[0]), "--to", str(PART[1]), "--csv"]
+    song = write_pcm(tmp_path / "song.wav", np.tile(read_audio(PRELUDE, RATE), 3), RATE)
+    assert main([str(song), *with_part, "-o", str(out)]) == 0
+    expected = rows_of(out / "song.csv")
+    assert 40 < len(rows) == len(expected)
+    for row, other in zip(rows, expected, strict=True):
+        assert PART[0] <= float(row[0]) < PART[1]
+        assert float(row[0]) == pytest.approx(float(other[0]), abs=0.002)
+    expect(page.locator("#of")).to_have_text("of 2:02")
+    page.reload()
+    expect(page.locator("#part-now")).to_have_text("Only 0:10 to 0:25 is transcribed.")
+    page.click("#part-open")
+    expect(page.locator("#part-from")).to_have_value("0:10.0")
+    page.click("#part-whole")
+    expect(page.locator("#part-now")).to_have_text("All of the recording is transcribed.")
+    expect(page.locator("#n-notes")).to_have_text(whole, timeout=PATIENCE)
