@@ -200,7 +200,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add("tune", type=Path, help="a tune as transcribe tokens --for abc writes it")
     add("--weights", type=Path, required=True, help="as train wrote them")
     add("--bars", type=int, default=8, help="default: 8")
-    add("--temperature", type=float, default=0.8, help="default: 0.8")
+    add("--temperature", type=_positive, default=0.8, help="default: 0.8")
     add("--seed", type=int, default=0)
     add("--out", type=Path, required=True, help="write the longer tune here")
     options = parser.parse_args(arguments)
@@ -216,13 +216,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
         else:
             network = load(options.weights)
             how = {"bars": options.bars, "seed": options.seed, "temperature": options.temperature}
-            longer = going_on(network, options.tune.read_text("ascii"), **how)
+            longer = going_on(network, options.tune.read_text("utf-8", "replace"), **how)
             options.out.write_text(longer, "ascii", "replace")
             print(f"{options.out}: {longer.count('|')} bars")
-    except (TranscribeError, OSError, UnicodeDecodeError) as error:
+    except (TranscribeError, OSError) as error:
         print(f"abc_lstm: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def _positive(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"expected a number above 0; found {text!r}")
+    return value
 
 
 if __name__ == "__main__":

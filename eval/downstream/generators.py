@@ -102,15 +102,19 @@ def checked(lines: Sequence[str], folder: Path) -> Played:
     Raises
     ------
     TranscribeError
-        Nothing came out, or notes are not where the recording's beats are.
+        Nothing came out, or more than one file, or notes are not where the recording's beats are.
     """
     found = _PLACE.search(lines[-1])
     assert found is not None, lines[-1]
-    (made,) = folder.glob(found["made"])
+    made = sorted(folder.glob(found["made"]))
+    if len(made) != 1:
+        raise TranscribeError(
+            f"{found['made']}: expected one file of the program; found {len(made)}"
+        )
     anchor = Anchor.of_item(folder / found["item"])
     words = found["words"]
     read_at = float(words.split("--read-at ")[1].split()[0]) if "--read-at" in words else None
-    content = made.read_bytes()
+    content = made[0].read_bytes()
     without_primer = "--without-primer" in words
     if "--after" in words:
         anchor = anchor.after()
@@ -194,9 +198,8 @@ def measure(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
         for heading in IN_PYTHON if options.magenta else ():
             lines = commands(heading)
             in_shell(lines, folder)
-            rows[f"Magenta 2.1.4: {heading.partition(' and ')[0]}"] = checked(
-                lines, folder
-            ).as_json()
+            tool = heading.partition(" and ")[0]
+            rows[f"Magenta 2.1.4: {tool}"] = checked(lines, folder).as_json()
             yield record
 
 

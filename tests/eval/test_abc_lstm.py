@@ -100,6 +100,15 @@ def test_from_a_recording_to_an_lstm_and_back(tmp_path, capsys):
     assert all(note.onset >= anchor.stop - 0.01 for note in new)
 
 
+@pytest.mark.parametrize("temperature", ["0", "-1", "nan", "warm"])
+def test_a_temperature_is_above_absolute_zero(temperature, capsys):
+    words = ["sample", "a.abc", "--weights", "w", "--out", "b.abc", "--temperature", temperature]
+    with pytest.raises(SystemExit) as caught:
+        main(words)
+    assert caught.value.code == 2
+    assert f"above 0; found '{temperature}'" in capsys.readouterr().err
+
+
 def test_what_is_no_weights_and_no_tunes_is_named(tmp_path, capsys):
     (tmp_path / "w").write_bytes(b"no weights")
     with pytest.raises(CheckpointError, match="expected weights that"):

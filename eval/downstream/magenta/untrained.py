@@ -26,8 +26,12 @@ def initialised(saver, session, path):
     session.run(tf.global_variables_initializer())
 
 
-def rnn_bundle(generator, path):
-    generator.create_bundle_file(path, "untrained")
+def rnn_bundle(path, generator, model, config, **more):
+    """A bundle of one of the recurrent networks, whose programs share their make."""
+    made = generator(
+        model=model(config), details=config.details, checkpoint=a_checkpoint(path), **more
+    )
+    made.create_bundle_file(path, "untrained")
 
 
 def melody_rnn(path):
@@ -39,13 +43,11 @@ def melody_rnn(path):
 
     config = melody_rnn_model.default_configs["attention_rnn"]
     rnn_bundle(
-        melody_rnn_sequence_generator.MelodyRnnSequenceGenerator(
-            model=melody_rnn_model.MelodyRnnModel(config),
-            details=config.details,
-            steps_per_quarter=config.steps_per_quarter,
-            checkpoint=a_checkpoint(path),
-        ),
         path,
+        melody_rnn_sequence_generator.MelodyRnnSequenceGenerator,
+        melody_rnn_model.MelodyRnnModel,
+        config,
+        steps_per_quarter=config.steps_per_quarter,
     )
 
 
@@ -54,14 +56,12 @@ def performance_rnn(path):
 
     config = performance_model.default_configs["performance_with_dynamics"]
     rnn_bundle(
-        performance_sequence_generator.PerformanceRnnSequenceGenerator(
-            model=performance_model.PerformanceRnnModel(config),
-            details=config.details,
-            steps_per_second=config.steps_per_second,
-            num_velocity_bins=config.num_velocity_bins,
-            checkpoint=a_checkpoint(path),
-        ),
         path,
+        performance_sequence_generator.PerformanceRnnSequenceGenerator,
+        performance_model.PerformanceRnnModel,
+        config,
+        steps_per_second=config.steps_per_second,
+        num_velocity_bins=config.num_velocity_bins,
     )
 
 
