@@ -19,7 +19,8 @@ def test_training_finds_its_settings_in_an_installed_package(tmp_path):
     """A wheel is built from a copy, unpacked, and composes an experiment of conf/."""
     source = tmp_path / "source"
     source.mkdir()
-    for name in ("pyproject.toml", "setup.py", "MANIFEST.in", "README.md", "LICENSE"):
+    about = ("README.md", "LICENSE", "MODEL_CARD.md")
+    for name in ("pyproject.toml", "setup.py", "MANIFEST.in", *about):
         shutil.copy(CHECKOUT / name, source)
     ignored = shutil.ignore_patterns("__pycache__", "node_modules")
     for name in ("transcribe", "conf"):
@@ -32,6 +33,11 @@ def test_training_finds_its_settings_in_an_installed_package(tmp_path):
         "transcribe",
         wheel.name.removesuffix("-py3-none-any.whl") + ".dist-info",
     }
+    (info,) = (tmp_path / "site").glob("*.dist-info")
+    metadata = (info / "METADATA").read_text("utf-8").splitlines()
+    assert "License-Expression: Apache-2.0 AND CC-BY-NC-SA-4.0" in metadata
+    assert {path.name for path in (info / "licenses").iterdir()} == {"LICENSE", "MODEL_CARD.md"}
+    assert (tmp_path / "site/transcribe/py.typed").is_file()
     assert (tmp_path / "site/transcribe/synthesis/piano/manifest.json").is_file()
     web = tmp_path / "site/transcribe/web"
     assert (web / "built/index.html").is_file() == (source / "transcribe/web/built").is_dir()
