@@ -144,13 +144,26 @@ def placed_on(content: bytes, anchor: Anchor, **how: Any) -> Played:
 
 
 def in_browser(tokens: Path) -> dict[str, Played]:
-    """What models of magenta.js make of the files of a folder of tokens, by tool."""
+    """What models of magenta.js make of the files of a folder of tokens, by tool.
 
-    def address(target: str, name: str) -> str:
-        return f"tokens/{target}/song.{name}.mid"
+    Interpolated is from the first melody of four bars to the last, which in a short piece is the
+    same.
 
-    primer = address("melody-rnn", "primer-4bar")
-    one, other = (address("music-vae", f"melody-4bar-{n:03}") for n in (1, 2))
+    Raises
+    ------
+    TranscribeError
+        There is no melody of four bars, or what comes out is not where it belongs.
+    """
+
+    def written(target: str, name: str) -> list[str]:
+        found = sorted((tokens / target).glob(f"song.{name}.mid"))
+        if not found:
+            raise TranscribeError(f"{target}: expected four bars of melody; found none")
+        return [f"tokens/{target}/{path.name}" for path in found]
+
+    (primer,) = written("melody-rnn", "primer-4bar")
+    melodies = written("music-vae", "melody-4bar-*")
+    one, other = melodies[0], melodies[-1]
     calls = {
         "Continue": ("continued", "models/melody_rnn", primer, 64),
         "Interpolate": ("interpolated", "models/mel_4bar", one, other, 3),

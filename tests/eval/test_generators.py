@@ -100,6 +100,11 @@ def tokens(tmp_path_factory):
     return folder
 
 
+def test_a_folder_without_four_bars_of_melody_is_refused_before_a_browser_starts(tmp_path):
+    with pytest.raises(TranscribeError, match="expected four bars of melody"):
+        in_browser(tmp_path)
+
+
 @pytest.mark.slow
 def test_magenta_js_plays_on_from_melodies(tokens):
     """Studio's Continue and Interpolate, with random weights."""
