@@ -20,6 +20,7 @@ from site_checks import PRELUDE, assert_as_the_command, by_command, rows_of
 from eval.data.recordings import encode
 from eval.performance import browser
 from transcribe.audio.reader import read_audio
+from transcribe.version import __version__
 from transcribe.web.site import BUILT, HOW_TO_BUILD, SOURCE, write_site
 
 sync_api = pytest.importorskip("playwright.sync_api", reason=browser.HOW_TO)
@@ -146,6 +147,7 @@ def test_notes_are_the_command_s_and_every_download_is_there(visit, tmp_path):
     ]
     assert files["original"].read_bytes() == PRELUDE.read_bytes()
     assert files["mid"].read_bytes()[:4] == b"MThd"
+    assert f"(transcribe {__version__})".encode() in files["mid"].read_bytes()
     header = (tmp_path / "prelude.json").read_text().split('"notes"')[0]
     assert files["json"].read_text().split('"notes"')[0] == header
     heard = read_audio(files["wav"], RATE)

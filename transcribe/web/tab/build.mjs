@@ -68,7 +68,7 @@ await mkdir(out, { recursive: true });
 const source = (name) => join(here, "src", name);
 await build({
   ...common,
-  entryPoints: [source("page.ts"), source("library.worker.ts"), source("transcriber.worker.ts"), source("live.worker.ts")],
+  entryPoints: ["page", "library.worker", "transcriber.worker", "sound.worker", "live.worker"].map((name) => source(`${name}.ts`)),
 });
 await build({ ...common, entryPoints: [source("service-worker.ts")], format: "iife" });
 

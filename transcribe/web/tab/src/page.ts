@@ -6,7 +6,7 @@
 import "../../static/main.js";
 import type { Piece } from "./engine/audio";
 import { showAbout, showStorage } from "./about";
-import type { DecodeQuestion } from "./transcriber.worker";
+import type { DecodeQuestion } from "./sound.worker";
 
 /** Bytes of a file that is decoded as a whole: an hour of mp3, some minutes of anything else. */
 const LARGEST_WHOLE = 40e6;

@@ -5,17 +5,11 @@
  * goes on with what it left.
  */
 
-import type { Piece } from "./engine/audio";
 import { loadModel } from "./engine/model";
 import type { Model } from "./engine/transcription";
 import { CHANNEL, type Database, type Entry, type News, openDatabase, WORK_LOCK } from "./library/database";
 import { transcribeEntry } from "./library/job";
-
-/** What the page may be asked: to decode a file as a whole. */
-export interface DecodeQuestion {
-  file: Blob;
-  answer: MessagePort;
-}
+import type { DecodeQuestion } from "./sound.worker";
 
 const channel = new BroadcastChannel(CHANNEL);
 const tell = (news: News): void => channel.postMessage(news);
@@ -31,14 +25,8 @@ function model(): Promise<Model> {
   return loading;
 }
 
-/** Have the page decode a file, as workers can't; null where it can't either. */
-function decodeWhole(file: Blob): Promise<Piece | null> {
-  const { port1, port2 } = new MessageChannel();
-  return new Promise((resolve) => {
-    port1.onmessage = ({ data }) => resolve(data as Piece | null);
-    self.postMessage({ file, answer: port2 } satisfies DecodeQuestion, { transfer: [port2] });
-  });
-}
+/** Have the page decode a file, as workers can't. */
+const askPage = (question: DecodeQuestion): void => self.postMessage(question, { transfer: [question.answer] });
 
 /** What is to be done next: what was begun, then what waits the longest. */
 async function next(database: Database): Promise<Entry | null> {
@@ -61,7 +49,7 @@ async function work(): Promise<void> {
       await queued;
       continue;
     }
-    if (!(await transcribeEntry(database, entry.id, model, decodeWhole, tell))) await queued;
+    if (!(await transcribeEntry(database, entry.id, model, askPage, tell))) await queued;
   }
 }
 

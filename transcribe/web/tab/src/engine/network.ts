@@ -33,6 +33,8 @@ export async function loadNetwork(
   const session = await ort.InferenceSession.create(graph, {
     executionProviders: ["wasm"],
     enableCpuMemArena: false, // which takes memory in steps that double, and gives none back
+    // Threads that wait sleep: the page and the reader of the sound need processors, too.
+    extra: { session: { intra_op: { allow_spinning: "0" } } },
   });
   delete ort.env.wasm.wasmBinary; // it is compiled by now
   const width = shape.nChannels * shape.nBins;

@@ -3,7 +3,7 @@
  *
  *     recording -> sound -> features -> windows(network) -> candidates -> notes
  *
- * Memory does not grow with the length of the recording, but for the notes themselves.
+ * Sound and features come from a `Hearing`, which another worker keeps some blocks ahead. Memory does not grow with the length of the recording, but for the notes themselves.
  */
 
 import {
@@ -17,13 +17,11 @@ import { Decoder } from "../decode/decoder";
 import { N_ACTIVATIONS } from "../decode/rolls";
 import { RecordingError } from "../errors";
 import { type DecodeSettings, type Excerpt, FrameGrid, type Settings, WHOLE } from "../settings";
-import { Features } from "./features";
 import { findClicks } from "./clicks";
+import type { HeardBlock, HeardSound, HearingRange } from "./hearing";
 import type { Network } from "./network";
 import { type AudioWarning, isNoPiano, isOutOfTune, mostSeriousFirst } from "./quality";
 import type { Arrays } from "./safetensors";
-import type { Sound } from "./sound";
-import { TuningMeter } from "./tuning";
 import { firstNeeded, Windows, type Window, type WindowState } from "./windows";
 
 export interface Model {
@@ -41,6 +39,8 @@ export interface Step {
   held: HeldRolls;
   /** Seconds of the recording that are heard. */
   seconds: number;
+  /** Seconds of it that are read. */
+  read: number;
 }
 
 export interface Resumed {
@@ -48,41 +48,59 @@ export interface Resumed {
   held: HeldRolls;
 }
 
-/** Seconds of sound after which a step is made where nothing is transcribed. */
+/** Seconds of sound after which a step is made where nothing is transcribed, or no more is to be. */
 const STEP_SECONDS = 30;
 
+/** What is to be heard, and where the first frame lies in the recording. */
+export function rangeOf(
+  { settings }: Model,
+  resumed: Resumed | null = null,
+  excerpt: Excerpt = WHOLE,
+): HearingRange & { firstFrame: number } {
+  const { features, windows } = settings;
+  const grid = new FrameGrid(features.sample_rate, features.hop_length);
+  // The network hears a little more on both sides, as it does of every window.
+  const firstFrame = Math.max(0, Math.floor(grid.position(excerpt.start)) - windows.context_frames);
+  return {
+    firstFrame,
+    first: firstFrame * features.hop_length,
+    last: Math.round((grid.position(excerpt.stop) + windows.context_frames) * features.hop_length),
+    skip: firstNeeded(windows, resumed?.windows ?? BEGINNING),
+  };
+}
+
+const BEGINNING: WindowState = { start: 0, done: 0 };
+
 /**
- * Hear a recording window by window; the last steps have the rest of the candidates, and of the
- * sound where only a part is transcribed.
+ * Transcribe what is heard, window by window; the last steps have the rest of the candidates,
+ * and of the sound where only a part is transcribed.
+ *
+ * @param blocks of the range that `rangeOf` tells
  */
 export async function* steps(
-  sound: Sound,
+  blocks: AsyncIterable<HeardBlock>,
   model: Model,
   lowestThreshold: number,
-  tuning: TuningMeter,
   resumed: Resumed | null = null,
   excerpt: Excerpt = WHOLE,
 ): AsyncGenerator<Step> {
-  const { features: shape, windows: sizes, decode } = model.settings;
-  const grid = new FrameGrid(shape.sample_rate, shape.hop_length);
-  const state = resumed?.windows ?? { start: 0, done: 0 };
-  // The network hears a little more on both sides, as it does of every window.
-  const between: [number, number] = [grid.position(excerpt.start), grid.position(excerpt.stop)];
-  const firstFrame = Math.max(0, Math.floor(between[0]) - sizes.context_frames);
-  const first = firstFrame * shape.hop_length;
-  const last = Math.round((between[1] + sizes.context_frames) * shape.hop_length);
-  const features = new Features(shape, model.arrays, firstNeeded(sizes, state));
-  const windows = new Windows(sizes, features.width, state);
+  const { features, windows: sizes, decode } = model.settings;
+  const grid = new FrameGrid(features.sample_rate, features.hop_length);
+  const { firstFrame } = rangeOf(model, resumed, excerpt);
+  const state = resumed?.windows ?? BEGINNING;
+  const width = features.phases.reduce((sum, each) => sum + each, 0) * features.n_bins;
+  const windows = new Windows(sizes, width, state);
   const reader = new CandidateReader(
     thresholdsOf({ ...decode, onset_threshold: Math.min(decode.onset_threshold, lowestThreshold) }),
     resumed?.held,
     firstFrame,
-    between,
+    [grid.position(excerpt.start), grid.position(excerpt.stop)],
   );
   let samples: Float32Array[] = [];
   let nHeld = 0;
-  let nPassed = 0;
   let done = state.done;
+  let read = 0;
+  let isFinished = false;
   const heard = async ({ frames, from, to }: Window): Promise<Candidates> => {
     const rolls = await model.network.activations(frames);
     done += to - from;
@@ -92,31 +110,26 @@ export async function* steps(
     const given = samples;
     samples = [];
     nHeld = 0;
-    const seconds = Math.min(grid.seconds(firstFrame + done), excerpt.stop, sound.duration);
-    return { candidates, samples: given, windows: windows.state, held: reader.state, seconds };
-  };
-  const finish = async function* (): AsyncGenerator<Step> {
-    for (const window of windows.push(features.finish())) yield step(await heard(window));
-    for (const window of windows.finish()) yield step(await heard(window));
-    yield step(reader.finish());
+    const seconds = Math.min(grid.seconds(firstFrame + done), excerpt.stop, read);
+    return { candidates, samples: given, windows: windows.state, held: reader.state, seconds, read };
   };
 
   if (!resumed && firstFrame) yield step(noCandidates(firstFrame));
-  for await (const block of sound.blocks()) {
-    const start = nPassed;
-    nPassed += block.length;
-    samples.push(block);
-    nHeld += block.length;
-    if (start < last && nPassed > first) {
-      const heardOf = block.subarray(Math.max(0, first - start), Math.min(block.length, last - start));
-      tuning.push(heardOf);
-      for (const window of windows.push(features.push(heardOf))) yield step(await heard(window));
-      if (nPassed >= last) yield* finish();
-    } else if (nHeld > STEP_SECONDS * shape.sample_rate) yield step(noCandidates(0));
+  for await (const block of blocks) {
+    read = block.seconds;
+    samples.push(block.samples);
+    nHeld += block.samples.length;
+    if (block.isComplete && excerpt.start > 0 && read <= excerpt.start) throw new RecordingError("too_short");
+    for (const window of windows.push(block.frames)) yield step(await heard(window));
+    if (block.isComplete && !isFinished) {
+      for (const window of windows.finish()) yield step(await heard(window));
+      yield step(reader.finish());
+      isFinished = true;
+    } else if (!block.frames.length && nHeld > STEP_SECONDS * features.sample_rate) {
+      yield step(noCandidates(0));
+    }
   }
-  if (excerpt.start > 0 && sound.duration <= excerpt.start) throw new RecordingError("too_short");
-  if (nPassed < last) yield* finish();
-  else yield step(noCandidates(0));
+  if (nHeld) yield step(noCandidates(0));
 }
 
 export interface Conclusion {
@@ -128,8 +141,7 @@ export interface Conclusion {
 
 /** What is to be told of a recording that was read to its end; as `conclude` in Python. */
 export function conclude(
-  sound: Sound,
-  tuning: TuningMeter,
+  sound: HeardSound,
   candidates: Candidates,
   decode: DecodeSettings,
   grid: FrameGrid,
@@ -156,7 +168,7 @@ export function conclude(
   if (!isSilent && notes.length) {
     const clicks = findClicks(notes, seconds);
     if (clicks) warnings.push({ kind: "clicks", values: clicks });
-    const cents = tuning.cents;
+    const { cents } = sound;
     if (cents !== null && isOutOfTune(cents)) warnings.push({ kind: "tuning", values: { cents, a4: 440 } });
   }
   const nNotes = isSilent ? 0 : notes.length;

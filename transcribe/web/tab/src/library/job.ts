@@ -2,12 +2,12 @@
 
 import type { Candidates } from "../decode/candidates";
 import { Decoder } from "../decode/decoder";
-import { openRecording, type WholeDecoder } from "../engine/audio";
+import type { HeardSound } from "../engine/hearing";
+import { HearingAhead } from "../engine/hearing-ahead";
 import { asSentence, sentenceOf } from "../engine/quality";
-import { Sound } from "../engine/sound";
-import { conclude, type Model, type Step, steps } from "../engine/transcription";
-import { TuningMeter } from "../engine/tuning";
+import { conclude, type Model, rangeOf, type Step, steps } from "../engine/transcription";
 import { inWords, notHere, RecordingError } from "../errors";
+import type { DecodeQuestion } from "../sound.worker";
 import { clipped } from "../numbers";
 import { type Excerpt, FrameGrid } from "../settings";
 import {
@@ -40,6 +40,9 @@ const excerptOf = ({ part }: Entry): Excerpt => ({ start: part?.[0] ?? 0, stop: 
 /** Thrown where somebody has stopped the work, paused it, or deleted the recording. */
 class StoppedError extends Error {}
 
+/** Has the page decode a file that the browser streams not. */
+export type AskPage = (question: DecodeQuestion) => void;
+
 /**
  * Transcribe a recording, from the beginning or from where it was left.
  *
@@ -49,12 +52,12 @@ export async function transcribeEntry(
   database: Database,
   id: string,
   load: () => Promise<Model>,
-  decodeWhole: WholeDecoder,
+  askPage: AskPage,
   tell: (news: News) => void,
 ): Promise<boolean> {
   const kept = new KeptEntry(database, id, tell);
   try {
-    await new Job(kept, await load()).run(decodeWhole);
+    await new Job(kept, await load()).run(askPage);
     return true;
   } catch (error) {
     return error instanceof StoppedError || kept.fail(error);
@@ -143,25 +146,23 @@ class Job {
     return new FrameGrid(sample_rate, hop_length);
   }
 
-  async run(decodeWhole: WholeDecoder): Promise<void> {
+  async run(askPage: AskPage): Promise<void> {
     const original = await this.kept.database.get("originals", this.kept.id);
     if (!original) throw new StoppedError();
     const entry = await this.begin();
-    const recording = await openRecording(original.file, decodeWhole);
+    const [resumed, excerpt] = [entry.progress, excerptOf(entry)];
+    const hearing = await HearingAhead.open(original.file, this.model, rangeOf(this.model, resumed, excerpt), askPage);
     try {
-      if ((recording.duration ?? 0) > LONGEST) throw new RecordingError("too_long");
-      await this.kept.change((now) => (now.duration ??= recording.duration));
-      const resumed = entry.progress;
+      if ((hearing.duration ?? 0) > LONGEST) throw new RecordingError("too_long");
+      await this.kept.change((now) => (now.duration ??= hearing.duration));
       if (resumed) await this.resume(entry);
-      const sound = new Sound(recording, this.grid.sampleRate);
-      const tuning = new TuningMeter(this.grid.sampleRate);
-      for await (const step of steps(sound, this.model, LOWEST_THRESHOLD, tuning, resumed, excerptOf(entry))) {
-        if (sound.duration > LONGEST) throw new RecordingError("too_long");
+      for await (const step of steps(hearing.blocks(), this.model, LOWEST_THRESHOLD, resumed, excerpt)) {
+        if (step.read > LONGEST) throw new RecordingError("too_long");
         await this.keep(step);
       }
-      await this.finish(sound, tuning);
+      await this.finish(hearing.heard);
     } finally {
-      recording.close();
+      hearing.close();
     }
   }
 
@@ -204,6 +205,8 @@ class Job {
   private async keep(step: Step): Promise<void> {
     this.decoder.take(step.candidates);
     const { sound, waveform } = this.soundOf(step.samples);
+    const { events, pedal } = step.candidates;
+    if (!sound.size && !waveform.length && !events.length && !pedal.length) return this.goOn();
     const notes = this.newRows();
     const entry = await this.kept.change(
       (now) => {
@@ -228,6 +231,12 @@ class Job {
     this.nPieces += 1;
     this.nKept = Math.max(this.nKept, this.nSamples);
     if (notes.length) this.kept.tell({ kind: "notes", id: entry.id, notes });
+  }
+
+  /** Nothing is to be kept; see whether to stop. */
+  private async goOn(): Promise<void> {
+    const entry = await this.kept.database.get("recordings", this.kept.id);
+    if (entry?.state !== "working") throw new StoppedError();
   }
 
   private secondsLeft(entry: Entry): number | null {
@@ -280,11 +289,11 @@ class Job {
     return news;
   }
 
-  private async finish(sound: Sound, tuning: TuningMeter): Promise<void> {
+  private async finish(sound: HeardSound): Promise<void> {
     const entry = await this.kept.database.get("recordings", this.kept.id);
     if (!entry) return;
     const kept = await this.kept.database.getAll("found", piecesOf(this.kept.id, entry.attempt));
-    const found = conclude(sound, tuning, joined(kept), this.model.settings.decode, this.grid, excerptOf(entry));
+    const found = conclude(sound, joined(kept), this.model.settings.decode, this.grid, excerptOf(entry));
     if (found.isSilent) await this.forgetNotes(entry);
     await this.kept.change((now) => {
       now.state = "done";
