@@ -89,8 +89,8 @@ def conclude(
             warnings.append(AudioWarning("clicks", {"pitch": pitch, "n_notes": n_notes}))
         if sound.tuning is not None:
             tuning = sound.tuning.cents
-        if tuning is not None and is_out_of_tune(tuning):
-            warnings.append(AudioWarning("tuning", {"cents": tuning, "a4": a4}))
+            if tuning is not None and is_out_of_tune(sound.tuning.sure_cents):
+                warnings.append(AudioWarning("tuning", {"cents": tuning, "a4": a4}))
     return Transcription(
         performance,
         sustained,

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from transcribe.audio.quality import is_out_of_tune
+from transcribe.audio.reader import read_audio
 from transcribe.audio.tuning import TuningMeter
+
+PRELUDE = Path(__file__).parents[1] / "data" / "prelude.mp3"
 
 SAMPLE_RATE = 16000
 
@@ -86,3 +91,36 @@ def test_a_voice_that_glides_has_none():
 def test_one_tone_is_too_little():
     time = np.arange(2 * SAMPLE_RATE) / SAMPLE_RATE
     assert measured(np.sin(2 * np.pi * 450 * time).astype(np.float32)) is None
+
+
+def metered(samples: np.ndarray) -> TuningMeter:
+    meter = TuningMeter(SAMPLE_RATE)
+    meter.push(samples)
+    return meter
+
+
+def test_a_part_warns_no_sooner_than_the_whole():
+    """The prelude is 14.5 cents sharp, and passages of it are up to 16.6."""
+    samples = read_audio(PRELUDE, SAMPLE_RATE)
+    whole = metered(samples)
+    assert whole.cents == pytest.approx(14.5, abs=0.2)
+    assert not is_out_of_tune(whole.sure_cents)
+    for seconds in (2, 5, 10, 20):
+        length = seconds * SAMPLE_RATE
+        starts = range(0, len(samples) - length, SAMPLE_RATE // 2)
+        parts = [metered(samples[start : start + length]) for start in starts]
+        assert any(is_out_of_tune(part.cents or 0) for part in parts)
+        assert [part.cents for part in parts if is_out_of_tune(part.sure_cents)] == []
+
+
+@pytest.mark.parametrize("cents", [-40, 25])
+def test_what_is_clearly_out_of_tune_is_so_from_three_seconds_on(cents):
+    for seconds in (3, 30):
+        meter = metered(chords(cents)[: seconds * SAMPLE_RATE])
+        assert is_out_of_tune(meter.sure_cents)
+        assert abs(meter.cents) - 8 < meter.sure_cents < abs(meter.cents)
+
+
+def test_of_noise_nothing_is_sure():
+    noise = np.random.default_rng(0).normal(0, 0.1, 10 * SAMPLE_RATE).astype(np.float32)
+    assert metered(noise).sure_cents == 0

@@ -434,11 +434,13 @@ def test_tuning_is_measured_as_in_python(ask):
     samples = read_audio(PRELUDE, 16300)[: 8 * 16000]
     meter = TuningMeter(16000)
     meter.push(samples)
-    (cents,) = ask(
+    ((cents, sure),) = ask(
         {"room": "tuning", "samples": packed(samples), "rate": 16000, "parts": [5, 9000]}
     )
     assert cents == pytest.approx(meter.cents, abs=0.02)
-    assert abs(cents) > 15
+    assert sure == pytest.approx(meter.sure_cents, abs=0.02)
+    assert 15 < abs(cents)
+    assert abs(cents) - 3 < sure < abs(cents)
 
 
 def test_settings_come_from_the_weights(ask):

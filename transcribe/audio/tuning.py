@@ -22,6 +22,9 @@ _LEAST_AGREEMENT = 0.25
 """Length of the mean on the unit circle; of noise it is below 0.1, of a piano 0.38 to 0.95."""
 _LEAST_EVIDENCE = 12.5
 """Partials times the agreement squared (as of Rayleigh's test); few of them must agree better."""
+_SPREAD = 25.0
+"""Cents by which a tuning may be off, times the root of the evidence: of parts of 2 to 30 s of
+fifteen recordings of pianos, nineteen in twenty were that near to the whole recording's."""
 
 
 class TuningMeter:
@@ -75,7 +78,20 @@ class TuningMeter:
         """Cents above A = 440 Hz, -50 to 50; None where too little agrees on it."""
         if self._n_partials < _LEAST_PARTIALS:
             return None
-        agreement = abs(self._sum) / self._weight
-        if agreement < _LEAST_AGREEMENT or self._n_partials * agreement**2 < _LEAST_EVIDENCE:
+        if self._agreement < _LEAST_AGREEMENT or self._evidence < _LEAST_EVIDENCE:
             return None
         return float(np.angle(self._sum) / (2 * np.pi) * 100)
+
+    @property
+    def sure_cents(self) -> float:
+        """Cents, at least, by which it is away from A = 440 Hz, to either side; 0 if in doubt."""
+        cents = self.cents
+        return 0.0 if cents is None else max(abs(cents) - _SPREAD / self._evidence**0.5, 0.0)
+
+    @property
+    def _agreement(self) -> float:
+        return abs(self._sum) / self._weight
+
+    @property
+    def _evidence(self) -> float:
+        return self._n_partials * self._agreement**2

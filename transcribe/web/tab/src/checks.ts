@@ -167,7 +167,7 @@ const ROOMS: Record<string, (asked: any) => unknown> = {
   tuning(asked: { samples: string; rate: number; parts: number[] }) {
     const meter = new TuningMeter(asked.rate);
     for (const part of parts(floats(asked.samples), asked.parts)) meter.push(part);
-    return meter.cents;
+    return [meter.cents, meter.sureCents];
   },
   clicks: (asked: { notes: Note[]; duration: number }) => findClicks(asked.notes, asked.duration),
   settings: (asked: { model: string }) => settingsOf(new Uint8Array(bytesOf(asked.model))),

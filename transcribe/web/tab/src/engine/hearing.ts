@@ -38,6 +38,7 @@ export interface HeardSound {
   warnings: AudioWarning[];
   /** Cents above A = 440 Hz; null where too little agrees on it. */
   cents: number | null;
+  sureCents: number;
 }
 
 export class Hearing {
@@ -81,7 +82,7 @@ export class Hearing {
   /** For when all blocks are taken. */
   get heard(): HeardSound {
     const { duration, isSilent, warnings } = this.sound;
-    return { duration, isSilent, warnings, cents: this.tuning.cents };
+    return { duration, isSilent, warnings, cents: this.tuning.cents, sureCents: this.tuning.sureCents };
   }
 }
 

@@ -168,8 +168,8 @@ export function conclude(
   if (!isSilent && notes.length) {
     const clicks = findClicks(notes, seconds);
     if (clicks) warnings.push({ kind: "clicks", values: clicks });
-    const { cents } = sound;
-    if (cents !== null && isOutOfTune(cents)) warnings.push({ kind: "tuning", values: { cents, a4: 440 } });
+    const { cents, sureCents } = sound;
+    if (cents !== null && isOutOfTune(sureCents)) warnings.push({ kind: "tuning", values: { cents, a4: 440 } });
   }
   const nNotes = isSilent ? 0 : notes.length;
   return { warnings: mostSeriousFirst(warnings), nNotes, isSilent };

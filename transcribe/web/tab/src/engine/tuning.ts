@@ -13,6 +13,7 @@ const LOUD = 10 ** (-20 / 20);
 const LEAST_PARTIALS = 20;
 const LEAST_AGREEMENT = 0.25;
 const LEAST_EVIDENCE = 12.5;
+const SPREAD = 25;
 
 export class TuningMeter {
   private readonly nFft: number;
@@ -80,8 +81,21 @@ export class TuningMeter {
   /** Cents above A = 440 Hz, -50 to 50; null where too little agrees on it. */
   get cents(): number | null {
     if (this.nPartials < LEAST_PARTIALS) return null;
-    const agreement = Math.hypot(this.real, this.imaginary) / this.weight;
-    if (agreement < LEAST_AGREEMENT || this.nPartials * agreement ** 2 < LEAST_EVIDENCE) return null;
+    if (this.agreement < LEAST_AGREEMENT || this.evidence < LEAST_EVIDENCE) return null;
     return (Math.atan2(this.imaginary, this.real) / (2 * Math.PI)) * 100;
+  }
+
+  /** Cents, at least, by which it is away from A = 440 Hz, to either side; 0 if in doubt. */
+  get sureCents(): number {
+    const { cents } = this;
+    return cents === null ? 0 : Math.max(Math.abs(cents) - SPREAD / Math.sqrt(this.evidence), 0);
+  }
+
+  private get agreement(): number {
+    return Math.hypot(this.real, this.imaginary) / this.weight;
+  }
+
+  private get evidence(): number {
+    return this.nPartials * this.agreement ** 2;
   }
 }
