@@ -31,7 +31,7 @@ def test_each_threshold_lands_between_right_and_wrong():
     rolls.pedal[:] *= 0.4
     rolls.onset[20:160:20, 5] = 0.6
     piece = ValidationPiece("study", np.zeros(0, np.float32), played, has_pedal=True)
-    chosen, table = choose([piece], [rolls], GRID, DecodeConfig(), candidates=(0.3, 0.5, 0.7))
+    chosen, table = choose([(piece, rolls)], GRID, DecodeConfig(), candidates=(0.3, 0.5, 0.7))
     assert chosen.onset_threshold == 0.7
     assert chosen.frame_threshold == 0.3
     assert chosen.sounding_threshold == 0.3
@@ -39,11 +39,51 @@ def test_each_threshold_lands_between_right_and_wrong():
     assert table["onset_threshold"][0.7] == 1.0 > table["onset_threshold"][0.5]
 
 
+def pedalled(probabilities, presses):
+    """A recording of which only the pedal is known."""
+    rolls = Rolls.empty(len(probabilities))
+    rolls.pedal[:] = probabilities
+    played = Performance(
+        notes=[], pedal=[PedalPress(onset=press[0], offset=press[1]) for press in presses]
+    )
+    return ValidationPiece("pedal", np.zeros(0, np.float32), played, has_pedal=True), rolls
+
+
+def test_the_pedal_is_judged_on_other_recordings_too():
+    """Presses of .4 in the passages, ghosts of .5 in five other recordings."""
+    passage = pedalled([0.4 if i % 100 >= 50 else 0 for i in range(600)], _presses(0, 600))
+    ghosts = [0.9 if i % 100 >= 50 else 0.5 if 10 < i % 100 < 30 else 0 for i in range(600)]
+    others = [pedalled(ghosts, _presses(0, 600))] * 5
+    candidates = (0.3, 0.7)
+    alone, _ = choose([passage], GRID, DecodeConfig(), candidates)
+    assert alone.pedal_threshold == 0.3
+    both, table = choose([passage], GRID, DecodeConfig(), candidates, pedalled=others)
+    figures = table["pedal_threshold"]
+    assert figures[0.3] == pytest.approx((1 + 2 / 3) / 2, abs=0.02)
+    assert figures[0.7] == pytest.approx((0 + 1) / 2, abs=0.02)
+    assert both.pedal_threshold == 0.3
+    assert choose(others, GRID, DecodeConfig(), candidates)[0].pedal_threshold == 0.7
+
+
+def _presses(start, stop):
+    return [(GRID.seconds(at + 49.7), GRID.seconds(at + 100.2)) for at in range(start, stop, 100)]
+
+
+def test_presses_too_short_for_a_foot_are_left_out_where_that_is_better():
+    """Real presses of 1.6 s, and flickers of three frames."""
+    flickering = [0.9 if i % 100 >= 50 or 20 <= i % 100 < 23 else 0 for i in range(600)]
+    heard = pedalled(flickering, _presses(0, 600))
+    chosen, table = choose([heard], GRID, DecodeConfig(), (0.5,))
+    assert chosen.minimum_press > 3 * 0.032
+    assert table["minimum_press"][chosen.minimum_press] > table["minimum_press"][0.05] + 0.2
+    assert chosen.pedal_hysteresis == DecodeConfig().pedal_hysteresis
+
+
 def test_a_tie_goes_to_the_middle():
     played = Performance(notes=[Note(onset=1, pitch=60, offset=2, velocity=80)])
     rolls = Rolls.empty(100)
     piece = ValidationPiece("silence", np.zeros(0, np.float32), played, has_pedal=True)
-    chosen, _ = choose([piece], [rolls], GRID, DecodeConfig(), candidates=(0.3, 0.5, 0.7))
+    chosen, _ = choose([(piece, rolls)], GRID, DecodeConfig(), candidates=(0.3, 0.5, 0.7))
     assert chosen == DecodeConfig()
 
 
@@ -55,7 +95,7 @@ def test_of_those_as_good_the_middle_one():
     rolls.onset[60, 5] = 0.35
     piece = ValidationPiece("note", np.zeros(0, np.float32), played, has_pedal=True)
     candidates = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
-    chosen, table = choose([piece], [rolls], GRID, DecodeConfig(), candidates)
+    chosen, table = choose([(piece, rolls)], GRID, DecodeConfig(), candidates)
     assert table["onset_threshold"][0.3] < table["onset_threshold"][0.4] == 1.0
     assert chosen.onset_threshold == 0.6
 
@@ -92,7 +132,7 @@ def test_confidences_are_scaled_to_how_often_notes_are_right():
         rolls.onset[frame - 2 : frame + 3] *= level
     played = [note for i, note in enumerate(notes) if (i % 2 if i < 20 else i % 5)]
     piece = ValidationPiece("study", np.zeros(0, np.float32), Performance(notes=played), True)
-    chosen = calibrate([piece], [rolls], GRID, DecodeConfig(confidence_shift=3.0))
+    chosen = calibrate([(piece, rolls)], GRID, DecodeConfig(confidence_shift=3.0))
     decoder = Decoder(GRID, chosen)
     decoder.push(rolls)
     confidence = np.array([note.confidence for note in decoder.finish().notes])
@@ -104,4 +144,4 @@ def test_where_every_note_is_right_confidences_stay():
     notes = [Note(onset=1, pitch=60, offset=2, velocity=80)]
     rolls = encode(Performance(notes=notes), GRID, 100)
     piece = ValidationPiece("note", np.zeros(0, np.float32), Performance(notes=notes), True)
-    assert calibrate([piece], [rolls], GRID, DecodeConfig()) == DecodeConfig()
+    assert calibrate([(piece, rolls)], GRID, DecodeConfig()) == DecodeConfig()

@@ -16,7 +16,7 @@ from transcribe.decode.config import DecodeConfig
 from transcribe.errors import CheckpointError, SettingsError
 from transcribe.features import FeatureConfig, mel_features
 from transcribe.model.config import ModelConfig, paper_model
-from transcribe.model.onnx_export import as_onnx
+from transcribe.model.onnx_export import LIKELY_ONSET, as_onnx
 from transcribe.model.onnx_graph import Graph
 from transcribe.model.onnx_network import OnnxNetwork
 from transcribe.model.onsets_and_frames import OnsetsAndFrames
@@ -64,8 +64,14 @@ def random_windows(network: OnsetsAndFrames, n_windows: int, n_frames: int) -> n
 
 
 def in_torch(network: OnsetsAndFrames, windows: np.ndarray) -> np.ndarray:
+    """Activations, without the velocities that an exported network leaves out."""
     with torch.no_grad():
-        return network(torch.from_numpy(windows)).activations().numpy()
+        activations = network(torch.from_numpy(windows)).activations().numpy()
+    if getattr(network.network, "touch", None) is not None:
+        for window in activations:
+            rolls = Rolls.unstack(window)
+            rolls.velocity[rolls.onset < LIKELY_ONSET] = 0
+    return activations
 
 
 @pytest.mark.parametrize("name", VARIANTS)
@@ -92,6 +98,30 @@ def test_eight_bits_change_little(name):
     for plane in PITCH_PLANES:
         ours, theirs = (getattr(Rolls.unstack(each[0]), plane) for each in (found, expected))
         assert np.abs(ours - theirs).max() < 0.02, plane
+
+
+@pytest.mark.parametrize("in_8_bits", [False, True])
+@pytest.mark.parametrize(("typical", "shares"), [(1e-9, (0.0, 0.0)), (LIKELY_ONSET, (0.3, 0.7))])
+def test_velocities_are_computed_where_an_onset_is_likely(typical, shares, in_8_bits):
+    """And nowhere if there is no such place."""
+    checkpoint = checkpoint_of("harmonic")
+    network = checkpoint.trainable
+    windows = random_windows(network, 2, 31)
+    with torch.no_grad():
+        head = network.network.head
+        median = network(torch.from_numpy(windows)).onset.median()
+        head.linear.bias[head.names.index("onset")] += torch.logit(torch.tensor(typical)) - median
+    spreads = export.measure(checkpoint, windows) if in_8_bits else None
+    exported = OnnxNetwork(as_onnx(network, spreads)[0].SerializeToString(), threads=1)
+    found = exported.batch_activations(windows)
+    for activations, expected in zip(found, in_torch(network, windows), strict=True):
+        ours, theirs = Rolls.unstack(activations), Rolls.unstack(expected)
+        is_computed = ours.onset >= LIKELY_ONSET
+        assert shares[0] <= is_computed.mean() <= shares[1]
+        assert (ours.velocity[ours.onset < LIKELY_ONSET - 1e-6] < 1e-9).all()
+        both = np.minimum(ours.onset, theirs.onset) >= LIKELY_ONSET + 1e-6
+        assert both.any() == (shares[1] > 0)
+        np.testing.assert_allclose(ours.velocity[both], theirs.velocity[both], atol=0.02)
 
 
 def test_what_rounding_takes_from_a_channel_is_given_back_to_its_bias():

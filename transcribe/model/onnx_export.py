@@ -10,6 +10,7 @@ second in float32, (B, D, T, 88), and last in 8 bits, (B, T, 88, D).
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import onnx
@@ -26,6 +27,13 @@ from transcribe.notes import N_PITCHES
 
 _CHANNELS = 4
 """The fastest 8-bit convolutions take so many channels, or a multiple."""
+
+LIKELY_ONSET = 0.01
+"""Velocities are computed where an onset is at least as probable, and are 0 elsewhere: a
+hundredth of the keys and frames of a recording, of which nobody reads the others."""
+
+_NO_VELOCITY = -30.0
+"""The logit of 0."""
 
 _KEYS_AT_ONCE = 22
 """Keys that go through their LSTM together, a fourth of them: what ONNX Runtime holds of all
@@ -85,7 +93,12 @@ def _harmonic(g: Graph, network: HarmonicNetwork) -> str:
     """Frames to activations."""
     in_8_bits = g.spreads is not None
     attacks = (_attacks_in_8_bits if in_8_bits else _attacks)(g, network.stack)
-    keys = (_blocks_in_8_bits if in_8_bits else _blocks)(g, network.stack, attacks)
+    # What follows the convolutions sees as many frames as the stride divides; those that are
+    # added to the last ones are 0, and go when nothing is left but planes.
+    n_frames = g.op("Gather", g.op("Shape", INPUT), g.ints(1))
+    n_missing = g.op("Mod", g.op("Neg", n_frames), g.ints(network.stride))
+    blocks = _blocks_in_8_bits if in_8_bits else _blocks
+    keys, padded = blocks(g, network.stack, attacks, n_missing)
     whole = [
         g.op("ReduceMean", keys, axes=[2], keepdims=0),
         g.op("ReduceMax", keys, axes=[2], keepdims=0),
@@ -93,18 +106,22 @@ def _harmonic(g: Graph, network: HarmonicNetwork) -> str:
     if network.context is not None and network.spread is not None:
         context = g.along_time(g.op("Concat", *whole, axis=-1), network.context)
         spread = g.linear(context, network.spread.weight, network.spread.bias)
-        keys = g.op("Add", keys, g.op("Unsqueeze", spread, g.ints(2)))
+        spread = g.with_frames(spread, n_missing, n_dimensions=3)
+        padded = g.op("Add", padded, g.op("Unsqueeze", spread, g.ints(2)))
         whole.append(context)
     tracked = g.op(
         "Add",
-        _along_time(g, network, keys),
-        g.linear(keys, network.local.weight, network.local.bias, quantised=True),
+        _along_time(g, network, padded),
+        g.linear(padded, network.local.weight, network.local.bias, quantised=True),
     )
     tracked = g.op("Relu", tracked)
     planes = g.heads(tracked, network.head)
     if network.touch is not None:
-        planes["velocity"] = _velocity(g, network.touch, attacks, keys, tracked)
-    whole.append(g.op("ReduceMean", tracked, axes=[2], keepdims=0))
+        struck = _struck(g, network.touch, attacks, n_missing)
+        planes["velocity"] = _velocity(g, network.touch, struck, padded, tracked, planes["onset"])
+    planes = {name: g.first_frames(plane, n_frames) for name, plane in planes.items()}
+    mean = g.op("ReduceMean", tracked, axes=[2], keepdims=0)
+    whole.append(g.first_frames(mean, n_frames))
     pedal = g.along_time(g.op("Concat", *whole, axis=-1), network.pedal_sequence)
     return g.activations(
         planes, g.linear(pedal, network.pedal_head.weight, network.pedal_head.bias)
@@ -165,8 +182,8 @@ def _attacks_in_8_bits(g: Graph, stack: HarmonicStack) -> str:
     return g.quantised(g.op("Add", g.dequantised(fold, "fold"), bias), "attacks")
 
 
-def _blocks(g: Graph, stack: HarmonicStack, x: str) -> str:
-    """(B, D, T, 88) to (B, T, 88, D)."""
+def _blocks(g: Graph, stack: HarmonicStack, x: str, n_missing: str) -> tuple[str, str]:
+    """(B, D, T, 88) to (B, T, 88, D), and the same with so many more frames."""
     blocks: Any = stack.blocks
     for index, block in enumerate(blocks):
         near = g.convolution(x, block.near.conv)
@@ -175,10 +192,11 @@ def _blocks(g: Graph, stack: HarmonicStack, x: str) -> str:
         x = g.op("Add", far, middle)
         for name, tensor in (("near", near), ("middle", middle), ("far", far), ("end", x)):
             g.measure(f"{index}.{name}", tensor)
-    return g.op("Transpose", x, perm=[0, 2, 3, 1])
+    keys = g.op("Transpose", x, perm=[0, 2, 3, 1])
+    return keys, g.with_frames(keys, n_missing, n_dimensions=4)
 
 
-def _blocks_in_8_bits(g: Graph, stack: HarmonicStack, x: str) -> str:
+def _blocks_in_8_bits(g: Graph, stack: HarmonicStack, x: str, n_missing: str) -> tuple[str, str]:
     """The same from 8 bits and with channels last throughout."""
     at = "attacks"
     blocks: Any = stack.blocks
@@ -188,23 +206,21 @@ def _blocks_in_8_bits(g: Graph, stack: HarmonicStack, x: str) -> str:
         x = g.sum_in_8_bits(x, at, y, near, middle)
         y = g.convolution_in_8_bits(x, middle, far, block.far.own, *block.far.convs)
         x, at = g.sum_in_8_bits(x, middle, y, far, end), end
-    return g.dequantised(x, at)
+    padded = g.with_frames(x, n_missing, n_dimensions=4, of_x=at)
+    return g.dequantised(x, at), g.dequantised(padded, at)
 
 
 def _along_time(g: Graph, network: HarmonicNetwork, keys: str) -> str:
     """A BiLSTM over each key, ``stride`` frames a step: (B, T, 88, D) to the same shape."""
-    n_frames = g.op("Gather", g.op("Shape", keys), g.ints(1))
-    missing = g.op("Mod", g.op("Neg", n_frames), g.ints(network.stride))
-    pads = g.op("Concat", g.ints(0, 0, 0, 0, 0), missing, g.ints(0, 0), axis=0)
     groups = []
     for start in range(0, N_PITCHES, _KEYS_AT_ONCE):
         some = g.op("Slice", keys, g.ints(start), g.ints(start + _KEYS_AT_ONCE), g.ints(2))
-        groups.append(_group_along_time(g, network, g.op("Pad", some, pads)))
-    return g.op("Slice", g.op("Concat", *groups, axis=2), g.ints(0), n_frames, g.ints(1))
+        groups.append(_group_along_time(g, network, some))
+    return g.op("Concat", *groups, axis=2)
 
 
 def _group_along_time(g: Graph, network: HarmonicNetwork, keys: str) -> str:
-    """The same for some of the keys, and frames that the stride divides."""
+    """The same for some of the keys."""
     stride, width, n_keys = network.stride, network.local.in_features, _KEYS_AT_ONCE
     n_windows = g.op("Gather", g.op("Shape", keys), g.ints(0))
     steps = g.op(
@@ -222,12 +238,23 @@ def _group_along_time(g: Graph, network: HarmonicNetwork, keys: str) -> str:
     return g.op("Reshape", y, g.op("Concat", n_windows, g.ints(-1, n_keys, width), axis=0))
 
 
-def _velocity(g: Graph, head: VelocityHead, attacks: str, keys: str, tracked: str) -> str:
+def _struck(g: Graph, head: VelocityHead, attacks: str, n_missing: str) -> str:
+    """What a velocity is heard by beside the features, (B, T, 88, D), with so many more frames."""
     if g.spreads is None:
         struck = g.op("Transpose", g.convolution(attacks, head.attack.conv), perm=[0, 2, 3, 1])
         g.measure("struck", struck)
-    else:
-        struck = g.convolution_in_8_bits(attacks, "attacks", "struck", head.attack.conv)
+        return g.with_frames(struck, n_missing, n_dimensions=4)
+    struck = g.convolution_in_8_bits(attacks, "attacks", "struck", head.attack.conv)
+    return g.with_frames(struck, n_missing, n_dimensions=4, of_x="struck")
+
+
+def _velocity(
+    g: Graph, head: VelocityHead, struck: str, keys: str, tracked: str, onset: str
+) -> str:
+    """Logits of velocities, (B, T, 88), where those of onsets say `LIKELY_ONSET`."""
+    rows = g.rows_above(onset, math.log(LIKELY_ONSET / (1 - LIKELY_ONSET)))
+    struck, keys, tracked = (g.only_rows(each, rows) for each in (struck, keys, tracked))
+    if g.spreads is not None:
         struck = g.dequantised(struck, "struck")
     first: Any = head.head[0]
     last: Any = head.head[2]
@@ -238,4 +265,4 @@ def _velocity(g: Graph, head: VelocityHead, attacks: str, keys: str, tracked: st
     ):
         total, bias = g.linear(part, weight, bias, plus=total), None
     y = g.linear(g.op("Relu", total), last.weight, last.bias)
-    return g.op("Squeeze", y, g.ints(-1))
+    return g.in_rows(y, rows, like=onset, elsewhere=_NO_VELOCITY)

@@ -164,6 +164,42 @@ class Graph:
             total = self.op("Add", total, part) if total else part
         return self.op("Relu", total)
 
+    # --- more frames, and fewer: x is (B, T, ...) ---
+
+    def with_frames(self, x: str, n_more: str, *, n_dimensions: int, of_x: str = "") -> str:
+        """With frames of 0 after the last ones; 8 bits have the range of the name ``of_x``."""
+        before = self.ints(*[0] * (n_dimensions + 1))
+        after = self.ints(*[0] * (n_dimensions - 2))
+        zero = [self._of(of_x)[1]] if of_x else []
+        return self.op("Pad", x, self.op("Concat", before, n_more, after, axis=0), *zero)
+
+    def first_frames(self, x: str, n_frames: str) -> str:
+        """So many frames from the first on."""
+        return self.op("Slice", x, self.ints(0), n_frames, self.ints(1))
+
+    # --- a few rows of many: x is (..., D) with as many rows as there are numbers before D ---
+
+    def rows_above(self, x: str, least: float) -> str:
+        """Which numbers of ``x``, counted through all its dimensions, are at least so great."""
+        flat = self.op("Reshape", x, self.ints(-1))
+        is_above = self.op("GreaterOrEqual", flat, self.constant(least, np.float32))
+        return self.op("Reshape", self.op("NonZero", is_above), self.ints(-1))
+
+    def only_rows(self, x: str, rows: str) -> str:
+        """These rows of ``x``, shape (n_rows, D)."""
+        size = self.op("Shape", x, start=-1)
+        matrix = self.op("Reshape", x, self.op("Concat", self.ints(-1), size, axis=0))
+        return self.op("Gather", matrix, rows, axis=0)
+
+    def in_rows(self, values: str, rows: str, *, like: str, elsewhere: float) -> str:
+        """One number for each row, in the shape of ``like``, which has that of all rows."""
+        shape = self.op("Shape", like)
+        value = numpy_helper.from_array(np.array([elsewhere], np.float32))
+        n_rows = self.op("Shape", self.op("Reshape", like, self.ints(-1)))
+        none = self.op("ConstantOfShape", n_rows, value=value)
+        flat = self.op("Reshape", values, self.ints(-1))
+        return self.op("Reshape", self.op("ScatterElements", none, rows, flat), shape)
+
     def activations(self, planes: Mapping[str, str], pedal: str) -> str:
         """Logits to probabilities, shifts and velocities, shape (B, T, N_ACTIVATIONS)."""
         parts = [
