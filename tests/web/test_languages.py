@@ -18,6 +18,8 @@ from transcribe.web import app, messages, score_service
 
 TOLD = re.compile(r"^(error|warning|doubt)\.")
 """Keys of what others say, who say it in English themselves."""
+PLURALS = {"de": {"one", "other"}, "en": {"one", "other"}, "fr": {"one", "other"}}
+"""The forms that texts with a number have: those of `Intl.PluralRules` but ``many``."""
 OTHERS = [language for language in languages() if language != "en"]
 WEB = Path(app.__file__).parent
 
@@ -57,7 +59,8 @@ def test_every_text_is_there_and_nothing_is_put_in_that_english_lacks(language):
 
 @pytest.mark.parametrize("language", languages())
 def test_forms_are_those_of_the_language_and_no_text_is_empty(language):
-    plural = {"de": {"one", "other"}, "en": {"one", "other"}, "fr": {"one", "other"}}[language]
+    assert language in PLURALS, "say in PLURALS which forms it has"
+    plural = PLURALS[language]
     for key, forms in texts(language).items():
         assert all(form.strip() for form in forms.values()), key
         assert set(forms) in ({"other"}, plural), key
