@@ -56,7 +56,7 @@ from transcribe.generate import Continuer, Sampling
 from transcribe.generate.continuation import before
 from transcribe.generate.events import KEY, PEDAL, SIZES, Events, encode
 from transcribe.generate.model import EventModel
-from transcribe.generate.weights import load_generator
+from transcribe.generate.weights import GeneratorWeights, load_generator
 from transcribe.notes import Note, Performance
 
 RECIPE, MARKOV = "continue", "Markov chain"
@@ -242,15 +242,7 @@ def evaluated(options: argparse.Namespace) -> dict[str, Any]:
     rows: dict[str, dict[str, Any]] = earlier.get("generators", {})
     train = _performances(options, "train") if options.copied or not earlier else []
     learnt = Learnt(intervals_of(each.notes) for each in train) if options.copied else None
-    if earlier:
-        allowed = np.array([earlier["ranges"][name] for name in FIGURES]).T
-    else:
-        start, stop = options.opening, options.opening + options.following
-        real = [
-            figures(passage.opening.notes, passage.following, start, stop)
-            for passage in passages(train, **length)
-        ]
-        allowed = ranges(np.array(real))
+    allowed = _allowed(options, earlier, train)
 
     def add(name: str, go: Go, about: Mapping[str, Any]) -> None:
         begun = time.process_time()
@@ -282,18 +274,8 @@ def evaluated(options: argparse.Namespace) -> dict[str, Any]:
     for named in options.generator:
         name, _, path = named.rpartition("=")
         weights = load_generator(Path(path) if path else None)
-        model = weights.model
-        before = rows.get(name or weights.name, {})
-        if before.get("weights") == weights.metadata:  # and they need the same bits
-            bits = before["bits_per_note"]
-        else:
-            bits = bits_per_note(lambda e, m=model: network_nats(m, e), pieces)
-        about = {
-            "weights": weights.metadata,
-            "tame": options.tame,
-            "n_parameters": sum(parameter.numel() for parameter in model.parameters()),
-            "bits_per_note": bits,
-        }
+        known = rows.get(name or weights.name, {})
+        about = {"tame": options.tame, **_of_network(weights, known, pieces)}
         add(name or weights.name, generated(Continuer.of(weights), options), about)
     return {
         "earlier_commands": [*earlier.get("earlier_commands", []), earlier["command"]]
@@ -307,6 +289,33 @@ def evaluated(options: argparse.Namespace) -> dict[str, Any]:
         "generators": rows,
         "summary": summary(rows),
     }
+
+
+def _allowed(
+    options: argparse.Namespace, earlier: Mapping[str, Any], train: Sequence[Performance]
+) -> Figures:
+    """Least and greatest of each figure: those of the record that is there, or of real music."""
+    if earlier:
+        return np.array([earlier["ranges"][name] for name in FIGURES]).T
+    start, stop = options.opening, options.opening + options.following
+    real = [
+        figures(passage.opening.notes, passage.following, start, stop)
+        for passage in passages(train, opening=options.opening, following=options.following)
+    ]
+    return ranges(np.array(real))
+
+
+def _of_network(
+    weights: GeneratorWeights, known: Mapping[str, Any], pieces: Sequence[Events]
+) -> dict[str, Any]:
+    """What is told of a network; a row of the same weights has the bits that it needs already."""
+    model = weights.model
+    if known.get("weights") == weights.metadata:
+        bits = known["bits_per_note"]
+    else:
+        bits = bits_per_note(lambda events: network_nats(model, events), pieces)
+    n_parameters = sum(parameter.numel() for parameter in model.parameters())
+    return {"weights": weights.metadata, "n_parameters": n_parameters, "bits_per_note": bits}
 
 
 def summary(rows: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, float]]:
