@@ -1344,6 +1344,42 @@ def test_only_a_part_is_transcribed(opened, address):
     expect(page.locator("#of")).to_have_text("of 0:40")
 
 
+def test_a_note_that_moves_to_another_key_is_heard(opened, heard):
+    page = opened()
+    show(page, heard)
+    page.locator("#roll").focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    wait_until(lambda: page.evaluate("struck.length") == 1)  # it is heard when it is selected
+    page.click("[data-nudge=up]")
+    wait_until(lambda: page.evaluate("struck.length") == 2)
+    page.keyboard.press("<")
+    wait_until(lambda: page.evaluate("struck.length") == 3)
+    page.click("[data-nudge=right]")
+    expect(page.locator("#said")).to_contain_text(re.compile("[A-G]"))
+    page.wait_for_timeout(500)
+    assert page.evaluate("struck.length") == 3  # later, it sounds the same
+
+
+def test_on_a_phone_music_stays_in_sight_beside_the_open_panel(opened, heard):
+    for width, height in ((390, 844), (360, 640)):
+        page = opened(viewport={"width": width, "height": height}, has_touch=True)
+        show(page, heard)
+        page.tap("#panel-toggle")
+        panel, roll = (page.locator(each) for each in ("#panel", "#roll"))
+        expect(panel).to_be_visible()
+        assert roll.bounding_box()["height"] > 110
+        above, below = roll.bounding_box(), panel.bounding_box()
+        assert above["y"] + above["height"] <= below["y"] + 1
+        transport = page.locator(".transport").bounding_box()
+        assert below["y"] + below["height"] <= transport["y"] + 1
+        page.locator("#part-open").scroll_into_view_if_needed()
+        page.tap("#part-open")  # its form wants the waveform, which the panel would cover
+        expect(panel).to_be_hidden()
+        expect(page.locator("#part-from")).to_be_in_viewport()
+        page.tap("#part-close")
+
+
 def test_the_spectrogram_is_shown_behind_the_notes(opened, heard):
     page = opened()
     asked: list[str] = []
@@ -1366,6 +1402,51 @@ def test_the_spectrogram_is_shown_behind_the_notes(opened, heard):
     assert len(asked) == len(set(asked)) < 30
     page.click("#spectrogram")
     expect(page.locator("#spectrogram")).to_have_attribute("aria-pressed", "false")
+
+
+TASKS = "devtools.timeline,toplevel,disabled-by-default-devtools.timeline"
+
+
+def longest_task(page: Any, act: Callable[[], Any]) -> float:
+    """Milliseconds of the processor that the longest task of the page's own thread takes."""
+    session = page.context.new_cdp_session(page)
+    events: list[dict[str, Any]] = []
+    ended: list[Any] = []
+    session.on("Tracing.dataCollected", lambda told: events.extend(told["value"]))
+    session.on("Tracing.tracingComplete", lambda told: ended.append(told))
+    config = {"includedCategories": TASKS.split(",")}
+    session.send("Tracing.start", {"transferMode": "ReportEvents", "traceConfig": config})
+    act()
+    session.send("Tracing.end")
+    wait_until(lambda: page.evaluate("1") and ended)
+    session.detach()
+    main = {
+        (each["pid"], each["tid"])
+        for each in events
+        if each["name"] == "thread_name" and each["args"]["name"] == "CrRendererMain"
+    }
+    times = [
+        each.get("tdur", 0) / 1000
+        for each in events
+        if each["name"].endswith("RunTask") and (each["pid"], each["tid"]) in main
+    ]
+    assert len(times) > 10
+    return max(times)
+
+
+def test_switching_the_spectrogram_on_keeps_the_page_at_hand(opened, heard):
+    page = opened(viewport={"width": 1440, "height": 900})
+    show(page, heard)
+    page.wait_for_timeout(1000)  # until what comes with a recording is there
+    roll = page.locator("#roll canvas").first
+
+    def switch() -> None:
+        before = roll.screenshot()
+        page.keyboard.press("y")
+        wait_until(lambda: roll.screenshot() != before)
+        page.wait_for_timeout(1500)
+
+    assert longest_task(page, switch) < 50
 
 
 def test_quit_ends_the_program_once_it_is_sure(chromium, tmp_path):

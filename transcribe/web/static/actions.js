@@ -186,8 +186,16 @@ export class Actions {
 
   async change(notes) {
     if (!this.editor.canEdit) return this.notYet();
+    if (notes.length === 1) this.hear(notes[0]);
     if (notes.length) await this.edits.change(notes);
     if (notes.length === 1) say(spokenNote(this.notes.get(notes[0].id) ?? notes[0]));
+  }
+
+  /** Sound a note whose key or loudness is to be another: a pianist goes by the ear. */
+  hear({ id, pitch, velocity }) {
+    const before = this.notes.get(id);
+    if (before?.pitch === pitch && before?.velocity === velocity) return;
+    this.player.tryKey(pitch, velocity);
   }
 
   nudge(how) {

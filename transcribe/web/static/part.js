@@ -27,6 +27,7 @@ export class Part {
 
   open() {
     byId("part").hidden = false;
+    this.editor.openPanel(false); // where there is little room, it would leave none for the waveform
     this.fill(this.editor.player.passage ?? this.now);
     byId("part-words").textContent = t("part.help");
     this.editor.arrangeStage();
