@@ -33,6 +33,7 @@ from transcribe.datasets import load_dataset
 from transcribe.datasets.index import reference_performance
 from transcribe.decode.config import DecodeConfig
 from transcribe.decode.decoder import Decoder
+from transcribe.errors import DatasetError
 from transcribe.evaluation.matching import match_aligned
 from transcribe.evaluation.metrics import Scores, frame_f1, note_f1, onset_f1, score
 from transcribe.features import Features, FrameGrid
@@ -218,10 +219,11 @@ def _heard(checkpoint: Checkpoint, piece: ValidationPiece) -> Heard:
 
 
 def _recorded(index: Path | None, checkpoint: Checkpoint) -> Iterator[ValidationPiece]:
-    """The validation recordings of an index."""
+    """The validation recordings of an index; raises DatasetError where one has no audio."""
     recordings = load_dataset(index, split="validation") if index else []
     for recording in recordings:
-        assert recording.audio_path is not None
+        if recording.audio_path is None:
+            raise DatasetError(f"{index}: expected recordings; found no audio of {recording.title}")
         samples = read_audio(recording.audio_path, checkpoint.features.sample_rate)
         played = reference_performance(recording)
         yield ValidationPiece(recording.title, samples, played, has_pedal=True)
