@@ -2,7 +2,7 @@
 
     npm ci --prefix eval/downstream/magenta/js
 
-What Magenta Studio's Continue and Interpolate are made of, and the converters before GrooVAE. The
+What Magenta Studio's Continue, Interpolate, Drumify and Groove are made of, and Coconet. The
 networks are the library's own code with random weights of fewer units, in the files that it loads
 trained ones from; what comes out has no music in it, but is such a file as trained ones make.
 """
@@ -21,6 +21,8 @@ import numpy as np
 
 from eval.performance.browser import HOW_TO, browser, chromium, static_host
 from transcribe.errors import TranscribeError
+from transcribe.tokens.coconet import N_VOICES
+from transcribe.tokens.groovae import N_DRUMS
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -35,8 +37,14 @@ PAGE = (
 MELODY = {"type": "MelodyConverter", "args": {"minPitch": 21, "maxPitch": 108, "numSteps": 64}}
 LINE = {"type": "MelodyConverter", "args": {"minPitch": 21, "maxPitch": 108}}
 TAP = {"type": "GrooveConverter", "args": {"numSteps": 32, "tapify": True}}
+DRUMS = {"type": "GrooveConverter", "args": {"numSteps": 32, "humanize": True}}
 N_MELODY = 90
+N_GROOVE = 3 * N_DRUMS
+"""Hits, velocities and offsets."""
 _WIDTH, _Z = 16, 8
+_N_LAYERS, _SPLIT_LAYER, _N_SPLITS = 33, 17, 4
+_FILTERS, _SPLIT_FILTERS = 8, 128
+"""Coconet's; how many the split layer has is fixed in the library's code."""
 Shapes = dict[str, tuple[int, ...]]
 
 
@@ -86,17 +94,24 @@ def tensor(page: Page, spec: Mapping[str, Any], address: str) -> np.ndarray[Any,
 
 
 def write_models(folder: Path, *, seed: int = 0) -> None:
-    """Random weights and settings of two models, as magenta.js loads them."""
+    """Random weights and settings of a model of each kind, as magenta.js loads them."""
     rng = np.random.default_rng(seed)
     models: dict[str, tuple[dict[str, Any], Shapes]] = {
         "melody_rnn": ({"type": "MusicRNN", "dataConverter": LINE}, _rnn(N_MELODY)),
         "mel_4bar": (_vae(MELODY), _vae_shapes(N_MELODY)),
+        "groovae_tap2bar": (_vae(TAP), _vae_shapes(N_GROOVE)),
+        "groovae_2bar_humanize": (_vae(DRUMS), _vae_shapes(N_GROOVE)),
+        "coconet": ({}, _coconet_shapes()),
     }
     for name, (config, shapes) in models.items():
         place = folder / name
         place.mkdir(parents=True)
         (place / "config.json").write_text(json.dumps(config))
         arrays = [rng.normal(0, 0.4, shape) for shape in shapes.values()]
+        arrays = [
+            np.exp(a) if variable.endswith("variance") else a
+            for variable, a in zip(shapes, arrays, strict=True)
+        ]
         (place / "shard").write_bytes(b"".join(a.astype("<f4").tobytes() for a in arrays))
         weights = [
             {"name": variable, "shape": list(shape), "dtype": "float32"}
@@ -136,3 +151,30 @@ def _vae_shapes(depth: int) -> Shapes:
         **_dense("decoder/z_to_initial_state", _Z, 2 * _WIDTH),
         **_dense("decoder/output_projection", _WIDTH, depth),
     }
+
+
+def _coconet_shapes() -> Shapes:
+    """Separable convolutions over steps and pitches, the last two of 2 x 2, each normalised."""
+    shapes: Shapes = {}
+    n_in = 2 * N_VOICES
+    for layer in range(_N_LAYERS):
+        name = f"model/conv{layer}"
+        width = 2 if layer >= _N_LAYERS - 2 else 3
+        n_out = _FILTERS
+        if layer in (_SPLIT_LAYER - 1, _SPLIT_LAYER):
+            n_out = _SPLIT_FILTERS
+        elif layer == _N_LAYERS - 1:
+            n_out = N_VOICES
+        shapes[f"{name}/SeparableConv2d/depthwise_weights"] = (width, width, n_in, 1)
+        if layer == _SPLIT_LAYER:
+            part = _SPLIT_FILTERS // _N_SPLITS
+            for split in range(_N_SPLITS):
+                shapes[f"{name}/split_{layer}_{split}/kernel"] = (part, part)
+                shapes[f"{name}/split_{layer}_{split}/bias"] = (part,)
+        else:
+            shapes[f"{name}/SeparableConv2d/pointwise_weights"] = (1, 1, n_in, n_out)
+            shapes[f"{name}/SeparableConv2d/biases"] = (n_out,)
+        for each in ("gamma", "beta", "popmean", "popvariance"):
+            shapes[f"{name}/{each}"] = (1, 1, 1, n_out)
+        n_in = n_out
+    return shapes

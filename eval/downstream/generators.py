@@ -7,7 +7,8 @@ recording's name and MusicVAE's smaller network. Magenta's code is in an environ
 (`eval.downstream.readers.MAGENTA`), its weights are random (``magenta/untrained.py``). magenta.js
 plays in Chromium (`eval.downstream.browser_generators`). Recorded is, for each program, whether it
 took the file, how many notes it wrote, how many were put back, and how far the farthest of them is
-from the 16th grid on the recording's beats, in seconds; programs that count in seconds have none.
+from the 16th grid on the recording's beats, in seconds; programs that count in seconds have none,
+nor has GrooVAE, whose hits are off the grid on purpose.
 """
 
 from __future__ import annotations
@@ -40,8 +41,12 @@ from transcribe.transcriber import Transcriber
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "plays-on.md"
 IN_PYTHON = ("MelodyRNN", "MusicVAE", "Performance RNN and Music Transformer", "Coconet")
 """Headings of the page whose commands are Magenta's."""
+IN_BROWSER = ("melody-rnn", "music-vae", "groovae", "coconet")
+"""Targets whose files magenta.js is given."""
 SECONDS = 20.0
 """Of the source; a primer of Performance RNN's is as long."""
+_ITERATIONS = 2
+"""Of Coconet's sampling, which by default are 96."""
 _PLACE = re.compile(
     r"transcribe place (?P<made>\S+) --onto (?P<item>\S+)(?P<words>.*) -o (?P<out>\S+)"
 )
@@ -55,7 +60,7 @@ class Played:
     """Notes in its file."""
     n_placed: int
     off_grid: float | None
-    """Seconds, at most; None where the program counts in seconds."""
+    """Seconds, at most; None where the program counts in seconds or leaves the grid itself."""
 
     def as_json(self) -> dict[str, Any]:
         """As the record has it."""
@@ -121,8 +126,29 @@ def checked(lines: Sequence[str], folder: Path) -> Played:
     return placed_on(content, anchor, without_primer=without_primer, read_at=read_at)
 
 
-def placed_on(content: bytes, anchor: Anchor, **how: Any) -> Played:
-    """How a generator's file lies on the recording."""
+def placed_on(
+    content: bytes, anchor: Anchor, *, as_long: bool = False, on_grid: bool = True, **how: Any
+) -> Played:
+    """How a generator's file lies on the recording.
+
+    Parameters
+    ----------
+    content : bytes
+        MIDI.
+    anchor : Anchor
+        Of the item that the generator was given.
+    as_long : bool, default False
+        The generator makes something as long as the item: all of it must lie within.
+    on_grid : bool, default True
+        False for a generator that plays off the grid.
+    **how
+        For `place`.
+
+    Raises
+    ------
+    TranscribeError
+        There is nothing to put back, or notes do not lie where they should.
+    """
     n_written = len(read_score_midi(content).notes)
     placed = place(content, anchor, **how)
     onsets = [note.onset for voice in placed.voices for note in voice.performance.notes]
@@ -132,8 +158,15 @@ def placed_on(content: bytes, anchor: Anchor, **how: Any) -> Played:
         raise TranscribeError(
             f"expected notes from {anchor.stop:.2f} s on; found {min(onsets):.2f}"
         )
+    if as_long and anchor.stop is not None:
+        first, last = min(onsets), max(onsets)
+        if first < anchor.start - 0.01 or last >= anchor.stop:
+            raise TranscribeError(
+                f"expected notes from {anchor.start:.2f} to {anchor.stop:.2f} s; "
+                f"found {first:.2f} to {last:.2f}"
+            )
     off_grid = None
-    if anchor.grid is not None:
+    if anchor.grid is not None and on_grid:
         last = max(onsets)
         lines, step = [], 0
         while not lines or lines[-1] <= last:
@@ -147,35 +180,47 @@ def in_browser(tokens: Path) -> dict[str, Played]:
     """What models of magenta.js make of the files of a folder of tokens, by tool.
 
     Interpolated is from the first melody of four bars to the last, which in a short piece is the
-    same.
+    same. Coconet samples less often than it would to sound well.
 
     Raises
     ------
     TranscribeError
-        There is no melody of four bars, or what comes out is not where it belongs.
+        A file is not there, as of less than eight bars, or what comes out is not where it belongs.
     """
 
     def written(target: str, name: str) -> list[str]:
         found = sorted((tokens / target).glob(f"song.{name}.mid"))
         if not found:
-            raise TranscribeError(f"{target}: expected four bars of melody; found none")
+            raise TranscribeError(
+                f"{target}: expected song.{name}.mid, as of eight bars of 4/4 or more; found none"
+            )
         return [f"tokens/{target}/{path.name}" for path in found]
 
     (primer,) = written("melody-rnn", "primer-4bar")
     melodies = written("music-vae", "melody-4bar-*")
+    tap, *_ = written("groovae", "tap-2bar-*")
+    drums, *_ = written("groovae", "drums-2bar-*")
+    soprano, *_ = written("coconet", "soprano-*")
+    voices, *_ = written("coconet", "voices-*")
     one, other = melodies[0], melodies[-1]
     calls = {
         "Continue": ("continued", "models/melody_rnn", primer, 64),
         "Interpolate": ("interpolated", "models/mel_4bar", one, other, 3),
+        "Drumify": ("grooved", "models/groovae_tap2bar", tap),
+        "Groove": ("grooved", "models/groovae_2bar_humanize", drums),
+        "Coconet, a melody": ("infilled", "models/coconet", soprano, _ITERATIONS),
+        "Coconet, four voices": ("infilled", "models/coconet", voices, _ITERATIONS),
     }
     found = {}
     with browser_generators.generators(tokens) as page:
         for tool, (what, *words) in calls.items():
             files = browser_generators.played(page, what, *words)
             anchor = Anchor.of_item(tokens / str(words[1]).removeprefix("tokens/"))
+            made = files[len(files) // 2]
             if tool == "Continue":
-                anchor = anchor.after()
-            found[tool] = placed_on(files[len(files) // 2], anchor)
+                found[tool] = placed_on(made, anchor.after())
+            else:
+                found[tool] = placed_on(made, anchor, as_long=True, on_grid=what != "grooved")
     return found
 
 
@@ -204,7 +249,8 @@ def measure(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
         rows: dict[str, Any] = {}
         folder = untrained(folder) if options.magenta else folder
         record = {"source": options.source.name, "seconds": SECONDS, "generators": rows}
-        in_shell(["transcribe tokens song.mp3 --for music-vae --for melody-rnn"], folder)
+        targets = " ".join(f"--for {each}" for each in IN_BROWSER)
+        in_shell([f"transcribe tokens song.mp3 {targets}"], folder)
         for tool, played in in_browser(folder / "tokens").items():
             rows[f"magenta.js 1.23.1: {tool}"] = played.as_json()
         yield record

@@ -15,10 +15,21 @@ import subprocess
 import numpy as np
 import pytest
 
-from eval.downstream.browser_generators import LIBRARY, LINE, SOURCE, TAP, generators, tensor
+from eval.downstream.browser_generators import (
+    DRUMS,
+    LIBRARY,
+    LINE,
+    SOURCE,
+    TAP,
+    generators,
+    played,
+    tensor,
+)
 from eval.downstream.generators import (
+    IN_BROWSER,
     IN_PYTHON,
     PAGE,
+    Played,
     checked,
     commands,
     in_browser,
@@ -35,8 +46,9 @@ from transcribe.errors import TranscribeError
 from transcribe.midi import write_midi
 from transcribe.music.beat_grid import BeatGrid
 from transcribe.tokens import Anchor, Settings, encode
+from transcribe.tokens.groovae import BASS_DRUM, CLOSED_HIHAT, SNARE
 from transcribe.tokens.melody_rnn import NO_EVENT
-from transcribe.tokens.score_midi import StepNote, Track, score_midi
+from transcribe.tokens.score_midi import StepNote, Track, read_score_midi, score_midi
 
 N_BARS = 9
 
@@ -60,8 +72,10 @@ def test_the_page_has_a_way_there_and_back_for_every_program(capsys):
 
 
 def test_the_code_of_the_page_is_what_is_run():
-    (code,) = re.findall(r"```js\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
-    assert code in (SOURCE / "play.js").read_text("utf-8")
+    codes = re.findall(r"```js\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
+    assert len(codes) == 3
+    for code in codes:
+        assert code in (SOURCE / "play.js").read_text("utf-8")
 
 
 def test_notes_that_are_not_where_they_should_be_are_noticed():
@@ -78,6 +92,14 @@ def test_notes_that_are_not_where_they_should_be_are_noticed():
     late = [StepNote(step + 0.25, 60, 1) for step in (0, 4)]
     content = score_midi([Track("M", late)], quarters_a_minute=120, metre=grid.metre)
     assert placed_on(content, anchor).off_grid == pytest.approx(0.25 * 0.125)
+    content = score_midi(
+        [Track("M", [*notes, StepNote(31, 60, 1)])], quarters_a_minute=120, metre=grid.metre
+    )
+    assert placed_on(content, Anchor(0.0, grid, stop=4.0), as_long=True, on_grid=False) == Played(
+        n_written=4, n_placed=4, off_grid=None
+    )
+    with pytest.raises(TranscribeError, match=r"expected notes from 0.00 to 3.80 s; found .* 3.88"):
+        placed_on(content, Anchor(0.0, grid, stop=3.8), as_long=True)
     empty = score_midi([Track("M", [])], quarters_a_minute=120, metre=grid.metre)
     with pytest.raises(TranscribeError, match="found none"):
         placed_on(empty, anchor)
@@ -94,25 +116,59 @@ def tokens(tmp_path_factory):
         subprocess.run(["npm", "ci", "--prefix", str(SOURCE), "--ignore-scripts"], check=True)
     folder = tmp_path_factory.mktemp("tokens")
     performance, grid = a_piece(N_BARS)
-    for target in ("melody-rnn", "music-vae", "groovae", "coconet"):
+    for target in IN_BROWSER:
         (folder / target).mkdir()
         encode(target, performance, Settings(grid=grid)).write(folder / target, "song")
     return folder
 
 
-def test_a_folder_without_four_bars_of_melody_is_refused_before_a_browser_starts(tmp_path):
-    with pytest.raises(TranscribeError, match="expected four bars of melody"):
+def test_a_folder_of_too_short_a_piece_is_refused_before_a_browser_starts(tmp_path):
+    with pytest.raises(TranscribeError, match=r"melody-rnn: expected song.primer-4bar.mid, as of"):
+        in_browser(tmp_path)
+    performance, grid = a_piece(6)
+    for target in IN_BROWSER:
+        (tmp_path / target).mkdir()
+        encode(target, performance, Settings(grid=grid)).write(tmp_path / target, "song")
+    with pytest.raises(TranscribeError, match=r"coconet: expected song.voices-\*.mid, as of eight"):
         in_browser(tmp_path)
 
 
 @pytest.mark.slow
-def test_magenta_js_plays_on_from_melodies(tokens):
-    """Studio's Continue and Interpolate, with random weights."""
+def test_magenta_js_plays_on(tokens):
+    """Studio's tools and Coconet, with random weights."""
     found = in_browser(tokens)
-    assert set(found) == {"Continue", "Interpolate"}
-    for tool, played in found.items():
-        assert played.n_placed > 0, tool
-        assert played.off_grid < 0.002, tool
+    on_grid = {"Continue", "Interpolate", "Coconet, a melody", "Coconet, four voices"}
+    assert set(found) == on_grid | {"Drumify", "Groove"}
+    for tool, made in found.items():
+        assert made.n_placed == made.n_written > 0, tool
+        if tool in on_grid:
+            assert made.off_grid < 0.002, tool
+
+
+@pytest.mark.slow
+def test_coconet_in_the_browser_keeps_what_is_given_and_lets_every_voice_sing(tokens):
+    with generators(tokens) as page:
+        for name in ("soprano-001", "voices-001"):
+            path = tokens / "coconet" / f"song.{name}.mid"
+            (made,) = played(page, "infilled", "models/coconet", f"tokens/coconet/{path.name}", 1)
+            given, sung = pitches_a_step(path.read_bytes()), pitches_a_step(made)
+            assert len(sung) == 4, name
+            for voice, steps in sung.items():
+                assert steps.keys() == set(range(len(sung[0]))), "no rests"
+                assert given.get(voice, {}).items() <= steps.items(), (name, voice)
+
+
+def pitches_a_step(content: bytes) -> dict[int, dict[int, int]]:
+    """By voice, the order of tracks with notes, what is sung at each sixteenth note."""
+    tracks = [track for track in read_score_midi(content).tracks if track.notes]
+    return {
+        voice: {
+            step: note.pitch
+            for note in track.notes
+            for step in range(round(note.step), round(note.step + note.n_steps))
+        }
+        for voice, track in enumerate(tracks)
+    }
 
 
 @pytest.mark.slow
@@ -125,6 +181,7 @@ def test_magenta_js_reads_what_was_written(tokens):
     with generators(tokens) as page:
         classes = tensor(page, LINE, "tokens/music-vae/song.melody-4bar-001.mid").argmax(1)
         tap = tensor(page, TAP, "tokens/groovae/song.tap-2bar-001.mid")
+        drums = tensor(page, DRUMS, "tokens/groovae/song.drums-2bar-001.mid")
         with pytest.raises(Exception, match="more than 32 steps"):
             tensor(page, TAP, "tokens/groovae/song.tap.mid")
     events = [int(c) - 2 if c < 2 else int(c) + 19 for c in classes]
@@ -132,6 +189,10 @@ def test_magenta_js_reads_what_was_written(tokens):
     wanted += [NO_EVENT] * (len(events) - len(wanted))
     assert events == wanted[: len(events)]
     np.testing.assert_array_equal(tap[:, :9], arrays["hits"])
+    on_drums = next(item for item in grooves if item.name == "drums-2bar-001")
+    column = {BASS_DRUM: 0, SNARE: 1, CLOSED_HIHAT: 2}
+    hits = {(round(n.step), column[n.pitch]) for n in read_score_midi(on_drums.content).notes}
+    assert {tuple(place) for place in np.argwhere(drums).tolist()} == hits
     early = int(arrays["offsets"][0].max() > 0)  # moved to where the file begins
     np.testing.assert_allclose(tap[early:, 18:], 2 * arrays["offsets"][early:], atol=0.02)
 

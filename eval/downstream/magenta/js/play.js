@@ -6,9 +6,17 @@
 const read = async (address) =>
   mm.midiToSequenceProto(await (await fetch(address)).arrayBuffer());
 const quantised = async (address) => mm.sequences.quantizeNoteSequence(await read(address), 4);
-/** Melodies come without velocities, which would be written as 0: keys that go up. */
+/**
+ * Melodies and voices come without velocities, which would be written as 0: keys that go up. GrooVAE's
+ * tempo comes without a time, for which the writer would search without end, and its first hits may
+ * come before the beginning, where no MIDI file has a place.
+ */
 const midi = (sequence) => {
-  for (const note of sequence.notes) note.velocity ||= 80;
+  for (const tempo of sequence.tempos) tempo.time ||= 0;
+  for (const note of sequence.notes) {
+    note.velocity ||= 80;
+    note.startTime = Math.max(note.startTime, 0);
+  }
   return Array.from(mm.sequenceProtoToMidi(sequence));
 };
 
@@ -29,6 +37,27 @@ window.generators = {
     const made = await vae.interpolate([await quantised(one), await quantised(other)], howMany, 1.0);
     vae.dispose();
     return made.map(midi);
+  },
+
+  /** GrooVAE, Studio's Drumify and Groove: drums to a tap, or drums as a drummer would play them. */
+  async grooved(checkpoint, address) {
+    const vae = new mm.MusicVAE(checkpoint);
+    await vae.initialize();
+    const given = await read(address);
+    const z = await vae.encode([given]);
+    const [made] = await vae.decode(z, 1.0, undefined, 4, given.tempos[0].qpm);
+    z.dispose();
+    vae.dispose();
+    return [midi(made)];
+  },
+
+  /** Coconet: what is given stays, and every voice sings where it rests. */
+  async infilled(checkpoint, address, numIterations) {
+    const coconet = new mm.Coconet(checkpoint);
+    await coconet.initialize();
+    const made = await coconet.infill(await quantised(address), { numIterations });
+    coconet.dispose();
+    return [midi(mm.sequences.mergeConsecutiveNotes(made))];
   },
 
   /** How a converter reads a file: the tensor's rows, without a model. */
