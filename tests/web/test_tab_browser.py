@@ -6,7 +6,7 @@ import re
 import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -310,6 +310,52 @@ def with_block(flac: bytes, content: bytes) -> bytes:
     """A FLAC file with a block of another program's data after its first one, of 38 bytes."""
     header = bytes([2]) + len(content).to_bytes(3, "big")
     return flac[:42] + header + content + flac[42:]
+
+
+def test_a_killed_tab_loses_nothing_and_another_goes_on_with_all_that_waits(visit, long):
+    page = visit()
+    add(page, long, PRELUDE)
+    cards = page.locator("#recordings .card")
+    expect(cards.filter(has_text="long.wav").locator("progress[value]")).to_be_visible(timeout=DONE)
+    with suppress(sync_api.Error):
+        page.goto("chrome://crash")
+    second = visit(page.context)
+    said = second.locator("#recordings .card .what")
+    expect(said).to_have_text([re.compile(r"^\d+ notes")] * 2, timeout=DONE)
+    kept = second.evaluate(KEPT)
+    assert kept["attempt"] == 1
+    assert kept["n_bytes_of_sound"] == 2 * len(read_audio(long)) + 2 * len(read_audio(PRELUDE))
+
+
+def test_storage_emptied_by_its_owner_ends_the_work_and_the_page_goes_on(visit, long):
+    page = visit()
+    add(page, long)
+    page.wait_for_url("**/#/recording/*")
+    expect(page.locator("#n-notes")).to_have_text(re.compile(r"^[1-9]"), timeout=DONE)
+    session = page.context.new_cdp_session(page)
+    everything = {"origin": page.evaluate("location.origin"), "storageTypes": "indexeddb"}
+    session.send("Storage.clearDataForOrigin", everything)
+    expect(page.locator("#notices")).to_contain_text("This recording is not here any more")
+    expect(page.locator("#recordings .card")).to_have_count(0)
+    add(page, PRELUDE)
+    page.wait_for_url("**/#/recording/*")
+    expect_done(page)
+
+
+def test_a_file_that_is_not_as_it_was_chosen_is_told(visit, tmp_path):
+    page = visit()
+    page.evaluate(
+        "addEventListener('change', (event) => window.chosen || event.stopPropagation(), true)"
+    )
+    path = shutil.copy(PRELUDE, tmp_path / "changed.mp3")
+    add(page, path)
+    path.write_bytes(b"Something else")
+    page.evaluate(
+        "window.chosen = true; document.getElementById('files').dispatchEvent(new Event('change'))"
+    )
+    said = page.locator("#uploads .failed .what")
+    expect(said).to_contain_text("The browser can't read this file. It may have been changed")
+    expect(page.locator("#recordings .card")).to_have_count(0)
 
 
 def test_full_storage_is_told_and_keeps_what_was_found(visit, long, tmp_path):

@@ -685,6 +685,9 @@ export default {
   "error.not_secure":
     "Unter dieser Adresse lässt der Browser die Seite nicht arbeiten, weil sie nicht sicher ist (http).",
   "error.not_secure.hint": "Öffnen Sie dieselbe Seite als https oder von diesem Computer aus (localhost).",
+  "error.unreadable_file": "Der Browser kann diese Datei nicht lesen.",
+  "error.unreadable_file.hint":
+    "Sie wurde vielleicht geändert, verschoben oder gelöscht, seit sie ausgewählt wurde, oder ist ein Ordner; wählen Sie sie noch einmal.",
   "error.storage_full": "Im Speicher des Browsers ist kein Platz mehr.",
   "error.storage_full.hint":
     "Löschen Sie Aufnahmen, die Sie nicht mehr brauchen, oder schaffen Sie Platz; dann versuchen Sie es noch einmal.",

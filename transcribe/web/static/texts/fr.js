@@ -686,6 +686,9 @@ export default {
   "error.not_loaded.hint": "Vérifiez le réseau, puis rechargez la page ; tout est enregistré.",
   "error.not_secure": "À cette adresse, le navigateur ne laisse pas la page travailler, car elle n’est pas sûre (http).",
   "error.not_secure.hint": "Ouvrez la même page en https, ou depuis cet ordinateur (localhost).",
+  "error.unreadable_file": "Le navigateur ne peut pas lire ce fichier.",
+  "error.unreadable_file.hint":
+    "Il a peut-être été modifié, déplacé ou supprimé depuis qu’il a été choisi, ou c’est un dossier ; choisissez-le à nouveau.",
   "error.storage_full": "Il n’y a plus de place dans le stockage du navigateur.",
   "error.storage_full.hint":
     "Supprimez des enregistrements dont vous n’avez plus besoin, ou faites de la place sur le disque ; puis réessayez.",

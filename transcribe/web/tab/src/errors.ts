@@ -85,6 +85,15 @@ export const notSecure = (): TabError =>
 export const notHere = (): TabError =>
   new TabError("not_here", "This recording is not here any more.", "Go back to the list of recordings.", 404);
 
+/** For a file that is not as it was when it was chosen. */
+export const unreadable = (): TabError =>
+  new TabError(
+    "unreadable_file",
+    "The browser can't read this file.",
+    "It may have been changed, moved or deleted since it was chosen, or be a folder; choose it again.",
+    400,
+  );
+
 const FULL = () =>
   new TabError(
     "storage_full",
@@ -98,6 +107,7 @@ export function inWords(error: unknown): TabError {
   if (error instanceof TabError) return error;
   const { name, message } = error as Error;
   if (name === "QuotaExceededError" || /quota|disk is full/i.test(message ?? "")) return FULL();
+  if (name === "NotReadableError") return unreadable();
   if (/out of memory|allocation failed|Array buffer allocation/i.test(message ?? "")) {
     return new TabError(
       "no_memory",

@@ -25,7 +25,10 @@ self.onmessage = async ({ data }: MessageEvent<Question>) => {
   const { number, method, given } = data;
   let answer: Answer;
   try {
-    library ??= Library.open(tell, version);
+    library ??= Library.open(tell, version, () => {
+      library = null;
+      tell({ kind: "reopened" });
+    });
     const opened = (await library) as unknown as Record<string, (...given: unknown[]) => unknown>;
     const asked = opened[method];
     if (!asked) throw new Error(`the library has no ${method}`);

@@ -233,8 +233,11 @@ export async function upload(
   return recording;
 }
 
-/** Here nothing can be lost: the tab itself does the work. */
+/** The tab itself does the work; it is "back" when its owner has emptied the browser's storage. */
 export const connection = new EventTarget();
+new BroadcastChannel(CHANNEL).onmessage = ({ data }) => {
+  if ((data as News).kind === "reopened") connection.dispatchEvent(new Event("back"));
+};
 
 type Handlers = Record<string, ((detail: never) => void) | undefined>;
 
@@ -256,7 +259,7 @@ export const watchAll = (
 /** Watch one recording; handlers as in `static/server.js`. */
 export function watchOne(id: string, handlers: Handlers): () => void {
   return listen((news) => {
-    if (news.kind === "queued" || news.id !== id) return;
+    if (news.kind === "queued" || news.kind === "reopened" || news.id !== id) return;
     const detail = news.kind === "state" || news.kind === "progress" ? news.recording : news;
     handlers[news.kind]?.(detail as never);
   });

@@ -11,6 +11,9 @@ import { CHANNEL, type Database, type Entry, type News, openDatabase, WORK_LOCK 
 import { transcribeEntry } from "./library/job";
 import type { DecodeQuestion } from "./sound.worker";
 
+/** Milliseconds until the library is opened again. */
+const PAUSE = 5000;
+
 const channel = new BroadcastChannel(CHANNEL);
 const tell = (news: News): void => channel.postMessage(news);
 
@@ -38,12 +41,26 @@ async function next(database: Database): Promise<Entry | null> {
   return waiting[0] ?? null;
 }
 
+let wake = (): void => {};
+channel.onmessage = ({ data }) => (data as News).kind === "queued" && wake();
+const untilQueued = (): Promise<void> => new Promise((resolve) => (wake = resolve));
+
+/** Work for as long as the library is there: the browser closes it when its owner empties it. */
 async function work(): Promise<void> {
-  const database = await openDatabase();
-  let wake = (): void => {};
-  channel.onmessage = ({ data }) => (data as News).kind === "queued" && wake();
   for (;;) {
-    const queued = new Promise<void>((resolve) => (wake = resolve));
+    const queued = untilQueued();
+    try {
+      await workOn(await openDatabase());
+    } catch (error) {
+      console.warn("the library is closed:", error);
+      await Promise.race([queued, new Promise((resolve) => setTimeout(resolve, PAUSE))]);
+    }
+  }
+}
+
+async function workOn(database: Database): Promise<void> {
+  for (;;) {
+    const queued = untilQueued();
     const entry = await next(database);
     if (!entry) {
       await queued;

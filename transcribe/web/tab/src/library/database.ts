@@ -132,8 +132,12 @@ export type Database = IDBPDatabase<Schema>;
 const NAME = "transcribe-library";
 const VERSION = 1;
 
-/** Open the library; throws where this browser lets the page keep nothing. */
-export async function openDatabase(): Promise<Database> {
+/**
+ * Open the library; throws where this browser lets the page keep nothing.
+ *
+ * @param lost called when the browser has closed it: somebody has deleted what sites have stored
+ */
+export async function openDatabase(lost = (): void => {}): Promise<Database> {
   try {
     return await openDB<Schema>(NAME, VERSION, {
       upgrade(database) {
@@ -148,6 +152,7 @@ export async function openDatabase(): Promise<Database> {
       blocking(_, __, event) {
         (event.target as IDBDatabase).close();
       },
+      terminated: lost,
     });
   } catch (error) {
     if ((error as Error).name === "VersionError") {
@@ -179,7 +184,9 @@ export type News =
   | { kind: "notes"; id: string; notes: unknown[] }
   | { kind: "edited"; id: string; version: string }
   | { kind: "deleted"; id: string }
-  | { kind: "queued" };
+  | { kind: "queued" }
+  /** What was kept may be gone. */
+  | { kind: "reopened" };
 
 /** Name of the lock that the one tab holds which transcribes. */
 export const WORK_LOCK = "transcribe-work";

@@ -12,7 +12,7 @@ import { asSvg } from "../export/picture";
 import { rollPages } from "../export/roll-pages";
 import { thumbnail } from "../export/thumbnail";
 import { isAudioWarning } from "../engine/quality";
-import { TabError, notHere } from "../errors";
+import { TabError, notHere, unreadable } from "../errors";
 import {
   type Change,
   type Database,
@@ -62,8 +62,9 @@ export class Library {
     this.noteService = new NoteService(database);
   }
 
-  static async open(tell: (news: News) => void, version: string): Promise<Library> {
-    return new Library(await openDatabase(), tell, version);
+  /** @param lost called when the browser has closed the library; another can be opened then. */
+  static async open(tell: (news: News) => void, version: string, lost: () => void): Promise<Library> {
+    return new Library(await openDatabase(lost), tell, version);
   }
 
   // --- recordings ---
@@ -95,6 +96,7 @@ export class Library {
     if (!file.size) {
       throw new TabError("empty_file", "This file is empty.", "Choose another, or copy it again.", 400);
     }
+    await readable(file);
     const { quota, usage } = await navigator.storage.estimate();
     if (quota !== undefined && quota - (usage ?? 0) - file.size < SPARE) {
       throw new DOMException("not enough room", "QuotaExceededError");
@@ -494,6 +496,15 @@ export class Library {
     const step = undone ? steps[0] : steps.at(-1);
     if (!step) throw new TabError(`nothing_to_${nothing}`, `There is nothing to ${nothing}.`, "", 409);
     await Promise.all([transaction.store.put({ ...step, undone: undone ? 0 : 1 }), transaction.done]);
+  }
+}
+
+/** Throws where the browser can't read a file that was chosen before. */
+async function readable(file: Blob): Promise<void> {
+  try {
+    await file.slice(0, 1).arrayBuffer();
+  } catch {
+    throw unreadable();
   }
 }
 
