@@ -269,7 +269,7 @@ def table(record: Mapping[str, Any]) -> str:
         off = ABSENT if row["off_grid"] is None else f"{1000 * row['off_grid']:.1f}"
         rows.append([name, str(row["notes"]), str(row["placed"]), off])
     head = (
-        "with random weights, on one recording",
+        f"with random weights, on {record['seconds']:.0f} s of {record['source']}",
         "notes written",
         "put back",
         "off the grid, ms",

@@ -36,7 +36,7 @@ class PlayedDifferentlyConfig:
     sustained: float = 0.2
     """Share of the windows whose notes last as long as the pedal lets them."""
     without_pedal: float = 0.25
-    """Share of the windows whose pedal is not known."""
+    """Share of the windows with faults whose pedal is not known."""
     beat_jitter: float = 0.02
     """Beats, standard deviation of given beats, at most; onsets are read without."""
     miscounted: float = 0.6
