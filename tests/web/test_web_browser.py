@@ -1361,6 +1361,24 @@ def test_a_note_that_moves_to_another_key_is_heard(opened, heard):
     assert page.evaluate("struck.length") == 3  # later, it sounds the same
 
 
+@pytest.mark.parametrize("width", [320, 360, 390, 430])
+def test_nothing_lies_on_the_time_of_a_phone(opened, heard, width):
+    page = opened(viewport={"width": width, "height": 700}, has_touch=True)
+    show(page, heard)
+    for words in ("0:02.4", "1:02:03.4"):
+        page.evaluate("words => document.getElementById('position').textContent = words", words)
+        time = page.locator("#position").bounding_box()
+        for other in ("#play", "#speed", "#loop", "#practice"):
+            box = page.locator(other).bounding_box()
+            beside = (
+                box["x"] >= time["x"] + time["width"] - 1
+                or time["x"] >= box["x"] + box["width"] - 1
+            )
+            below = box["y"] >= time["y"] + time["height"] - 1
+            assert beside or below, (words, other)
+            assert box["x"] + box["width"] <= width
+
+
 def test_on_a_phone_music_stays_in_sight_beside_the_open_panel(opened, heard):
     for width, height in ((390, 844), (360, 640)):
         page = opened(viewport={"width": width, "height": height}, has_touch=True)
