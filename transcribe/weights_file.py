@@ -96,6 +96,8 @@ class Provenance:
     """With the version, as `Transcriber.name`."""
     sha256: str
     """Of the weights."""
+    decode: str = ""
+    """Short checksum of the settings in the file that notes are read with, if it has any."""
 
 
 def write_weights(
@@ -239,7 +241,9 @@ def read_provenance(path: str | os.PathLike[str] | None = None) -> Provenance:
     if "sha256" not in header:
         raise CheckpointError(f"{path}: not a weights file of transcribe: it has no checksum")
     name = f"{header.get('name', 'unnamed')} {header.get('version', '')}".strip()
-    return Provenance(name, header["sha256"])
+    decode = header.get("decode", "")
+    checksum_of_settings = hashlib.sha256(decode.encode()).hexdigest()[:8] if decode else ""
+    return Provenance(name, header["sha256"], checksum_of_settings)
 
 
 def packaged_settings(name: str) -> dict[str, Any]:

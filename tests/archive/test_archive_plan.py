@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+from argparse import Namespace
 
+import numpy as np
 import pytest
 from archive_tree import Tree
 
 from transcribe.archive import plan as p
+from transcribe.archive import run_archive
 from transcribe.archive.forecast import REAL_TIME_FACTOR, Forecast
 from transcribe.archive.plan import apply
 from transcribe.archive.rows import (
@@ -17,6 +20,8 @@ from transcribe.archive.rows import (
 )
 from transcribe.archive.storage.base import StoreError
 from transcribe.archive.storage.local import LocalStore
+from transcribe.decode.config import DecodeConfig
+from transcribe.weights_file import write_weights
 
 
 @pytest.fixture
@@ -132,6 +137,27 @@ def test_another_model_or_other_settings_are_told_and_redone_only_if_asked(tree)
         assert not plan.todo[0].guarded
         assert tree.plan(**change).n_outdated == 0
         tree.run(redo=True)
+
+
+def test_the_same_weights_with_other_thresholds_are_other_settings(tmp_path):
+    found = []
+    for threshold in (0.4, 0.45):
+        path = tmp_path / f"{threshold}.safetensors"
+        settings = {"decode": DecodeConfig(pedal_threshold=threshold)}
+        write_weights(path, "test-1", {"a": np.zeros(3, np.float32)}, settings, {"name": "small"})
+        options = Namespace(
+            checkpoint=path,
+            offsets="key",
+            a4=440.0,
+            redo=False,
+            retry=False,
+            **dict.fromkeys(("csv", "json"), False),
+            **dict.fromkeys(("onset_threshold", "frame_threshold", "minimum_note")),
+        )
+        found.append(run_archive._wanted(options))
+    first, second = found
+    assert first.model_sha256 == second.model_sha256
+    assert first.settings != second.settings
 
 
 def test_failures_stay_unless_they_may_pass_or_are_asked_for(tree):

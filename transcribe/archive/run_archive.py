@@ -179,6 +179,8 @@ def _wanted(options: argparse.Namespace) -> Wanted:
             settings[name] = getattr(options, name)
     if options.a4 != STANDARD_A4:
         settings["a4"] = options.a4
+    if provenance.decode:  # the same weights may come with other thresholds
+        settings["decode"] = provenance.decode
     return Wanted(
         kinds=kinds,
         model=provenance.name,
