@@ -41,6 +41,23 @@ def test_it_writes_the_music_beside_the_source(waltz, capsys):
     assert "3/4 in C major" in capsys.readouterr().out
 
 
+def test_a_bar_that_starts_after_the_music_is_refused(waltz, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        run(waltz, "--downbeat", "500")
+    said = capsys.readouterr().err
+    assert "--downbeat" in said
+    assert "the last note's (24.0) at most; found 500" in said
+    assert not waltz.with_suffix(".musicxml").exists()
+
+
+def test_the_slowest_music_has_a_pace(tmp_path, capsys):
+    path = tmp_path / "slow.mid"
+    notes = [Note(onset=t, offset=t + 1, pitch=60, velocity=80) for t in (0.0, 3600.0)]
+    write_midi(Performance(notes), path)
+    assert run(path) == 0
+    assert " 0 beats per minute" not in capsys.readouterr().out
+
+
 def test_it_engraves(waltz, tmp_path):
     pytest.importorskip("verovio")
     pytest.importorskip("typst")

@@ -123,6 +123,12 @@ def _one(options: argparse.Namespace) -> None:
             "to write a score of",
             kind="no_notes",
         )
+    last = performance.notes[-1].onset
+    if options.downbeat is not None and options.downbeat > last:
+        raise UsageError(
+            f"argument --downbeat: expected seconds at which a bar starts, the last note's "
+            f"({last:.1f}) at most; found {options.downbeat:g}"
+        )
     hints = Hints(
         tempo=options.tempo, metre=options.metre, key=options.key, downbeat=options.downbeat
     )
@@ -162,10 +168,8 @@ def _names(written: list[Path]) -> str:
 def _summary(score: Score) -> str:
     n_bars = max(note.bar for note in score.notes)
     tempo = sorted(score.tempo)[len(score.tempo) // 2]
-    return (
-        f"{count(n_bars, 'bar')} of {score.metre(1)} in {score.key(1)}, "
-        f"{tempo:.0f} beats per minute"
-    )
+    pace = f"{tempo:.0f}" if tempo >= 1 else f"{tempo:.2g}"
+    return f"{count(n_bars, 'bar')} of {score.metre(1)} in {score.key(1)}, {pace} beats per minute"
 
 
 def _target(options: argparse.Namespace) -> Path:
