@@ -35,7 +35,7 @@ def test_firefox_transcribes_and_saves(address, tmp_path):
     saved = downloads / "prelude.csv"
     with firefox.running(downloads) as page:
         page.open(address)
-        page.wait("return document.body.dataset.kept", SOON)
+        page.wait("return document.body?.dataset.kept", SOON)
         page.wait("return window.crossOriginIsolated", SOON)  # it loads itself once more
         page.choose_file("#files", PRELUDE)
         page.wait("return location.hash", SOON)

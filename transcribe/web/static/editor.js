@@ -320,17 +320,21 @@ export class Editor {
     byId("warnings").replaceChildren(...warnings);
     this.roll.heard = done ? Infinity : heard;
     this.part.show();
-    const { view } = this.roll;
-    if (view.duration !== this.duration) {
-      const whole = this.showsWhole;
-      view.setDuration(this.duration);
-      if (whole) this.firstTimes();
-      this.overview.fresh = false;
-    }
-    this.player.setDuration(this.duration);
+    this.showDuration();
     if (heard) this.hear(recording.id, heard, !busy);
     this.showAble();
     this.roll.changed();
+  }
+
+  /** Take how long the music is known to be; where all of it was shown, all of it stays shown. */
+  showDuration() {
+    const { view } = this.roll;
+    this.player.setDuration(this.duration);
+    if (view.duration === this.duration) return;
+    const whole = this.showsWhole;
+    view.setDuration(this.duration);
+    if (whole) view.showTimes(0, this.duration);
+    this.overview.fresh = false;
   }
 
   /** Let the player have what is there of the recording's sound. */
@@ -366,8 +370,7 @@ export class Editor {
   showNotes({ settings }) {
     this.continuation.changed();
     if (!this.panel.timer && !this.edits.wanted) this.panel.showSettings(settings);
-    this.player.setDuration(this.duration);
-    this.roll.view.setDuration(this.duration);
+    this.showDuration();
     const { selection } = this.roll;
     for (const id of selection) if (!this.notes.indexOf.has(id)) selection.delete(id);
     if (!this.notes.indexOf.has(this.roll.focused)) this.roll.focused = null;

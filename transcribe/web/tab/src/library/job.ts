@@ -154,7 +154,7 @@ class Job {
     const hearing = await HearingAhead.open(original.file, this.model, rangeOf(this.model, resumed, excerpt), askPage);
     try {
       if ((hearing.duration ?? 0) > LONGEST) throw new RecordingError("too_long");
-      await this.kept.change((now) => (now.duration ??= hearing.duration));
+      await this.kept.change((now) => (now.duration ??= hearing.duration), "progress");
       if (resumed) await this.resume(entry);
       for await (const step of steps(hearing.blocks(), this.model, LOWEST_THRESHOLD, resumed, excerpt)) {
         if (step.read > LONGEST) throw new RecordingError("too_long");
