@@ -23,7 +23,9 @@ def record_with_notes(page: Any, expect: Any, *, patience: float) -> list[list[i
     page.click("#live-midi-ask", timeout=patience)
     page.select_option("#live-midi", label="Fake Synth")
     expect(page.locator("#live-words")).to_have_text(
-        re.compile(r"^\d\d+ notes, shown \d+ ms after the stroke, 99 of 100 within \d+ ms\."),
+        re.compile(
+            r"^[\d,]{2,} notes, shown [\d,]+ ms after the stroke, 99 of 100 within [\d,]+ ms\."
+        ),
         timeout=patience,
     )
     expect(page.locator("#live-roll canvas")).to_have_count(2)

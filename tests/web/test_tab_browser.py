@@ -437,7 +437,7 @@ def test_nobody_is_shut_out(visit, scheme):
     page = visit(color_scheme=scheme, bypass_csp=True)
     assert violations(page) == []
     page.click("text=About this page")
-    expect(page.locator("#about-parts li")).to_have_count(6)
+    expect(page.locator("#about-parts li")).to_have_count(7)
     assert violations(page) == []
     page.keyboard.press("Escape")
     add(page, PRELUDE)
