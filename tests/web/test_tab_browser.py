@@ -238,6 +238,39 @@ def test_paused_it_waits_and_goes_on_from_there(visit, long):
     assert after["n_pieces"] > kept["n_pieces"]
 
 
+OTHER_SETTINGS = """async () => {
+  const database = await new Promise((resolve) => {
+    const request = indexedDB.open("transcribe-library");
+    request.onsuccess = () => resolve(request.result);
+  });
+  const store = database.transaction("recordings", "readwrite").objectStore("recordings");
+  await new Promise((resolve) => {
+    store.getAll().onsuccess = ({ target }) => {
+      const [entry] = target.result;
+      entry.decode.pedal_threshold = 0.4;
+      store.put(entry).onsuccess = resolve;
+    };
+  });
+  database.close();
+}"""
+
+
+def test_work_that_was_begun_with_other_settings_begins_again(visit, long, tmp_path):
+    """As after an update of the site, whose weights may be called what they were."""
+    page = visit()
+    add(page, long)
+    page.wait_for_url("**/#/recording/*")
+    expect(page.locator("#n-notes")).to_have_text(re.compile(r"^[1-9]"), timeout=DONE)
+    page.click("#progress-pause")
+    expect(page.locator("#progress-words")).to_contain_text("Paused after")
+    page.evaluate(OTHER_SETTINGS)
+    page.reload()
+    page.click("#progress-resume")
+    expect_done(page)
+    assert page.evaluate(KEPT)["attempt"] == 2
+    assert_as_the_command(rows_of(download(page, "csv", tmp_path)), by_command(long, tmp_path))
+
+
 def test_the_sound_of_a_recording_in_work_is_fetched_when_it_is_played(visit, long):
     page = visit()
     add(page, long)

@@ -171,8 +171,9 @@ class Job {
     const { settings } = this.model;
     return this.kept.change((entry) => {
       if (entry.state !== "queued" && entry.state !== "working") throw new StoppedError();
-      const same = entry.model === settings.name && entry.progress;
-      if (!same) {
+      const asNow =
+        entry.model === settings.name && isSame(entry.decode, settings.decode);
+      if (!asNow || !entry.progress) {
         entry.attempt += 1;
         entry.progress = null;
         entry.heard_seconds = 0;
@@ -328,4 +329,10 @@ export function joined(pieces: Candidates[]): Candidates {
     frame += piece.pedal.length;
   }
   return { events, pedal };
+}
+
+/** Whether two lots of settings are the same, however they are ordered. */
+function isSame(one: object | null, other: object): boolean {
+  const sorted = (all: object | null) => JSON.stringify(Object.entries(all ?? {}).sort());
+  return sorted(one) === sorted(other);
 }
