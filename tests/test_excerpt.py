@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
+import subprocess
 from pathlib import Path
 
 import numpy as np
 import pytest
 from conftest import SAMPLE_RATE, melody_samples, write_pcm
 
-from transcribe.cli import main
+from transcribe.cli import main, make_parser
 from transcribe.decode.config import DecodeConfig
 from transcribe.decode.events import CandidateReader
 from transcribe.decode.peaks import ONSET
@@ -21,8 +23,23 @@ from transcribe.midi import read_midi
 from transcribe.notes import Performance
 from transcribe.rolls import N_ACTIVATIONS, Rolls
 from transcribe.transcriber import Transcriber
+from transcribe.web.static_files import STATIC
 
 PRELUDE = Path(__file__).parent / "data" / "prelude.mp3"
+TIMES = [
+    ("0", 0),
+    ("95.5", 95.5),
+    ("95,5", 95.5),
+    (" 1:30 ", 90),
+    ("90:00", 5400),
+    ("1:02:03.5", 3723.5),
+    ("1:02:03,5", 3723.5),
+    ("75", 75),
+]
+NO_TIMES = [
+    *("", "x", "5x", "1:3o", "-1", "1:60", "1:75", "1:75:00", "0:1:60", "1:2:3:4", "1:", ":30"),
+    *("nan", "inf", "1e3", "1.5:00", "٣", "9" * 400),
+]
 
 
 @pytest.fixture(scope="module")
@@ -30,21 +47,49 @@ def transcriber(tone_checkpoint):
     return Transcriber(tone_checkpoint)
 
 
-@pytest.mark.parametrize(
-    ("text", "seconds"),
-    [("0", 0), ("95.5", 95.5), ("1:30", 90), ("90:00", 5400), ("1:02:03.5", 3723.5)],
-)
+@pytest.mark.parametrize(("text", "seconds"), TIMES)
 def test_times_are_seconds_or_as_a_clock_shows_them(text, seconds):
     assert as_seconds(text) == seconds
 
 
-@pytest.mark.parametrize(
-    "text",
-    ["", "x", "5x", "1:3o", "-1", "1:60", "1:2:3:4", "1:", ":30", "nan", "inf", "9" * 400],
-)
+@pytest.mark.parametrize("text", NO_TIMES)
 def test_what_is_no_time_is_refused(text):
     with pytest.raises(ValueError, match="1:35"):
         as_seconds(text)
+
+
+def test_the_page_takes_the_times_that_the_command_takes():
+    if shutil.which("node") is None:
+        pytest.skip("needs Node.js")
+    texts = [*(text for text, _ in TIMES), *NO_TIMES]
+    script = (
+        f"import {{ secondsOf }} from {json.dumps((STATIC / 'times.js').as_uri())};"
+        f"console.log(JSON.stringify({json.dumps(texts)}.map(secondsOf)));"
+    )
+    said = subprocess.run(
+        ["node", "--input-type=module", "--eval", script], stdout=subprocess.PIPE, check=True
+    )
+    expected = [*(seconds for _, seconds in TIMES), *(None for _ in NO_TIMES)]
+    assert dict(zip(texts, json.loads(said.stdout), strict=True)) == dict(
+        zip(texts, expected, strict=True)
+    )
+
+
+@pytest.mark.parametrize(
+    ("command", "words", "option"),
+    [
+        ("score", ["a.mid"], "--downbeat"),
+        ("continue", ["a.mid"], "--at"),
+        ("place", ["a.mid", "--onto", "b.mid"], "--at"),
+    ],
+)
+def test_every_command_takes_places_in_a_recording_by_this_rule(command, words, option, capsys):
+    parser = make_parser(command)
+    options = parser.parse_args([*words, option, "1:15.5"])
+    assert getattr(options, option.removeprefix("--")) == 75.5
+    with pytest.raises(SystemExit):
+        parser.parse_args([*words, option, "1:75"])
+    assert "1:35" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("start", "stop"), [(2, 2), (3, 2), (-1, 2), (math.nan, 2)])

@@ -6,8 +6,8 @@ import math
 import re
 from dataclasses import dataclass
 
-_TIME = re.compile(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d*)?)", re.ASCII)
-_NEVER = (math.inf, math.inf, math.inf)
+_TIME = re.compile(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:[.,]\d*)?)", re.ASCII)
+_NEVER = ("inf",) * 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,9 @@ WHOLE = Excerpt()
 
 
 def as_seconds(text: str) -> float:
-    """Seconds of a time as ``95``, ``95.5``, ``1:35`` or ``1:02:03.5``.
+    """Seconds of a time as ``95``, ``95.5``, ``1:35``, ``1:02:03.5`` or ``1:02:03,5``.
+
+    The page has the same rule (``web/static/times.js``).
 
     Raises
     ------
@@ -49,8 +51,10 @@ def as_seconds(text: str) -> float:
         For anything else.
     """
     found = _TIME.fullmatch(text.strip())
-    hours, minutes, seconds = (float(each or 0) for each in found.groups("")) if found else _NEVER
+    parts = found.groups("0") if found else _NEVER
+    hours, minutes, seconds = (float(each.replace(",", ".")) for each in parts)
+    overflows = (":" in text and seconds >= 60) or (text.count(":") == 2 and minutes >= 60)
     total = 3600 * hours + 60 * minutes + seconds
-    if total == math.inf or (":" in text and seconds >= 60):
+    if total == math.inf or overflows:
         raise ValueError(f"expected seconds, or a time such as 1:35; found {text!r}")
     return total

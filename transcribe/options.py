@@ -224,6 +224,14 @@ def moment(text: str) -> float:
         raise argparse.ArgumentTypeError(str(error)) from error
 
 
+def positive_moment(text: str) -> float:
+    """As `moment`, after the recording's start."""
+    value = moment(text)
+    if not value:
+        raise argparse.ArgumentTypeError(f"expected a time above 0, such as 1:35; found {text!r}")
+    return value
+
+
 def positive_seconds(text: str) -> float:
     """Seconds, above 0."""
     value = _as_number(text)

@@ -112,6 +112,9 @@ def test_only_a_part_is_transcribed_as_the_command_does(transcribed, tmp_path):
     page.fill("#part-to", "0:20")
     page.click("#part-start")
     expect(page.locator("#part-words")).to_have_text("The end comes after the beginning.")
+    page.fill("#part-to", "0:75")
+    page.click("#part-start")
+    expect(page.locator("#part-words")).to_have_text("A time is written as 1:30, or in seconds.")
     # What is typed in one field stays, whatever the other has just been found to be.
     page.click("#part-from", click_count=3)
     page.keyboard.type("10")

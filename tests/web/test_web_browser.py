@@ -1322,6 +1322,9 @@ def test_only_a_part_is_transcribed(opened, address):
     page.fill("#part-to", "0:20")
     page.click("#part-start")
     expect(page.locator("#part-words")).to_have_text("The end comes after the beginning.")
+    page.fill("#part-to", "0:75")
+    page.click("#part-start")
+    expect(page.locator("#part-words")).to_have_text("A time is written as 1:30, or in seconds.")
     # A drag on the waveform fills the form.
     box = page.locator("#roll").bounding_box()
     page.mouse.move(box["x"] + 200, box["y"] + 50)

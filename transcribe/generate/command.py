@@ -22,6 +22,7 @@ from transcribe.options import (
     add_overwrite,
     add_quiet,
     add_threads,
+    positive_moment,
     positive_seconds,
     usage_errors,
 )
@@ -68,10 +69,10 @@ def add_parser(subparsers: Subparsers) -> None:
     )
     add(
         "--at",
-        metavar="SECONDS",
-        type=positive_seconds,
-        help="continue from this time and drop what was played after it (default: from the last "
-        "note)",
+        metavar="TIME",
+        type=positive_moment,
+        help="continue from this time, in seconds or as 1:30, and drop what was played after it "
+        "(default: from the last note)",
     )
     add(
         "--temperature",

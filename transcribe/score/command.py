@@ -22,7 +22,7 @@ from transcribe.options import (
     add_overwrite,
     add_quiet,
     add_verbose,
-    seconds,
+    moment,
 )
 from transcribe.terminal import reported, say
 from transcribe.wording import count
@@ -84,9 +84,9 @@ def add_parser(subparsers: Subparsers) -> None:
     add("--key", metavar="KEY", type=_key, help="such as Eb, F#m or 'c minor' (default: found)")
     add(
         "--downbeat",
-        metavar="SECONDS",
-        type=seconds,
-        help="where in the recording a bar starts (default: found)",
+        metavar="TIME",
+        type=moment,
+        help="where in the recording a bar starts, in seconds or as 1:30 (default: found)",
     )
     group = parser.add_argument_group("run")
     add_checkpoint(group)

@@ -21,7 +21,7 @@ from transcribe.options import (
     add_overwrite,
     add_quiet,
     add_verbose,
-    seconds,
+    moment,
     usage_errors,
 )
 from transcribe.terminal import say
@@ -60,10 +60,10 @@ def add_parser(subparsers: Subparsers) -> None:
     add("--item", metavar="ITEM", help="which item of NAME.json, such as phrase-001")
     add(
         "--at",
-        metavar="SECONDS",
-        type=seconds,
-        help="begin on the bar line nearest to this time of the recording (default: where the "
-        "item begins; without an item, the first bar line)",
+        metavar="TIME",
+        type=moment,
+        help="begin on the bar line nearest to this time of the recording, in seconds or as 1:30 "
+        "(default: where the item begins; without an item, the first bar line)",
     )
     add(
         "--merge",

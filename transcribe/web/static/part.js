@@ -4,7 +4,8 @@ import { byId } from "./elements.js";
 import { tell } from "./notices.js";
 import * as server from "./server.js";
 import { t } from "./texts.js";
-import { clock, partOf, secondsOf } from "./words.js";
+import { secondsOf } from "./times.js";
+import { clock, partOf } from "./words.js";
 
 export class Part {
   /** @param {import("./editor.js").Editor} editor the recording that is open */

@@ -59,13 +59,6 @@ export function clock(seconds, digits = 0) {
   return hours ? `${hours}:${String(minutes).padStart(2, "0")}:${rest}` : `${minutes}:${rest}`;
 }
 
-/** `1:15.3` or `75.3` -> 75.3; null for what is no time. */
-export function secondsOf(text) {
-  const [, hours, minutes, rest] = text.trim().match(/^(?:(?:(\d+):)?(\d+):)?(\d+(?:[.,]\d*)?)$/) ?? [];
-  if (rest === undefined) return null;
-  return 3600 * Number(hours ?? 0) + 60 * Number(minutes ?? 0) + Number(rest.replace(",", "."));
-}
-
 /** `75` -> `1 min 15 s`; for ears and for time left. */
 export function spoken(seconds) {
   const whole = Math.max(0, Math.round(seconds));
