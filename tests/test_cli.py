@@ -437,6 +437,25 @@ def test_help_version_and_wrong_usage_import_nothing_heavy():
         assert ran.stdout.endswith(f"left with {left}\nheavy: []\n"), words
 
 
+@pytest.mark.skipif(sys.platform == "darwin", reason="numpy has Accelerate there, not OpenBLAS")
+@pytest.mark.parametrize(("told", "threads"), [(None, 1), ("2", 2)])
+def test_numpy_starts_no_threads_that_it_is_not_told_to(monkeypatch, told, threads):
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        monkeypatch.delenv(name, raising=False)
+    if told:
+        monkeypatch.setenv("OPENBLAS_NUM_THREADS", told)
+    code = (
+        "import sys\n"
+        "from transcribe.cli import main\n"
+        "main(sys.argv[1:])\n"
+        "import numpy\n"
+        "from threadpoolctl import threadpool_info\n"
+        "print('threads:', *{of['num_threads'] for of in threadpool_info()})\n"
+    )
+    ran = in_subprocess(code, "evaluate", "nowhere.mid", "nowhere.mid")
+    assert ran.stdout == f"threads: {threads}\n"
+
+
 def test_help_names_every_option_and_command(run):
     shown = run("--help").out
     for word in (

@@ -10,6 +10,7 @@ Nothing heavy is imported before the arguments are understood, so that ``--help`
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import traceback
 from collections.abc import Sequence
@@ -87,6 +88,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Wrong usage raises SystemExit(2), as argparse does.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
+    # Of numpy, which is not imported yet: its products here are small, and its other threads
+    # would do no more than wait for them, at full load.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     with standard_streams():
         try:
             return _run(words)

@@ -32,6 +32,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from eval.common.command import new_parser, run
 from eval.common.record import rounded
@@ -102,7 +103,8 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         if options.whole:
-            record["whole"] = whole(checkpoint, options, folder)
+            with threadpool_limits(1, user_api="blas"):  # as the command has numpy's
+                record["whole"] = whole(checkpoint, options, folder)
         record |= of_command(options, folder)
         if options.install:
             record["install"] = rounded(install(folder / "environment"))
