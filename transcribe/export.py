@@ -111,7 +111,8 @@ def _part(excerpt: Excerpt) -> dict[str, list[float | None]]:
     """From where to where, in seconds, null for the recording's end; nothing of all of it."""
     if excerpt.is_whole:
         return {}
-    return {"part": [excerpt.start, None if excerpt.stop == math.inf else excerpt.stop]}
+    stop = None if excerpt.stop == math.inf else float(excerpt.stop)
+    return {"part": [float(excerpt.start), stop]}
 
 
 def _csv(performance: Performance) -> bytes:

@@ -24,6 +24,7 @@ from transcribe.audio.reader import read_audio
 from transcribe.audio.tuning import TuningMeter
 from transcribe.decode.decoder import DecodeConfig, Decoder
 from transcribe.decode.events import CandidateReader, Candidates
+from transcribe.excerpt import Excerpt
 from transcribe.export import CSV, JSON, export_bytes
 from transcribe.features import FeatureConfig, Features, exported
 from transcribe.frames import FrameGrid
@@ -499,6 +500,25 @@ WARNINGS = [
     AudioWarning("damaged", {"n_packets": 2}),
     AudioWarning("truncated", {"missing": 12.25, "promised": 60.5}),
 ]
+
+
+@pytest.mark.parametrize(
+    "part", [[0, None], [10, None], [0.25, 25.5], [0, 1e-05]], ids=lambda part: str(part)
+)
+def test_data_of_a_part_is_the_command_s_to_the_byte(ask, part):
+    performance = some_performance()
+    told = {"recording": "a.wav", "model": "harmonic 7", "duration": 15.5}
+    excerpt = {"start": part[0], "stop": part[1] or math.inf}
+    (data,) = ask(
+        {
+            "room": "json",
+            "performance": as_json(performance),
+            "told": {**told, "offsets": "key", "warnings": []},
+            "part": part,
+        },
+    )
+    assert data.encode() == export_bytes(performance, JSON, **told, excerpt=Excerpt(**excerpt))
+    assert json.loads(data).get("part") == (None if part == [0, None] else part)
 
 
 def test_files_are_the_command_s_to_the_byte(ask):

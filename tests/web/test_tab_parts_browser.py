@@ -130,11 +130,15 @@ def test_only_a_part_is_transcribed_as_the_command_does(transcribed, tmp_path):
     expect(page.locator("#n-notes")).to_have_text(few, timeout=PATIENCE)
     expect(page.locator("#progress")).to_be_hidden(timeout=PATIENCE)
     rows = rows_of(download(page, "csv", tmp_path))
+    data = download(page, "json", tmp_path)
     out = tmp_path / "command"
     out.mkdir()
-    with_part = ["--from", str(PART[0]), "--to", str(PART[1]), "--csv"]
+    with_part = ["--from", str(PART[0]), "--to", str(PART[1]), "--csv", "--json"]
     song = write_pcm(tmp_path / "song.wav", np.tile(read_audio(PRELUDE, RATE), 3), RATE)
     assert main([str(song), *with_part, "-o", str(out)]) == 0
+    said, other = (json.loads(path.read_bytes()) for path in (data, out / "song.json"))
+    for name in ("part", "duration", "offsets", "model"):
+        assert said[name] == other[name]
     expected = rows_of(out / "song.csv")
     assert 40 < len(rows) == len(expected)
     for row, other in zip(rows, expected, strict=True):

@@ -27,7 +27,7 @@ import { asSvg } from "./export/picture";
 import { rollPages } from "./export/roll-pages";
 import { thumbnail } from "./export/thumbnail";
 import { csvText, jsonText, type Told } from "./export/text";
-import type { PedalChange } from "./library/database";
+import { excerptOf, type PedalChange } from "./library/database";
 import { pedalByHand } from "./library/edits";
 import { joined } from "./library/job";
 import { asRow } from "./library/rows";
@@ -176,7 +176,8 @@ const ROOMS: Record<string, (asked: any) => unknown> = {
   sustained: (asked: Performance) => sustained(asked),
   midi: (asked: { performance: Performance; text: string }) => packed(midiBytes(asked.performance, asked.text)),
   csv: (asked: { performance: Performance }) => csvText(asked.performance),
-  json: (asked: { performance: Performance; told: Told }) => jsonText(asked.performance, asked.told),
+  json: (asked: { performance: Performance; told: Told; part?: [number, number | null] }) =>
+    jsonText(asked.performance, { ...asked.told, excerpt: excerptOf(asked) }),
   rollPages: (asked: { performance: Performance; title: string }) => rollPages(asked.performance, asked.title),
   svg: (asked: { performance: Performance; title: string }) => asSvg(asked.performance, asked.title),
   thumbnail: (asked: { notes: Note[]; duration: number }) => [...thumbnail(asked.notes, asked.duration)],

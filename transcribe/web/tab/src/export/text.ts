@@ -3,6 +3,7 @@
 import { fixed, pythonFloat, rounded } from "../numbers";
 import type { Performance } from "../performance";
 import { type AudioWarning, sentenceOf } from "../engine/quality";
+import { type Excerpt, WHOLE } from "../settings";
 
 const PITCH_CLASSES = ["C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B"];
 
@@ -19,7 +20,10 @@ export function csvText({ notes }: Performance): string {
 export interface Told {
   recording: string;
   model: string;
+  /** Seconds of the recording, or of the part of it. */
   duration: number;
+  /** What of the recording was transcribed. */
+  excerpt?: Excerpt;
   offsets: string;
   warnings: AudioWarning[];
 }
@@ -35,6 +39,7 @@ export function jsonText({ notes, pedal }: Performance, told: Told): string {
     ` "recording": ${JSON.stringify(told.recording)},`,
     ` "model": ${JSON.stringify(told.model)},`,
     ` "duration": ${seconds(told.duration)},`,
+    ...partLines(told.excerpt ?? WHOLE),
     ` "offsets": ${JSON.stringify(told.offsets)},`,
     ` "warnings": ${list(told.warnings.map(warningText))},`,
     ` "notes": ${list(
@@ -54,6 +59,12 @@ export function jsonText({ notes, pedal }: Performance, told: Told): string {
     "}",
   ];
   return `${lines.join("\n")}\n`;
+}
+
+/** From where to where, null for the recording's end; nothing of all of it. */
+function partLines({ start, stop }: Excerpt): string[] {
+  if (start === 0 && stop === Infinity) return [];
+  return [' "part": [', `  ${pythonFloat(start)},`, `  ${stop === Infinity ? "null" : pythonFloat(stop)}`, " ],"];
 }
 
 function warningText(warning: AudioWarning): string {

@@ -10,7 +10,7 @@ import { type DBSchema, type IDBPDatabase, openDB } from "idb";
 import type { HeldRolls } from "../decode/candidates";
 import type { AudioWarning } from "../engine/quality";
 import type { WindowState } from "../engine/windows";
-import type { DecodeSettings } from "../settings";
+import type { DecodeSettings, Excerpt } from "../settings";
 import { TabError, type Values } from "../errors";
 
 export type State = "queued" | "working" | "paused" | "done" | "failed" | "cancelled";
@@ -66,6 +66,16 @@ export interface Entry {
   part?: [number, number | null] | null;
   /** Where the work goes on after a break; null: from the beginning. */
   progress: Progress | null;
+}
+
+/** What of a recording is transcribed. */
+export const excerptOf = ({ part }: Pick<Entry, "part">): Excerpt => ({ start: part?.[0] ?? 0, stop: part?.[1] ?? Infinity });
+
+/** How much music that is; null where it is not known. */
+export function secondsOfWork(entry: Entry): number | null {
+  const { start, stop } = excerptOf(entry);
+  const end = Math.min(stop, entry.duration ?? Infinity);
+  return end === Infinity ? null : Math.max(0, end - start);
 }
 
 /** How far a transcription has come. */

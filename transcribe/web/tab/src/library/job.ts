@@ -9,10 +9,11 @@ import { conclude, type Model, rangeOf, type Step, steps } from "../engine/trans
 import { inWords, notHere, RecordingError } from "../errors";
 import type { DecodeQuestion } from "../sound.worker";
 import { clipped } from "../numbers";
-import { type Excerpt, FrameGrid } from "../settings";
+import { FrameGrid } from "../settings";
 import {
   type Database,
   type Entry,
+  excerptOf,
   LOWEST_THRESHOLD,
   type News,
   PAIRS_PER_SECOND,
@@ -33,9 +34,6 @@ const SLOW =
 function isSlow({ duration, heard_seconds, seconds_left }: Entry): boolean {
   return duration !== null && seconds_left !== null && seconds_left > duration - heard_seconds;
 }
-
-/** What of a recording is transcribed. */
-const excerptOf = ({ part }: Entry): Excerpt => ({ start: part?.[0] ?? 0, stop: part?.[1] ?? Infinity });
 
 /** Thrown where somebody has stopped the work, paused it, or deleted the recording. */
 class StoppedError extends Error {}

@@ -18,11 +18,13 @@ import {
   type Database,
   type Edit,
   type Entry,
+  excerptOf,
   type News,
   openDatabase,
   PAIRS_PER_SECOND,
   piecesOf,
   WITHOUT_ERROR,
+  secondsOfWork,
 } from "./database";
 import { describe, type RecordingWords } from "./describe";
 import { type Asked, LONGEST, resolved } from "./edits";
@@ -364,7 +366,8 @@ export class Library {
           jsonText(performance, {
             recording: entry.name,
             model: entry.model,
-            duration: entry.duration ?? 0,
+            duration: secondsOfWork(entry) ?? 0,
+            excerpt: excerptOf(entry),
             offsets,
             warnings: entry.remarks.filter(isAudioWarning),
           }),
