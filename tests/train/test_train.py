@@ -15,6 +15,7 @@ import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError
+from pytorch_lightning.trainer.connectors.data_connector import warning_cache
 
 from eval.data.synthetic_bank import write_synthetic_bank
 from transcribe.checkpoint import load_checkpoint
@@ -453,6 +454,14 @@ def test_same_seed_same_weights(pieces, tmp_path):
     weights = [train(settings(pieces, tmp_path / name, *short)) for name in "ab"]
     checksums = [load_checkpoint(path).metadata["sha256"] for path in weights]
     assert checksums[0] == checksums[1]
+
+
+def test_lightning_has_no_doubt_whose_hooks_it_calls(pieces, tmp_path, recwarn):
+    warning_cache.clear()  # it says everything once in a process
+    short = ["data.windows_per_epoch=4", "data.window_frames=16", "trainer.max_steps=1"]
+    short += ["data.validation_windows=1", "data.validation_seconds=2.0"]
+    train(settings(pieces, tmp_path, *short))
+    assert not [str(each.message) for each in recwarn if "overridden" in str(each.message)]
 
 
 def test_the_network_sees_as_many_activations_as_it_is_taught():

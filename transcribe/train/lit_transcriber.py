@@ -98,17 +98,9 @@ class LitTranscriber(LitNetwork):
         self.log_dict({f"loss/{name}": term.detach() for name, term in terms.items()})
         return loss
 
-    def transfer_batch_to_device(
-        self, batch: Any, device: torch.device, dataloader_idx: int
-    ) -> Any:
-        """Move windows; a validation passage stays, the network's narrow call moves it."""
-        if isinstance(batch, (ValidationPiece, NoPiece)):
-            return batch
-        return super().transfer_batch_to_device(batch, device, dataloader_idx)
-
-    def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
+    def as_heard(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """Windows as they were played: draw older ones to them, augment, take features."""
-        if isinstance(batch, (ValidationPiece, NoPiece)) or self.augmenter is None:
+        if self.augmenter is None:
             return batch
         data = self.config.data
         if data.reuse > 1:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any, Protocol, cast
 
 import numpy as np
 import torch
@@ -44,6 +45,28 @@ class TranscriberData(TrainingData):
         pieces = ValidationPieces(self.config.data, self.config.features)
         share = ProcessShare(pieces, trainer.global_rank, trainer.world_size)
         return DataLoader(share, batch_size=None, collate_fn=lambda piece: piece)
+
+    def transfer_batch_to_device(
+        self, batch: Any, device: torch.device, dataloader_idx: int
+    ) -> Any:
+        """Move windows; a validation passage stays, the network's narrow call moves it."""
+        if isinstance(batch, (ValidationPiece, NoPiece)):
+            return batch
+        return super().transfer_batch_to_device(batch, device, dataloader_idx)
+
+    def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
+        """Have the module hear windows where they have been moved to."""
+        if isinstance(batch, (ValidationPiece, NoPiece)):
+            return batch
+        assert self.trainer is not None
+        return cast(HearingModule, self.trainer.lightning_module).as_heard(batch)
+
+
+class HearingModule(Protocol):
+    """What these data ask of the Lightning module."""
+
+    def as_heard(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """A batch of `TrainingWindows` as the network takes it."""
 
 
 class NoPiece:
