@@ -88,3 +88,10 @@ class InstrumentError(TranscribeError):
 
 class SettingsError(TranscribeError, ValueError):
     """The settings of a run contradict each other, or what is there already."""
+
+
+UNEXPECTED = (
+    *(RuntimeError, ValueError, TypeError, ArithmeticError, LookupError),
+    *(AssertionError, AttributeError, EOFError),
+)
+"""What a bug may raise, and torch where memory is short: costs one file of several, not all."""

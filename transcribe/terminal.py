@@ -14,14 +14,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO, cast
 
-from transcribe.errors import TranscribeError
+from transcribe.errors import UNEXPECTED, TranscribeError
 from transcribe.files.address import without_secrets
 from transcribe.wording import clock, one_line, reason
 
 FAILURES = (TranscribeError, OSError, MemoryError)
 """What a file or the machine is to blame for: a damaged file, a full disk, no memory."""
-_UNEXPECTED = (RuntimeError, ValueError, TypeError, ArithmeticError, LookupError)
-"""Torch raises RuntimeError where memory is short; a bug may raise any of them."""
 SILENT_SECONDS = 1.0
 """How long work goes on before a progress bar appears."""
 SECONDS_BETWEEN_LINES = 10.0
@@ -117,7 +115,7 @@ def reported(prog: str, name: str, *, about: Path, verbose: bool) -> Iterator[No
     """
     try:
         yield
-    except (*FAILURES, *_UNEXPECTED) as error:
+    except (*FAILURES, *UNEXPECTED) as error:
         if verbose:
             traceback.print_exc()
         what = reason(error, about=about)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from pathlib import Path
+
+_NOT_XML = re.compile("[^\\t\\n\\r\\x20-\\ud7ff\\ue000-\\ufffd\\U00010000-\\U0010ffff]")
 
 
 def one_line(text: str) -> str:
@@ -15,6 +19,19 @@ def one_line(text: str) -> str:
         letter if letter.isprintable() else letter.encode("unicode_escape").decode("ascii")
         for letter in text
     )
+
+
+def as_xml_text(text: str) -> str:
+    r"""The text as XML may hold it: on one line, and accents composed.
+
+    What no XML file can say (an escape character, a byte of a name that is no letter) becomes
+    the replacement character.
+
+    >>> as_xml_text("Op. 9\n\x1b[1mNo. 1")
+    'Op. 9 \ufffd[1mNo. 1'
+    """
+    composed = unicodedata.normalize("NFC", " ".join(text.split()))
+    return _NOT_XML.sub("\N{REPLACEMENT CHARACTER}", composed)
 
 
 def reason(error: BaseException, *, about: Path | None = None) -> str:

@@ -120,3 +120,17 @@ def test_a_given_downbeat_starts_a_bar():
     bars = track_bars(given, times, BeatSettings(), [(3, 4, 3)], downbeat=3.5)
     assert bars.in_bar[7] == 0
     assert bars.in_bar[10] == 0
+
+
+@pytest.mark.parametrize("pause", [600.0, 3600.0])
+def test_beats_go_on_through_a_pause_between_two_pieces(pause):
+    """Through which there are beats too, a few seconds apart."""
+    one = np.arange(0, 12, 0.25)
+    times = np.concatenate([one, one + pause])
+    beat = np.where(np.arange(len(times)) % 2 == 0, 3.0, -3.0)
+    found, onset = track_beats(evidence(times, beat), BeatSettings())
+    assert np.diff(found).max() <= BeatSettings().longest
+    for start in (0.0, pause):
+        of_piece = found[(found > start + 2) & (found < start + 10)]
+        np.testing.assert_allclose(np.diff(of_piece), 0.5, atol=1e-6)
+    assert (onset[onset >= 0] % 2 == 0).all()

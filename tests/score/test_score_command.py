@@ -1,12 +1,16 @@
 """``transcribe score``: what it writes, and what it refuses."""
 
 import json
+import os
+from dataclasses import replace
+from xml.etree import ElementTree
 
 import pytest
 
 from transcribe.cli import main
-from transcribe.midi import write_midi
+from transcribe.midi import read_midi, write_midi
 from transcribe.notes import Note, Performance
+from transcribe.score.heading import heading
 
 
 @pytest.fixture
@@ -118,3 +122,80 @@ def test_wrong_wishes_are_explained(waltz, capsys, option, value, words):
         code = exit_.code
     assert code == 2
     assert words in capsys.readouterr().err
+
+
+def test_two_pieces_an_hour_apart_are_one_score(waltz, tmp_path):
+    notes = read_midi(waltz).notes
+    later = [replace(note, onset=note.onset + 3600, offset=note.offset + 3600) for note in notes]
+    path = tmp_path / "evening.mid"
+    write_midi(Performance([*notes, *later]), path)
+    assert run(path, "--json") == 0
+    content = json.loads(path.with_name("evening.score.json").read_text("utf-8"))
+    assert len(content["notes"]) == 2 * len(notes)
+
+
+@pytest.mark.parametrize("letter", ["x", "é"])
+def test_the_longest_names_are_cut(waltz, letter):
+    n_letters = (255 - len(".mid")) // len(letter.encode())
+    path = waltz.rename(waltz.with_name(letter * n_letters + ".mid"))
+    assert run(path, "--json") == 0
+    (written,) = waltz.parent.glob("*.musicxml")
+    assert written.name.startswith(letter * 100)
+    assert written.with_name(written.stem + ".score.json").exists()
+
+
+def test_a_number_is_no_ending(waltz):
+    path = waltz.rename(waltz.with_name("Op. 9 No. 1.mid"))
+    assert run(path) == 0
+    assert path.with_name("Op. 9 No. 1.musicxml").exists()
+
+
+@pytest.mark.parametrize("name", ["ctrl\x01\x1b[31m.mid", os.fsdecode(b"bad\xff.mid")])
+def test_titles_hold_what_xml_may_hold(waltz, name):
+    pytest.importorskip("verovio")
+    pytest.importorskip("typst")
+    path = waltz.rename(waltz.with_name(name))
+    assert run(path, "--svg", "--pdf") == 0
+    xml = ElementTree.parse(path.with_suffix(".musicxml"))
+    assert xml.findtext("work/work-title", "").startswith(name[:3])
+    ElementTree.parse(path.with_name(f"{path.stem}-1.svg"))
+
+
+def test_pages_that_are_there_are_not_overwritten(waltz, capsys):
+    pytest.importorskip("verovio")
+    page = waltz.with_name("waltz-1.svg")
+    page.write_text("mine")
+    assert run(waltz, "--svg") == 1
+    assert page.read_text() == "mine"
+    assert not waltz.with_suffix(".musicxml").exists()
+    assert "waltz-1.svg already exists" in capsys.readouterr().err
+
+
+def test_nothing_is_written_where_engraving_fails(waltz, monkeypatch):
+    pytest.importorskip("verovio")
+
+    def fail(*words, **more):
+        raise RuntimeError("out of ink")
+
+    monkeypatch.setattr("transcribe.score.making.pages", fail)
+    assert run(waltz, "--svg") == 1
+    assert not waltz.with_suffix(".musicxml").exists()
+
+
+@pytest.mark.parametrize(
+    ("title", "n_lines"),
+    [("Walzer", 1), ("Sonate für das Pianoforte, vierter Satz, Largo – Allegro", 1)]
+    + [("Sonate für das Hammerklavier " * n, 2) for n in (5, 50)]
+    + [("W" * 300, 2), ("月の光" * 100, 2)],
+)
+def test_a_heading_stays_between_the_margins(title, n_lines):
+    lines = list(heading(title, title, 21000, 1200))
+    *of_title, composer = lines
+    assert len(of_title) == n_lines
+    said = " ".join(line.text for line in reversed(of_title))
+    assert said == title.strip() or said.endswith("…")
+    for line in lines:  # letters of a serif are half as wide as high, about
+        wide = 1.0 if title.startswith("月") else 0.75 if title.startswith("W" * 9) else 0.48
+        assert len(line.text) * wide * line.size <= 21000 - 2 * 1200
+    assert composer.anchor == "end"
+    assert composer.x == 21000 - 1200

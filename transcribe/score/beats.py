@@ -12,6 +12,8 @@ that (`bars`).
 
 from __future__ import annotations
 
+import itertools
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -78,7 +80,20 @@ class OnsetEvidence:
     place: Array
     """Probabilities of `PLACES` in the beat, and of any other, shape (n, N_PLACES)."""
 
+    def part(self, start: int, stop: int) -> OnsetEvidence:
+        """Of the onsets from one on, and before another."""
+        return OnsetEvidence(
+            self.times[start:stop],
+            self.beat[start:stop],
+            self.down[start:stop],
+            self.period[start:stop],
+            self.place[start:stop],
+        )
 
+
+_PAUSE = 40.0
+"""Seconds without an onset that part two pieces: their beats are found one by one, and those
+between them, where nothing is struck, are slow."""
 _LONGEST_STEP = 0.1
 """Seconds between places for beats where nothing is struck."""
 _TOLD = 30.0
@@ -132,6 +147,59 @@ def track_beats(
     onset : array
         Of each beat the onset that it is on, or -1, shape (m,).
     """
+    pauses = np.flatnonzero(np.diff(evidence.times) > _PAUSE) + 1
+    edges = [0, *pauses.tolist(), len(evidence.times)]
+    times, onset = np.empty(0), np.empty(0, np.int64)
+    for start, stop in itertools.pairwise(edges):
+        piece = evidence.part(start, stop)
+        is_told = downbeat is not None and (
+            stop == len(evidence.times) or downbeat < evidence.times[stop] - _PAUSE / 2
+        )
+        its_times, its_onset = _track_piece(piece, settings, tempo, downbeat if is_told else None)
+        if is_told:
+            downbeat = None
+        if start:
+            its_times, its_onset = _extended(its_times, its_onset, back_to=piece.times[0])
+        if stop < len(evidence.times):
+            its_times, its_onset = _extended(its_times, its_onset, on_to=piece.times[-1])
+        if len(times):
+            gap = its_times[0] - times[-1]
+            n_between = math.ceil(gap / (settings.longest if tempo is None else 60 / tempo))
+            between = times[-1] + gap * np.arange(1, n_between) / n_between
+            times, onset = np.append(times, between), np.append(onset, np.full(len(between), -1))
+        times = np.append(times, its_times)
+        onset = np.append(onset, np.where(its_onset >= 0, its_onset + start, -1))
+    return times, onset
+
+
+def _extended(
+    times: Array,
+    onset: NDArray[np.int64],
+    *,
+    back_to: float = np.inf,
+    on_to: float = -np.inf,
+) -> tuple[Array, NDArray[np.int64]]:
+    """The beats, and more of them at their pace before the first or after the last."""
+    if len(times) < 2:
+        return times, onset
+    first, last = np.median(np.diff(times[:4])), np.median(np.diff(times[-4:]))
+    before = times[0] - first * np.arange(math.ceil(max(times[0] - back_to, 0) / first), 0, -1)
+    after = times[-1] + last * np.arange(1, math.ceil(max(on_to - times[-1], 0) / last) + 1)
+    return (
+        np.concatenate([before, times, after]),
+        np.concatenate([np.full(len(before), -1), onset, np.full(len(after), -1)]),
+    )
+
+
+def _track_piece(
+    evidence: OnsetEvidence,
+    settings: BeatSettings,
+    tempo: float | None,
+    downbeat: float | None,
+) -> tuple[Array, NDArray[np.int64]]:
+    """The likeliest beats of music without long pauses; see `track_beats`."""
+    if len(evidence.times) < 2:
+        return evidence.times, np.arange(len(evidence.times))
     if tempo is None:
         return _track(evidence, settings, _TEMPOS, settings.pull, settings.pull_most, downbeat)
     pull = _TOLD

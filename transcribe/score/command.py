@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from transcribe.errors import OutputError, TranscribeError
 from transcribe.files.endings import is_midi
+from transcribe.files.names import LONGEST_NAME, output_stem, shortened, stem_of
 from transcribe.options import (
     DONE,
     FAILED,
@@ -35,6 +37,9 @@ if TYPE_CHECKING:
 PROG = "transcribe score"
 SUFFIX = ".musicxml"
 _XML_SUFFIXES = (SUFFIX, ".xml")
+_JSON_ENDING = ".score.json"
+_MOST_PAGES = 9999
+"""For which a name leaves room."""
 _FEWEST_NOTES = 2
 
 
@@ -112,7 +117,7 @@ def _one(options: argparse.Namespace) -> None:
     target = _target(options)
     if options.pdf or options.svg:
         _check_engraver(options)
-    _check_free(target, options)
+    _check_free(_wanted(target, options), options)
     if not options.source.exists():
         raise TranscribeError("no such file", kind="not_found")
     performance = PerformanceReader(PROG, options).read(options.source)
@@ -136,27 +141,26 @@ def _one(options: argparse.Namespace) -> None:
     title, composer = _tags(options)
     score = replace(score, title=title, composer=composer)
     xml = sheet_bytes(score, with_pedal=options.pedal)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(target, xml)
-    written = [target]
+    made: dict[Path, bytes | str] = {target: xml}
     if options.json:
-        written.append(target.with_name(f"{target.stem}.score.json"))
-        write_atomically(written[-1], score.to_json())
+        made[_beside(target, _JSON_ENDING)] = score.to_json()
     if options.pdf or options.svg:
         engraved = pages(score, xml, paper=options.paper)
         if options.svg:
             for number, page in enumerate(engraved, 1):
-                written.append(target.with_name(f"{target.stem}-{number}.svg"))
-                write_atomically(written[-1], page)
+                made[_beside(target, _page_ending(number))] = page
         if options.pdf:
             from transcribe.score.engraving import pdf
 
-            written.append(target.with_suffix(".pdf"))
-            write_atomically(written[-1], pdf(engraved, paper=options.paper))
+            made[_beside(target, ".pdf")] = pdf(engraved, paper=options.paper)
+    _check_free(made, options)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    for path, content in made.items():
+        write_atomically(path, content)
     for doubt in score.doubts:
         say(f"{PROG}: {options.source}: uncertain: {doubt}", sys.stderr)
     if not options.quiet:
-        say(f"{_names(written)}: {_summary(score)}", sys.stdout)
+        say(f"{_names(list(made))}: {_summary(score)}", sys.stdout)
 
 
 def _names(written: list[Path]) -> str:
@@ -174,7 +178,8 @@ def _summary(score: Score) -> str:
 
 def _target(options: argparse.Namespace) -> Path:
     """The MusicXML file to write; the others are beside it."""
-    name = f"{options.source.stem}{SUFFIX}"
+    room = max(map(len, (SUFFIX, _JSON_ENDING, _page_ending(_MOST_PAGES))))
+    name = f"{output_stem(options.source.name, room=room)}{SUFFIX}"
     output = options.output
     if output is None:
         return Path(options.source.with_name(name))
@@ -187,13 +192,25 @@ def _target(options: argparse.Namespace) -> Path:
     return Path(output / name)
 
 
-def _check_free(target: Path, options: argparse.Namespace) -> None:
-    wanted = [target]
-    if options.json:
-        wanted.append(target.with_name(f"{target.stem}.score.json"))
-    if options.pdf:
-        wanted.append(target.with_suffix(".pdf"))
-    for path in wanted:
+def _beside(target: Path, ending: str) -> Path:
+    stem = target.name[: len(target.name) - len(target.suffix)]
+    return target.with_name(shortened(stem, LONGEST_NAME - len(ending)) + ending)
+
+
+def _page_ending(number: int) -> str:
+    return f"-{number}.svg"
+
+
+def _wanted(target: Path, options: argparse.Namespace) -> list[Path]:
+    """The files that will be written for sure, however many pages there are."""
+    chosen = {_JSON_ENDING: options.json, ".pdf": options.pdf, _page_ending(1): options.svg}
+    return [target, *(_beside(target, ending) for ending, is_wanted in chosen.items() if is_wanted)]
+
+
+def _check_free(paths: Iterable[Path], options: argparse.Namespace) -> None:
+    for path in paths:
+        if path.is_dir():
+            raise OutputError(f"{path} is a folder, not a file to write")
         if path.exists() and not options.overwrite:
             raise OutputError(f"{path} already exists; use --overwrite to replace it")
 
@@ -216,7 +233,7 @@ def _tags(options: argparse.Namespace) -> tuple[str, str]:
     tags = {} if is_midi(options.source) else read_tags(options.source)
     title = options.title if options.title is not None else tags.get("title", "")
     composer = options.composer if options.composer is not None else tags.get("composer", "")
-    return title or (options.source.stem if options.title is None else ""), composer
+    return title or (stem_of(options.source.name) if options.title is None else ""), composer
 
 
 # --- values ---

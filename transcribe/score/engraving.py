@@ -16,6 +16,7 @@ from xml.etree.ElementTree import Element, SubElement
 
 from transcribe.errors import TranscribeError
 from transcribe.extras import needing
+from transcribe.score.heading import heading
 
 PAPER = {"a4": (210.0, 297.0), "letter": (215.9, 279.4)}
 """Millimetres, width and height."""
@@ -216,20 +217,16 @@ def _outline(code: int) -> tuple[str, float]:
 def _add_title(root: Element, title: str, composer: str) -> None:
     page = next(each for each in root.iter(f"{{{_SVG}}}svg") if each.get("class"))
     _, _, width, _ = map(float, page.get("viewBox", "0 0 21000 29700").split())
-    for text, x, y, size, anchor in (
-        (title, width / 2, 2000, 640, "middle"),
-        (composer, width - 10 * _MARGIN, 2600, 360, "end"),
-    ):
-        if text:
-            element = SubElement(
-                page,
-                f"{{{_SVG}}}text",
-                {
-                    "x": f"{x:g}",
-                    "y": f"{y:g}",
-                    "font-size": f"{size}px",
-                    "text-anchor": anchor,
-                    "font-family": "Times, serif",
-                },
-            )
-            element.text = text
+    for line in heading(title, composer, width, 10 * _MARGIN):
+        element = SubElement(
+            page,
+            f"{{{_SVG}}}text",
+            {
+                "x": f"{line.x:g}",
+                "y": f"{line.y:g}",
+                "font-size": f"{line.size:g}px",
+                "text-anchor": line.anchor,
+                "font-family": "Times, serif",
+            },
+        )
+        element.text = line.text

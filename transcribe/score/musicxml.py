@@ -29,6 +29,7 @@ from transcribe.score.sheet import (
 from transcribe.score.spelling import LETTERS
 from transcribe.score.tuplets import Tuplet
 from transcribe.version import __version__
+from transcribe.wording import as_xml_text
 
 _DOCTYPE = (
     '<?xml version="1.0" encoding="UTF-8"?>\n'
@@ -48,10 +49,11 @@ def musicxml(sheet: Sheet) -> bytes:
     """
     root = Element("score-partwise", version="4.0")
     if sheet.title:
-        SubElement(SubElement(root, "work"), "work-title").text = sheet.title
+        SubElement(SubElement(root, "work"), "work-title").text = as_xml_text(sheet.title)
     identification = SubElement(root, "identification")
     if sheet.composer:
-        SubElement(identification, "creator", type="composer").text = sheet.composer
+        creator = SubElement(identification, "creator", type="composer")
+        creator.text = as_xml_text(sheet.composer)
     encoding = SubElement(identification, "encoding")
     SubElement(encoding, "software").text = f"transcribe {__version__}"
     for element in ("accidental", "beam", "stem"):

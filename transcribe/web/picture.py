@@ -6,7 +6,7 @@ from collections import defaultdict
 from html import escape
 
 from transcribe.notes import HIGHEST_PITCH, LOWEST_PITCH, Performance
-from transcribe.wording import clock
+from transcribe.wording import as_xml_text, clock
 
 _KEY = 6
 """Height of a key."""
@@ -43,7 +43,7 @@ def as_svg(performance: Performance, title: str) -> str:
     width = _LEFT + duration * scale + _RIGHT
     bottom = _TOP + (HIGHEST_PITCH - LOWEST_PITCH + 1) * _KEY
     height = bottom + _BOTTOM
-    name = escape(title)
+    name = escape(as_xml_text(title))
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {height}" '
         f'width="{width:.0f}" height="{height}" font-family="sans-serif" font-size="10" '

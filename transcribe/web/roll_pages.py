@@ -14,7 +14,7 @@ from html import escape
 
 from transcribe.notes import HIGHEST_PITCH, LOWEST_PITCH, Performance
 from transcribe.web.picture import BLACK_KEYS, MARKS, colour, colour_level
-from transcribe.wording import clock
+from transcribe.wording import as_xml_text, clock
 
 MOST_PAGES = 100
 """Of a longer piece, more seconds stand in a system."""
@@ -182,7 +182,7 @@ def _ends(begun: float, ended: float, cuts: Sequence[float], longest: float) -> 
 def _page(layout: _RollLayout, systems: Sequence[Sequence[str]], title: str, number: int) -> str:
     if len(title) > _LONGEST_TITLE:
         title = title[: _LONGEST_TITLE - 1].rstrip() + "…"
-    name = escape(title)
+    name = escape(as_xml_text(title))
     place = f"{number + 1} / {layout.n_pages}"
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH:g} {HEIGHT:g}" '

@@ -15,13 +15,13 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from multiprocessing import get_context
-from pathlib import PurePath
 from typing import Any, TypeVar
 
 from starlette.responses import Response
 
 from transcribe.errors import TranscribeError
 from transcribe.export import MIDI
+from transcribe.files.names import stem_of
 from transcribe.music.beat_grid import Metre
 from transcribe.music.key import Key
 from transcribe.music.tempo_map import TempoMap
@@ -141,7 +141,7 @@ class ScoreService:
         hints = _hints(entry, query)
         if what == SCORE.kind:
             performance = await self._performance(entry, SCORE)
-            title = PurePath(entry.name).stem
+            title = stem_of(entry.name)
             return {"pages": await self._run(SCORE, _score_pages, performance, hints, title)}
         if what != ROLL.kind:
             raise RefusedError(
@@ -166,7 +166,7 @@ class ScoreService:
             data = exported(entry, performance, MIDI, beats=beats)
         else:
             performance = await self._performance(entry, SCORE)
-            title = PurePath(entry.name).stem
+            title = stem_of(entry.name)
             data = await self._run(SCORE, _file, performance, hints, kind, title)
         return _attached(data, media_type, download_name(entry.name, suffix))
 
@@ -302,7 +302,7 @@ def _drawn(performance: Performance, hints: Hints | None, name: str) -> tuple[st
         score = analyse(performance, hints)
         starts = zip(range(1, score.n_bars + 1), score.bar_starts, strict=False)
         bars = [RollBar(number, score.beats[index]) for number, index in starts]
-    return roll_pages(performance, PurePath(name).stem, bars)
+    return roll_pages(performance, stem_of(name), bars)
 
 
 # --- the words of an address ---

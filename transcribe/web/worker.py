@@ -21,13 +21,11 @@ from typing import Any
 
 import numpy as np
 
-from transcribe.errors import TranscribeError
+from transcribe.errors import UNEXPECTED, TranscribeError
 from transcribe.hardware import go_first
 from transcribe.web.library_entry import as_excerpt
 from transcribe.web.messages import user_message
 from transcribe.web.transcription_job import Send, transcribe_into
-
-_UNEXPECTED = (RuntimeError, ValueError, TypeError, ArithmeticError, LookupError)
 
 
 def main() -> int:
@@ -75,7 +73,7 @@ def _work(options: argparse.Namespace, send: Send) -> int:
             transcribe_into(transcriber, recording, Path(job["folder"]), send, excerpt)
         except BrokenPipeError:
             raise
-        except (TranscribeError, OSError, MemoryError, *_UNEXPECTED) as error:
+        except (TranscribeError, OSError, MemoryError, *UNEXPECTED) as error:
             traceback.print_exc()
             message = user_message(error, recording)
             send({"kind": "failed", **message.as_json()})
