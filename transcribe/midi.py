@@ -21,6 +21,7 @@ import io
 import itertools
 import logging
 import os
+import stat
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -235,14 +236,27 @@ def load_midi(path: str | os.PathLike[str]) -> MidiReading:
     """
     path = Path(path)
     try:
-        data = path.read_bytes()
-    except FileNotFoundError as error:
-        raise MidiError(f"{path}: no such file") from error
-    except IsADirectoryError as error:
-        raise MidiError(f"{path}: expected a MIDI file, found a folder") from error
-    except OSError as error:
-        raise MidiError(f"{path}: can't be read: {error.strerror}") from error
-    try:
-        return performance_of(parse_midi(data))
+        return performance_of(parse_midi(midi_content(path)))
     except DamagedError as error:
         raise MidiError(f"{path}: {error}") from error
+
+
+def midi_content(path: Path) -> bytes:
+    """The bytes of what is called a MIDI file; of a pipe, which may never end, none.
+
+    Raises
+    ------
+    MidiError
+        It is missing, can't be read, or is no ordinary file.
+    """
+    try:
+        mode = path.stat().st_mode
+        if stat.S_ISDIR(mode):
+            raise MidiError(f"{path}: expected a MIDI file, found a folder")
+        if not stat.S_ISREG(mode):
+            raise MidiError(f"{path}: expected a MIDI file, found no ordinary file")
+        return path.read_bytes()
+    except FileNotFoundError as error:
+        raise MidiError(f"{path}: no such file") from error
+    except OSError as error:
+        raise MidiError(f"{path}: can't be read: {error.strerror}") from error

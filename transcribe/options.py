@@ -65,11 +65,18 @@ def add_command(
 
 
 def add_output(
-    parser: argparse._ActionsContainer, metavar: str, *, help: str, type: Any = Path, **more: Any
+    parser: argparse._ActionsContainer, metavar: str, *, help: str, type: Any = None, **more: Any
 ) -> None:
     """``-o`` or ``--output``, and without a word in the help ``--out``."""
     action = parser.add_argument(
-        "-o", "--output", "--out", dest="output", metavar=metavar, type=type, help=help, **more
+        "-o",
+        "--output",
+        "--out",
+        dest="output",
+        metavar=metavar,
+        type=type or path_name,
+        help=help,
+        **more,
     )
     action.option_strings = ["-o", "--output"]
 
@@ -189,6 +196,21 @@ def add_verbose(parser: argparse._ActionsContainer) -> None:
 
 
 # --- values ---
+
+
+def path_name(text: str) -> Path:
+    """A file or a folder; an empty name, as of a shell's variable that is not set, is none."""
+    if not text:
+        raise argparse.ArgumentTypeError("expected a name; found an empty one")
+    return Path(text)
+
+
+def file_name(text: str) -> Path:
+    """A file; neither an empty name nor ``.`` is one."""
+    path = path_name(text)
+    if not path.name:
+        raise argparse.ArgumentTypeError(f"expected the name of a file; found {text!r}")
+    return path
 
 
 def concert_pitch(text: str) -> float:

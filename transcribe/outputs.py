@@ -7,7 +7,7 @@ that one recording can't be done; the others can.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -108,10 +108,42 @@ def checked(job: RecordingPlan, *, overwrite: bool = False) -> RecordingPlan:
     return replace(job, duration=info.duration)
 
 
+def check_output(output: Path, sources: Iterable[Path] = (), *, overwrite: bool = False) -> None:
+    """See that one file may be written, before there is any work on it.
+
+    Parameters
+    ----------
+    output : Path
+    sources : iterable of Path
+        What it is made of; none of them may be written over.
+    overwrite : bool
+        Whether it may be there already.
+
+    Raises
+    ------
+    ValueError
+        It is one of its sources.
+    OutputError
+        It is there already, is a folder, or its folder is missing or no place to write to.
+    """
+    for source in sources:
+        if output.exists() and source.exists() and source.samefile(output):
+            raise ValueError(f"-o {output}: {source} would be overwritten")
+    if output.is_dir():
+        raise OutputError(f"{output} is a folder, not a file to write")
+    if output.exists() and not overwrite:
+        raise OutputError(f"{output} already exists; use --overwrite to replace it")
+    if not output.parent.is_dir():
+        raise OutputError(f"{output.parent}: no such folder")
+    _check_writable(output.parent)
+
+
 def _place(output: str | None, n_recordings: int) -> tuple[Path | None, Path | None]:
     """What ``output`` names: a folder, or a file, or neither."""
     if output is None:
         return None, None
+    if not output:
+        raise ValueError("-o: expected a name; found an empty one")
     path = Path(output)
     if path.is_dir() or output.endswith(("/", os.sep)):
         return path, None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from transcribe.archive.progress import MODES
 from transcribe.files.address import Address
@@ -16,6 +15,7 @@ from transcribe.options import (
     add_transcription,
     add_verbose,
     add_workers,
+    path_name,
     positive_seconds,
     whole_number,
 )
@@ -39,7 +39,7 @@ def add_parser(subparsers: Subparsers) -> None:
     add(
         "source",
         metavar="SOURCE",
-        type=Address,
+        type=_address,
         help="a folder; or a list of recordings: a text file with one per line (- for standard "
         "input), or a CSV file with a column named recording or path; or an address such as "
         "s3://bucket/folder",
@@ -68,13 +68,13 @@ def add_parser(subparsers: Subparsers) -> None:
 
     group = parser.add_argument_group("output")
     add_output(
-        group, "DEST", type=Address, required=True, help="folder or address for the MIDI files"
+        group, "DEST", type=_address, required=True, help="folder or address for the MIDI files"
     )
     add_formats(group)
     group.add_argument(
         "--state",
         metavar="FOLDER",
-        type=Path,
+        type=path_name,
         help="folder for the manifest and the reports (default: DEST/_transcribe)",
     )
     add_transcription(parser)
@@ -132,3 +132,8 @@ def run(options: argparse.Namespace) -> int:
     from transcribe.archive.run_archive import run_archive
 
     return run_archive(options)
+
+
+def _address(text: str) -> Address:
+    path_name(text)  # which refuses an empty one
+    return Address(text)

@@ -23,6 +23,7 @@ from transcribe.options import (
     add_overwrite,
     add_quiet,
     add_workers,
+    path_name,
     usage_errors,
 )
 from transcribe.terminal import SECONDS_BETWEEN_LINES, SILENT_SECONDS, say
@@ -55,7 +56,7 @@ def add_parser(subparsers: Subparsers) -> None:
     parser.add_argument(
         "source",
         metavar="SOURCE",
-        type=Path,
+        type=path_name,
         help="a folder of MIDI files; confidences are read from the .json files beside them, "
         "which transcribe --json writes",
     )
@@ -75,7 +76,7 @@ def add_parser(subparsers: Subparsers) -> None:
     group.add_argument(
         "--splits",
         metavar="CSV",
-        type=Path,
+        type=path_name,
         help="given splits: a table with the columns midi_filename and split, as in MAESTRO; other "
         "recordings of these pieces follow them",
     )

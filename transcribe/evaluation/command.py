@@ -18,6 +18,7 @@ from transcribe.options import (
     add_command,
     add_output,
     add_overwrite,
+    path_name,
     positive_seconds,
 )
 from transcribe.terminal import progress_of, say
@@ -44,8 +45,13 @@ def add_parser(subparsers: Subparsers) -> None:
         "next to the reference, both sides are cut where it ends.",
     )
     add = parser.add_argument
-    add("ref", metavar="REF", type=Path, help="what was played: MIDI, or labels (.tsv, .txt)")
-    add("est", metavar="EST", type=Path, help="the transcription to score: MIDI from any program")
+    add("ref", metavar="REF", type=path_name, help="what was played: MIDI, or labels (.tsv, .txt)")
+    add(
+        "est",
+        metavar="EST",
+        type=path_name,
+        help="the transcription to score: MIDI from any program",
+    )
     add(
         "--split",
         choices=("train", "validation", "test"),

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from transcribe.evaluation.command import add_est_suffix, add_json, exit_code
 from transcribe.extras import needing
-from transcribe.options import Subparsers, UsageError, add_command
+from transcribe.options import Subparsers, UsageError, add_command, path_name
 
 
 def add_parser(subparsers: Subparsers) -> None:
@@ -22,8 +21,8 @@ def add_parser(subparsers: Subparsers) -> None:
         "ending; what is missing on either side is listed, and the exit code is 1.",
     )
     add = parser.add_argument
-    add("recordings", metavar="RECORDING", type=Path, help="a recording, or a folder of them")
-    add("midi", metavar="MIDI", type=Path, help="its transcription, or a folder of them")
+    add("recordings", metavar="RECORDING", type=path_name, help="a recording, or a folder of them")
+    add("midi", metavar="MIDI", type=path_name, help="its transcription, or a folder of them")
     add_est_suffix(parser)
     add_json(parser)
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from transcribe.errors import MidiError, OutputError, TranscribeError
+from transcribe.errors import MidiError, TranscribeError
 from transcribe.files.names import output_stem
 from transcribe.options import (
     DONE,
@@ -22,10 +22,12 @@ from transcribe.options import (
     add_overwrite,
     add_quiet,
     add_threads,
+    file_name,
     positive_moment,
     positive_seconds,
     usage_errors,
 )
+from transcribe.outputs import check_output
 from transcribe.terminal import progress_of, say
 from transcribe.version import __version__
 from transcribe.wording import clock, count
@@ -51,7 +53,7 @@ def add_parser(subparsers: Subparsers) -> None:
         "same seed gives the same notes; another seed gives another continuation.",
     )
     add = parser.add_argument
-    add("source", metavar="SOURCE", type=Path, help="a recording or a MIDI file")
+    add("source", metavar="SOURCE", type=file_name, help="a recording or a MIDI file")
     group = parser.add_argument_group("output")
     add_output(
         group,
@@ -125,12 +127,8 @@ def run(options: argparse.Namespace) -> int:
         raise UsageError(f"-o expects a file name that ends in .mid; found {output}")
     if not source.exists():
         raise MidiError(f"{source}: no such file")
-    if output.exists() and source.samefile(output):
-        raise UsageError(f"-o {output}: the source would be overwritten")
-    if output.exists() and not options.overwrite:
-        raise OutputError(f"{output} already exists; use --overwrite to replace it")
-    if not output.parent.is_dir():
-        raise OutputError(f"{output.parent}: no such folder")
+    with usage_errors():
+        check_output(output, [source], overwrite=options.overwrite)
 
     from transcribe.generate import Continuer, Sampling
     from transcribe.reading import PerformanceReader

@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from transcribe.errors import OutputError
 from transcribe.notes import STANDARD_A4, pitch_name
 from transcribe.options import (
     DONE,
@@ -27,11 +26,12 @@ from transcribe.options import (
     add_threads,
     add_verbose,
     concert_pitch,
+    file_name,
     positive_seconds,
     probability,
     usage_errors,
 )
-from transcribe.outputs import MIDI_SUFFIXES
+from transcribe.outputs import MIDI_SUFFIXES, check_output
 from transcribe.terminal import say, show
 from transcribe.wording import clock, count
 
@@ -72,7 +72,7 @@ def add_parser(subparsers: Subparsers) -> None:
         "recording",
         metavar="RECORDING",
         nargs="?",
-        type=Path,
+        type=file_name,
         help="a recording to play as if it came from the microphone (default: the microphone)",
     )
     group = parser.add_argument_group("sound")
@@ -203,12 +203,9 @@ def _check_output(options: argparse.Namespace) -> None:
         return
     if output.suffix.lower() not in MIDI_SUFFIXES:
         raise UsageError(f"-o expects a file name that ends in .mid; found {output}")
-    if output.is_dir():
-        raise OutputError(f"{output} is a folder, not a file to write")
-    if output.exists() and not options.overwrite:
-        raise OutputError(f"{output} already exists; use --overwrite to replace it")
-    if not output.parent.is_dir():
-        raise OutputError(f"{output.parent}: no such folder")
+    sources = [] if options.recording is None else [options.recording]
+    with usage_errors():
+        check_output(output, sources, overwrite=options.overwrite)
 
 
 def _source(options: argparse.Namespace, transcriber: Transcriber) -> Source:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,10 +23,12 @@ from transcribe.options import (
     add_overwrite,
     add_quiet,
     add_verbose,
+    file_name,
     moment,
 )
+from transcribe.outputs import check_output
 from transcribe.terminal import reported, say
-from transcribe.wording import count
+from transcribe.wording import count, reason
 
 if TYPE_CHECKING:
     from transcribe.music.beat_grid import Metre
@@ -57,7 +58,9 @@ def add_parser(subparsers: Subparsers) -> None:
         "  transcribe score song.mid --tempo 60 --downbeat 2.4 --key Eb",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("source", metavar="SOURCE", type=Path, help="a recording or a MIDI file")
+    parser.add_argument(
+        "source", metavar="SOURCE", type=file_name, help="a recording or a MIDI file"
+    )
     group = parser.add_argument_group("output")
     add_output(
         group,
@@ -117,9 +120,11 @@ def _one(options: argparse.Namespace) -> None:
     target = _target(options)
     if options.pdf or options.svg:
         _check_engraver(options)
-    _check_free(_wanted(target, options), options)
     if not options.source.exists():
         raise TranscribeError("no such file", kind="not_found")
+    _make_folder(target.parent)
+    for path in _wanted(target, options):
+        check_output(path, overwrite=options.overwrite)
     performance = PerformanceReader(PROG, options).read(options.source)
     if len(performance.notes) < _FEWEST_NOTES:
         found = "one note" if performance.notes else "no notes"
@@ -153,8 +158,8 @@ def _one(options: argparse.Namespace) -> None:
             from transcribe.score.engraving import pdf
 
             made[_beside(target, ".pdf")] = pdf(engraved, paper=options.paper)
-    _check_free(made, options)
-    target.parent.mkdir(parents=True, exist_ok=True)
+    for path in made:
+        check_output(path, overwrite=options.overwrite)
     for path, content in made.items():
         write_atomically(path, content)
     for doubt in score.doubts:
@@ -207,12 +212,11 @@ def _wanted(target: Path, options: argparse.Namespace) -> list[Path]:
     return [target, *(_beside(target, ending) for ending, is_wanted in chosen.items() if is_wanted)]
 
 
-def _check_free(paths: Iterable[Path], options: argparse.Namespace) -> None:
-    for path in paths:
-        if path.is_dir():
-            raise OutputError(f"{path} is a folder, not a file to write")
-        if path.exists() and not options.overwrite:
-            raise OutputError(f"{path} already exists; use --overwrite to replace it")
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"-o {folder}: {reason(error, about=folder)}") from error
 
 
 def _check_engraver(options: argparse.Namespace) -> None:

@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from transcribe.errors import OutputError
+from transcribe.errors import MidiError
 from transcribe.files.names import output_stem
 from transcribe.options import (
     DONE,
@@ -16,7 +16,11 @@ from transcribe.options import (
     add_output,
     add_overwrite,
     add_quiet,
+    file_name,
+    path_name,
+    usage_errors,
 )
+from transcribe.outputs import check_output
 from transcribe.terminal import say
 from transcribe.wording import clock
 
@@ -31,11 +35,11 @@ def add_parser(subparsers: Subparsers) -> None:
         run,
         description="Play a MIDI file on a sampled piano and write the sound.",
     )
-    parser.add_argument("midi", metavar="MIDI", type=Path, help="the MIDI file to play")
+    parser.add_argument("midi", metavar="MIDI", type=file_name, help="the MIDI file to play")
     parser.add_argument(
         "--instrument",
         metavar="PATH",
-        type=Path,
+        type=path_name,
         help="the folder of a sample bank (with its manifest.json), or a SoundFont (.sf2, .sf3; "
         "needs FluidSynth) (default: the grand piano in the package)",
     )
@@ -52,28 +56,31 @@ def run(options: argparse.Namespace) -> int:
     output: Path = options.output or options.midi.with_name(f"{stem}.wav")
     if output.suffix.lower() != ".wav":
         raise UsageError(f"-o expects a file name that ends in .wav; found {output}")
-    if output.exists() and not options.overwrite:
-        raise OutputError(f"{output} already exists; use --overwrite to replace it")
-    if not output.parent.is_dir():
-        raise OutputError(f"{output.parent}: no such folder")
+    with usage_errors():
+        check_output(output, [options.midi], overwrite=options.overwrite)
 
-    from transcribe.audio.wav import write_wav
+    from transcribe.audio.wav import check_wav_length, write_wav, write_wav_blocks
     from transcribe.midi import load_midi
     from transcribe.synthesis.fluidsynth import render_soundfont
-    from transcribe.synthesis.render import render
+    from transcribe.synthesis.render import n_rendered, render_blocks
     from transcribe.synthesis.sample_bank import SampleBank, packaged_piano
 
     instrument: Path | None = options.instrument
     if instrument is not None and instrument.suffix.lower() in SOUNDFONT_SUFFIXES:
         sample_rate = 44100
         samples = render_soundfont(options.midi, instrument, sample_rate=sample_rate)
+        n_samples = len(samples)
+        write_wav(output, samples, sample_rate)
     else:
         bank = packaged_piano() if instrument is None else SampleBank.load(instrument)
         read = load_midi(options.midi)
         for warning in read.warnings:
             say(f"transcribe render: {options.midi}: warning: {warning}", sys.stderr)
-        sample_rate, samples = bank.sample_rate, render(read.performance, bank)
-    write_wav(output, samples, sample_rate)
+        if not read.performance.notes:
+            raise MidiError(f"{options.midi}: expected notes to play, found none")
+        sample_rate, n_samples = bank.sample_rate, n_rendered(read.performance, bank)
+        check_wav_length(output, n_samples, sample_rate)
+        write_wav_blocks(output, render_blocks(read.performance, bank), sample_rate)
     if not options.quiet:
-        say(f"{output}: {clock(len(samples) / sample_rate)} of music", sys.stdout)
+        say(f"{output}: {clock(n_samples / sample_rate)} of music", sys.stdout)
     return DONE

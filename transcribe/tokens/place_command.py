@@ -21,9 +21,11 @@ from transcribe.options import (
     add_overwrite,
     add_quiet,
     add_verbose,
+    file_name,
     moment,
     usage_errors,
 )
+from transcribe.outputs import check_output
 from transcribe.terminal import say
 from transcribe.tokens.command import add_beats
 from transcribe.wording import clock, count
@@ -48,11 +50,16 @@ def add_parser(subparsers: Subparsers) -> None:
         "GENERATED keeps a track of its own.",
     )
     add = parser.add_argument
-    add("generated", metavar="GENERATED", type=Path, help="the MIDI file that a generator wrote")
+    add(
+        "generated",
+        metavar="GENERATED",
+        type=file_name,
+        help="the MIDI file that a generator wrote",
+    )
     add(
         "--onto",
         metavar="SOURCE",
-        type=Path,
+        type=file_name,
         required=True,
         help="the file that the generator was given, as transcribe tokens wrote it, or its "
         "NAME.json; or any recording or MIDI file",
@@ -74,7 +81,7 @@ def add_parser(subparsers: Subparsers) -> None:
     add(
         "--recording",
         metavar="FILE",
-        type=Path,
+        type=file_name,
         help="the recording or MIDI file of an item (default: where NAME.json says it is)",
     )
     add(
@@ -120,15 +127,13 @@ def add_parser(subparsers: Subparsers) -> None:
 def run(options: argparse.Namespace) -> int:
     """Find the anchor, place, write."""
     from transcribe.files.atomic import write_atomically
+    from transcribe.midi import midi_content
     from transcribe.tokens.encoded import Settings
     from transcribe.tokens.placing import Anchor, place
 
     generated: Path = options.generated
     output = _output(options)
-    try:
-        content = generated.read_bytes()
-    except OSError as error:
-        raise MidiError(f"{generated}: can't be read: {error.strerror}") from error
+    content = midi_content(generated)
     if options.read_at is not None and not 10 <= options.read_at <= 400:
         raise UsageError(f"--read-at expects 10 to 400 quarter notes; found {options.read_at:g}")
     if options.after and (options.at is not None or options.without_primer):
@@ -145,6 +150,9 @@ def run(options: argparse.Namespace) -> int:
             anchor = Anchor(options.at, stop=anchor.stop, source=anchor.source)
         else:
             anchor = Anchor.at(anchor.grid, options.at)
+    if anchor.source is not None:  # which an item's description names
+        with usage_errors():
+            check_output(output, [anchor.source], overwrite=True)
     if played is None and (options.merge or options.velocities == "player"):
         played = _recording(anchor.source, options)
     try:
@@ -189,12 +197,9 @@ def _output(options: argparse.Namespace) -> Path:
     for path in (generated, options.onto):
         if not path.exists():
             raise TranscribeError(f"{path}: no such file")
-        if output.exists() and path.samefile(output):
-            raise UsageError(f"-o {output}: {path} would be overwritten")
-    if output.exists() and not options.overwrite:
-        raise OutputError(f"{output} already exists; use --overwrite to replace it")
-    if not output.parent.is_dir():
-        raise OutputError(f"{output.parent}: no such folder")
+    named = (generated, options.onto, options.recording)
+    with usage_errors():
+        check_output(output, filter(None, named), overwrite=options.overwrite)
     return output
 
 

@@ -56,6 +56,8 @@ def find_sources(named: Sequence[str]) -> Found:
     left_out: Counter[str] = Counter()
     n_beside_midi = 0
     for text in named:
+        if not text:
+            raise ValueError("the name of a source is empty")
         path = Path(text)
         inside = _in_folder(path) if path.is_dir() else Found((_named(path),))
         if not inside.sources:

@@ -14,6 +14,7 @@ from transcribe.options import (
     add_command,
     add_device,
     add_threads,
+    path_name,
     whole_number,
 )
 from transcribe.web.port import DEFAULT_PORT
@@ -32,7 +33,7 @@ def add_parser(subparsers: Subparsers) -> None:
     add(
         "--folder",
         metavar="FOLDER",
-        type=Path,
+        type=path_name,
         help="where recordings and notes are kept (default: the folder transcribe in the data "
         "folder of your account, on Linux ~/.local/share/transcribe)",
     )

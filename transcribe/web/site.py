@@ -16,7 +16,7 @@ from pathlib import Path
 
 from transcribe.errors import TranscribeError
 from transcribe.files.json_text import parse_json
-from transcribe.options import Subparsers, UsageError, add_command, add_overwrite
+from transcribe.options import Subparsers, UsageError, add_command, add_overwrite, path_name
 from transcribe.terminal import say
 
 BUILT = Path(__file__).parent / "built"
@@ -38,7 +38,7 @@ def add_parser(subparsers: Subparsers) -> None:
         "computer, and after the first visit the page works offline.",
     )
     parser.add_argument(
-        "folder", metavar="FOLDER", type=Path, help="where the site goes; made if need be"
+        "folder", metavar="FOLDER", type=path_name, help="where the site goes; made if need be"
     )
     add_overwrite(parser)
 
