@@ -28,6 +28,8 @@ _MARGIN = 120
 _SCALE = 38
 """Per cent; staves of 6.8 mm."""
 _TITLE_HEIGHT = 160
+_LEAST_OF_A_LINE = 0.6
+"""A shorter last line is left as short as it is; a longer one is drawn to the margin."""
 _MUSIC_FONT = "Leipzig"
 
 
@@ -81,6 +83,7 @@ def _options(paper: str, width: int | None, *, has_title: bool) -> dict[str, Any
         "condense": "none",
         "mnumInterval": 0,
         "justifyVertically": False,
+        "minLastJustification": _LEAST_OF_A_LINE,
         "spacingStaff": 10,
         "spacingSystem": 9,
         "scale": _SCALE,
