@@ -19,6 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from transcribe.score.beat_paths import BeatPaths
 from transcribe.score.beat_targets import PERIODS, PLACES
 
 Array = NDArray[np.float64]
@@ -114,6 +115,8 @@ _ANYWHERE = 0.02
 """Likelihood of an onset at a place where the network expects none."""
 _LIKELY = -5.0
 """Logarithm of the odds below which no beat is on an onset."""
+_AT_ONCE = 512
+"""Beats that are worked out together."""
 _LATE = 1.5
 """What it costs, a second, to leave out the start or the end."""
 _LOG_PERIODS = np.log(PERIODS)
@@ -230,126 +233,44 @@ def _track(
     period = settings.period_weight * evidence.period
     period = period[np.clip(np.searchsorted(evidence.times, times), 0, len(evidence.times) - 1)]
     places = settings.place_weight * _log_likelihood(evidence.place)
-    paths = _Paths(times, value, tempos, settings)
-    for i in range(len(times)):
-        before = paths.before(i)
-        n_before = before.stop - before.start
-        if not n_before:
-            continue
-        gap = np.log(times[i] - times[before])
-        pair = value[i] + 0.5 * (
-            _at(gap, np.broadcast_to(period[i], (n_before, len(PERIODS))))
-            + _at(gap, period[before])
-        )
-        pair += _struck_between(times[before], float(times[i]), evidence.times, places)
-        pair = pair[:, None] - np.minimum(pull * (gap[:, None] - tempos) ** 2, pull_most)
-        paths.extend(i, gap, pair)
+    first = np.searchsorted(times, times - settings.longest)
+    last = np.searchsorted(times, times - settings.shortest, side="right")
+    paths = BeatPaths(
+        value - _LATE * np.maximum(times - times[0] - 1.0, 0),
+        _LATE * np.maximum(times[-1] - times - 1.0, 0),
+        first,
+        last,
+        len(tempos),
+        change=settings.change,
+        drift=settings.drift,
+        move=settings.move,
+    )
+    for start in range(0, len(times), _AT_ONCE):
+        count = paths.n_before[start : start + _AT_ONCE]
+        beat = start + np.repeat(np.arange(len(count)), count)
+        ends = np.cumsum(count)
+        before = np.arange(len(beat)) - np.repeat(ends - count, count) + first[beat]
+        gap = np.log(times[beat] - times[before])
+        pair = value[beat] + 0.5 * (_at(gap, period, beat) + _at(gap, period, before))
+        prices = np.minimum(pull * (gap[:, None] - tempos) ** 2, pull_most)
+        for i, stop, n in zip(range(start, len(times)), ends, count, strict=False):
+            if n:
+                own = slice(stop - n, stop)
+                starts = times[before[own]]
+                struck = _struck_between(starts, float(times[i]), evidence.times, places)
+                paths.extend(i, gap[own], (pair[own] + struck)[:, None] - prices[own])
+            else:
+                paths.begin(i)
     chosen = paths.best()
     return times[chosen], onset[chosen]
 
 
-class _Paths:
-    """The best ways to pairs of beats, at each of the tempos that may hold there."""
-
-    def __init__(self, times: Array, alone: Array, tempos: Array, settings: BeatSettings) -> None:
-        self.times, self.settings, self.n_tempos = times, settings, len(tempos)
-        self.first = np.searchsorted(times, times - settings.longest)
-        self.last = np.searchsorted(times, times - settings.shortest, side="right")
-        self.alone = alone - _LATE * np.maximum(times - times[0] - 1.0, 0)
-        """What a first beat counts."""
-        most = max(int((self.last - self.first).max()), 1)
-        n_kept = int((np.arange(len(times)) - self.first).max()) + 1
-        # Of a beat (a row, as long as it may be the one before), a tempo, and the beat before it
-        # (a column): the value of the best way, and the logarithm of the gap.
-        self.value = np.full((n_kept, self.n_tempos, most), -np.inf)
-        self.gap = np.zeros((n_kept, most))
-        self.top, self.top_tempo = np.full((n_kept, most), -np.inf), np.zeros((n_kept, most), int)
-        """The best value over the tempos, and which one has it."""
-        self.back: list[NDArray[np.int32] | None] = [None] * len(times)
-        """Of each pair where its best way comes from: column and tempo, -1 for nowhere."""
-        self.end, self.end_value = -1, -np.inf
-        self.end_pair = (0, 0)
-
-    def before(self, i: int) -> slice:
-        """The beats that may be the one before."""
-        return slice(int(self.first[i]), max(int(self.last[i]), int(self.first[i])))
-
-    def extend(self, i: int, gap: Array, pair: Array) -> None:
-        """To a beat from those before it.
-
-        Parameters
-        ----------
-        i : int
-            The beat.
-        gap : array
-            Logarithms of the seconds from each of `before`, shape (n,).
-        pair : array
-            What each pair of beats counts at each tempo, shape (n, n_tempos).
-        """
-        before, n_kept = self.before(i), len(self.value)
-        rows = np.arange(before.start, before.stop) % n_kept
-        n_columns = max(int((self.last - self.first)[before].max()), 1)
-        kept = self.value[rows, :, :n_columns]
-        apart = np.minimum(np.abs(self.gap[rows, :n_columns] - gap[:, None]), 1.0)
-        # At the same tempo, or from the next one or the best one at a price.
-        move, drift = self.settings.move, self.settings.drift
-        way = np.maximum(kept, self.top[rows, None, :n_columns] - move)
-        np.maximum(way[:, 1:], kept[:, :-1] - drift, out=way[:, 1:])
-        np.maximum(way[:, :-1], kept[:, 1:] - drift, out=way[:, :-1])
-        way -= self.settings.change * apart[:, None, :]
-        column = way.argmax(axis=2)
-        row, tempo = np.ogrid[: len(rows), : self.n_tempos]
-        reached = way[row, tempo, column]
-        # Of the ways that may have been taken, the one that is as good.
-        below, above = np.maximum(tempo - 1, 0), np.minimum(tempo + 1, self.n_tempos - 1)
-        sources = (tempo, below, above, self.top_tempo[rows[:, None], column])
-        prices = (0.0, drift, drift, move)
-        worth = [
-            kept[row, source, column] - price for source, price in zip(sources, prices, strict=True)
-        ]
-        taken = np.argmax(worth, axis=0)
-        tempo = np.choose(taken, sources)
-        alone = self.alone[before][:, None]
-        goes_on = reached > alone
-        total = np.where(goes_on, reached, alone) + pair
-        at_row = i % n_kept
-        self.value[at_row] = -np.inf
-        self.value[at_row, :, : len(gap)] = total.T
-        self.top[at_row] = -np.inf
-        self.top[at_row, : len(gap)] = total.max(axis=1)
-        self.top_tempo[at_row, : len(gap)] = total.argmax(axis=1)
-        self.gap[at_row, : len(gap)] = gap
-        self.back[i] = np.where(goes_on, column * self.n_tempos + tempo, -1).astype(np.int32)
-        value = float(total.max()) - _LATE * max(float(self.times[-1] - self.times[i]) - 1.0, 0)
-        if value > self.end_value:
-            self.end, self.end_value = i, value
-            at, of_tempo = np.unravel_index(int(total.argmax()), total.shape)
-            self.end_pair = int(at), int(of_tempo)
-
-    def best(self) -> list[int]:
-        """Indices of the likeliest beats; the first and the last time, if there is no way."""
-        if self.end < 0:
-            return [0, len(self.times) - 1]
-        i, (column, tempo) = self.end, self.end_pair
-        chosen = [i]
-        while True:
-            back = self.back[i]
-            assert back is not None
-            source = int(back[column, tempo])
-            i = int(self.first[i]) + column
-            chosen.append(i)
-            if source < 0:
-                return chosen[::-1]
-            column, tempo = divmod(source, self.n_tempos)
-
-
-def _at(gap: Array, log_period: Array) -> Array:
-    """What is said of each gap (its logarithm), by rows of `PERIODS`, shape (m,)."""
+def _at(gap: Array, log_period: Array, rows: NDArray[np.int64]) -> Array:
+    """What is said of each gap (its logarithm), by these rows of `PERIODS`, shape (m,)."""
     step = _LOG_PERIODS[1] - _LOG_PERIODS[0]
     position = np.clip((gap - _LOG_PERIODS[0]) / step, 0, len(PERIODS) - 1.001)
     low = position.astype(int)
     part = position - low
-    rows = np.arange(len(gap))
     return np.asarray(log_period[rows, low] * (1 - part) + log_period[rows, low + 1] * part)
 
 
