@@ -274,10 +274,10 @@ def _with_beats(
     """The notes as they are to be written, and the beats if they are wanted."""
     if not performance.notes or not (options.beats or options.quantise):
         return performance, None
-    from transcribe.score.making import make_score
+    from transcribe.score.analysis import analyse
     from transcribe.score.midi_beats import beats_for_midi, quantised
 
-    score = make_score(performance)
+    score = analyse(performance)
     if options.quantise:
         performance = quantised(performance, score, options.quantise)
     return performance, beats_for_midi(score)

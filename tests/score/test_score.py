@@ -72,6 +72,7 @@ def test_json_says_what_is_known_of_every_note():
             "beat": "2",
             "length": "1",
             "grace": False,
+            "trill": False,
             "confidence": 1.0,
         }
     ]

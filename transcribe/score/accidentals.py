@@ -37,6 +37,10 @@ def add_accidentals(bars: Sequence[Bar]) -> None:
             if spelling.alter != expected or doubted:
                 head.accidental = spelling.alter
             now[place] = by_letter[staff, spelling.letter] = spelling.alter
+            upper = head.trill
+            if upper is not None:
+                expected = now.get((staff, upper.position), key.signature[upper.letter])
+                head.trill_accidental = upper.alter if upper.alter != expected else None
         before = tied | now
 
 

@@ -8,12 +8,13 @@ from transcribe.score.engraving import engrave
 from transcribe.score.musicxml import musicxml
 from transcribe.score.notation import write
 from transcribe.score.score import Hints, Score
+from transcribe.score.trills import with_trills
 from transcribe.score.voices import with_voices
 
 
 def make_score(performance: Performance, hints: Hints | None = None) -> Score:
     """The score of a performance with a note at least; what `hints` say is obeyed."""
-    return with_voices(analyse(performance, hints))
+    return with_voices(with_trills(analyse(performance, hints)))
 
 
 def sheet_bytes(score: Score, *, with_pedal: bool = False) -> bytes:

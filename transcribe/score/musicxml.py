@@ -206,7 +206,8 @@ class _Writer:
                 for level, beam in enumerate(item.beams, 1):
                     SubElement(note, "beam", number=str(level)).text = beam
             is_tied = head is not None and (head.is_tied_back or head.is_tied_on)
-            if is_tied or (rank == 0 and (starts or ends)):
+            has_trill = head is not None and head.trill is not None
+            if is_tied or has_trill or (rank == 0 and (starts or ends)):
                 notations = SubElement(note, "notations")
                 if head is not None:
                     _ties(notations, head, "tied")
@@ -214,6 +215,8 @@ class _Writer:
                     for wanted, kind in ((starts, "start"), (ends, "stop")):
                         if wanted:
                             self._tuplet(notations, item.tuplet, kind, line)
+                if head is not None and head.trill is not None:
+                    _trill(notations, head)
 
     def _tuplet(self, notations: Element, tuplet: Tuplet, kind: str, line: Line) -> None:
         mark = SubElement(notations, "tuplet", type=kind, number="1")
@@ -288,6 +291,14 @@ def _grace(measure: Element, grace: Grace, line: Line, item: Symbol) -> None:
         if item.stem:
             SubElement(note, "stem").text = item.stem
         SubElement(note, "staff").text = str(item.staff)
+
+
+def _trill(notations: Element, head: Notehead) -> None:
+    ornaments = SubElement(notations, "ornaments")
+    SubElement(ornaments, "trill-mark", placement="above")
+    if head.trill_accidental is not None:
+        mark = SubElement(ornaments, "accidental-mark", placement="above")
+        mark.text = _ACCIDENTALS[head.trill_accidental]
 
 
 def _pitch(note: Element, head: Notehead) -> None:

@@ -60,6 +60,11 @@ class _Page:
     def odd(self) -> int:
         return self.quarter // (self.quarter & -self.quarter)
 
+    def trill(self, index: int) -> Spelling | None:
+        """The upper note of the trill on a note, if one is there."""
+        interval = self.score.notes[index].trill
+        return self.spellings[index].above(interval) if interval else None
+
     def start(self, number: int) -> int:
         """Where the music of a bar starts: for an upbeat, later than a whole bar would."""
         return self.starts[number + 1] - self.rulers[number].length
@@ -141,6 +146,8 @@ def _chords(page: _Page) -> dict[int, list[_Chord]]:
     together: defaultdict[int, dict[int, _Chord]] = defaultdict(dict)
     graces: defaultdict[tuple[int, int], list[int]] = defaultdict(list)
     for index, note in enumerate(notes):
+        if note.trill_of is not None:
+            continue
         start = page.starts[note.bar] + int(note.beat * quarter)
         if note.is_grace:
             graces[note.voice, start].append(index)
@@ -317,6 +324,7 @@ def _lines(voice: int, chords: Sequence[_Chord], page: _Page) -> Iterator[Line |
                             page.spellings[index],
                             is_tied_back=at + first > chord.start,
                             is_tied_on=at + last < chord.stop,
+                            trill=page.trill(index) if at + first == chord.start else None,
                         )
                         for index in chord.indices
                     ]

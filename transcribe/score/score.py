@@ -78,6 +78,10 @@ class ScoreNote:
     """Quarters, above 0, as a reader wants them; what the pedal holds is not counted. For grace
     notes the value that they are written with, such as 1/2."""
     is_grace: bool = False
+    trill: int = 0
+    """Semitones up to the other note of a trill that is written on this one; 0 without one."""
+    trill_of: int | None = None
+    """Which of the score's notes has the trill that this one was played in; it is not written."""
     voice: int = 0
     """1 and 2 in the right hand, 3 and 4 in the left; 0 until voices are told apart."""
     confidence: float = 1.0
@@ -202,6 +206,7 @@ class Score:
                     "beat": str(each.beat),
                     "length": str(each.length),
                     "grace": each.is_grace,
+                    "trill": bool(each.trill) or each.trill_of is not None,
                     "confidence": round(each.confidence, 3),
                 }
                 for each in self.notes

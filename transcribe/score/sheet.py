@@ -31,6 +31,10 @@ class Notehead:
     is_tied_on: bool = False
     accidental: int | None = None
     """The sign before it, in sharps; None where none is needed."""
+    trill: Spelling | None = None
+    """The upper note of a trill that stands on it."""
+    trill_accidental: int | None = None
+    """The sign at that trill, in sharps; None where the key signature says it."""
 
 
 @dataclass(slots=True)

@@ -56,6 +56,12 @@ class Spelling:
         """Place on the line of fifths: C 0, G 1, F sharp 6, B flat -2."""
         return _FIFTHS[self.letter] + 7 * self.alter
 
+    def above(self, semitones: int) -> Spelling:
+        """What is so many semitones higher and has the next letter."""
+        octave, letter = divmod(self.letter + 1, len(LETTERS))
+        natural = Spelling(letter, 0, self.octave + octave)
+        return Spelling(letter, self.pitch + semitones - natural.pitch, natural.octave)
+
     def __str__(self) -> str:
         sign = "#" * self.alter if self.alter > 0 else "b" * -self.alter
         return f"{LETTERS[self.letter]}{sign}{self.octave}"

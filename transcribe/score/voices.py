@@ -60,14 +60,15 @@ class _Way:
 
 
 def with_voices(score: Score) -> Score:
-    """The same score with every note in a voice; grace notes go with what they lead to.
+    """The same score with every note in a voice; grace notes go with what they lead to,
+    those of a trill with its written note.
 
     Lengths are those that are written: what a voice cuts short is short.
     """
     starts = bar_positions(score)
     notes = list(score.notes)
     for hand in ("right", "left"):
-        own = [i for i, note in enumerate(notes) if note.hand == hand]
+        own = [i for i, note in enumerate(notes) if note.hand == hand and note.trill_of is None]
         plain = [i for i in own if not notes[i].is_grace]
         strikes = list(_strikes(notes, plain, starts))
         for segment in _segments(strikes):
@@ -77,6 +78,9 @@ def with_voices(score: Score) -> Score:
                     voice = 2 if rank < n_lower else 1
                     notes[index] = replace(notes[index], voice=_number(hand, voice))
         _grace_voices(notes, own, hand)
+    for index, note in enumerate(notes):
+        if note.trill_of is not None:
+            notes[index] = replace(note, voice=notes[note.trill_of].voice)
     return replace(score, notes=tuple(notes))
 
 

@@ -242,7 +242,7 @@ def _beats(performance: Performance, hints: Hints) -> bytes:
 
 
 def _tempo_map(performance: Performance, hints: Hints) -> TempoMap:
-    return beats_for_midi(make_score(performance, hints))
+    return beats_for_midi(analyse(performance, hints))
 
 
 def _usual_tempo(score: Score) -> float:
@@ -268,6 +268,11 @@ def _shown(performance: Performance, hints: Hints, width: int) -> bytes:
         "tempo": _usual_tempo(score),
         "metre": str(score.metre(1)),
         "key": str(score.key(1)),
+        "trills": [
+            [played, note.trill_of]
+            for played, note in enumerate(score.notes)
+            if note.trill_of is not None
+        ],
         "doubts": _for_page(score.doubts),
     }
     return json.dumps(content).encode()

@@ -106,6 +106,7 @@ export class Score {
     this.editor.piece.found(found);
     this.stale = false;
     this.numbers = new Map(found.ids.map((id, number) => [id, number]));
+    for (const [played, written] of found.trills) this.numbers.set(found.ids[played], written);
     this.marked = [];
     this.bar = null;
     this.host.replaceChildren(...pages);
@@ -120,14 +121,17 @@ export class Score {
   /** A note was clicked: it is selected in the roll too. */
   clicked(event) {
     const head = event.target.closest?.('[id^="n"].note');
-    const id = head && this.found?.ids[Number(head.id.slice(1))];
+    const number = Number(head?.id.slice(1));
+    const id = head && this.found?.ids[number];
     if (!id || !this.editor.notes.indexOf.has(id)) {
       const bar = event.target.closest?.('[id^="m"].measure');
       if (bar) this.editor.actions.seekTo(this.barStart(Number(bar.id.slice(1))));
       return;
     }
     const note = this.editor.notes.get(id);
-    this.editor.actions.select([id], event.shiftKey);
+    const trill = this.found.trills.filter(([, written]) => written === number);
+    const ids = [id, ...trill.map(([played]) => this.found.ids[played])];
+    this.editor.actions.select(ids.filter((each) => this.editor.notes.indexOf.has(each)), event.shiftKey);
     if (!this.editor.player.playing) this.editor.player.seek(note.onset);
     this.editor.roll.reveal(note.onset);
   }
