@@ -1382,6 +1382,20 @@ def test_nothing_lies_on_the_time_of_a_phone(opened, heard, width):
             assert box["x"] + box["width"] <= width
 
 
+@pytest.mark.parametrize("locale", ["en-GB", "de-DE", "fr-FR"])
+def test_the_list_fits_the_narrowest_window(opened, heard, address, locale):
+    """As of a small phone, or of a window at 400 %."""
+    page = opened(viewport={"width": 320, "height": 480}, locale=locale)
+    page.goto(address)
+    expect(page.locator(".card").first).to_be_visible()
+    # What is shown once there are many recordings.
+    page.evaluate("document.querySelectorAll('#list-tools, #quit').forEach(e => e.hidden = false)")
+    for what in ("#sort", "#search", "#quit", ".masthead .group", "#list-tools"):
+        for box in (each.bounding_box() for each in page.locator(what).all()):
+            assert box is None or box["x"] + box["width"] <= 320, what
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+
+
 def test_on_a_phone_music_stays_in_sight_beside_the_open_panel(opened, heard):
     for width, height in ((390, 844), (360, 640)):
         page = opened(viewport={"width": width, "height": height}, has_touch=True)
