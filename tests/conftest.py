@@ -31,6 +31,9 @@ with suppress(ImportError):
 
     absl.logging.get_absl_handler().python_handler.stream = sys.__stderr__
 
+# Before they are imported: so that what several tests assert tells as much as a test's own.
+pytest.register_assert_rewrite("chromium", "live_page", "site_checks", "page", "tab")
+
 SAMPLE_RATE = 16000
 MELODY = ((0.0, 81, 0.4), (0.5, 84, 0.9), (1.0, 88, 1.9), (1.0, 93, 1.4), (2.0, 81, 2.6))
 """Onset, pitch, offset of the notes that `melody_samples` holds."""

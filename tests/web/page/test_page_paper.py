@@ -4,25 +4,18 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 from web_server import wait_until
 
-from eval.performance import browser
+from .actions import DONE
 
-sync_api = pytest.importorskip("playwright.sync_api", reason=browser.HOW_TO)
-if browser.chromium() is None:
-    pytest.skip(browser.HOW_TO, allow_module_level=True)
 pytest.importorskip("verovio")
 pytest.importorskip("typst")
 
-expect = sync_api.expect
-PRELUDE = Path(__file__).parents[1] / "data" / "prelude.mp3"
-PATIENCE = 180_000
-"""Milliseconds that anything may take: the machine may be busy."""
 BOX = re.compile(rb"/MediaBox\s*\[\s*0 0 ([\d.]+) ([\d.]+)")
 NO_DIALOG = "window.asked = 0; window.print = () => { window.asked += 1; };"
 CORNER = """() => {
@@ -34,49 +27,19 @@ CORNER = """() => {
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    with browser.browser() as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def transcribed(chromium: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Address of a page that shows the prelude's notes."""
-    with browser.serving(tmp_path_factory.mktemp("served")) as address:
-        page = chromium.new_page()
-        page.set_default_timeout(PATIENCE)
-        page.goto(address)
-        page.set_input_files("#files", PRELUDE)
-        page.wait_for_url("**/#/recording/*")
-        page.locator("#n-notes", has_text=re.compile("^[1-9]")).wait_for()
-        page.locator("#progress").wait_for(state="hidden")
-        where = page.url
-        page.close()
-        yield where
-
-
 @pytest.fixture
-def opened(chromium: Any, transcribed: str) -> Iterator[Any]:
-    """Show the prelude; at the end nothing may have failed."""
-    contexts, wrong = [], []
+def opened(opened: Callable[..., Any], heard: str) -> Callable[..., Any]:
+    """Show the prelude in a language."""
 
     def new(language: str = "en", **options: Any) -> Any:
-        context = chromium.new_context(**options)
-        context.set_default_timeout(PATIENCE)
-        context.add_init_script(NO_DIALOG)
-        context.on("weberror", lambda error: wrong.append(str(error.error)))
-        context.on("console", lambda said: said.type == "error" and wrong.append(said.text))
-        contexts.append(context)
-        page = context.new_page()
-        page.goto(transcribed.replace("/#", f"/?lang={language}#"))
+        page = opened(**options)
+        page.set_default_timeout(DONE)
+        page.add_init_script(NO_DIALOG)
+        page.goto(heard.replace("/#", f"/?lang={language}#"))
         page.locator("#n-notes", has_text=re.compile("^[1-9]")).wait_for()
         return page
 
-    yield new
-    for context in contexts:
-        context.close()
-    assert wrong == []
+    return new
 
 
 def assert_a4(pdf: bytes, n_pages: int) -> None:

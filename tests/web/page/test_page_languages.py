@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
+from chromium import watched
 from conftest import write_pcm
+from playwright.sync_api import expect
+from site_checks import PRELUDE
 from web_server import wait_until
 
 from eval.performance import browser
 from transcribe.audio.reader import read_audio
 
-sync_api = pytest.importorskip("playwright.sync_api", reason=browser.HOW_TO)
-if browser.chromium() is None:
-    pytest.skip(browser.HOW_TO, allow_module_level=True)
-
-expect = sync_api.expect
-PRELUDE = Path(__file__).parents[1] / "data" / "prelude.mp3"
 RATE = 16_000
 PATIENCE = 180_000
 """Milliseconds that anything may take: the machine may be busy."""
@@ -57,33 +53,22 @@ OVERFLOWING = """() => {
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of a server that has nothing but what is heard here."""
     with browser.serving(tmp_path_factory.mktemp("served")) as where:
         yield where
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    with browser.browser() as started:
-        yield started
-
-
 @pytest.fixture
-def opened(chromium: Any) -> Iterator[Callable[..., Any]]:
+def opened(chromium: Any, address: str) -> Iterator[Callable[..., Any]]:
     """Open pages in a language; at the end none of them may have failed."""
-    contexts, wrong = [], []
-
-    def new(language: str, **options: Any) -> Any:
-        context = chromium.new_context(locale=LOCALES[language], **options)
-        context.set_default_timeout(PATIENCE)
-        context.on("weberror", lambda error: wrong.append(str(error.error)))
-        contexts.append(context)
-        return context.new_page()
-
     expect.set_options(timeout=PATIENCE)
-    yield new
-    for context in contexts:
-        context.close()
-    assert wrong == []
+    refused = "Failed to load resource"  # the answers that some tests give
+    with watched(chromium, address, patience=PATIENCE, forgiven=refused) as new_context:
+
+        def new(language: str, **options: Any) -> Any:
+            return new_context(locale=LOCALES[language], **options).new_page()
+
+        yield new
 
 
 @pytest.fixture(scope="module")

@@ -4,65 +4,43 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import struct
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-from conftest import write_pcm
-from site_checks import PRELUDE, rows_of
+from playwright.sync_api import expect
+from site_checks import rows_of
 from web_server import wait_until
 
-from eval.performance import browser
-from transcribe.audio.reader import read_audio
 from transcribe.cli import main
-from transcribe.web.site import BUILT, HOW_TO_BUILD, write_site
 
-sync_api = pytest.importorskip("playwright.sync_api", reason=browser.HOW_TO)
-if browser.chromium() is None:
-    pytest.skip(browser.HOW_TO, allow_module_level=True)
-if not (BUILT / "index.html").is_file():
-    pytest.skip(f"the site is not built: {HOW_TO_BUILD}", allow_module_level=True)
+from .actions import DONE, add, download
 
-expect = sync_api.expect
-PATIENCE = 240_000
-"""Milliseconds that anything may take: the machine may be busy."""
-RATE = 16_000
 PART = (10.0, 25.5)
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def transcribed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+def transcribed(chromium: Any, address: str, long: Path, tmp_path_factory: Any) -> Iterator[Any]:
     """The site's page that shows two minutes of the prelude, three times over."""
-    folder = tmp_path_factory.mktemp("site")
-    write_site(folder / "music")
-    samples = np.tile(read_audio(PRELUDE, RATE), 3)
-    recording = write_pcm(folder / "Op. 1.wav", samples, RATE)
-    with browser.static_host(folder) as host, browser.browser() as started:
-        page = started.new_page()
-        page.set_default_timeout(PATIENCE)
-        page.add_init_script("window.asked = 0; window.print = () => { window.asked += 1; };")
-        page.goto(f"{host}/music/")
-        page.locator("body[data-kept]").wait_for()
-        page.set_input_files("#files", recording)
-        page.wait_for_url("**/#/recording/*")
-        page.locator("#n-notes", has_text=re.compile("^[1-9]")).wait_for()
-        page.locator("#progress").wait_for(state="hidden")
-        yield page
-
-
-def download(page: Any, kind: str, folder: Path) -> Path:
-    page.click("#download")
-    with page.expect_download() as downloading:
-        page.click(f"[data-kind='{kind}']")
-    path = folder / downloading.value.suggested_filename
-    downloading.value.save_as(path)
-    return path
+    recording = shutil.copy(long, tmp_path_factory.mktemp("music") / "Op. 1.wav")
+    context = chromium.new_context()
+    page = context.new_page()
+    page.set_default_timeout(DONE)
+    page.add_init_script("window.asked = 0; window.print = () => { window.asked += 1; };")
+    page.goto(address)
+    page.locator("body[data-kept]").wait_for()
+    add(page, recording)
+    page.wait_for_url("**/#/recording/*")
+    page.locator("#n-notes", has_text=re.compile("^[1-9]")).wait_for()
+    page.locator("#progress").wait_for(state="hidden")
+    yield page
+    context.close()
 
 
 def test_the_roll_is_taken_away_and_printed_on_pages(transcribed, tmp_path):
@@ -104,7 +82,7 @@ def test_the_roll_is_taken_away_and_printed_on_pages(transcribed, tmp_path):
     expect(page.locator("#editor")).to_be_visible()
 
 
-def test_only_a_part_is_transcribed_as_the_command_does(transcribed, tmp_path):
+def test_only_a_part_is_transcribed_as_the_command_does(transcribed, long, tmp_path):
     page = transcribed
     expect(page.locator("#part-now")).to_have_text("All of the recording is transcribed.")
     whole = page.locator("#n-notes").inner_text()
@@ -123,24 +101,23 @@ def test_only_a_part_is_transcribed_as_the_command_does(transcribed, tmp_path):
     page.keyboard.type("0:25.5")
     page.keyboard.press("Enter")
     expect(page.locator("#part-now")).to_have_text(
-        "Only 0:10 to 0:25 is transcribed.", timeout=PATIENCE
+        "Only 0:10 to 0:25 is transcribed.", timeout=DONE
     )
     expect(page.locator("#part")).to_be_hidden()
     # Progress is hidden before the work begins too; the notes of a part are fewer.
     few = re.compile(r"^\d\d notes$")
-    expect(page.locator("#n-notes")).to_have_text(few, timeout=PATIENCE)
-    expect(page.locator("#progress")).to_be_hidden(timeout=PATIENCE)
+    expect(page.locator("#n-notes")).to_have_text(few, timeout=DONE)
+    expect(page.locator("#progress")).to_be_hidden(timeout=DONE)
     rows = rows_of(download(page, "csv", tmp_path))
     data = download(page, "json", tmp_path)
     out = tmp_path / "command"
     out.mkdir()
     with_part = ["--from", str(PART[0]), "--to", str(PART[1]), "--csv", "--json"]
-    song = write_pcm(tmp_path / "song.wav", np.tile(read_audio(PRELUDE, RATE), 3), RATE)
-    assert main([str(song), *with_part, "-o", str(out)]) == 0
-    said, other = (json.loads(path.read_bytes()) for path in (data, out / "song.json"))
+    assert main([str(long), *with_part, "-o", str(out)]) == 0
+    said, other = (json.loads(path.read_bytes()) for path in (data, out / "long.json"))
     for name in ("part", "duration", "offsets", "model"):
         assert said[name] == other[name]
-    expected = rows_of(out / "song.csv")
+    expected = rows_of(out / "long.csv")
     assert 40 < len(rows) == len(expected)
     for row, other in zip(rows, expected, strict=True):
         assert PART[0] <= float(row[0]) < PART[1]
@@ -152,4 +129,4 @@ def test_only_a_part_is_transcribed_as_the_command_does(transcribed, tmp_path):
     expect(page.locator("#part-from")).to_have_value("0:10.0")
     page.click("#part-whole")
     expect(page.locator("#part-now")).to_have_text("All of the recording is transcribed.")
-    expect(page.locator("#n-notes")).to_have_text(whole, timeout=PATIENCE)
+    expect(page.locator("#n-notes")).to_have_text(whole, timeout=DONE)

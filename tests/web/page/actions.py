@@ -1,0 +1,84 @@
+"""What a pianist does on the page, and reads off it."""
+
+from __future__ import annotations
+
+import base64
+import re
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import expect
+
+DONE = 180_000
+"""Milliseconds that a recording may take: the machine may be busy."""
+
+SOON = 20_000
+"""Milliseconds that anything else may take."""
+
+RATE = 48000
+
+
+def drop(page: Any, path: Path) -> None:
+    """Drop a file on the page."""
+    data = base64.b64encode(path.read_bytes()).decode()
+    transfer = page.evaluate_handle(
+        """([data, name]) => {
+          const transfer = new DataTransfer();
+          const bytes = Uint8Array.from(atob(data), (each) => each.charCodeAt(0));
+          transfer.items.add(new File([bytes], name));
+          return transfer;
+        }""",
+        [data, path.name],
+    )
+    for event in ("dragenter", "dragover", "drop"):
+        page.dispatch_event("body", event, {"dataTransfer": transfer})
+
+
+def expect_heard(page: Any, least: int) -> None:
+    """Wait until a recording is done and at least so many of its notes are counted."""
+    expect(page.locator("#progress")).to_be_hidden(timeout=DONE)
+    expect(page.locator("#n-notes")).to_have_text(re.compile(r"^\d"))
+    for _ in range(SOON // 50):
+        if n_notes(page) >= least:
+            break
+        page.wait_for_timeout(50)
+    assert n_notes(page) >= least
+
+
+def n_notes(page: Any) -> int:
+    return int(page.locator("#n-notes").inner_text().replace(",", "").split()[0])
+
+
+def seconds(page: Any) -> float:
+    """Where the playhead is."""
+    minutes, rest = page.locator("#position").inner_text().split(":")
+    return 60 * int(minutes) + float(rest)
+
+
+def show(page: Any, where: str) -> int:
+    """Open a recording's page and wait for its notes; how many there are."""
+    page.goto(where)
+    expect(page.locator("#n-notes")).to_have_text(re.compile(r"^[1-9][\d,]* notes?$"))
+    return n_notes(page)
+
+
+def set_slider(page: Any, name: str, value: float) -> None:
+    page.locator(f"#{name}").fill(str(value))
+
+
+def over(page: Any, what: str, y: float) -> tuple[float, float] | None:
+    """Where the mouse is over a note (or its edge), looking along a height of the roll."""
+    box = page.locator("#roll").bounding_box()
+    for x in range(60, 900, 4):
+        page.mouse.move(box["x"] + x, box["y"] + y)
+        if page.locator("#roll").get_attribute("data-over") == what:
+            return box["x"] + x, box["y"] + y
+    return None
+
+
+SMALL_SCREENS = {
+    "phone": {"width": 390, "height": 844},
+    "small phone": {"width": 360, "height": 640},
+    "phone on its side": {"width": 844, "height": 390},
+    "laptop at 200 %": {"width": 683, "height": 384},
+}

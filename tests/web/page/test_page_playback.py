@@ -1,0 +1,206 @@
+"""What is heard on the page: the recording, its notes, loops, volumes."""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from playwright.sync_api import expect
+from web_server import wait_until
+
+from .actions import (
+    DONE,
+    seconds,
+    set_slider,
+    show,
+)
+
+pytestmark = pytest.mark.slow
+
+
+def test_the_recording_its_notes_or_both_are_heard(opened, heard):
+    page = opened()
+    show(page, heard)
+    page.click("#play")
+    expect(page.locator("#position")).to_have_text(re.compile(r"0:0[1-9]\.\d"))
+    assert page.evaluate("!document.querySelector('audio').paused")
+    page.keyboard.press("Space")
+    stopped = seconds(page)
+    assert page.evaluate("document.querySelector('audio').paused")
+    assert page.evaluate("struck.length") == 0
+    for key, both in (("2", False), ("3", True)):
+        page.keyboard.press("Home")
+        page.keyboard.press(key)
+        page.evaluate("struck.length = 0")
+        page.click("#play")
+        expect(page.locator("#position")).to_have_text(re.compile(r"0:0[1-9]\.\d"))
+        times = page.evaluate("struck")
+        assert page.evaluate("!document.querySelector('audio').paused") == both
+        page.click("#play")
+        # The prelude begins with a broken chord, a note every fifth of a second.
+        assert len(times) >= 3
+        assert np.median(np.diff(times)) == pytest.approx(0.2, abs=0.05)
+    assert stopped < 20
+
+
+def test_a_click_goes_there_and_a_passage_is_repeated_slowly(opened, heard):
+    page = opened()
+    show(page, heard)
+    box = page.locator("#roll").bounding_box()
+    page.mouse.click(box["x"] + 400, box["y"] + 50)
+    there = seconds(page)
+    assert there > 1
+    page.select_option("#speed", "0.5")
+    assert page.evaluate("document.querySelector('audio').preservesPitch")
+    page.mouse.move(box["x"] + 300, box["y"] + 50)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 340, box["y"] + 52, steps=4)
+    page.mouse.up()
+    expect(page.locator("#loop")).to_have_attribute("aria-pressed", "true")
+    said = page.locator("#said").inner_text()
+    start, end = (float(each) for each in re.findall(r"0:(\d\d\.\d)", said))
+    assert 0.3 < end - start < 1.5
+    page.click("#play")
+    places = []
+    for _ in range(30):
+        page.wait_for_timeout(100)
+        places.append(seconds(page))
+    page.click("#play")
+    assert page.evaluate("document.querySelector('audio').playbackRate") == 0.5
+    assert start - 0.1 <= min(places) <= max(places) <= end + 0.3
+    assert any(later < earlier for earlier, later in pairwise(places))
+
+
+# What is played, before it gets to the speakers.
+LISTEN = """
+const connect = AudioNode.prototype.connect;
+AudioNode.prototype.connect = function (to, ...rest) {
+  if (to instanceof AudioDestinationNode && !(this.context instanceof OfflineAudioContext)) {
+    const analyser = (window.analyser ??= new AnalyserNode(this.context, { fftSize: 32768 }));
+    connect.call(this, analyser);
+  }
+  return connect.call(this, to, ...rest);
+};
+"""
+
+LOUDNESS = """() => {
+  const samples = new Float32Array(analyser.fftSize);
+  analyser.getFloatTimeDomainData(samples);
+  return samples.reduce((sum, sample) => sum + sample * sample, 0) / samples.length;
+}"""
+
+
+def test_notes_are_as_loud_as_the_recording(opened, heard):
+    page = opened()
+    page.add_init_script(LISTEN)
+    show(page, heard)
+    levels = []
+    for key in ("1", "2"):
+        page.locator("#roll").focus()
+        page.keyboard.press("Home")
+        page.keyboard.press(key)
+        page.click("#play")
+        expect(page.locator("#position")).to_have_text(re.compile(r"0:0[2-9]\.\d"))
+        powers = []
+        for _ in range(5):
+            page.wait_for_timeout(600)
+            powers.append(page.evaluate(LOUDNESS))
+        page.click("#play")
+        levels.append(10 * np.log10(np.mean(powers)))
+    assert abs(levels[0] - levels[1]) < 3  # was 9 dB
+
+
+def test_a_loop_is_practised_with_count_in_metronome_and_growing_speed(opened, heard):
+    page = opened()
+    show(page, heard)
+    page.click("#practice")
+    page.check("#metronome")
+    page.check("#count-in")
+    page.select_option("#loop-speed", "1")
+    page.locator("#volume-recording").fill("20")
+    page.keyboard.press("Escape")
+    expect(page.locator("#practice-menu")).to_be_hidden()
+    page.select_option("#speed", "0.5")
+    box = page.locator("#roll").bounding_box()
+    page.mouse.move(box["x"] + 300, box["y"] + 50)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 360, box["y"] + 52, steps=4)
+    page.mouse.up()
+    expect(page.locator("#loop")).to_have_attribute("aria-pressed", "true")
+    start = seconds(page)
+    page.click("#play")
+    # A bar is counted before anything moves, and the loop comes back faster until it is as played.
+    wait_until(lambda: page.evaluate("struck.length >= 2"))
+    counted = page.evaluate("struck.length")
+    assert seconds(page) == start
+    assert page.evaluate("document.querySelector('audio').paused")
+    expect(page.locator("#speed")).to_have_value("1", timeout=DONE)
+    assert page.evaluate("document.querySelector('audio').playbackRate") == 1
+    page.click("#play")
+    # The recording alone is heard, so all else that was started are ticks.
+    assert page.evaluate("struck.length") > counted
+
+
+def test_a_note_that_moves_to_another_key_is_heard(opened, heard):
+    page = opened()
+    show(page, heard)
+    page.locator("#roll").focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    wait_until(lambda: page.evaluate("struck.length") == 1)  # it is heard when it is selected
+    page.click("[data-nudge=up]")
+    wait_until(lambda: page.evaluate("struck.length") == 2)
+    page.keyboard.press("<")
+    wait_until(lambda: page.evaluate("struck.length") == 3)
+    page.click("[data-nudge=right]")
+    expect(page.locator("#said")).to_contain_text(re.compile("[A-G]"))
+    page.wait_for_timeout(500)
+    assert page.evaluate("struck.length") == 3  # later, it sounds the same
+
+
+# Every gain that the page makes.
+GAINS = """
+window.gains = [];
+const Made = GainNode;
+window.GainNode = class extends Made {
+  constructor(...given) {
+    super(...given);
+    window.gains.push(this);
+  }
+};
+"""
+
+
+def test_recording_notes_and_metronome_have_volumes_of_their_own(opened, heard):
+    page = opened()
+    page.add_init_script(GAINS)
+    show(page, heard)
+    page.click("#play")
+    wait_until(lambda: page.evaluate("window.gains.length >= 2"))
+
+    def gains() -> list[float]:
+        return [round(each, 4) for each in page.evaluate("gains.map(({gain}) => gain.value)")]
+
+    page.click("#practice")
+    before = gains()
+    set_slider(page, "volume-recording", 50)
+    halved = gains()
+    changed = [i for i, value in enumerate(halved) if value != before[i]]
+    assert [halved[i] for i in changed] == [0.25]  # half as loud is about a quarter of the power
+    set_slider(page, "volume-notes", 0)
+    silent = gains()
+    others = [i for i, value in enumerate(silent) if value != halved[i]]
+    assert [silent[i] for i in others] == [0]
+    assert others != changed
+    set_slider(page, "volume-metronome", 100)
+    loud = gains()
+    ticks = [i for i, value in enumerate(loud) if value != silent[i]]
+    assert len(ticks) == 1
+    assert ticks[0] not in (*changed, *others)
+    assert (before[ticks[0]], loud[ticks[0]]) == (0.98, 2)
+    set_slider(page, "volume-recording", 100)
+    set_slider(page, "volume-notes", 100)
+    set_slider(page, "volume-metronome", 70)
+    assert gains() == before

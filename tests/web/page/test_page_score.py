@@ -1,0 +1,107 @@
+"""The score on the page, and the bars and beats that it stands on."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from playwright.sync_api import expect
+
+from .actions import (
+    DONE,
+    seconds,
+    show,
+)
+from .server import ask
+
+pytestmark = pytest.mark.slow
+
+
+def test_the_score_follows_what_is_played_clicked_and_corrected(opened, heard):
+    page = opened()
+    page.goto(heard)
+    page.locator("#views").get_by_text("Score").click()
+    pages = page.locator("#score-pages")
+    expect(pages.locator("> svg")).to_be_visible()
+    expect(page.locator("#score-words")).to_contain_text("C major")
+    page.select_option("#piece-metre", "4/4")
+    expect(page.locator("#score-words")).to_contain_text("4/4, C major")
+    bars = pages.locator(".measure").count()
+    pages.locator(".note .notehead").nth(20).click(force=True)
+    expect(pages.locator(".note.selected")).to_have_count(1)
+    name = page.locator("#selected-name").text_content()
+    expect(pages.locator(".measure.playing")).to_have_count(1)
+    page.locator("#piece-downbeat").click()
+    page.select_option("#piece-metre", "3/4")
+    expect(page.locator("#score-words")).to_contain_text("3/4")
+    expect(pages.locator(".measure.playing")).to_have_count(1)
+    assert pages.locator(".measure").count() > bars
+    page.locator("#views").get_by_text("Notes").click()
+    expect(page.locator("#roll")).to_be_visible()
+    assert page.locator("#selected-name").text_content() == name
+
+
+def tempo(page: Any) -> int:
+    return int(page.locator("#piece-words").inner_text().split()[0])
+
+
+def test_bars_on_the_roll_obey_who_knows_the_piece(opened, heard, tmp_path):
+    page = opened()
+    show(page, heard)
+    page.keyboard.press("b")
+    words = page.locator("#piece-words")
+    expect(words).to_have_text(re.compile(r"^\d+ beats a minute, \d/\d"), timeout=DONE)
+    found = tempo(page)
+    before = page.locator("#roll canvas").first.screenshot()
+    page.click("#piece-slower")
+    expect(words).not_to_have_text(re.compile(rf"^{found} "), timeout=DONE)
+    assert 0.45 * found < tempo(page) < 0.55 * found
+    box = page.locator("#roll").bounding_box()
+    page.mouse.click(box["x"] + 400, box["y"] + 50)
+    one = seconds(page)
+    page.click("#piece-downbeat")
+    page.select_option("#piece-metre", "3/4")
+    expect(words).to_contain_text("3/4", timeout=DONE)
+    assert float(ask(heard, "")["wishes"]["downbeat"]) == pytest.approx(one, abs=0.06)
+    assert page.locator("#roll canvas").first.screenshot() != before
+    page.reload()
+    page.click("#bars")
+    expect(words).to_contain_text("3/4", timeout=DONE)
+    page.click("#piece-reset")
+    expect(words).to_have_text(re.compile(rf"^{found} beats"), timeout=DONE)
+
+
+def test_tapping_along_says_which_pulse_is_the_beat(opened, heard):
+    page = opened()
+    show(page, heard)
+    page.click("#bars")
+    expect(page.locator("#piece-words")).to_contain_text("beats a minute", timeout=DONE)
+    page.select_option("#speed", "0.5")
+    page.click("#play")
+    expect(page.locator("#position")).to_have_text(re.compile(r"0:0[1-9]"))
+    for _ in range(6):
+        page.keyboard.press("t")
+        page.wait_for_timeout(800)  # 0.4 s of the music: about 150 a minute
+    page.click("#play")
+    page.wait_for_timeout(2000)
+    tapped = float(ask(heard, "")["wishes"]["tempo"])
+    ask(heard, "wishes", "PUT", {})
+    assert 100 < tapped < 160
+
+
+def test_the_score_prints_on_a4_and_nothing_else_does(opened, heard):
+    page = opened()
+    show(page, heard)
+    page.locator("#views").get_by_text("Score").click()
+    expect(page.locator("#score-pages svg").first).to_be_visible(timeout=DONE)
+    n_pages = page.locator("#score-pages > *").count()
+    page.emulate_media(media="print")
+    for what in ("#download", "#views", ".transport", "#panel", "#overview", "#undo", ".zoom"):
+        expect(page.locator(what)).to_be_hidden()
+    expect(page.locator("#name")).to_be_visible()
+    pdf = page.pdf(format="A4", print_background=True)
+    boxes = re.findall(rb"/MediaBox\s*\[\s*0 0 ([\d.]+) ([\d.]+)", pdf)
+    assert n_pages <= len(boxes) <= 2 * n_pages + 1
+    for width, height in boxes:
+        assert (float(width), float(height)) == pytest.approx((595.3, 841.9), abs=1.2)
