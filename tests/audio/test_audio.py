@@ -2,60 +2,22 @@
 
 from __future__ import annotations
 
-import errno
-import os
 import struct
 import tracemalloc
-import wave
-from itertools import zip_longest
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
 import soxr
-from av.stream import Disposition
 from numpy.typing import NDArray
+from tones import ATTACK, FREQUENCY, LEVEL, RATE, SECONDS, attacks, cut, tone, write_pcm
 from wav_files import write_float_wav
 
 from eval.data.recordings import FRAGMENTED, encode
 from transcribe.audio.probing import counted_seconds, probe
 from transcribe.audio.quality import AudioWarning
 from transcribe.audio.reader import AudioReader, measured_seconds, read_audio
-from transcribe.audio.wav import write_wav
-from transcribe.errors import AudioError
-
-FREQUENCY = 1000.0
-LEVEL = 0.5
-ATTACK = 0.5
-SECONDS = 1.5
-RATE = 16000
-
-
-def tone(rate: int, seconds: float = SECONDS, attacks: tuple[float, ...] = (ATTACK,)) -> NDArray:
-    """Soft noise, and from each attack on 0.4 s of a 1 kHz sine, shape (n_samples,)."""
-    time = np.arange(round(rate * seconds)) / rate
-    samples = np.random.default_rng(0).normal(0, 0.0005, len(time))
-    for attack in attacks:
-        sounding = (attack <= time) & (time < attack + 0.4)
-        samples[sounding] += LEVEL * np.sin(2 * np.pi * FREQUENCY * (time[sounding] - attack))
-    return samples.astype(np.float32)
-
-
-def write_pcm(path: Path, samples: NDArray, rate: int) -> Path:
-    """Write 16-bit integers of shape (n_samples, n_channels) as they are."""
-    with wave.open(str(path), "wb") as out:
-        out.setnchannels(samples.shape[1])
-        out.setsampwidth(2)
-        out.setframerate(rate)
-        out.writeframes(samples.astype("<i2").tobytes())
-    return path
-
-
-def attacks(samples: NDArray, rate: int = RATE) -> list[float]:
-    """When the tone starts after a tenth of a second without it, in seconds."""
-    loud = np.flatnonzero(np.abs(samples) > LEVEL / 2) / rate
-    return [float(t) for t, before in zip(loud, [-1, *loud[:-1]], strict=True) if t - before > 0.1]
 
 
 def level(samples: NDArray) -> float:
@@ -214,12 +176,6 @@ def test_numbers_that_are_none_are_replaced_and_counted(tmp_path: Path) -> None:
     assert reader.warnings == (AudioWarning("not_finite", {"n_samples": 3}),)
 
 
-def cut(path: Path, part: float) -> Path:
-    data = path.read_bytes()
-    path.write_bytes(data[: round(part * len(data))])
-    return path
-
-
 @pytest.mark.parametrize(
     ("name", "codec", "options"),
     [
@@ -277,231 +233,6 @@ def test_names_and_tags_in_any_alphabet_are_no_obstacle(tmp_path: Path) -> None:
     size = struct.pack("<I", len(data) - 8 + len(tag))
     path.write_bytes(data[:4] + size + data[8:] + tag)
     assert attacks(read_audio(path)) == [pytest.approx(ATTACK, abs=0.001)]
-
-
-# Refusals
-
-
-def refusal(path: Path) -> str:
-    with pytest.raises(AudioError) as caught:
-        read_audio(path)
-    assert str(path) in str(caught.value)
-    return str(caught.value)
-
-
-def test_a_missing_file_is_refused(tmp_path: Path) -> None:
-    assert "no such file" in refusal(tmp_path / "missing.wav")
-
-
-def test_a_folder_is_refused(tmp_path: Path) -> None:
-    assert "found a folder" in refusal(tmp_path)
-
-
-@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
-def test_a_pipe_is_refused(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "pipe.wav")
-    assert "no ordinary file" in refusal(tmp_path / "pipe.wav")
-
-
-def test_a_file_without_permission_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = write_pcm(tmp_path / "a.wav", np.ones((100, 1)), RATE)
-
-    def refuse(self: Path, *args: object) -> None:
-        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(self))
-
-    monkeypatch.setattr(Path, "open", refuse)  # file modes do not stop root
-    assert "no permission" in refusal(path)
-
-
-def test_an_empty_file_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "a.mp3").touch()
-    assert "empty file" in refusal(tmp_path / "a.mp3")
-
-
-@pytest.mark.parametrize("name", ["a.wav", "a.mp3", "a.txt"])
-def test_text_is_no_recording_whatever_its_name(tmp_path: Path, name: str) -> None:
-    (tmp_path / name).write_text("Dear diary, today I practised for two hours.\n" * 100)
-    assert "not a recording; expected wav, flac" in refusal(tmp_path / name)
-
-
-def test_a_playlist_is_not_followed(tmp_path: Path) -> None:
-    song = encode(tmp_path / "a.aac", "aac", tone(44100), 44100, container="adts")
-    playlist = tmp_path / "list.m3u8"
-    playlist.write_text(f"#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\n{song}\n#EXT-X-ENDLIST\n")
-    assert "not a recording" in refusal(playlist)
-
-
-def test_a_video_without_sound_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "silent.mp4"
-    with av.open(str(path), "w") as out:
-        stream = out.add_stream("mpeg4", rate=10)
-        stream.width = stream.height = 32
-        stream.pix_fmt = "yuv420p"
-        for _ in range(3):
-            image = av.VideoFrame.from_ndarray(np.zeros((32, 32, 3), np.uint8), "rgb24")
-            out.mux(stream.encode(image))
-        out.mux(stream.encode(None))
-    assert "no audio track" in refusal(path)
-
-
-def test_a_recording_of_no_samples_is_refused(tmp_path: Path) -> None:
-    path = write_pcm(tmp_path / "a.wav", np.zeros((0, 1)), RATE)
-    assert "holds no samples" in refusal(path)
-
-
-def test_an_m4a_that_was_never_finished_is_refused_as_such(tmp_path: Path) -> None:
-    path = encode(tmp_path / "a.m4a", "aac", tone(44100, 4), 44100)
-    assert "cut off before it was finished" in refusal(cut(path, 0.6))
-
-
-def test_a_sample_rate_is_positive(tmp_path: Path) -> None:
-    path = write_pcm(tmp_path / "a.wav", np.zeros((10, 1)), RATE)
-    with pytest.raises(ValueError, match="positive number of hertz; found 0"):
-        AudioReader(path, sample_rate=0)
-
-
-# Writing
-
-
-def test_what_is_written_is_read_again(tmp_path: Path) -> None:
-    samples = np.linspace(-1, 1, 50000, dtype=np.float32)
-    write_wav(tmp_path / "a.wav", samples, RATE)
-    np.testing.assert_allclose(read_audio(tmp_path / "a.wav"), samples, atol=5e-5)
-    assert probe(tmp_path / "a.wav").codec == "pcm_s16le"
-
-
-def test_columns_are_channels_and_what_is_too_loud_is_clipped(tmp_path: Path) -> None:
-    write_wav(tmp_path / "a.wav", np.array([[0.5, -1.5], [1.5, 0.0]]), 44100)
-    with wave.open(str(tmp_path / "a.wav")) as file:
-        assert (file.getnchannels(), file.getsampwidth(), file.getframerate()) == (2, 2, 44100)
-        numbers = np.frombuffer(file.readframes(2), "<i2")
-    assert numbers.tolist() == [16384, -32767, 32767, 0]
-
-
-@pytest.mark.parametrize("samples", [np.array([0, np.nan]), np.array(0.5), np.zeros((1, 2, 3))])
-def test_samples_that_are_no_sound_are_refused(tmp_path: Path, samples: NDArray) -> None:
-    with pytest.raises(ValueError, match="expected"):
-        write_wav(tmp_path / "a.wav", samples, RATE)
-
-
-def test_a_wav_is_written_whole_or_not_at_all(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = tmp_path / "a.wav"
-    path.write_bytes(b"before")
-
-    def fail(self: wave.Wave_write, data: bytes) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    monkeypatch.setattr(wave.Wave_write, "writeframesraw", fail)
-    with pytest.raises(AudioError, match="No space left"):
-        write_wav(path, np.zeros(100), RATE)
-    assert path.read_bytes() == b"before"
-    assert list(tmp_path.iterdir()) == [path]
-    with pytest.raises(AudioError, match="nowhere"):
-        write_wav(tmp_path / "nowhere" / "a.wav", np.zeros(100), RATE)
-
-
-# Several tracks
-
-
-def two_tracks(path: Path, *tracks: NDArray, default: int | None = None, late: float = 0) -> Path:
-    """Write AAC tracks at 44.1 kHz, one of them marked default, or all alike."""
-    with av.open(str(path), "w") as out:
-        streams = [out.add_stream("aac", rate=44100, layout="mono") for _ in tracks]
-        for index, stream in enumerate(streams):
-            marked = default is not None and index == default
-            stream.disposition = Disposition.default if marked else Disposition(0)
-        frames = []
-        for samples in tracks:
-            whole = av.AudioFrame.from_ndarray(samples[None], "fltp", "mono")
-            whole.sample_rate, whole.pts = 44100, 0
-            fit = av.AudioResampler("fltp", "mono", 44100, frame_size=1024)
-            frames.append([*fit.resample(whole), *fit.resample(None)])
-        for together in zip_longest(*frames):
-            for index, frame in enumerate(together):
-                if frame is not None and frame.pts is not None:
-                    frame.pts += round(44100 * late * (index == len(tracks) - 1))
-                if frame is not None:
-                    out.mux(streams[index].encode(frame))
-        for stream in streams:
-            out.mux(stream.encode(None))
-    return path
-
-
-@pytest.mark.parametrize("name", ["a.mp4", "a.mkv"])
-def test_of_several_tracks_the_one_marked_default_is_heard(tmp_path: Path, name: str) -> None:
-    silence, music = np.zeros_like(tone(44100)), tone(44100)
-    path = two_tracks(tmp_path / name, silence, music, default=1)
-    assert attacks(read_audio(path)) == [pytest.approx(ATTACK, abs=0.003)]
-    path = two_tracks(tmp_path / name, music, silence, default=0)
-    assert attacks(read_audio(path)) == [pytest.approx(ATTACK, abs=0.003)]
-
-
-def test_silence_in_the_track_that_was_heard_tells_of_the_others(tmp_path: Path) -> None:
-    path = two_tracks(tmp_path / "a.mp4", np.zeros_like(tone(44100)), tone(44100), default=0)
-    reader = AudioReader(path)
-    assert not np.concatenate(list(reader)).any()
-    (warning,) = reader.warnings
-    assert (warning.kind, warning.values) == ("silent_track", {"track": 1, "n_tracks": 2})
-    assert "audio track 1 of 2 was transcribed, and it is silent" in str(warning)
-
-
-def test_of_tracks_that_nothing_marks_one_is_heard_and_the_others_are_told(tmp_path: Path) -> None:
-    for name in ("a.ts", "a.mkv"):
-        path = two_tracks(tmp_path / name, tone(44100), np.zeros_like(tone(44100)))
-        reader = AudioReader(path)
-        assert attacks(np.concatenate(list(reader))) == [pytest.approx(ATTACK, abs=0.003)]
-        (warning,) = reader.warnings
-        assert (warning.kind, warning.values) == ("several_tracks", {"track": 1, "n_tracks": 2})
-        assert "audio track 1 of 2 was transcribed, and nothing in the file says which" in str(
-            warning
-        )
-
-
-@pytest.mark.parametrize("name", ["a.ts", "a.mkv"])
-def test_a_short_track_before_a_long_one_is_a_sound_check(tmp_path: Path, name: str) -> None:
-    path = two_tracks(tmp_path / name, np.zeros(11025, np.float32), tone(44100))
-    reader = AudioReader(path)
-    assert attacks(np.concatenate(list(reader))) == [pytest.approx(ATTACK, abs=0.003)]
-    (warning,) = reader.warnings
-    assert (warning.kind, warning.values) == ("several_tracks", {"track": 2, "n_tracks": 2})
-    marked = two_tracks(tmp_path / "a.mp4", np.zeros(11025, np.float32), tone(44100), default=0)
-    assert AudioReader(marked).track.index == 0
-
-
-def test_a_track_that_cant_be_decoded_is_passed_over(tmp_path: Path) -> None:
-    path = two_tracks(tmp_path / "a.mp4", tone(44100), tone(44100), default=0)
-    data = path.read_bytes()
-    # What iPhones write beside AAC for spatial sound.
-    one = data.replace(b"mp4a", b"apac", 1).replace(b"esds", b"dapa", 1)
-    path.write_bytes(one)
-    reader = AudioReader(path)
-    assert attacks(np.concatenate(list(reader))) == [pytest.approx(ATTACK, abs=0.003)]
-    (warning,) = reader.warnings
-    assert warning.values == {"unreadable": 1, "track": 2, "n_tracks": 2}
-    assert "track 1 of 2 can't be decoded; track 2 was transcribed" in str(warning)
-    path.write_bytes(data.replace(b"mp4a", b"apac").replace(b"esds", b"dapa"))
-    assert "no decoder for its audio track" in refusal(path)
-
-
-def test_a_track_of_nothing_but_damage_is_passed_over(tmp_path: Path) -> None:
-    other = tone(44100) + np.float32(0.001)
-    path = two_tracks(tmp_path / "a.mkv", other, tone(44100), default=0)
-    with av.open(str(path)) as file:
-        first = [bytes(packet) for packet in file.demux(audio=0) if packet.size]
-    data = path.read_bytes()
-    for packet in first:
-        data = data.replace(packet, b"\xff" * len(packet)) if len(packet) > 20 else data
-    path.write_bytes(data)
-    reader = AudioReader(path)
-    assert attacks(np.concatenate(list(reader))) == [pytest.approx(ATTACK, abs=0.003)]
-    assert reader.track.index == 1
-
-
-# Durations that headers guess
 
 
 def joined(path: Path, codec: str, rate: int, **options: str) -> Path:

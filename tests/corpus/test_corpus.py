@@ -1,8 +1,7 @@
-"""A folder of transcriptions becomes a training set that leaks nothing and forgets nothing."""
+"""A folder of transcriptions becomes a training set: whole, again, and with more."""
 
 from __future__ import annotations
 
-import gzip
 import json
 import os
 import signal
@@ -14,38 +13,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from corpora import FEW, entries, records, save
 
 from tests.corpus.test_corpus_fingerprint import piece, played
 from transcribe.cli import main
-from transcribe.corpus import CorpusConfig, build_corpus
-from transcribe.corpus.augment import AS_PLAYED, Variant, variants_of, vary
-from transcribe.corpus.card import remarks
-from transcribe.corpus.passages import find_passages, take
+from transcribe.corpus import build_corpus
 from transcribe.corpus.sources import find_sources, read_source
-from transcribe.corpus.splits import assign, decide, drawn, read_splits
 from transcribe.errors import DatasetError, TranscribeError
-from transcribe.export import JSON, export_bytes
-from transcribe.files.atomic import write_atomically
-from transcribe.midi import write_midi
-from transcribe.notes import Note, PedalPress, Performance
-
-FEW = CorpusConfig(copies=1)
-
-
-def save(path: Path, notes, *, pedal=(), json_too=False) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    performance = Performance(tuple(notes), tuple(pedal))
-    write_midi(performance, path)
-    if json_too:
-        content = export_bytes(
-            performance,
-            JSON,
-            recording=f"{path.stem}.mp3",
-            model="an ear 1",
-            duration=performance.duration,
-        )
-        write_atomically(path.with_suffix(".json"), content)
-    return path
 
 
 @pytest.fixture(scope="module")
@@ -66,17 +40,12 @@ def transcriptions(tmp_path_factory) -> Path:
     return folder
 
 
-def records(folder: Path, split: str) -> list[dict]:
-    found = []
-    for path in sorted((folder / "data").glob(f"{split}-*.jsonl.gz")):
-        with gzip.open(path, "rt", encoding="utf-8") as lines:
-            found += map(json.loads, lines)
-    return found
-
-
-def entries(folder: Path) -> dict[str, dict]:
-    lines = (folder / "recordings.jsonl").read_text("utf-8").splitlines()
-    return {each["source"]: each for each in map(json.loads, lines)}
+@pytest.fixture(scope="module")
+def corpus(transcriptions, tmp_path_factory):
+    """A corpus of them, half of the pieces held out so that every split has some."""
+    folder = tmp_path_factory.mktemp("corpora") / "corpus"
+    config = replace(FEW, validation=0.25, test=0.25, seed=3)
+    return build_corpus(transcriptions, folder, config, workers=1)
 
 
 def snapshot(folder: Path) -> dict[str, bytes]:
@@ -86,14 +55,6 @@ def snapshot(folder: Path) -> dict[str, bytes]:
         for path in sorted(folder.rglob("*"))
         if path.is_file() and ".work" not in path.parts
     }
-
-
-@pytest.fixture(scope="module")
-def corpus(transcriptions, tmp_path_factory):
-    """A corpus of them, half of the pieces held out so that every split has some."""
-    folder = tmp_path_factory.mktemp("corpora") / "corpus"
-    config = replace(FEW, validation=0.25, test=0.25, seed=3)
-    return build_corpus(transcriptions, folder, config, workers=1)
 
 
 def test_every_file_is_accounted_for(corpus):
@@ -273,147 +234,6 @@ def test_the_card_counts_what_is_there(corpus):
     card = (corpus.folder / "README.md").read_text("utf-8")
     assert "| duplicate | 2 |" in card
     assert f"| train | {corpus.n_pieces('train')} | {corpus.n_recordings('train')} |" in card
-
-
-def doubted(notes, start, stop):
-    return [replace(note, confidence=0.5) if start <= note.onset < stop else note for note in notes]
-
-
-def test_a_doubtful_passage_is_cut_out_and_the_rest_stays(tmp_path):
-    notes = doubted(piece(1, 200), 30, 34)
-    save(tmp_path / "source" / "song.mid", notes, json_too=True)
-    build_corpus(tmp_path / "source", tmp_path / "corpus", replace(FEW, validation=0, test=0))
-    entry = entries(tmp_path / "corpus")["song.mid"]
-    (start, stop), (start_again, stop_again) = entry["passages"]
-    assert start == 0
-    assert 26 <= stop <= 30
-    assert 34 <= start_again <= 38
-    assert stop_again == pytest.approx(notes[-1].offset, abs=2e-3)
-    assert entry["model"] == "an ear 1"
-    kept = [n for n in notes if n.onset < stop - 0.01 or n.onset > start_again - 0.01]
-    assert entry["doubtful_notes"] == len(notes) - len(kept)
-    as_played = [r for r in records(tmp_path / "corpus", "train") if r["id"].endswith("-00")]
-    assert [p for r in as_played for p in r["pitch"]] == [note.pitch for note in kept]
-
-
-def test_a_cut_lies_in_a_silence_if_there_is_one_near():
-    notes = [
-        Note(onset=i * 0.25, pitch=60 + i % 7, offset=i * 0.25 + 0.4, velocity=60)
-        for i in range(240)
-    ]
-    notes = [note for note in notes if not 28.9 < note.onset < 29.6]
-    cut = find_passages(Performance(doubted(notes, 32, 36)), CorpusConfig())
-    assert cut.passages[0].stop == pytest.approx(28.75 + 0.4)
-
-
-def test_a_long_silence_divides_passages_and_the_pedal_may_fill_it():
-    later = [replace(n, onset=n.onset + 150, offset=n.offset + 150) for n in piece(1, 100)]
-    notes = piece(2, 100) + later
-    end = max(note.offset for note in piece(2, 100))
-    config = CorpusConfig()
-    assert len(find_passages(Performance(notes), config).passages) == 2
-    held = PedalPress(onset=end - 1, offset=149.9)
-    assert len(find_passages(Performance(notes, [held]), config).passages) == 1
-
-
-def test_a_passage_begins_at_zero_and_keeps_its_pedal():
-    performance = Performance(
-        [Note(onset=5.0, pitch=60, offset=6.0, velocity=64)] * 1,
-        [PedalPress(onset=4.0, offset=5.5), PedalPress(onset=9.0, offset=9.5)],
-    )
-    config = replace(CorpusConfig(), shortest=0, fewest_notes=1)
-    (passage,) = find_passages(performance, config).passages
-    taken = take(performance, passage)
-    assert taken.notes == (Note(onset=0.0, pitch=60, offset=1.0, velocity=64),)
-    assert taken.pedal == (PedalPress(onset=0.0, offset=0.5),)
-
-
-def test_notes_corrected_after_the_transcription_are_sure(tmp_path):
-    path = save(tmp_path / "source" / "song.mid", doubted(piece(1, 100), 0, 99), json_too=True)
-    save(path, played(piece(2, 100), 1))
-    config = replace(FEW, validation=0, test=0)
-    build_corpus(tmp_path / "source", tmp_path / "corpus", config)
-    assert entries(tmp_path / "corpus")["song.mid"]["status"] == "used"
-
-
-def test_variants_stay_on_the_keyboard_and_depend_on_nothing_else():
-    notes = [
-        Note(onset=0, pitch=22, offset=1, velocity=9),
-        Note(onset=1, pitch=108, offset=2, velocity=9),
-    ]
-    performance = Performance(notes)
-    config = CorpusConfig(copies=40, shortest=0, fewest_notes=1)
-    (passage,) = find_passages(performance, config).passages
-    drawn_ = variants_of(passage, "a checksum", "train", config)
-    assert {each.semitones for each in drawn_} == {-1, 0}
-    assert all(0.95 <= each.stretch <= 1.05 for each in drawn_)
-    assert drawn_ == variants_of(passage, "a checksum", "train", config)
-    assert drawn_ != variants_of(passage, "another", "train", config)
-    assert variants_of(passage, "a checksum", "test", config) == (AS_PLAYED,)
-    varied = vary(performance, Variant(-1, 1.5))
-    assert [(n.onset, n.pitch, n.offset) for n in varied.notes] == [(0, 21, 1.5), (1.5, 107, 3)]
-
-
-def test_shares_of_the_splits_are_those_asked_for():
-    config = CorpusConfig(validation=0.1, test=0.2)
-    splits = [drawn(f"{i:064x}", config) for i in range(4000)]
-    assert splits.count("test") / 4000 == pytest.approx(0.2, abs=0.02)
-    assert splits.count("validation") / 4000 == pytest.approx(0.1, abs=0.02)
-
-
-def test_the_most_held_out_promise_wins():
-    assigned_before = {"a": "train", "b": "validation", "c": "test"}
-    decision = decide(["a", "b", "c", "d"], assigned_before, CorpusConfig())
-    assert (decision.split, decision.left_out) == ("test", ("a", "b"))
-
-
-@pytest.mark.parametrize("code", ["utf-8", "utf-16", "cp1252"])
-@pytest.mark.parametrize("delimiter", [",", ";"])
-def test_given_splits_hold_for_the_files_that_are_meant(tmp_path, code, delimiter):
-    table = tmp_path / "splits.csv"
-    rows = [
-        "Midi_Filename,Split",
-        "2018\\Étude.midi,test",
-        "maestro/2018/b.MIDI, Train",
-        "c.mid,test",
-    ]
-    table.write_text("\n".join(rows).replace(",", delimiter), code)
-    found = assign(read_splits(table), ["2018/E\u0301tude.mid", "2018/b.mid", "2018/d.mid"])
-    assert found.splits == {"2018/E\u0301tude.mid": "test", "2018/b.mid": "train"}
-    assert found.unmatched == ("c.mid",)
-
-
-def test_given_splits_may_name_the_recording_that_was_transcribed():
-    """Some programs write `a.wav.mid`, and some tables name the sound."""
-    splits = {"2018/a.wav": "test", "B.MP3": "validation", "c.wav": "train"}
-    found = assign(splits, ["2018/a.wav.mid", "tapes/b.mp3.mid", "c.wav.midi"])
-    assert found.splits == {
-        "2018/a.wav.mid": "test",
-        "tapes/b.mp3.mid": "validation",
-        "c.wav.midi": "train",
-    }
-
-
-def test_given_splits_of_no_file_or_of_one_that_could_be_two_are_refused(tmp_path):
-    with pytest.raises(DatasetError, match=r"found none of these among 1 names, such as x\.midi"):
-        assign({"x.midi": "test"}, ["2018/a.mid"])
-    with pytest.raises(DatasetError, match=r"a\.midi could be 2017/a\.mid or 2018/a\.mid"):
-        assign({"a.midi": "test"}, ["2017/a.mid", "2018/a.mid"])
-    table = tmp_path / "splits.csv"
-    table.write_text("file,split\na.mid,test\na.mid,train\n")
-    with pytest.raises(DatasetError, match=r"line 3: a\.mid was in test"):
-        read_splits(table)
-    table.write_text("file,split\n")
-    with pytest.raises(DatasetError, match="found only the columns' names"):
-        read_splits(table)
-
-
-def test_a_given_split_that_matches_nothing_is_counted(tmp_path):
-    save(tmp_path / "in" / "a.mid", piece(0, 40))
-    splits = {"a.midi": "test", "gone.midi": "train"}
-    corpus = build_corpus(tmp_path / "in", tmp_path / "out", FEW, splits=splits)
-    assert [entry.split for entry in corpus.entries] == ["test"]
-    assert "1 name of the given splits, such as gone.midi, matched no" in remarks(corpus)[0]
 
 
 def test_items_for_a_generator_are_in_tar_files(transcriptions, tmp_path):

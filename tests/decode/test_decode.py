@@ -1,15 +1,15 @@
-"""Decoding: what was written onto rolls is read off them again, and what a network blurs."""
+"""Rolls to a performance: there and back, in pieces, to the ends of a recording; settings."""
 
 from __future__ import annotations
 
 import math
 import tracemalloc
-from collections.abc import Iterable
 from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 import pytest
+from decoding import CONFIG, FRAME, GRID, blank, by_key, frames_of, note, onset_frames, play, strike
 from hypothesis import given, settings
 from hypothesis.strategies import (
     DrawFn,
@@ -24,51 +24,8 @@ from hypothesis.strategies import (
 
 from transcribe.decode.config import DecodeConfig
 from transcribe.decode.decoder import Decoder, calibrated, decode
-from transcribe.features import FrameGrid
 from transcribe.notes import KEY, SUSTAINED, Note, PedalPress, Performance, sustained
 from transcribe.rolls import SHIFT_PLANES, Rolls, encode
-
-GRID = FrameGrid(16000, 512)
-FRAME = 512 / 16000
-CONFIG = DecodeConfig()
-C4 = 60 - 21
-
-
-def note(onset: float, offset: float, pitch: int = 60, velocity: int = 64) -> Note:
-    return Note(onset=onset, offset=offset, pitch=pitch, velocity=velocity)
-
-
-def play(*events: Note | PedalPress, n_frames: int = 100) -> Rolls:
-    """Rolls of some notes and presses, whose times are given in seconds."""
-    notes = [event for event in events if isinstance(event, Note)]
-    pedal = [event for event in events if isinstance(event, PedalPress)]
-    return encode(Performance(notes, pedal), GRID, n_frames)
-
-
-def blank(n_frames: int = 40) -> Rolls:
-    """Silent rolls to write on."""
-    return Rolls.empty(n_frames)
-
-
-def strike(rolls: Rolls, frame: int, shift: float = 0.0, probability: float = 1.0) -> None:
-    rolls.onset[frame, C4] = probability
-    rolls.onset_shift[frame, C4] = shift
-    rolls.velocity[frame, C4] = 0.5
-
-
-def frames_of(notes: Iterable[Note]) -> list[tuple[float, float]]:
-    """Onsets and offsets in frames, to a thousandth."""
-    return [(round(n.onset / FRAME, 3), round(n.offset / FRAME, 3)) for n in notes]
-
-
-def onset_frames(rolls: Rolls, config: DecodeConfig = CONFIG) -> list[float]:
-    return [onset for onset, _ in frames_of(decode(rolls, GRID, config).notes)]
-
-
-def pedal_frames(probability: list[float], config: DecodeConfig = CONFIG) -> list:
-    rolls = blank(len(probability))
-    rolls.pedal[:] = probability
-    return frames_of(decode(rolls, GRID, config).pedal)  # type: ignore[arg-type]
 
 
 def describe(performance: Performance) -> tuple:
@@ -96,13 +53,6 @@ def performances(draw: DrawFn, min_pitch: int = 21, max_pitch: int = 108) -> Per
         up = down + draw(floats(0.1, 1))
         pedal.append(PedalPress(onset=down, offset=up))
     return Performance(notes, pedal)
-
-
-def by_key(notes: Iterable[Note]) -> list[Note]:
-    return sorted(notes, key=lambda n: (n.pitch, n.onset))
-
-
-# --- there and back ---
 
 
 @settings(deadline=None, max_examples=150)
@@ -164,9 +114,6 @@ def test_later_rolls_make_later_notes(performance: Performance, delay: int) -> N
     ):
         assert moved.onset == pytest.approx(event.onset + delay * FRAME, abs=1e-9)
         assert moved.offset == pytest.approx(event.offset + delay * FRAME, abs=1e-9)
-
-
-# --- in pieces ---
 
 
 def random_rolls(seed: int, n_frames: int) -> Rolls:
@@ -266,9 +213,6 @@ def test_a_decoder_keeps_the_settings_it_was_given() -> None:
     assert len(decoder.finish().notes) == 1
 
 
-# --- the ends of a recording ---
-
-
 def test_silence_is_an_empty_performance() -> None:
     assert decode(blank(0), GRID, CONFIG) == Performance()
     assert decode(blank(50), GRID, CONFIG) == Performance()
@@ -297,319 +241,6 @@ def test_a_note_still_sounding_at_the_end_ends_with_the_recording() -> None:
 
 def test_a_note_struck_in_the_last_frame_is_found() -> None:
     assert onset_frames(play(note(99.6 * FRAME, 200 * FRAME), n_frames=100)) == [99.6]
-
-
-# --- onsets ---
-
-
-def test_both_frames_of_an_onset_vote_by_their_probability() -> None:
-    rolls = blank()
-    strike(rolls, 5, shift=0.4, probability=0.9)
-    strike(rolls, 6, shift=-0.4, probability=0.6)
-    assert onset_frames(rolls) == [pytest.approx((0.9 * 5.4 + 0.6 * 5.6) / 1.5, abs=1e-3)]
-
-
-def test_a_frame_in_doubt_helps_to_time_an_onset_but_hardly_a_certain_one() -> None:
-    rolls = blank()
-    strike(rolls, 5, shift=0.4, probability=0.6)
-    strike(rolls, 6, shift=-0.4, probability=0.45)
-    strike(rolls, 20, shift=0.1, probability=1)
-    strike(rolls, 21, shift=-0.4, probability=0.45)
-    assert onset_frames(rolls) == [pytest.approx(5.486, abs=1e-3), pytest.approx(20.1)]
-
-
-def test_neighbours_that_vote_for_two_times_are_two_strikes() -> None:
-    rolls = blank()
-    for frame, shift in ((5, 0.3), (6, -0.7), (7, 0.4), (8, -0.6)):
-        strike(rolls, frame, shift)
-    assert onset_frames(rolls) == [5.3, 7.4]
-
-
-def test_a_smeared_onset_is_one_note_where_it_is_most_probable() -> None:
-    rolls = blank()
-    for frame, shift, probability in ((4, 0.9, 0.55), (5, 0.3, 0.9), (6, -0.7, 0.8), (7, -1, 0.6)):
-        strike(rolls, frame, shift, probability)
-    (onset,) = onset_frames(rolls)
-    assert onset == pytest.approx(5.3, abs=0.2)
-
-
-def test_of_strikes_too_close_for_a_finger_the_more_probable_stays() -> None:
-    for first, second, expected in ((0.7, 0.9, 6.2), (0.9, 0.7, 5.0)):
-        rolls = blank()
-        strike(rolls, 5, shift=0, probability=first)
-        strike(rolls, 6, shift=0.2, probability=second)
-        assert onset_frames(rolls) == [expected]
-        # 1.2 frames are 38 ms
-        assert onset_frames(rolls, DecodeConfig(minimum_repeat=0.03)) == [5.0, 6.2]
-
-
-def test_the_time_from_strike_to_strike_counts_not_the_frames_between() -> None:
-    rolls = play(note(5.9 * FRAME, 7 * FRAME), note(7.4 * FRAME, 9 * FRAME))
-    assert onset_frames(rolls) == [5.9, 7.4]
-    assert onset_frames(rolls, DecodeConfig(minimum_repeat=0.05)) == [5.9]
-
-
-def test_the_threshold_decides_what_is_an_onset() -> None:
-    rolls = blank()
-    strike(rolls, 5, probability=0.5)
-    strike(rolls, 15, probability=0.49)
-    strike(rolls, 25, probability=0.8)
-    assert onset_frames(rolls) == [5, 25]
-    assert onset_frames(rolls, DecodeConfig(onset_threshold=0.4)) == [5, 15, 25]
-    assert onset_frames(rolls, DecodeConfig(onset_threshold=0.7)) == [25]
-
-
-def test_confidence_is_the_highest_probability_and_velocity_the_weighted_mean() -> None:
-    rolls = blank()
-    strike(rolls, 5, shift=0.5, probability=0.9)
-    strike(rolls, 6, shift=-0.5, probability=0.6)
-    rolls.velocity[5, C4], rolls.velocity[6, C4] = 0.5, 0.8
-    (found,) = decode(rolls, GRID, CONFIG).notes
-    assert found.confidence == pytest.approx(0.9)
-    assert found.velocity == round(127 * (0.9 * 0.5 + 0.6 * 0.8) / 1.5)
-
-
-@pytest.mark.parametrize(("level", "velocity"), [(0, 1), (0.002, 1), (0.5, 64), (1, 127)])
-def test_velocities_are_midi_velocities(level: float, velocity: int) -> None:
-    rolls = blank()
-    strike(rolls, 5)
-    rolls.velocity[5, C4] = level
-    assert decode(rolls, GRID, CONFIG).notes[0].velocity == velocity
-
-
-def test_a_noisy_network_still_finds_every_note_and_no_other() -> None:
-    rng = np.random.default_rng(1)
-    ref = Performance(
-        [
-            note(0.3 + 0.31 * k, 0.5 + 0.31 * k, pitch, velocity=40 + k)
-            for pitch in (30, 60, 64, 90)
-            for k in range(40)
-        ]
-    )
-    stacked = encode(ref, GRID, 450).stack()
-    noisy = Rolls.unstack(stacked + rng.normal(0, 0.08, stacked.shape).astype(np.float32))
-    est = decode(noisy, GRID, CONFIG)
-    assert len(est.notes) == 160
-    for r, e in zip(by_key(ref.notes), by_key(est.notes), strict=True):
-        assert e.onset == pytest.approx(r.onset, abs=0.012)
-        assert e.offset == pytest.approx(r.offset, abs=0.025)
-        assert e.velocity == pytest.approx(r.velocity, abs=40)
-
-
-# --- offsets ---
-
-
-def held(first: int, stop: int, onset_shift: float = 0.0) -> Rolls:
-    """A key down from one frame up to another, struck at the first, without offset votes."""
-    rolls = blank()
-    strike(rolls, first, onset_shift)
-    rolls.frame[first:stop, C4] = 1
-    rolls.sounding[first:stop, C4] = 1
-    return rolls
-
-
-def vote_release(rolls: Rolls, frame: int, shift: float, probability: float = 1.0) -> None:
-    rolls.offset[frame, C4] = probability
-    rolls.offset_shift[frame, C4] = shift
-
-
-def test_without_votes_a_note_ends_where_the_frame_plane_crosses_its_threshold() -> None:
-    rolls = held(5, 12)
-    assert frames_of(decode(rolls, GRID, CONFIG).notes) == [(5, 12)]
-    rolls.frame[12, C4] = 0.4  # from 1 to 0.4: the half is passed five sixths of the way
-    assert frames_of(decode(rolls, GRID, CONFIG).notes) == [(5, 12.333)]
-    rolls.frame[11, C4] = 0.6
-    rolls.frame[12, C4] = 0.1
-    assert frames_of(decode(rolls, GRID, CONFIG).notes) == [(5, 11.7)]
-
-
-def test_votes_near_the_boundary_say_where_a_note_ends() -> None:
-    rolls = held(5, 12)
-    vote_release(rolls, 11, 0.3, 0.9)
-    vote_release(rolls, 12, -0.6, 0.6)
-    expected = round((0.9 * 11.3 + 0.6 * 11.4) / 1.5, 3)
-    assert frames_of(decode(rolls, GRID, CONFIG).notes) == [(5, expected)]
-
-
-def test_votes_elsewhere_or_in_doubt_do_not() -> None:
-    rolls = held(5, 12)
-    vote_release(rolls, 9, 0.2)
-    vote_release(rolls, 14, -0.2)
-    vote_release(rolls, 12, -0.2, probability=0.4)
-    assert frames_of(decode(rolls, GRID, CONFIG).notes) == [(5, 12)]
-    assert frames_of(decode(rolls, GRID, DecodeConfig(offset_threshold=0.3)).notes) == [(5, 11.8)]
-
-
-def test_a_dip_of_one_frame_is_bridged_and_of_two_is_not() -> None:
-    rolls = held(5, 20)
-    rolls.frame[10, C4] = 0
-    assert frames_of(decode(rolls, GRID, CONFIG).notes) == [(5, 20)]
-    assert frames_of(decode(rolls, GRID, DecodeConfig(bridge_frames=0)).notes) == [(5, 10)]
-    rolls.frame[11, C4] = 0
-    assert frames_of(decode(rolls, GRID, CONFIG).notes) == [(5, 10)]
-    assert frames_of(decode(rolls, GRID, DecodeConfig(bridge_frames=2)).notes) == [(5, 20)]
-
-
-def test_a_release_in_a_dip_of_one_frame_ends_the_note() -> None:
-    rolls = held(5, 20)
-    rolls.frame[10, C4] = 0
-    vote_release(rolls, 10, 0.2)
-    assert frames_of(decode(rolls, GRID, CONFIG).notes) == [(5, 10.2)]
-
-
-def test_a_note_ends_at_the_latest_where_its_key_is_struck_again() -> None:
-    rolls = held(5, 30)
-    strike(rolls, 15, 0.4)
-    strike(rolls, 16, -0.6)
-    assert frames_of(decode(rolls, GRID, CONFIG).notes) == [(5, 15.4), (15.4, 30)]
-
-
-def test_a_release_just_before_the_next_strike_is_kept() -> None:
-    rolls = held(5, 30)
-    strike(rolls, 15, 0.4)
-    strike(rolls, 16, -0.6)
-    vote_release(rolls, 14, 0.7)
-    assert frames_of(decode(rolls, GRID, CONFIG).notes) == [(5, 14.7), (15.4, 30)]
-
-
-def test_a_note_the_frame_plane_does_not_know_is_a_short_note() -> None:
-    rolls = blank()
-    strike(rolls, 5)
-    rolls.frame[9:20, C4] = 1  # too late to belong to it
-    (found,) = decode(rolls, GRID, DecodeConfig(prolong_to=0.04)).notes
-    assert (found.onset, found.offset) == (pytest.approx(0.16), pytest.approx(0.2))
-
-
-def test_the_frame_plane_may_be_two_frames_late() -> None:
-    rolls = blank()
-    strike(rolls, 5)
-    rolls.frame[7:20, C4] = 1
-    assert frames_of(decode(rolls, GRID, CONFIG).notes) == [(5, 20)]
-
-
-def test_the_end_of_the_note_before_does_not_end_a_note_whose_frames_are_late() -> None:
-    rolls = held(3, 10)
-    strike(rolls, 10)
-    rolls.frame[12:20, C4] = 1
-    assert frames_of(decode(rolls, GRID, CONFIG).notes) == [(3, 10), (10, 20)]
-
-
-def test_the_release_of_the_note_before_does_not_end_a_note_in_a_dip() -> None:
-    rolls = held(3, 20)
-    strike(rolls, 10)
-    rolls.frame[11, C4] = 0
-    vote_release(rolls, 10, 0.2)
-    assert frames_of(decode(rolls, GRID, CONFIG).notes) == [(3, 10), (10, 20)]
-
-
-def test_notes_are_as_long_as_the_setting_says_unless_the_key_is_struck_again() -> None:
-    rolls = play(note(0.1, 0.15), note(0.2, 0.24), note(1, 1.05))
-    found = decode(rolls, GRID, DecodeConfig(prolong_to=0.3)).notes
-    assert [n.offset for n in found] == [pytest.approx(t) for t in (0.2, 0.5, 1.3)]
-
-
-def test_a_minimum_of_zero_still_gives_notes_a_length() -> None:
-    rolls = blank()
-    strike(rolls, 5)
-    (found,) = decode(rolls, GRID, DecodeConfig(prolong_to=0)).notes
-    assert 0 < found.offset - found.onset < 0.002
-
-
-def test_repeated_notes_under_the_pedal_stay_apart() -> None:
-    strikes = [note(0.1 * k + 0.2, 0.1 * k + 0.26) for k in range(20)]
-    rolls = play(*strikes, PedalPress(onset=0.1, offset=2.6))
-    key = decode(rolls, GRID, CONFIG).notes
-    long = decode(rolls, GRID, DecodeConfig(offsets=SUSTAINED)).notes
-    assert len(key) == len(long) == 20
-    assert [n.offset for n in key] == [pytest.approx(n.offset, abs=0.016) for n in strikes]
-    assert [n.offset for n in long[:-1]] == [pytest.approx(n.onset, abs=1e-3) for n in strikes[1:]]
-    assert long[-1].offset == pytest.approx(2.6, abs=0.016)
-
-
-# --- the pedal ---
-
-
-def test_a_press_lasts_from_crossing_to_crossing() -> None:
-    assert pedal_frames([0, 0, 0, 1, 1, 1, 1, 0, 0]) == [(3, 7)]
-    assert pedal_frames([0, 0, 0.4, 0.9, 1, 1, 0.6, 0.35, 0]) == [(2.7, 6.9)]
-
-
-def test_a_pedal_down_from_the_first_frame_was_pressed_at_zero() -> None:
-    assert pedal_frames([0.6, 0.9, 1, 1, 0, 0]) == [(0, 4)]
-
-
-def test_the_pedal_is_up_only_well_below_the_threshold() -> None:
-    wavering = [0, 0, 1, 1, 0.45, 0.55, 0.45, 0.6, 1, 1, 0, 0]
-    assert pedal_frames(wavering) == [(2, 10)]
-    split = pedal_frames(
-        wavering, DecodeConfig(pedal_hysteresis=0, minimum_lift=0, minimum_press=0)
-    )
-    assert len(split) == 3
-
-
-@pytest.mark.parametrize(("hysteresis", "n_presses"), [(0.02, 3), (0.04, 3), (0.06, 1), (0.3, 1)])
-def test_how_far_below_is_a_setting(hysteresis: float, n_presses: int) -> None:
-    """Twice the probability falls to 0.45, 0.05 below the threshold."""
-    wavering = [0, 0, 1, 1, 0.45, 0.55, 0.45, 0.6, 1, 1, 0, 0]
-    config = DecodeConfig(pedal_hysteresis=hysteresis, minimum_lift=0, minimum_press=0)
-    assert len(pedal_frames(wavering, config)) == n_presses
-
-
-def test_slowly_lifted_the_pedal_is_up_where_it_passed_the_threshold() -> None:
-    assert pedal_frames([0, 0, 1, 1, 1, 0.48, 0.46, 0.44, 0.2, 0]) == [(2, 5.462)]
-
-
-def test_short_presses_are_left_out_and_short_lifts_are_none() -> None:
-    config = DecodeConfig(minimum_press=0.05, minimum_lift=0.05)
-    assert pedal_frames([0, 1, 0, 0, 0, 1, 1, 1, 0, 1, 1, 1, 0], config) == [(5, 12)]
-    config = DecodeConfig(minimum_press=0.03, minimum_lift=0.03)
-    assert pedal_frames([0, 1, 0, 0, 0, 1, 1, 1, 0, 1, 1, 1, 0], config) == [
-        (1, 2),
-        (5, 8),
-        (9, 12),
-    ]
-
-
-def test_a_note_meant_for_the_pedal_is_released_after_it_is_down() -> None:
-    rolls = held(5, 20)
-    rolls.pedal[21:35] = 1
-    rolls.sounding[5:35, C4] = 1  # it goes on sounding, so the pedal caught it
-    (found,) = decode(rolls, GRID, CONFIG).notes
-    assert found.offset == pytest.approx(21 * FRAME + 0.01)
-    (plain,) = decode(rolls, GRID, DecodeConfig(pedal_grace=0)).notes
-    assert plain.offset == pytest.approx(20 * FRAME)
-
-
-def test_a_note_that_ends_before_the_pedal_is_left_alone() -> None:
-    rolls = held(5, 20)
-    rolls.pedal[21:35] = 1
-    assert frames_of(decode(rolls, GRID, CONFIG).notes) == [(5, 20)]
-
-
-def test_a_note_released_long_before_the_pedal_is_left_alone() -> None:
-    rolls = held(5, 18)
-    rolls.pedal[21:35] = 1
-    rolls.sounding[5:35, C4] = 1
-    assert frames_of(decode(rolls, GRID, CONFIG).notes) == [(5, 18)]
-
-
-def test_a_release_is_not_moved_past_the_next_strike() -> None:
-    rolls = held(5, 20)
-    rolls.pedal[21:35] = 1
-    rolls.sounding[5:35, C4] = 1
-    strike(rolls, 21, 0.1)
-    rolls.frame[21:30, C4] = 1
-    first, second = decode(rolls, GRID, CONFIG).notes
-    assert first.offset <= second.onset == pytest.approx(21.1 * FRAME)
-    rolls.pedal[20] = 1
-    rolls.frame[20:, C4] = 0
-    rolls.onset[21, C4] = 0
-    strike(rolls, 20, 0.1)
-    first, second = decode(rolls, GRID, DecodeConfig(pedal_grace=0)).notes
-    assert first.offset == second.onset == pytest.approx(20.1 * FRAME)
-
-
-# --- settings ---
 
 
 @pytest.mark.parametrize(

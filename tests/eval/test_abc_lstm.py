@@ -7,6 +7,7 @@ import shutil
 import subprocess
 
 import pytest
+from on_a_grid import a_piece
 
 from eval.downstream.abc_lstm import (
     TuneLSTM,
@@ -19,7 +20,6 @@ from eval.downstream.abc_lstm import (
     train,
     tunes_of,
 )
-from tests.tokens.test_tokens_grid import a_piece
 from transcribe.errors import CheckpointError, TranscribeError
 from transcribe.tokens import Anchor, Settings, encode, place
 from transcribe.tokens.score_midi import read_score_midi

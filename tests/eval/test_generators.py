@@ -14,6 +14,7 @@ import subprocess
 
 import numpy as np
 import pytest
+from on_a_grid import a_piece
 
 from eval.downstream.browser_generators import (
     DRUMS,
@@ -40,7 +41,6 @@ from eval.downstream.generators import (
 from eval.performance.browser import HOW_TO, chromium
 from tests.eval.test_abc_lstm import a_collection
 from tests.magenta import magenta_python
-from tests.tokens.test_tokens_grid import a_piece
 from transcribe import cli
 from transcribe.errors import TranscribeError
 from transcribe.midi import write_midi

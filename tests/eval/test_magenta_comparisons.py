@@ -6,6 +6,7 @@ import io
 
 import numpy as np
 import pytest
+from on_a_grid import a_piece
 
 from eval.downstream.magenta.comparisons import (
     LOWEST_PITCH,
@@ -16,7 +17,6 @@ from eval.downstream.magenta.comparisons import (
     trio_complaint,
     voices_complaint,
 )
-from tests.tokens.test_tokens_grid import a_piece
 from transcribe.tokens import Settings, encode
 from transcribe.tokens.groovae import taps
 from transcribe.tokens.score_midi import StepNote, read_score_midi

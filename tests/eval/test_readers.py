@@ -10,11 +10,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from on_a_grid import a_piece
 
 from eval.downstream.readers import ReaderMissingError, prove
 from eval.downstream.tokens import compared
 from tests.magenta import magenta_python
-from tests.tokens.test_tokens_grid import a_piece
 from transcribe.music.beat_grid import Metre
 from transcribe.tokens import Settings, decode, encode
 from transcribe.tokens.score_midi import read_score_midi, score_midi

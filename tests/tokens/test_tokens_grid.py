@@ -1,58 +1,29 @@
-"""What is written on a 16th grid: put back where it was, and read by the targets' own readers."""
+"""Targets on a grid of sixteenths: melodies, grooves, primers, voices."""
 
 from __future__ import annotations
 
 import io
 import itertools
 import json
-import re
-import shutil
-import subprocess
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from hypothesis.strategies import builds, floats, integers, lists, tuples
+from hypothesis.strategies import builds, floats, integers, lists
+from on_a_grid import a_piece
 
-from transcribe import cli
-from transcribe.midi import read_midi, write_midi
+from transcribe.midi import read_midi
 from transcribe.music.beat_grid import BeatGrid, Metre
-from transcribe.music.key import Key
 from transcribe.music.melody import find_melody
-from transcribe.notes import Note, PedalPress, Performance, without_overlaps
-from transcribe.tokens import Settings, decode, encode, read_items
-from transcribe.tokens.abc import abc_tune, read_tune
+from transcribe.notes import Note, Performance, without_overlaps
+from transcribe.tokens import Settings, decode, encode
 from transcribe.tokens.coconet import as_roll
 from transcribe.tokens.groovae import on_three_drums
 from transcribe.tokens.music_vae import is_melody, is_trio
-from transcribe.tokens.quantised import BarRange, line_on_grid
+from transcribe.tokens.quantised import line_on_grid
 from transcribe.tokens.score_midi import StepNote, Track, read_score_midi, score_midi
 
 GRID_TARGETS = ("melody-rnn", "music-vae", "groovae", "coconet", "abc")
-ABC2MIDI = shutil.which("abc2midi")
-
-
-def a_piece(n_bars: int = 20, *, delay: float = 0.0, seed: int = 1) -> tuple[Performance, BeatGrid]:
-    """A tune over a bass in 4/4 around 100 beats a minute, played a little off the grid."""
-    random = np.random.default_rng(seed)
-    beats = 1.0 + delay + np.cumsum(0.6 + 0.03 * np.sin(np.arange(4 * n_bars + 1) / 7))
-    grid = BeatGrid(tuple(beats.tolist()), Metre(4, 4))
-    notes = []
-    for step in range(0, 16 * n_bars, 2):
-        if random.random() < 0.8 or step % 16 == 0:
-            notes.append((step, int(random.choice((72, 74, 76, 79, 81, 84))), 2, 84))
-        if step % 8 == 0:
-            root = (48, 53, 55, 45)[step // 16 % 4]
-            notes.append((step, root, 6, 62))
-            notes.append((step + 4, root + 4, 3, 50))
-            notes.append((step + 4, root + 7, 3, 50))
-    played = []
-    for step, pitch, n_steps, velocity in notes:
-        late = random.uniform(-0.2, 0.2)
-        onset = grid.step_seconds(step + late)
-        offset = grid.step_seconds(step + late + n_steps * 0.8)
-        played.append(Note(onset=onset, pitch=pitch, offset=offset, velocity=velocity))
-    return Performance(without_overlaps(played), (PedalPress(onset=2, offset=2.5),)), grid
 
 
 @pytest.fixture(scope="module")
@@ -123,6 +94,7 @@ def quantised_by_note_seq(content: bytes):
 def test_note_seq_extracts_the_melody_that_was_written(piece):
     performance, grid = piece
     items = encode("melody-rnn", performance, Settings(grid=grid)).items
+    assert items
     for item in items:
         note_seq, quantised = quantised_by_note_seq(item.content)
         assert note_seq.steps_per_bar_in_quantized_sequence(quantised) == 16
@@ -288,7 +260,9 @@ def test_a_tap_keeps_its_timing_to_the_millisecond(piece):
     performance, grid = piece
     tap = encode("groovae", performance, Settings(grid=grid)).items[0]
     onsets = np.array([note.onset for note in performance.notes])
-    for note in decode("groovae", tap).notes:
+    taps = decode("groovae", tap).notes
+    assert len(taps) >= 16
+    for note in taps:
         assert np.abs(onsets - note.onset).min() < 0.0015
 
 
@@ -351,79 +325,6 @@ def test_the_soprano_is_the_melody_moved_by_octaves(piece):
     assert (sung[0] - melody[0]) % 12 == 0
 
 
-tunes = lists(tuples(integers(21, 108), integers(1, 20), integers(0, 12)), min_size=1, max_size=30)
-
-
-def a_tune(parts, metre: Metre) -> tuple[list[StepNote], BarRange]:
-    notes, step = [], 0
-    for pitch, n_steps, rest in parts:
-        notes.append(StepNote(step, pitch, n_steps))
-        step += n_steps + rest
-    grid = BeatGrid(tuple(np.arange(0, 200, 0.5).tolist()), metre)
-    return notes, BarRange(grid, 0, -(-step // metre.steps_per_bar))
-
-
-@given(
-    parts=tunes,
-    tonic=integers(0, 11),
-    minor=integers(0, 1),
-    metre=integers(0, 3),
-)
-def test_a_tune_is_read_back_in_every_key_and_metre(parts, tonic, minor, metre):
-    metre = Metre.parse(("4/4", "3/4", "6/8", "2/2")[metre])
-    notes, bars = a_tune(parts, metre)
-    text = abc_tune(notes, bars, Key(tonic, bool(minor)))
-    assert [(n.step, n.pitch, n.n_steps) for n in read_tune(text)] == [
-        (n.step, n.pitch, n.n_steps) for n in notes
-    ]
-
-
-def test_a_tune_is_written_as_the_nottingham_collection_writes_it():
-    """Units of a quarter note, or an eighth in 6/8; half bars together, nothing around bars."""
-    parts = [(74, 2, 0), (76, 2, 0), (78, 6, 0), (76, 2, 0), (74, 3, 0), (73, 1, 0), (74, 20, 4)]
-    notes, bars = a_tune(parts, Metre(4, 4))
-    head, _, tune = abc_tune(notes, bars, Key(2, False)).partition("K:D\n")
-    assert "\nM:4/4\nL:1/4\n" in head
-    assert tune == "d/2e/2f3/2e/2d3/4c/4|d4-|dz3|]\n"
-    jig = [(79, 2, 0), (78, 2, 0), (76, 2, 0), (74, 4, 0), (74, 2, 0), (74, 6, 0), (71, 3, 0)]
-    notes, bars = a_tune([*jig, (73, 3, 0)], Metre(6, 8))
-    head, _, tune = abc_tune(notes, bars, Key(2, False)).partition("K:D\n")
-    assert "\nM:6/8\nL:1/8\n" in head
-    assert tune == "gfe d2d|d3 B3/2c3/2|]\n"
-
-
-def test_an_accidental_in_another_octave_leaves_no_doubt():
-    """Readers differ on whether it holds there, so the sign is written again."""
-    notes, bars = a_tune([(pitch, 4, 0) for pitch in (61, 72, 61, 73)], Metre(4, 4))
-    tune = abc_tune(notes, bars, Key(0, False)).splitlines()[-1]
-    assert [len(re.findall(sign, tune)) for sign in (r"\^", "=")] == [3, 1]
-
-
-@pytest.mark.skipif(ABC2MIDI is None, reason="needs abc2midi (Debian's abcmidi)")
-@settings(max_examples=25, deadline=None)
-@given(parts=tunes, tonic=integers(0, 11), minor=integers(0, 1), metre=integers(0, 3))
-def test_abc2midi_reads_the_notes_without_a_warning(tmp_path_factory, parts, tonic, minor, metre):
-    metre = Metre.parse(("4/4", "3/4", "6/8", "2/2")[metre])
-    notes, bars = a_tune(parts, metre)
-    folder = tmp_path_factory.mktemp("abc")
-    (folder / "tune.abc").write_text(abc_tune(notes, bars, Key(tonic, bool(minor))))
-    ran = subprocess.run(
-        [str(ABC2MIDI), "tune.abc", "-o", "tune.mid", "-NGRA"],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    said = (ran.stdout + ran.stderr).lower()
-    assert "warning" not in said
-    assert "error" not in said
-    found = read_midi(folder / "tune.mid").notes
-    assert [note.pitch for note in found] == [note.pitch for note in notes]
-    step = bars.grid.metre.steps_per_beat
-    onsets = np.array([note.onset for note in found]) / 0.5 * step
-    np.testing.assert_allclose(onsets, [note.step for note in notes], atol=0.02 * step)
-
-
 def test_score_midi_is_read_by_us_and_by_others(tmp_path):
     tune = (StepNote(0, 60, 4, 90), StepNote(4, 64, 2, 80), StepNote(6.25, 67, 1.5, 70))
     drums = (StepNote(0, 36, 1, 100), StepNote(8, 42, 1, 60))
@@ -435,68 +336,3 @@ def test_score_midi_is_read_by_us_and_by_others(tmp_path):
     assert [(n.pitch, n.velocity) for n in performance.notes] == [(60, 90), (64, 80), (67, 70)]
     onsets = [note.onset for note in performance.notes]
     np.testing.assert_allclose(onsets, np.array([0, 4, 6.25]) * 60 / 90 / 4, atol=1e-6)
-
-
-def ran(*words) -> int:
-    try:
-        return cli.main([str(word) for word in words])
-    except SystemExit as leaving:
-        return int(leaving.code)
-
-
-def test_the_command_writes_keeps_and_goes_on(tmp_path, capsys):
-    folder, out = tmp_path / "takes", tmp_path / "out"
-    (folder / "deep").mkdir(parents=True)
-    write_midi(a_piece(4)[0], folder / "good.mid")
-    write_midi(a_piece(4, seed=2)[0], folder / "deep" / "also.mid")
-    (folder / "bad.mid").write_bytes(b"no MIDI")
-    words = ("tokens", folder, "--for", "abc", "--for", "groovae", "-o", out, "--metre", "4/4")
-    assert ran(*words) == 1
-    captured = capsys.readouterr()
-    assert "bad.mid: not a MIDI file" in captured.err
-    assert captured.out.count("(estimated), 4/4 (given)") == 4
-    made = sorted(path.relative_to(out).as_posix() for path in out.rglob("*.json"))
-    assert made == [f"{t}/{n}.json" for t in ("abc", "groovae") for n in ("deep/also", "good")]
-    content = json.loads((out / "abc" / "good.json").read_text("utf-8"))
-    assert content["source"] == {"file": "good.mid", "path": "../../takes/good.mid"}
-    assert content["grid"]["tempo_is"] == "estimated"
-    assert content["grid"]["metre_is"] == "given"
-    assert len(read_items(out / "abc" / "good.json")) == 1
-    assert not [path for path in out.rglob("*") if path.name.startswith(".")]
-
-    before = (out / "abc" / "good.json").stat().st_mtime_ns
-    assert ran("tokens", folder / "good.mid", "--for", "abc", "-o", out) == 1
-    assert "use --overwrite to replace it" in capsys.readouterr().err
-    assert (out / "abc" / "good.json").stat().st_mtime_ns == before
-    again = ("tokens", folder / "good.mid", "--for", "abc", "-o", out, "--overwrite")
-    assert ran(*again, "--tempo", "100", "--quiet") == 0
-    content = json.loads((out / "abc" / "good.json").read_text("utf-8"))
-    assert (content["grid"]["tempo"], content["grid"]["tempo_is"]) == (100, "given")
-
-
-def test_a_recording_is_heard_first(tmp_path, monkeypatch, melody_wav, tone_checkpoint, capsys):
-    monkeypatch.setattr(
-        "transcribe.transcriber.load_checkpoint", lambda path, *, device, threads: tone_checkpoint
-    )
-    recording = melody_wav()
-    words = ("tokens", recording, "--for", "melody-rnn", "-o", tmp_path, "--tempo", "240")
-    assert ran(*words, "--device", "cpu") == 0
-    content = json.loads((tmp_path / "melody-rnn" / "song.json").read_text("utf-8"))
-    assert content["source"]["file"] == "song.wav"
-    assert content["source"]["transcribed_by"]
-    assert content["items"]
-
-
-@pytest.mark.parametrize(
-    "words",
-    [
-        ("song.mid",),
-        ("song.mid", "--for", "tuba"),
-        ("song.mid", "--for", "abc", "--metre", "waltz"),
-        ("song.mid", "--for", "abc", "--tempo", "1000"),
-        ("song.mid", "--for", "abc", "--tempo", "nan"),
-    ],
-)
-def test_wrong_usage_is_refused_before_anything_is_read(words, capsys):
-    assert ran("tokens", *words) == 2
-    assert "usage" in capsys.readouterr().err

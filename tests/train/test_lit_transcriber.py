@@ -7,7 +7,6 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from test_losses import OTHERS, ROLLS, certain
 
 from transcribe.checkpoint import load_checkpoint
 from transcribe.model.config import ModelConfig
@@ -15,6 +14,8 @@ from transcribe.model.planes import Planes
 from transcribe.rolls import PLANES, Rolls
 from transcribe.train.config import TrainConfig
 from transcribe.train.lit_transcriber import LitTranscriber
+
+from .test_losses import OTHERS, ROLLS, certain
 
 TINY = ModelConfig(conv_channels=2, width=4, n_blocks=1, lstm_size=2, context_size=2, pedal_size=2)
 

@@ -7,17 +7,18 @@ from pathlib import Path
 import pytest
 import torch
 from omegaconf import OmegaConf
-from test_train import SHORT, overrides, pieces, settings  # noqa: F401
 
 from transcribe.checkpoint import load_checkpoint
 from transcribe.errors import SettingsError
 from transcribe.train.__main__ import main, train
 
+from .training import SHORT, overrides, settings
+
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def finished(pieces: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:  # noqa: F811
+def finished(pieces: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The output folder of a run of two steps."""
     output = tmp_path_factory.mktemp("finished")
     train(settings(pieces, output, *SHORT, "trainer.max_steps=2"))
@@ -35,7 +36,7 @@ def finished(pieces: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:  #
         (["trainer.max_steps=1"], r"2 steps, more than trainer\.max_steps=1"),
     ],
 )
-def test_a_run_does_not_go_on_under_other_settings(pieces, finished, words, message):  # noqa: F811
+def test_a_run_does_not_go_on_under_other_settings(pieces, finished, words, message):
     """It would leave new settings beside old weights; the message says what to do."""
     before = {path: path.read_bytes() for path in finished.glob("last.*")}
     with pytest.raises(SettingsError, match=rf"{message}.*output=FOLDER.*resume=false"):
@@ -44,13 +45,13 @@ def test_a_run_does_not_go_on_under_other_settings(pieces, finished, words, mess
     assert "seed: 0\n" in (finished / "settings.yaml").read_text()
 
 
-def test_a_checkpoint_that_does_not_say_its_settings_is_not_gone_on_with(pieces, tmp_path):  # noqa: F811
+def test_a_checkpoint_that_does_not_say_its_settings_is_not_gone_on_with(pieces, tmp_path):
     torch.save({"global_step": 1}, tmp_path / "last.ckpt")
     with pytest.raises(SettingsError, match=r"does not say which settings.*resume=false"):
         train(settings(pieces, tmp_path, *SHORT, "trainer.max_steps=2"))
 
 
-def test_a_finished_run_is_left_as_it_is(pieces, finished):  # noqa: F811
+def test_a_finished_run_is_left_as_it_is(pieces, finished):
     """Logging and machinery may differ: nothing is trained, and nothing written anew."""
     changed = (finished / "last.safetensors").stat().st_mtime_ns
     words = ["trainer.log_every_n_steps=1", "data.preload=true"]
@@ -58,7 +59,7 @@ def test_a_finished_run_is_left_as_it_is(pieces, finished):  # noqa: F811
     assert (finished / "last.safetensors").stat().st_mtime_ns == changed
 
 
-def test_a_run_begun_anew_replaces_what_was_there(pieces, tmp_path):  # noqa: F811
+def test_a_run_begun_anew_replaces_what_was_there(pieces, tmp_path):
     """And is what the next start goes on from."""
     train(settings(pieces, tmp_path, *SHORT, "trainer.max_steps=4"))
     anew = [*SHORT, "seed=7"]
@@ -70,7 +71,7 @@ def test_a_run_begun_anew_replaces_what_was_there(pieces, tmp_path):  # noqa: F8
 
 
 def test_every_run_of_a_multirun_has_a_folder_and_an_error_is_one_line(
-    pieces,  # noqa: F811
+    pieces,
     tmp_path,
     monkeypatch,
     capsys,
@@ -91,7 +92,7 @@ def test_every_run_of_a_multirun_has_a_folder_and_an_error_is_one_line(
         assert OmegaConf.load(path.with_name("settings.yaml")).loss.pedal == weight
 
 
-def test_what_names_its_settings_is_a_folder_of_its_own_already(pieces, tmp_path, monkeypatch):  # noqa: F811
+def test_what_names_its_settings_is_a_folder_of_its_own_already(pieces, tmp_path, monkeypatch):
     made = []
     monkeypatch.setattr("transcribe.train.__main__.train", made.append)
     words = overrides(pieces, tmp_path, "seed=3,4", f"output='{tmp_path}/seed=${{seed}}'")

@@ -1,258 +1,34 @@
-"""Training: targets true to the sound, losses, the sampler, and going on after a stop."""
+"""A network trained: stopped, resumed, by the clock, in part, and from other weights."""
 
 from __future__ import annotations
 
-import csv
 import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from hydra import compose, initialize_config_dir
-from omegaconf import OmegaConf
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError
 from pytorch_lightning.trainer.connectors.data_connector import warning_cache
 
-from eval.data.synthetic_bank import write_synthetic_bank
 from transcribe.checkpoint import load_checkpoint
-from transcribe.datasets.index import COLUMNS
 from transcribe.errors import CheckpointError
 from transcribe.features import FeatureConfig
-from transcribe.midi import read_midi, write_midi
 from transcribe.model.planes import Planes
-from transcribe.notes import Note, PedalPress, Performance, sustained
 from transcribe.rolls import N_ACTIVATIONS, Rolls, encode
-from transcribe.synthesis.performance_arrays import PerformanceArrays
-from transcribe.synthesis.render import render
-from transcribe.synthesis.sample_bank import SampleBank
 from transcribe.train.__main__ import train
-from transcribe.train.augment.config import AugmentConfig
 from transcribe.train.conf import CONF
-from transcribe.train.config import OptimizerConfig, TrainConfig
-from transcribe.train.data_module import WindowSampler
-from transcribe.train.features import TorchFeatures
+from transcribe.train.config import OptimizerConfig
 from transcribe.train.lit_transcriber import LitTranscriber
 from transcribe.train.trainer import make_trainer
-from transcribe.train.training_windows import TrainingWindows
 
-SECONDS = 16.0
-
-
-def random_piece(seed: int) -> Performance:
-    """Two voices with some pedal, like a beginner's study."""
-    rng = np.random.default_rng(seed)
-    notes = []
-    for low, high, step in ((40, 58, 0.5), (60, 86, 0.25)):
-        for onset in np.arange(0.5, SECONDS - 1, step):
-            if rng.random() < 0.15:
-                continue
-            notes.append(
-                Note(
-                    onset=float(onset + rng.normal(0, 0.01)),
-                    pitch=int(rng.integers(low, high)),
-                    offset=float(onset + step * rng.uniform(0.6, 0.9)),
-                    velocity=int(rng.integers(50, 110)),
-                )
-            )
-    starts = np.arange(2.0, 10.0, 2.0) + 0.3 * seed
-    pedal = [PedalPress(onset=float(t), offset=float(t + 1.7)) for t in starts]
-    return Performance(notes=notes, pedal=pedal)
-
-
-@pytest.fixture(scope="session")
-def pieces(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data folder: two MIDI files, their index, and one instrument."""
-    folder = tmp_path_factory.mktemp("pieces")
-    write_synthetic_bank(folder / "instruments" / "synthetic")
-    with (folder / "pieces.csv").open("w", newline="") as file:
-        table = csv.writer(file)
-        table.writerow(COLUMNS)
-        for seed in (1, 2):
-            write_midi(random_piece(seed), folder / f"{seed}.mid")
-            table.writerow(["Test", f"Study {seed}", "train", 2026, f"{seed}.mid", "", SECONDS])
-    return folder
-
-
-def overrides(pieces: Path, output: Path, *more: str) -> list[str]:
-    """What the command line would say for the tiny experiment on the pieces."""
-    return [
-        "experiment=tiny",
-        "data=pieces",
-        f"output={output}",
-        f"data.sources.pieces.index={pieces / 'pieces.csv'}",
-        f"data.validation_sources.pieces.index={pieces / 'pieces.csv'}",
-        f"data.instruments={pieces / 'instruments'}",
-        "trainer.progress_bar=false",
-        *more,
-    ]
-
-
-def settings(pieces: Path, output: Path, *more: str) -> TrainConfig:
-    """The same as plain dataclasses."""
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        config = compose("train", overrides=overrides(pieces, output, *more))
-    return OmegaConf.to_object(config)
+from .training import SHORT, overrides, random_piece, settings
 
 
 def as_planes(rolls: Rolls) -> Planes:
     return Planes.unstack(torch.from_numpy(rolls.stack())[None])
-
-
-class TestWindows:
-    def test_same_number_same_window(self, pieces, tmp_path):
-        config = settings(pieces, tmp_path)
-        made = [
-            TrainingWindows(config.data, AugmentConfig(), config.features, seed=5)[7]
-            for _ in range(2)
-        ]
-        for key in made[0]:
-            assert torch.equal(made[0][key], made[1][key])
-
-    def test_no_two_windows_are_alike(self, pieces, tmp_path):
-        config = settings(pieces, tmp_path)
-        windows = TrainingWindows(config.data, AugmentConfig(), config.features, seed=5)
-        assert not torch.equal(windows[0]["frames"], windows[1]["frames"])
-        other = TrainingWindows(config.data, AugmentConfig(), config.features, seed=6)
-        assert not torch.equal(windows[0]["frames"], other[0]["frames"])
-
-    @pytest.mark.parametrize("cents", [0.0, 40.0])
-    def test_the_sound_begins_where_the_target_says(self, pieces, tmp_path, cents):
-        """Loudness at a key's fundamental rises at its onsets, detuned or not."""
-        config = settings(pieces, tmp_path, f"data.detune_cents={cents}")
-        windows = TrainingWindows(config.data, AugmentConfig.nothing(), config.features, seed=1)
-        rises, elsewhere = [], []
-        for index in range(6):
-            window = windows[index]
-            rolls = Rolls.unstack(window["targets"].numpy())
-            attack = window["frames"].numpy()[:, 1:, 1:265:3].mean(1)
-            rise = attack[2:] - attack[:-2]
-            onset = rolls.onset[1:-1] > 0
-            near = abs(rolls.onset_shift[1:-1]) < 0.5
-            rises.extend(rise[onset & near])
-            elsewhere.extend(rise[~onset])
-        assert np.median(rises) > 0.1
-        assert abs(np.median(elsewhere)) < 0.02
-
-    def test_detuning_moves_the_pitch_not_the_label(self, pieces, tmp_path):
-        """A window 40 cents sharp has its loudest bins higher, and no other note names."""
-        data = settings(pieces, tmp_path).data
-        windows = TrainingWindows(data, AugmentConfig.nothing(), FeatureConfig(), seed=1)
-        source = windows.sources[0]
-        stretch = 2 ** (-40 / 1200)
-        table = source.table(0)
-        plain = table.excerpt(0.0, 4.0)
-        moved = table.excerpt(0.0, 4.0, stretch)
-        assert [n.pitch for n in plain.notes] == [n.pitch for n in moved.notes]
-        for before, after in zip(plain.notes, moved.notes, strict=True):
-            assert after.onset == pytest.approx(before.onset * stretch)
-            assert after.offset == pytest.approx(before.offset * stretch)
-
-    def test_recordings_are_used_where_there_are_any(self, pieces, tmp_path):
-        """The same piece as audio: its samples come from the cache, not a new rendering."""
-        from transcribe.audio.wav import write_wav
-
-        bank = SampleBank.load(pieces / "instruments" / "synthetic")
-        piece = read_midi(pieces / "1.mid")
-        folder = tmp_path / "recorded"
-        folder.mkdir()
-        write_midi(piece, folder / "1.mid")
-        write_wav(folder / "1.wav", render(piece, bank), 16000)
-        (folder / "index.csv").write_text(
-            "canonical_composer,canonical_title,split,year,midi_filename,audio_filename,duration\n"
-            f"Test,Study,train,2026,1.mid,1.wav,{SECONDS}\n"
-        )
-        config = settings(
-            pieces,
-            tmp_path,
-            f"data.sources.pieces.index={folder / 'index.csv'}",
-            f"data.cache={tmp_path / 'cache'}",
-        )
-        windows = TrainingWindows(config.data, AugmentConfig.nothing(), config.features, seed=1)
-        assert windows.instruments is None
-        window = windows[0]
-        rolls = Rolls.unstack(window["targets"].numpy())
-        sounding = rolls.sounding.sum(1) > 0
-        level = window["frames"].numpy()[:, 0, :264].max(1)
-        assert level[sounding].min() > 0.3
-        assert len(list((tmp_path / "cache").iterdir())) == 1
-
-    def test_what_is_preloaded_is_what_would_have_been_read(self, pieces, tmp_path):
-        """Whoever reads them, windows are the same."""
-        words = ["data.detune_cents=10"], ["data.detune_cents=10", "data.preload=true"]
-        made = []
-        for more in words:
-            config = settings(pieces, tmp_path, *more)
-            windows = TrainingWindows(config.data, AugmentConfig(), config.features, seed=5)
-            made.append([windows[index]["frames"] for index in range(3)])
-        assert all(torch.equal(*pair) for pair in zip(*made, strict=True))
-
-    def test_on_the_device_a_window_comes_as_it_was_played(self, pieces, tmp_path):
-        """Features of its samples are the frames of a window without augmentation."""
-        plain = settings(pieces, tmp_path)
-        moved = settings(pieces, tmp_path, "data.on_device=true")
-        made = [
-            TrainingWindows(config.data, AugmentConfig.nothing(), config.features, seed=5)[3]
-            for config in (plain, moved)
-        ]
-        frames = TorchFeatures(plain.features)(made[1]["samples"])
-        torch.testing.assert_close(frames, made[0]["frames"], atol=1e-4, rtol=0)
-        torch.testing.assert_close(
-            made[1]["targets"].float(), made[0]["targets"], atol=1e-3, rtol=0
-        )
-
-    def test_nobody_plays_in_some_windows(self, pieces, tmp_path):
-        config = settings(pieces, tmp_path, "data.empty_probability=1")
-        config.data.n_synthetic_noises = 3
-        windows = TrainingWindows(config.data, config.augment, config.features, seed=0)
-        shape = windows[0]["frames"].shape
-        loudest = []
-        for index in range(8):
-            window = windows[index]
-            assert window["frames"].shape == shape
-            assert not window["targets"].any()
-            loudest.append(float(window["frames"].max()))
-        assert max(loudest) > 0.5
-
-    def test_pedal_extension_is_a_setting(self, pieces, tmp_path):
-        def frames_on(extended: str) -> float:
-            config = settings(pieces, tmp_path, f"data.pedal_extended={extended}")
-            windows = TrainingWindows(config.data, AugmentConfig(), config.features, seed=1)
-            return sum(
-                float(Rolls.unstack(windows[i]["targets"].numpy()).frame.sum()) for i in range(8)
-            )
-
-        assert frames_on("true") > 1.2 * frames_on("false")
-
-    def test_velocities_that_no_player_made_are_not_learnt(self, pieces, tmp_path):
-        config = settings(pieces, tmp_path, "data.sources.pieces.velocities=false")
-        window = TrainingWindows(config.data, config.augment, config.features, seed=0)[0]
-        assert window["velocity_known"] == 0
-        assert window["pedal_known"] == 1
-
-    def test_an_excerpt_holds_what_sounds_in_it(self):
-        piece = random_piece(4)
-        part = PerformanceArrays.of(piece).excerpt(5.0, 8.0)
-        expected = {
-            (note.onset, note.pitch)
-            for note, long_note in zip(piece.notes, sustained(piece).notes, strict=True)
-            if note.onset < 8.0 and max(note.offset, long_note.offset) > 5.0
-        }
-        assert {(note.onset, note.pitch) for note in part.notes} == expected
-
-
-class TestSampler:
-    def test_epochs_and_processes_never_share_a_window(self):
-        seen = []
-        for epoch in range(3):
-            for rank in range(2):
-                sampler = WindowSampler(10, rank, 2, epoch=lambda epoch=epoch: epoch)
-                assert len(list(sampler)) == len(sampler) == 5
-                seen.extend(sampler)
-        assert sorted(seen) == list(range(30))
 
 
 class TestConfig:
@@ -267,7 +43,6 @@ class TestConfig:
         )
 
 
-SHORT = ("data.windows_per_epoch=8", "data.window_frames=16", "data.validation_windows=0")
 """Epochs of two steps."""
 
 

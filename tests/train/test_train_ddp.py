@@ -8,7 +8,6 @@ import re
 from pathlib import Path
 
 import pytest
-from test_train import SECONDS, pieces, random_piece, settings  # noqa: F401
 
 from transcribe.audio.wav import write_wav
 from transcribe.datasets.index import COLUMNS
@@ -20,11 +19,13 @@ from transcribe.train.data_module import steps_of_epoch
 from transcribe.train.sources import SourceConfig
 from transcribe.train.transcriber_data import NoPiece, ProcessShare
 
+from .training import SECONDS, random_piece, settings
+
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def without_pedal(pieces: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:  # noqa: F811
+def without_pedal(pieces: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A recording whose labels are text, and know of no pedal."""
     folder = tmp_path_factory.mktemp("text")
     piece = random_piece(3)
@@ -39,7 +40,7 @@ def without_pedal(pieces: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 @pytest.mark.parametrize("n_passages", [1, 2])
 def test_processes_do_not_wait_for_what_one_does_not_have(
-    pieces,  # noqa: F811
+    pieces,
     without_pedal,
     tmp_path,
     n_passages,

@@ -1,0 +1,88 @@
+"""What is no recording is refused, and why is said."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from tones import RATE, cut, refusal, tone, write_pcm
+
+from eval.data.recordings import encode
+from transcribe.audio.reader import AudioReader
+
+
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
+    assert "no such file" in refusal(tmp_path / "missing.wav")
+
+
+def test_a_folder_is_refused(tmp_path: Path) -> None:
+    assert "found a folder" in refusal(tmp_path)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+def test_a_pipe_is_refused(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.wav")
+    assert "no ordinary file" in refusal(tmp_path / "pipe.wav")
+
+
+def test_a_file_without_permission_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_pcm(tmp_path / "a.wav", np.ones((100, 1)), RATE)
+
+    def refuse(self: Path, *args: object) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(self))
+
+    monkeypatch.setattr(Path, "open", refuse)  # file modes do not stop root
+    assert "no permission" in refusal(path)
+
+
+def test_an_empty_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.mp3").touch()
+    assert "empty file" in refusal(tmp_path / "a.mp3")
+
+
+@pytest.mark.parametrize("name", ["a.wav", "a.mp3", "a.txt"])
+def test_text_is_no_recording_whatever_its_name(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("Dear diary, today I practised for two hours.\n" * 100)
+    assert "not a recording; expected wav, flac" in refusal(tmp_path / name)
+
+
+def test_a_playlist_is_not_followed(tmp_path: Path) -> None:
+    song = encode(tmp_path / "a.aac", "aac", tone(44100), 44100, container="adts")
+    playlist = tmp_path / "list.m3u8"
+    playlist.write_text(f"#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\n{song}\n#EXT-X-ENDLIST\n")
+    assert "not a recording" in refusal(playlist)
+
+
+def test_a_video_without_sound_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "silent.mp4"
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream("mpeg4", rate=10)
+        stream.width = stream.height = 32
+        stream.pix_fmt = "yuv420p"
+        for _ in range(3):
+            image = av.VideoFrame.from_ndarray(np.zeros((32, 32, 3), np.uint8), "rgb24")
+            out.mux(stream.encode(image))
+        out.mux(stream.encode(None))
+    assert "no audio track" in refusal(path)
+
+
+def test_a_recording_of_no_samples_is_refused(tmp_path: Path) -> None:
+    path = write_pcm(tmp_path / "a.wav", np.zeros((0, 1)), RATE)
+    assert "holds no samples" in refusal(path)
+
+
+def test_an_m4a_that_was_never_finished_is_refused_as_such(tmp_path: Path) -> None:
+    path = encode(tmp_path / "a.m4a", "aac", tone(44100, 4), 44100)
+    assert "cut off before it was finished" in refusal(cut(path, 0.6))
+
+
+def test_a_sample_rate_is_positive(tmp_path: Path) -> None:
+    path = write_pcm(tmp_path / "a.wav", np.zeros((10, 1)), RATE)
+    with pytest.raises(ValueError, match="positive number of hertz; found 0"):
+        AudioReader(path, sample_rate=0)

@@ -1,0 +1,1 @@
+"""Transcriptions held against references."""

@@ -1,0 +1,1 @@
+"""Performances played on sampled instruments."""

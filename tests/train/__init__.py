@@ -1,0 +1,1 @@
+"""Training, from pieces to weights."""

@@ -1,0 +1,58 @@
+"""Settings of a run that is over in seconds, and the pieces that it learns from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+
+from transcribe.notes import Note, PedalPress, Performance
+from transcribe.train.conf import CONF
+from transcribe.train.config import TrainConfig
+
+SECONDS = 16.0
+SHORT = ("data.windows_per_epoch=8", "data.window_frames=16", "data.validation_windows=0")
+
+
+def random_piece(seed: int) -> Performance:
+    """Two voices with some pedal, like a beginner's study."""
+    rng = np.random.default_rng(seed)
+    notes = []
+    for low, high, step in ((40, 58, 0.5), (60, 86, 0.25)):
+        for onset in np.arange(0.5, SECONDS - 1, step):
+            if rng.random() < 0.15:
+                continue
+            notes.append(
+                Note(
+                    onset=float(onset + rng.normal(0, 0.01)),
+                    pitch=int(rng.integers(low, high)),
+                    offset=float(onset + step * rng.uniform(0.6, 0.9)),
+                    velocity=int(rng.integers(50, 110)),
+                )
+            )
+    starts = np.arange(2.0, 10.0, 2.0) + 0.3 * seed
+    pedal = [PedalPress(onset=float(t), offset=float(t + 1.7)) for t in starts]
+    return Performance(notes=notes, pedal=pedal)
+
+
+def overrides(pieces: Path, output: Path, *more: str) -> list[str]:
+    """What the command line would say for the tiny experiment on the pieces."""
+    return [
+        "experiment=tiny",
+        "data=pieces",
+        f"output={output}",
+        f"data.sources.pieces.index={pieces / 'pieces.csv'}",
+        f"data.validation_sources.pieces.index={pieces / 'pieces.csv'}",
+        f"data.instruments={pieces / 'instruments'}",
+        "trainer.progress_bar=false",
+        *more,
+    ]
+
+
+def settings(pieces: Path, output: Path, *more: str) -> TrainConfig:
+    """The same as plain dataclasses."""
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        config = compose("train", overrides=overrides(pieces, output, *more))
+    return OmegaConf.to_object(config)

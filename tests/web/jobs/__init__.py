@@ -1,0 +1,1 @@
+"""Recordings transcribed by the page's server, and what cuts that short."""
