@@ -7,6 +7,8 @@ them how long the key was held in terms of them.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -51,12 +53,57 @@ def length_features(
     quarters : array
         Quarters of the beat that each note is in.
     """
+    held, sounding = np.clip(held, 0.02, 16), np.clip(sounding, 0.02, 16)
+    surroundings = _surroundings(position, is_right, pitch)
+    near = np.clip(surroundings.near, 0.02, _FARTHEST)
+    to_beat = np.clip((1 - _PLACES[place]) * quarters, 0.02, _FARTHEST)
+    parts = [
+        *(_gap_features(gap, held, sounding) for gap in surroundings.gaps),
+        _one_hot(place, len(PLACES)),
+        np.log(near).T,
+        np.log(held / near).T,
+        np.stack(
+            [
+                np.log(held),
+                np.log(sounding),
+                np.log(np.clip(surroundings.before, 0.02, _FARTHEST)),
+                np.log(quarters),
+                (quarters == 1.5) * 1.0,
+                np.log(np.maximum(surroundings.size, 1)),
+                np.clip(surroundings.above / 12, 0, 2),
+                (surroundings.above == 0) * 1.0,
+                is_right * 1.0,
+                np.log(to_beat),
+                np.log(held / to_beat),
+                (pitch - 60) / 24,
+            ],
+            axis=1,
+        ),
+    ]
+    return np.clip(np.concatenate(parts, axis=1), -8, 8).astype(np.float32)
+
+
+class _Surroundings(NamedTuple):
+    """What is written around each note; every array is of shape (n,) but where it says so."""
+
+    gaps: list[Array]
+    """Quarters to the next three moments of the same hand, and to the next of either."""
+    before: Array
+    """Quarters since the moment before, in the same hand."""
+    size: Array
+    """How many notes its hand strikes with it, itself included."""
+    above: Array
+    """Semitones to the highest of them."""
+    near: Array
+    """Quarters to the next note of the same hand within `_NEAR`, shape (len(_NEAR), n)."""
+
+
+def _surroundings(
+    position: Array, is_right: NDArray[np.bool_], pitch: NDArray[np.int64]
+) -> _Surroundings:
     n = len(position)
-    everyone = np.unique(np.round(position, 4))
-    gap_any = _next(everyone, position, 1)
     gaps = [np.zeros(n), np.zeros(n), np.zeros(n)]
-    before = np.zeros(n)
-    size, above = np.zeros(n), np.zeros(n)
+    before, size, above = np.zeros(n), np.zeros(n), np.zeros(n)
     near = np.full((len(_NEAR), n), _FARTHEST)
     for side in (False, True):
         mine = np.flatnonzero(is_right == side)
@@ -64,8 +111,8 @@ def length_features(
             continue
         here = np.round(position[mine], 4)
         own, chord, count = np.unique(here, return_inverse=True, return_counts=True)
-        for step in range(3):
-            gaps[step][mine] = _next(own, here, step + 1)
+        for step, gap in enumerate(gaps, 1):
+            gap[mine] = _next(own, here, step)
         before[mine] = np.where(chord > 0, here - own[np.maximum(chord - 1, 0)], _FARTHEST)
         size[mine] = count[chord]
         top = np.full(len(own), -1)
@@ -78,46 +125,29 @@ def length_features(
                 at = mine[:-ahead]
                 closer = (distance > 0.01) & (moved <= most) & (distance < near[number][at])
                 near[number][at[closer]] = distance[closer]
-    held, sounding = np.clip(held, 0.02, 16), np.clip(sounding, 0.02, 16)
-    parts = []
-    for gap in (*gaps, gap_any):
-        clipped = np.clip(gap, 0.02, _FARTHEST)
-        which = np.abs(np.log(clipped[:, None] / _LENGTHS)).argmin(axis=1)
-        one_hot = np.zeros((n, len(LENGTHS)))
-        one_hot[np.arange(n), which] = 1
-        parts += [
-            one_hot,
-            np.log(clipped)[:, None],
-            np.log(held / clipped)[:, None],
-            np.log(sounding / clipped)[:, None],
-            (gap >= _FARTHEST)[:, None],
+    gap_any = _next(np.unique(np.round(position, 4)), position, 1)
+    return _Surroundings([*gaps, gap_any], before, size, above, near)
+
+
+def _gap_features(gap: Array, held: Array, sounding: Array) -> Array:
+    """A gap as the written length nearest to it, and what was played in terms of it."""
+    clipped = np.clip(gap, 0.02, _FARTHEST)
+    return np.column_stack(
+        [
+            _one_hot(np.abs(np.log(clipped[:, None] / _LENGTHS)).argmin(axis=1), len(LENGTHS)),
+            np.log(clipped),
+            np.log(held / clipped),
+            np.log(sounding / clipped),
+            gap >= _FARTHEST,
         ]
-    at_place = np.zeros((n, len(PLACES)))
-    at_place[np.arange(n), place] = 1
-    to_beat = (1 - _PLACES[place]) * quarters
-    parts += [
-        at_place,
-        np.log(np.clip(near, 0.02, _FARTHEST)).T,
-        np.log(held / np.clip(near, 0.02, _FARTHEST)).T,
-        np.stack(
-            [
-                np.log(held),
-                np.log(sounding),
-                np.log(np.clip(before, 0.02, _FARTHEST)),
-                np.log(quarters),
-                (quarters == 1.5) * 1.0,
-                np.log(np.maximum(size, 1)),
-                np.clip(above / 12, 0, 2),
-                (above == 0) * 1.0,
-                is_right * 1.0,
-                np.log(np.clip(to_beat, 0.02, _FARTHEST)),
-                np.log(held / np.clip(to_beat, 0.02, _FARTHEST)),
-                (pitch - 60) / 24,
-            ],
-            axis=1,
-        ),
-    ]
-    return np.clip(np.concatenate(parts, axis=1), -8, 8).astype(np.float32)
+    )
+
+
+def _one_hot(index: NDArray[np.int64], n_kinds: int) -> Array:
+    """Shape (n, n_kinds)."""
+    found = np.zeros((len(index), n_kinds))
+    found[np.arange(len(index)), index] = 1
+    return found
 
 
 def _next(positions: Array, here: Array, steps: int) -> Array:
