@@ -239,6 +239,7 @@ def test_every_parameter_learns():
         loss.backward()
         for name, parameter in network.named_parameters():
             assert parameter.grad is not None, name
+            assert parameter.grad.abs().max() > 0, name
 
 
 def test_features_that_do_not_fit_are_refused():

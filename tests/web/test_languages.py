@@ -305,6 +305,7 @@ def test_what_others_say_is_said_alike_in_every_language():
         {key: names(forms) for key, forms in texts(each).items() if TOLD.match(key)}
         for each in OTHERS
     ]
+    assert first
     assert all(each == first for each in rest)
 
 
