@@ -21,6 +21,7 @@ seconds of the recording, so that the round trip goes through the reader and not
 from __future__ import annotations
 
 import json
+import math
 import shutil
 import subprocess
 import tempfile
@@ -170,14 +171,20 @@ def _played(score: Any) -> list[tuple[int, ...]]:
 
 
 def by_melody(target: str, item: Item, beside: Sequence[Item]) -> Proof:
-    """note-seq's melody extractor finds the one melody that was written."""
+    """note-seq's melody extractor finds the one melody that was written.
+
+    In a primer it goes on after a silence of any length, as Magenta's MelodyRNN has it do.
+    """
     note_seq = _note_seq()
     sequence = note_seq.midi_to_note_sequence(item.content)
     quantised = note_seq.quantize_note_sequence(sequence, steps_per_quarter=4)
     melody = note_seq.Melody()
     try:
         melody.from_quantized_sequence(
-            quantised, gap_bars=1, ignore_polyphonic_notes=False, pad_end=True
+            quantised,
+            gap_bars=math.inf if item.name.startswith("primer") else 1,
+            ignore_polyphonic_notes=False,
+            pad_end=True,
         )
     except (note_seq.PolyphonicMelodyError, note_seq.BadTimeSignatureError) as error:
         return Proof(item, f"note-seq finds no melody: {error!r}")
@@ -213,7 +220,7 @@ def by_abc2midi(target: str, item: Item, beside: Sequence[Item]) -> Proof:
         for notes in (played.notes, read_tune(item.content.decode("ascii")))
     )
     complaint = None if found == written else "abc2midi has other notes than were written"
-    return Proof(item, complaint, performed(played.notes, item.about))
+    return Proof(item, complaint, performed(played.notes, item.about).notes)
 
 
 def _by_magenta(target: str, descriptions: Sequence[Path]) -> list[list[Proof]]:

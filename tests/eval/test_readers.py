@@ -165,10 +165,24 @@ def test_other_events_than_the_file_has_are_noticed(tmp_path):
     assert any("other events" in (proof.complaint or "") for proof in proofs)
 
 
+def test_a_primer_with_a_long_silence_is_taken_whole(tmp_path):
+    pytest.importorskip("note_seq")
+    performance, grid = a_piece(8)
+    silence = [grid.step_seconds(16 * bar) - 0.1 for bar in (4, 6)]
+    kept = [each for each in performance.notes if not silence[0] < each.onset < silence[1]]
+    encoded = encode("melody-rnn", replace(performance, notes=tuple(kept)), Settings(grid=grid))
+    (proofs,) = prove("melody-rnn", [encoded.write(tmp_path, "song")[0]])
+    primers = [proof for proof in proofs if proof.item.name == "primer-8bar"]
+    assert primers
+    assert all(proof.accepted for proof in proofs), [proof.complaint for proof in proofs]
+
+
 @pytest.mark.skipif(shutil.which("abc2midi") is None, reason="needs Debian's abcmidi")
 def test_abc2midi_takes_a_tune_and_warns_of_a_broken_one(tmp_path):
     _, (proof,) = proofs_of("abc", tmp_path)
     assert proof.accepted, proof.complaint
+    written = decode("abc", proof.item).notes
+    assert [note.pitch for note in proof.notes] == [note.pitch for note in written]
 
     def spoiled(item):
         return replace(item, content=item.content.replace(b"|", b"c-|", 1))
