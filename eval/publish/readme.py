@@ -131,6 +131,21 @@ def _peers_report(peers: Mapping[str, Any]) -> list[str]:
     ]
 
 
+def _larger_peers(record: Mapping[str, Any]) -> list[str]:
+    """Accuracy and speed of a run with systems that are too slow for whole recordings."""
+    data = record["data"]
+    return [
+        f"## The same, with larger networks: the first {data['max_seconds_each']:g} s of each",
+        f"Ours with {_our_weights(record)}, all in one run on one core of an "
+        f"{record['machine']['cpu']}; {data['seconds'] / 60:.0f} min, aligned. Other work made them "
+        "wait at times: compare their processor times.",
+        systems_table(record, "aligned"),
+        differences_table(record),
+        f"```\n{record['command']}\n```",
+        measured(record),
+    ]
+
+
 def measured(record: Mapping[str, Any]) -> str:
     """When and with which code; a record whose code no commit has is marked as a draft."""
     commit = record["commit"] or "unknown"
@@ -243,6 +258,7 @@ def report() -> str:
         "![piano rolls](pianorolls.png)",
         *([] if peers is None else _peers_report(peers)),
         *([] if peers is None else _packaged_against_peers(benchmark, peers)),
+        *_larger_peers(_record("peers-20s")),
         "## Whose are the deviations?",
         "Onsets that ours and transkun 2.0.1 both found, by the velocity that was played: how "
         "widely each spreads around the labels (interquartile range), how far the two spread "
