@@ -137,8 +137,8 @@ def _larger_peers(record: Mapping[str, Any]) -> list[str]:
     return [
         f"## The same, with larger networks: the first {data['max_seconds_each']:g} s of each",
         f"Ours with {_our_weights(record)}, all in one run on one core of an "
-        f"{record['machine']['cpu']}; {data['seconds'] / 60:.0f} min, aligned. Other work made them "
-        "wait at times: compare their processor times.",
+        f"{record['machine']['cpu']}; {data['seconds'] / 60:.0f} min, aligned. Other work made "
+        "them wait at times: compare their processor times.",
         systems_table(record, "aligned"),
         differences_table(record),
         f"```\n{record['command']}\n```",
