@@ -167,3 +167,30 @@ def test_on_a_phone_music_stays_in_sight_beside_the_open_panel(opened, heard):
         expect(panel).to_be_hidden()
         expect(page.locator("#part-from")).to_be_in_viewport()
         page.tap("#part-close")
+
+
+@pytest.mark.parametrize("locale", ["en", "de"])
+def test_no_form_scrolls_sideways_and_the_transport_keeps_to_its_lines(opened, heard, locale):
+    sizes = [(320, 568), (360, 640), (390, 844), (768, 1024), (1000, 560), (1366, 768)]
+    page = opened(viewport={"width": 320, "height": 568}, locale=locale)
+    page.goto(heard)
+    expect(page.locator("#n-notes")).to_have_text(re.compile(r"^[1-9]"))
+    for width, height in sizes:
+        page.set_viewport_size({"width": width, "height": height})
+        for form in ("part", "continuation"):
+            opener = {"part": "part-open", "continuation": "continue"}[form]
+            page.evaluate("(id) => document.getElementById(id).click()", opener)
+            expect(page.locator(f"#{form}")).to_be_visible()
+            beyond = page.evaluate(
+                """(id) => {
+                  const form = document.getElementById(id);
+                  return form.scrollWidth - form.clientWidth;
+                }""",
+                form,
+            )
+            assert beyond <= 0, (width, form)
+            close = page.locator(f"#{form}-close")
+            expect(close).to_be_in_viewport()
+            close.click()
+        n_lines = 2 if width < 544 else 1
+        assert page.locator(".transport").bounding_box()["height"] < 65 * n_lines + 10, width
