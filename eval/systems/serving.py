@@ -81,6 +81,7 @@ class SystemProcess:
         ]
         environment = {
             **os.environ,
+            "ORT_DISABLE_TELEMETRY": "1",
             "OMP_NUM_THREADS": str(setup.threads),
             "CUDA_VISIBLE_DEVICES": os.environ.get("CUDA_VISIBLE_DEVICES", "")
             if str(setup.options.get("device", "cpu")).startswith("cuda")

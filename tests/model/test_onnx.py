@@ -6,7 +6,6 @@ import dataclasses
 
 import numpy as np
 import onnx
-import onnxruntime
 import pytest
 import torch
 
@@ -21,6 +20,7 @@ from transcribe.model.onnx_graph import Graph
 from transcribe.model.onnx_network import OnnxNetwork
 from transcribe.model.onsets_and_frames import OnsetsAndFrames
 from transcribe.model.quantisation import Spread
+from transcribe.onnx_runtime import onnxruntime
 from transcribe.rolls import PITCH_PLANES, Rolls
 from transcribe.train import export
 from transcribe.weights_file import read_provenance

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from transcribe.hardware import n_cores
+from transcribe.onnx_runtime import onnxruntime
 
 _INPUT, _OUTPUT = "frames", "activations"
 _ERRORS_ONLY = 3

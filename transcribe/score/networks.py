@@ -7,10 +7,10 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from transcribe.errors import CheckpointError
+from transcribe.onnx_runtime import onnxruntime
 from transcribe.score.bar_features import bar_features
 from transcribe.score.bars import BarEvidence
 from transcribe.score.beat_targets import (

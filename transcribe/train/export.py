@@ -19,7 +19,6 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime
 from hydra import compose, initialize_config_dir
 from numpy.typing import NDArray
 from omegaconf import OmegaConf
@@ -32,6 +31,7 @@ from transcribe.model.onnx_export import as_onnx
 from transcribe.model.onnx_graph import INPUT
 from transcribe.model.onnx_network import OnnxNetwork
 from transcribe.model.quantisation import Spread, Spreads
+from transcribe.onnx_runtime import onnxruntime
 from transcribe.train.conf import CONF
 from transcribe.train.config import TrainConfig
 from transcribe.train.training_windows import TrainingWindows
