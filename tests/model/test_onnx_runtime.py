@@ -12,10 +12,7 @@ _TOLD_TO_BE_SILENT = ("ORT_DISABLE_TELEMETRY", "ORT_RUNNING_UNIT_TESTS", "CI", "
 """What keeps ONNX Runtime silent by itself, so that a test would pass for no merit of ours."""
 
 
-@pytest.mark.parametrize(
-    "module",
-    ["transcribe.model.onnx_network", "transcribe.score.networks", "transcribe.train.export"],
-)
+@pytest.mark.parametrize("module", ["model.onnx_network", "score.networks", "train.export"])
 def test_onnx_runtime_keeps_no_identity_of_the_device_and_no_events_to_send(module, tmp_path):
     """Its builds from 1.29 on do both as soon as they are imported, unless they are told not to."""
     silent = {name: text for name, text in os.environ.items() if name not in _TOLD_TO_BE_SILENT}
