@@ -146,3 +146,32 @@ def test_the_tune_of_a_waltz_is_the_right_hand_s_and_its_bass_the_left_s():
     hands = {each.note.pitch: each.hand for each in analyse(waltz()).notes}
     assert {hand for pitch, hand in hands.items() if pitch > 80} == {"right"}
     assert {hand for pitch, hand in hands.items() if pitch < 55} == {"left"}
+
+
+def slow_song(*, quarter: float) -> Performance:
+    """Sixteen bars of 4/4 over chords in half notes."""
+    notes = []
+    for bar in range(16):
+        start, root = 1 + 4 * quarter * bar, (48, 53, 55, 48)[bar % 4]
+        tune = ((0, 2, 76), (2, 1, 77), (3, 1, 79)) if bar % 2 == 0 else ((0, 2, 81), (2, 2, 79))
+        for half in (0, 2):
+            for pitch in (root - 12 * (half == 0), root + 4, root + 7):
+                notes.append((start + half * quarter, pitch, 1.9 * quarter, 55))
+        for beat, length, pitch in tune:
+            notes.append((start + beat * quarter, pitch, 0.95 * length * quarter, 80))
+    return Performance(
+        tuple(
+            sorted(
+                Note(onset=onset, pitch=pitch, offset=onset + length, velocity=velocity)
+                for onset, pitch, length, velocity in notes
+            )
+        ),
+        (),
+    )
+
+
+@pytest.mark.parametrize("tempo", [60, 70, 80])
+def test_a_slow_song_in_halves_is_in_common_time(tempo):
+    score = analyse(slow_song(quarter=60 / tempo))
+    assert score.metre(1) == Metre(4, 4)
+    assert np.median(score.tempo) == pytest.approx(tempo, rel=0.05)

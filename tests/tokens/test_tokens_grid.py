@@ -147,6 +147,15 @@ def test_other_metres_than_common_time_are_refused_with_the_reason():
         assert "4/4 only, found 3/4" in encoded.remarks[0]
 
 
+@pytest.mark.parametrize("target", ["music-vae", "groovae"])
+def test_two_bars_of_two_four_are_one_of_common_time(target):
+    performance, grid = a_piece(4)
+    halved = encode(target, performance, Settings(grid=BeatGrid(grid.beats, Metre(2, 4))))
+    whole = encode(target, performance, Settings(grid=grid))
+    assert halved.items
+    assert [each.content for each in halved.items] == [each.content for each in whole.items]
+
+
 MILLISECONDS = integers(0, 30_000).map(lambda value: value / 1000)
 """Onsets a recording can have: no two strokes of a key are closer than a thousandth of a second."""
 

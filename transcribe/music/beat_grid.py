@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 from bisect import bisect_right
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Literal
 
@@ -121,6 +121,10 @@ class BeatGrid:
                 f"the first downbeat is one of the first {self.metre.beats_per_bar} beats; "
                 f"found {self.first_downbeat}"
             )
+
+    def in_common_time(self) -> BeatGrid:
+        """Two bars of 2/4 as one of 4/4; a grid of any other metre as it is."""
+        return replace(self, metre=COMMON_TIME) if self.metre == Metre(2, 4) else self
 
     @property
     def tempo(self) -> float:

@@ -9,13 +9,14 @@ programming (`beats`, `rhythm`, `keys`). What a person knows is obeyed.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
 
-from transcribe.music.beat_grid import DEFAULT_TEMPO, Metre
+from transcribe.music.beat_grid import COMMON_TIME, DEFAULT_TEMPO, Metre
 from transcribe.notes import Performance
 from transcribe.score.bars import BarEvidence, Bars, track_bars
 from transcribe.score.beat_targets import METRES as METRE_CLASSES
@@ -60,6 +61,8 @@ _SLOWEST_IN_THREES = 0.8
 """Seconds; beats in three that are longer may be the bars of a waltz."""
 _THREES = 0.65
 """How likely three beats a bar then have to be."""
+_SLOWEST_IN_TWOS = 60 / 45
+"""Seconds; beats of 2/4 that are longer are halves of 4/4."""
 _OTHER_DIVISION = 0.2
 """How much likelier the network's places are to be those of the metre that is given."""
 _UNSURE = 0.6
@@ -163,39 +166,35 @@ def _grid(
     """Beats and bars from the first note to beyond the last."""
     first, last = float(notes.onset[0]), float(notes.onset[-1])
     metres = METRES if hints.metre is None else (hints.metre,)
-    if hints.beats is not None and len(hints.beats) >= 2:
-        times = np.array(hints.beats)
-        onset = _nearest_onsets(evidence.times, times)
-    elif len(evidence.times) >= 2 and last - first > 2 * settings.shortest:
-        if hints.metre is not None:
-            evidence = _divided(evidence, in_threes=hints.metre.is_compound)
-        times, onset = track_beats(evidence, settings, tempo=hints.tempo, downbeat=hints.downbeat)
-    else:
-        gap = 60 / (hints.tempo or DEFAULT_TEMPO)
-        times = np.asarray(first + gap * np.arange(max(int((last - first) / gap) + 1, 1) + 1))
-        onset = _nearest_onsets(evidence.times, times)
-    times, onset = _covering(times, onset, first, last)
-    is_down: NDArray[np.bool_] | None = None
-    if hints.downbeats is not None and hints.beats is not None:
-        known = np.array(hints.downbeats)
-        is_down = np.array([np.abs(known - time).min(initial=np.inf) < 1e-3 for time in times])
+    times, onset = _beats(evidence, hints, settings, first, last)
+
+    def bars_on(
+        times: Array, onset: NDArray[np.int64], heard: BarEvidence, metres: Sequence[Metre]
+    ) -> Bars:
+        on_onset = np.where(onset >= 0, evidence.down[np.maximum(onset, 0)], settings.missing_down)
+        down = settings.onset_share * on_onset + (1 - settings.onset_share) * heard.down
+        return track_bars(
+            BarEvidence(down, heard.metre),
+            times,
+            settings,
+            [(each.numerator, each.denominator, each.beats_per_bar) for each in metres],
+            downbeat=hints.downbeat,
+            is_down=_known_downbeats(hints, times),
+        )
+
     heard = networks.hear_bars(notes, times)
     is_free = hints.metre is None and hints.tempo is None and hints.beats is None
     if is_free and float(np.median(np.diff(times))) > _SLOWEST_IN_THREES:
-        finer, on_finer = _thirds(times, onset, evidence.times, first, last)
+        finer, on_finer = _finer(times, onset, evidence.times, first, last, parts=3)
         of_finer = networks.hear_bars(notes, finer)
         if _in_threes(of_finer):
             times, onset, heard = finer, on_finer, of_finer
-    on_onset = np.where(onset >= 0, evidence.down[np.maximum(onset, 0)], settings.missing_down)
-    down = settings.onset_share * on_onset + (1 - settings.onset_share) * heard.down
-    bars = track_bars(
-        BarEvidence(down, heard.metre),
-        times,
-        settings,
-        [(each.numerator, each.denominator, each.beats_per_bar) for each in metres],
-        downbeat=hints.downbeat,
-        is_down=is_down,
-    )
+    bars = bars_on(times, onset, heard, metres)
+    is_slow = float(np.median(np.diff(times))) > _SLOWEST_IN_TWOS
+    if is_free and is_slow and METRES[bars.usual_metre] == Metre(2, 4):
+        times, onset = _finer(times, onset, evidence.times, first, last, parts=2)
+        metres = (COMMON_TIME,)
+        bars = bars_on(times, onset, networks.hear_bars(notes, times), metres)
     starts = np.flatnonzero(bars.in_bar == 0).tolist()
     if not starts:
         starts = [0]
@@ -215,6 +214,31 @@ def _grid(
     return _Grid(times, onset, bars, tuple(starts), tuple(of_bar))
 
 
+def _beats(
+    evidence: OnsetEvidence, hints: Hints, settings: BeatSettings, first: float, last: float
+) -> tuple[Array, NDArray[np.int64]]:
+    """Beats from the first note to beyond the last, and on which onset each is, or -1."""
+    if hints.beats is not None and len(hints.beats) >= 2:
+        times = np.array(hints.beats)
+        onset = _nearest_onsets(evidence.times, times)
+    elif len(evidence.times) >= 2 and last - first > 2 * settings.shortest:
+        if hints.metre is not None:
+            evidence = _divided(evidence, in_threes=hints.metre.is_compound)
+        times, onset = track_beats(evidence, settings, tempo=hints.tempo, downbeat=hints.downbeat)
+    else:
+        gap = 60 / (hints.tempo or DEFAULT_TEMPO)
+        times = np.asarray(first + gap * np.arange(max(int((last - first) / gap) + 1, 1) + 1))
+        onset = _nearest_onsets(evidence.times, times)
+    return _covering(times, onset, first, last)
+
+
+def _known_downbeats(hints: Hints, times: Array) -> NDArray[np.bool_] | None:
+    if hints.downbeats is None or hints.beats is None:
+        return None
+    known = np.array(hints.downbeats)
+    return np.array([np.abs(known - time).min(initial=np.inf) < 1e-3 for time in times])
+
+
 def _nearest_onsets(onsets: Array, times: Array) -> NDArray[np.int64]:
     """Of each time the onset within 70 ms of it, or -1."""
     near = np.clip(np.searchsorted(onsets, times), 1, max(len(onsets) - 1, 1))
@@ -224,14 +248,20 @@ def _nearest_onsets(onsets: Array, times: Array) -> NDArray[np.int64]:
     return np.where(np.abs(onsets[near] - times) < 0.07, near, -1)
 
 
-def _thirds(
-    times: Array, onset: NDArray[np.int64], onsets: Array, first: float, last: float
+def _finer(
+    times: Array,
+    onset: NDArray[np.int64],
+    onsets: Array,
+    first: float,
+    last: float,
+    *,
+    parts: int,
 ) -> tuple[Array, NDArray[np.int64]]:
-    """Three beats for each of those that may be the bars of a waltz, as many as there are notes."""
-    position = np.arange(3 * (len(times) - 1) + 1) / 3
+    """Two or three beats for each, as far as there are notes."""
+    position = np.arange(parts * (len(times) - 1) + 1) / parts
     finer = np.interp(position, np.arange(len(times)), times)
     near = _nearest_onsets(onsets, finer)
-    near[::3] = onset
+    near[::parts] = onset
     finer = np.where(near >= 0, onsets[np.maximum(near, 0)], finer)
     gap = finer[1] - finer[0]
     start = max(int(np.searchsorted(finer, first + _EARLY * gap)) - 1, 0)

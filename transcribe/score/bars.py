@@ -36,6 +36,11 @@ class Bars:
     metre: NDArray[np.int64]
     """Index into the metres that were tried."""
 
+    @property
+    def usual_metre(self) -> int:
+        """That of the most beats."""
+        return int(np.bincount(self.metre).argmax())
+
 
 def track_bars(
     evidence: BarEvidence,
@@ -71,6 +76,7 @@ def track_bars(
     of_name = {name: index for index, name in enumerate(METRE_NAMES)}
     known = np.array([of_name.get((num, den), -1) for num, den, _ in metres])
     likely = np.where(known >= 0, evidence.metre[:, np.maximum(known, 0)], -6.0)
+    likely = likely + settings.six_eight * np.array([each[:2] == (6, 8) for each in metres])
     likely = settings.metre_weight * np.maximum(likely, -6.0)
     sizes = np.array([size for _, _, size in metres])
     of_state = np.repeat(np.arange(len(metres)), sizes)

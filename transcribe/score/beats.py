@@ -53,7 +53,7 @@ class BeatSettings:
     longest: float = 4.6
     down_weight: float = 1.5
     """Of the logarithm of how likely it is that a beat starts a bar, or does not."""
-    down_bias: float = 2.5
+    down_bias: float = 1.5
     """Added to the logarithm of the odds that a beat starts a bar."""
     onset_share: float = 0.3
     """Of these odds that are by the network of onsets; the rest is by that of beats."""
@@ -61,6 +61,8 @@ class BeatSettings:
     """What the network of onsets would say of a beat between onsets."""
     metre_weight: float = 0.05
     """Of the logarithm of how likely a metre is, a beat."""
+    six_eight: float = -1.0
+    """Added to that of 6/8."""
     metre_change: float = 16.0
     """What another metre costs."""
     irregular: float = 8.0

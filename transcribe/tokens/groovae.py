@@ -29,10 +29,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from transcribe.music.beat_grid import BeatGrid
+from transcribe.music.beat_grid import COMMON_TIME, BeatGrid
 from transcribe.notes import Note, Performance
 from transcribe.tokens.encoded import Encoded, Item, Settings
-from transcribe.tokens.music_vae import COMMON_TIME
 from transcribe.tokens.quantised import BarRange, bars_of, grid_about, performed
 from transcribe.tokens.score_midi import StepNote, Track, read_score_midi, score_midi
 
@@ -50,7 +49,7 @@ _FARTHEST = 0.49
 
 def encode(performance: Performance, settings: Settings, *, target: str) -> Encoded:
     """The rhythm as one MIDI file and as arrays of two bars."""
-    grid = settings.grid_of(performance)
+    grid = settings.grid_of(performance).in_common_time()
     about = grid_about(grid)
     if grid.metre != COMMON_TIME:
         remark = f"GrooVAE reads 4/4 only, found {grid.metre} (use --metre 4/4 if that is wrong)"

@@ -18,7 +18,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Sequence
 
-from transcribe.music.beat_grid import BeatGrid, Metre
+from transcribe.music.beat_grid import COMMON_TIME, BeatGrid
 from transcribe.music.melody import find_melody, in_one_voice
 from transcribe.notes import Note, Performance
 from transcribe.tokens.encoded import Encoded, Item, Settings
@@ -33,7 +33,6 @@ from transcribe.tokens.quantised import (
 )
 from transcribe.tokens.score_midi import StepNote, Track, read_score_midi, score_midi
 
-COMMON_TIME = Metre(4, 4)
 STEPS_PER_BAR = 16
 MELODY_PROGRAM, BASS_PROGRAM = 0, 32
 BASS_DRUM, CLOSED_HIHAT = 36, 42
@@ -47,7 +46,7 @@ _CHORD_SECONDS = 0.05
 
 def encode(performance: Performance, settings: Settings, *, target: str) -> Encoded:
     """Melodies of 2, 4 and 16 bars, and trios of 16, one after the other without overlap."""
-    grid = settings.grid_of(performance)
+    grid = settings.grid_of(performance).in_common_time()
     about = grid_about(grid)
     if grid.metre != COMMON_TIME:
         remark = f"MusicVAE reads 4/4 only, found {grid.metre} (use --metre 4/4 if that is wrong)"
