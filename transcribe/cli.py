@@ -14,11 +14,13 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple
 
 from transcribe import command
+from transcribe.interruption import interrupted_by_signals
 from transcribe.options import EXIT_CODES, FAILED, INTERRUPTED, UsageError
 from transcribe.terminal import FAILURES, let_go, say, standard_streams
 from transcribe.version import __version__
@@ -32,6 +34,8 @@ class Command(NamedTuple):
     """Has ``add_parser`` and ``run``, see `transcribe.options`."""
     arguments: str
     summary: str
+    has_own_signals: bool = False
+    """Whether the command itself says what a request to end does."""
 
 
 COMMANDS = {
@@ -76,7 +80,7 @@ COMMANDS = {
         "transcribe.tokens.command", "SOURCE", "encode recordings or MIDI for music generators"
     ),
     "train": Command(
-        "transcribe.train.command", "[OVERRIDE]", "train a network, with Hydra overrides"
+        "transcribe.train.command", "[OVERRIDE]", "train a network, with Hydra overrides", True
     ),
 }
 """What the first word of the command line may name instead of a recording."""
@@ -93,7 +97,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     with standard_streams():
         try:
-            return _run(words)
+            with _requests_to_end(words):
+                return _run(words)
         except KeyboardInterrupt:
             say("transcribe: interrupted; no partial files are left", sys.stderr)
             return INTERRUPTED
@@ -154,6 +159,13 @@ def _run(words: Sequence[str]) -> int:
         return code
     except UsageError as error:
         parser.error(one_line(str(error)))
+
+
+def _requests_to_end(words: Sequence[str]) -> AbstractContextManager[None]:
+    """Have them end a command as Ctrl-C does, so that it leaves nothing that is half written."""
+    if words and words[0] in COMMANDS and COMMANDS[words[0]].has_own_signals:
+        return nullcontext()
+    return interrupted_by_signals()
 
 
 def _parse_recordings(parser: argparse.ArgumentParser, words: Sequence[str]) -> argparse.Namespace:

@@ -28,7 +28,7 @@ exit codes, of every command:
   0    everything was done
   1    something failed; what could be done is written
   2    wrong usage; nothing was done
-  130  interrupted (Ctrl-C)"""
+  130  interrupted (Ctrl-C, or a request to end)"""
 
 Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 """What ``ArgumentParser.add_subparsers`` returns."""

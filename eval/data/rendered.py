@@ -20,7 +20,7 @@ from transcribe.datasets import Recording, load_dataset
 from transcribe.datasets.index import COLUMNS
 from transcribe.errors import DatasetError
 from transcribe.features import FeatureConfig
-from transcribe.files.atomic import atomic_path
+from transcribe.files.atomic import atomic_folder
 from transcribe.midi import write_midi
 from transcribe.train.data import DataConfig
 from transcribe.train.sources import SourceConfig
@@ -81,8 +81,7 @@ def _render(wanted: BenchmarkSet, index: Path, instruments: Path, folder: Path) 
         features,
     )
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_path(folder) as temporary:
-        temporary.mkdir()
+    with atomic_folder(folder) as temporary:
         _write_pieces(temporary, pieces, wanted, features)
         if folder.exists():
             shutil.rmtree(folder)
@@ -119,8 +118,7 @@ def synthesised_noise(folder: Path) -> Path:
     """The folder of `eval.data.noises`, made unless it is there."""
     if not folder.is_dir():
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with atomic_path(folder) as temporary:
-            temporary.mkdir()
+        with atomic_folder(folder) as temporary:
             for name, sound in noises().items():
                 write_wav(temporary / f"{name}.wav", sound, NOISE_SAMPLE_RATE)
     return folder

@@ -24,12 +24,12 @@ from transcribe import cli
 from transcribe.archive.jobs import DONE, FAILED, Job, JobSettings, Outcome
 from transcribe.archive.manifest import Manifest
 from transcribe.archive.prefetch import prefetch
-from transcribe.archive.run_archive import _interrupted_by_signals
 from transcribe.archive.work import Worker
 from transcribe.archive.workers import factory
 from transcribe.archive.workers.base import Finished
 from transcribe.errors import CheckpointError
 from transcribe.files.lock import locked
+from transcribe.interruption import interrupted_by_signals
 from transcribe.midi import read_midi
 from transcribe.weights_file import PACKAGED, read_provenance
 
@@ -253,7 +253,7 @@ def test_a_request_to_end_ends_cleanly(archive, random_checkpoint):
 @pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="no such signal")
 def test_a_closed_terminal_ends_a_run_as_ctrl_c_does_but_not_under_nohup():
     def hang_up():
-        with _interrupted_by_signals():
+        with interrupted_by_signals():
             os.kill(os.getpid(), signal.SIGHUP)
             time.sleep(5)
 
@@ -262,7 +262,7 @@ def test_a_closed_terminal_ends_a_run_as_ctrl_c_does_but_not_under_nohup():
         with pytest.raises(KeyboardInterrupt):
             hang_up()
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
-        with _interrupted_by_signals():
+        with interrupted_by_signals():
             os.kill(os.getpid(), signal.SIGHUP)
         assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
     finally:

@@ -187,7 +187,11 @@ def test_an_interrupt_leaves_what_is_finished_and_nothing_else(
     assert files(tmp_path / "out") == {"a.mid", "a.csv"}
 
 
-def test_a_real_interrupt(melody_wav, random_checkpoint):
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_a_real_interrupt(melody_wav, random_checkpoint, name):
+    """Ctrl-C; `kill`, or a system that shuts down; a terminal that is closed."""
+    if not hasattr(signal, name):
+        pytest.skip("this system has no such signal")
     song = melody_wav()
     code = (
         "import signal, sys, time\n"
@@ -208,7 +212,7 @@ def test_a_real_interrupt(melody_wav, random_checkpoint):
     ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "hearing\n"
-        process.send_signal(signal.SIGINT)
+        process.send_signal(getattr(signal, name))
         _, err = process.communicate(timeout=30)
     assert process.returncode == 130
     assert err == "transcribe: interrupted; no partial files are left\n"

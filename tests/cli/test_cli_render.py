@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -79,3 +82,30 @@ def test_render_refuses_in_words(run, tmp_path, monkeypatch, bank, played, words
     assert message in ran.err
     assert "Traceback" not in ran.err
     assert files(tmp_path) == {"bank", "song.mid"}
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="Windows ends processes otherwise")
+def test_a_request_to_end_leaves_no_half_of_a_recording(tmp_path, played):
+    """Hours of sound are gigabytes, under a hidden name."""
+    write_midi(played, tmp_path / "song.mid")
+    code = (
+        "import sys, time\n"
+        "import numpy as np\n"
+        "from transcribe.synthesis import render\n"
+        "def slow(*_):\n"
+        "    yield np.zeros(100_000)\n"
+        "    print('writing', flush=True)\n"
+        "    time.sleep(60)\n"
+        "render.render_blocks = slow\n"
+        "from transcribe.cli import main\n"
+        "sys.exit(main())\n"
+    )
+    words = [sys.executable, "-c", code, "render", str(tmp_path / "song.mid")]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "writing\n"
+        assert len(files(tmp_path)) == 2
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert files(tmp_path) == {"song.mid"}

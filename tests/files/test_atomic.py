@@ -2,11 +2,13 @@
 
 import errno
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from transcribe.files.atomic import atomic_path, write_atomically
+from transcribe.files.atomic import atomic_folder, atomic_path, write_atomically
 from transcribe.files.names import is_unfinished
 
 
@@ -91,16 +93,14 @@ def test_two_writers_of_one_file_do_not_meet(tmp_path):
 
 def test_a_folder_appears_whole_too_and_is_removed_on_failure(tmp_path):
     for name in ("one", "two"):
-        with atomic_path(tmp_path / "set") as temporary:
-            temporary.mkdir()
+        with atomic_folder(tmp_path / "set") as temporary:
             (temporary / name).write_text(name)
             if name == "two":
                 (tmp_path / "set" / "one").unlink()
     assert os.listdir(tmp_path / "set") == ["two"]
 
     def fail():
-        with atomic_path(tmp_path / "other") as temporary:
-            temporary.mkdir()
+        with atomic_folder(tmp_path / "other") as temporary:
             (temporary / "half").write_text("half")
             raise RuntimeError("half way")
 
@@ -117,3 +117,65 @@ def test_text_is_written_as_utf_8_and_bytes_of_old_names_as_escapes(tmp_path):
 def test_a_name_as_long_as_a_disk_allows_can_be_written(tmp_path):
     write_atomically(tmp_path / ("x" * 255), b"whole")
     assert os.listdir(tmp_path) == ["x" * 255]
+
+
+_KILLED = """
+import os, sys, signal
+from pathlib import Path
+from transcribe.files.atomic import atomic_path
+
+with atomic_path(sys.argv[1]) as temporary:
+    temporary.write_bytes(b"more than there will be")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="where files can't be locked while they are written")
+def test_what_a_killed_process_left_goes_with_the_next_that_writes_the_file(tmp_path):
+    path = tmp_path / "a.mid"
+    path.write_bytes(b"before")
+    for _ in range(3):
+        subprocess.run([sys.executable, "-c", _KILLED, str(path)], check=False)
+        assert path.read_bytes() == b"before"
+    assert len(os.listdir(tmp_path)) == 2, "what is left does not add up"
+    write_atomically(path, b"after")
+    assert path.read_bytes() == b"after"
+    assert os.listdir(tmp_path) == ["a.mid"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="where files can't be locked while they are written")
+def test_what_another_process_is_writing_is_left_alone(tmp_path):
+    path = tmp_path / "a.mid"
+    waiting = _KILLED.replace("os.kill(os.getpid(), signal.SIGKILL)", "print(flush=True); input()")
+    words = [sys.executable, "-c", waiting, str(path)]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        other.stdout.readline()
+        write_atomically(path, b"ours")
+        assert path.read_bytes() == b"ours"
+        other.communicate(b"\n")
+    assert path.read_bytes() == b"more than there will be"
+    assert os.listdir(tmp_path) == ["a.mid"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links want rights elsewhere")
+def test_a_link_in_the_place_of_what_was_left_is_not_followed(tmp_path):
+    path, precious = tmp_path / "a.mid", tmp_path / "precious"
+    precious.write_bytes(b"precious")
+    subprocess.run([sys.executable, "-c", _KILLED, str(path)], check=False)
+    (left,) = (name for name in os.listdir(tmp_path) if is_unfinished(name))
+    (tmp_path / left).unlink()
+    (tmp_path / left).symlink_to(precious)
+    write_atomically(path, b"whole")
+    assert path.read_bytes() == b"whole"
+    assert precious.read_bytes() == b"precious"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="where files can't be locked while they are written")
+def test_disks_without_locks_are_written_to_all_the_same(tmp_path, monkeypatch):
+    def unable(file, operation):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("fcntl.flock", unable)
+    write_atomically(tmp_path / "a.mid", b"whole")
+    assert (tmp_path / "a.mid").read_bytes() == b"whole"
+    assert os.listdir(tmp_path) == ["a.mid"]

@@ -6,11 +6,9 @@ import argparse
 import contextlib
 import json
 import logging
-import signal
 import sys
 import tempfile
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +39,7 @@ from transcribe.errors import TranscribeError
 from transcribe.export import CSV, MIDI
 from transcribe.export import JSON as JSON_FILE
 from transcribe.files.atomic import write_atomically
+from transcribe.interruption import interrupted_by_signals
 from transcribe.notes import STANDARD_A4
 from transcribe.options import DONE, FAILED
 from transcribe.terminal import say
@@ -54,7 +53,7 @@ def run_archive(options: argparse.Namespace) -> int:
     destination = open_store(options.output)
     if destination.folder is not None and destination.folder.is_file():
         raise StoreError(f"-o {options.output}: expected a folder, found a file")
-    with _interrupted_by_signals(), scratch():
+    with interrupted_by_signals(), scratch():
         listing = list_source(
             options.source, Patterns(options.include, options.exclude), destination
         )
@@ -200,25 +199,3 @@ def _job_settings(options: argparse.Namespace) -> JobSettings:
         a4=options.a4,
         checkpoint=options.checkpoint,
     )
-
-
-@contextlib.contextmanager
-def _interrupted_by_signals() -> Iterator[None]:
-    """Take a request to end, or a closed terminal, for what Ctrl-C is; not under ``nohup``."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    wanted = [signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
-    before = {each: signal.getsignal(each) for each in wanted}
-    for each, handler in before.items():
-        if handler != signal.SIG_IGN:
-            signal.signal(each, _interrupt)
-    try:
-        yield
-    finally:
-        for each, handler in before.items():
-            signal.signal(each, handler or signal.SIG_DFL)
-
-
-def _interrupt(*_: object) -> None:
-    raise KeyboardInterrupt

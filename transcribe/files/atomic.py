@@ -1,11 +1,19 @@
-"""Files that appear under their names only when they are whole and on the disk."""
+"""Files that appear under their names only when they are whole and on the disk.
+
+What is written has a hidden name until then. A process that is killed leaves it; the next one of
+the same machine that writes the same file takes it over, so that such files don't add up. A lock
+tells it from one that is being written.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import os
 import shutil
+import socket
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +21,10 @@ from transcribe.files.names import unfinished_name
 
 _CANNOT_SYNC = frozenset({errno.EINVAL, errno.ENOSYS, errno.ENOTSUP})
 """What file systems answer that have no means to sync a file."""
+
+
+_THIS_MACHINE = hashlib.sha256(socket.gethostname().encode()).hexdigest()[:8]
+"""Of a folder that machines share, not every system's locks are seen by the others."""
 
 
 @contextlib.contextmanager
@@ -26,13 +38,13 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     Parameters
     ----------
     path : path
-        The file to write, in a folder that exists; a file of that name is replaced. The block
-        may make a folder instead, where ``path`` does not exist or is an empty folder.
+        The file to write, in a folder that exists; a file of that name is replaced.
 
     Yields
     ------
     Path
-        A neighbour of ``path`` with a hidden name that no other process uses.
+        A neighbour of ``path`` with a hidden name that no other process uses; an empty file may
+        be there.
 
     Raises
     ------
@@ -40,16 +52,31 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         The file can't be written, synced to the disk or renamed.
     """
     path = Path(path)
+    with _unfinished(path) as temporary:
+        try:
+            yield temporary
+            _sync(temporary)
+            temporary.replace(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+    _sync_folder(path.parent)
+
+
+@contextlib.contextmanager
+def atomic_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """A new temporary folder for the block to fill, renamed to ``path`` when the block ends.
+
+    See `atomic_path`; ``path`` does not exist by then, or is an empty folder.
+    """
+    path = Path(path)
     temporary = path.with_name(unfinished_name(path.name))
+    temporary.mkdir()
     try:
         yield temporary
-        if not temporary.is_dir():
-            _sync(temporary)
         temporary.replace(path)
     finally:
-        if temporary.is_dir():
-            shutil.rmtree(temporary)
-        temporary.unlink(missing_ok=True)
+        shutil.rmtree(temporary, ignore_errors=True)
     _sync_folder(path.parent)
 
 
@@ -82,3 +109,43 @@ def _sync_folder(folder: Path) -> None:
             os.fsync(opened)
         finally:
             os.close(opened)
+
+
+@contextlib.contextmanager
+def _unfinished(path: Path) -> Iterator[Path]:
+    """What to write a file to: the one that this machine has for it, if nobody is at it."""
+    temporary = path.with_name(unfinished_name(path.name, _THIS_MACHINE))
+    with contextlib.ExitStack() as held:
+        if not _lock(temporary, held):
+            temporary = path.with_name(unfinished_name(path.name))
+        yield temporary
+
+
+def _lock(temporary: Path, held: contextlib.ExitStack) -> bool:
+    """Make a file, or empty one that was left, for this process alone until `held` ends."""
+    try:
+        from fcntl import LOCK_EX, LOCK_NB, flock
+    except ImportError:  # a file that Windows has locked can't be renamed
+        return False
+    try:
+        file = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+    except OSError:
+        return False
+    held.callback(os.close, file)
+    try:
+        flock(file, LOCK_EX | LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # there are no locks here, so nobody writes under this name
+        temporary.unlink(missing_ok=True)
+        return False
+    try:
+        ours, there = os.fstat(file), os.lstat(temporary)
+    except OSError:
+        return False
+    is_named = (ours.st_dev, ours.st_ino) == (there.st_dev, there.st_ino)
+    is_safe = stat.S_ISREG(ours.st_mode) and ours.st_nlink == 1 and ours.st_uid == os.geteuid()
+    if not is_named or not is_safe:  # whoever had it has renamed it, or it leads elsewhere
+        return False
+    os.ftruncate(file, 0)
+    return True

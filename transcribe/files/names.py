@@ -70,13 +70,14 @@ def shortened(name: str, longest: int) -> str:
     return raw[: longest - len(mark)].decode("utf-8", "ignore") + mark
 
 
-def unfinished_name(name: str) -> str:
+def unfinished_name(name: str, mark: str = "") -> str:
     """A hidden name for a file while it is written, short however long its own name is.
 
-    No two calls give the same, so that several processes and machines may write one file.
+    Without a mark no two calls give the same, so that several processes and machines may write
+    one file.
     """
     digest = hashlib.sha256(os.fsencode(name)).hexdigest()[:16]
-    return f"{UNFINISHED_START}{digest}.{uuid4().hex[:8]}{UNFINISHED_END}"
+    return f"{UNFINISHED_START}{digest}.{mark or uuid4().hex[:8]}{UNFINISHED_END}"
 
 
 def is_unfinished(name: str) -> bool:
