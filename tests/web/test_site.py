@@ -14,6 +14,7 @@ from safetensors.numpy import load
 from transcribe.checkpoint import load_checkpoint
 from transcribe.cli import main
 from transcribe.features import hann_window
+from transcribe.files.names import unfinished_name
 from transcribe.files.onnx_model import metadata_of
 from transcribe.synthesis.sample_bank import packaged_piano
 from transcribe.web import site
@@ -105,6 +106,48 @@ def test_what_is_there_already_is_not_written_over(built, quick, tmp_path, capsy
         main(["site", str(tmp_path / "other")])
     assert "--overwrite" in capsys.readouterr().err
     assert main(["site", str(tmp_path / "other"), "--overwrite"]) == 0
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_site_that_can_not_be_replaced_stays_as_it_was(built, quick, tmp_path, monkeypatch):
+    """A full disk, or Ctrl-C, while the new one is made."""
+    folder = tmp_path / "site"
+    site.write_site(folder)
+    before = contents(folder)
+    (built / "index.html").write_text("<title>another</title>")
+
+    def full(folder: Path) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(site, "write_piano", full)
+    assert main(["site", str(folder), "--overwrite"]) == 1
+    assert contents(folder) == before
+    assert main(["site", str(tmp_path / "new")]) == 1
+    assert list((tmp_path / "new").iterdir()) == []
+
+
+def test_what_a_killed_run_left_is_no_other_file_and_goes(built, quick, tmp_path):
+    folder = tmp_path / "site"
+    left = folder / unfinished_name("site")
+    left.mkdir(parents=True)
+    (left / "index.html").write_text("half")
+    assert main(["site", str(folder)]) == 0
+    assert set(contents(folder)) == {"index.html", "licences.json", "service-worker.js"}
+    assert not left.exists()
+
+
+def test_files_beside_a_site_are_kept_and_are_none_of_it(built, quick, tmp_path):
+    """Browsers keep every file that a site names."""
+    folder = tmp_path / "site"
+    folder.mkdir()
+    (folder / "diary.html").write_text("mine")
+    (folder / "CNAME").write_text("example.org")
+    assert main(["site", str(folder), "--overwrite"]) == 0
+    assert files_of(folder)["files"] == ["index.html", "licences.json"]
+    assert (folder / "diary.html").read_text() == "mine"
 
 
 def test_without_what_is_built_it_says_how_to_build_it(tmp_path, monkeypatch, capsys):

@@ -7,15 +7,18 @@ the filters, the piano and the list of all files are added to it.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import gzip
 import hashlib
 import json
 import shutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from transcribe.errors import TranscribeError
 from transcribe.files.json_text import parse_json
+from transcribe.files.names import is_unfinished, unfinished_name
 from transcribe.options import Subparsers, UsageError, add_command, add_overwrite, path_name
 from transcribe.terminal import say
 
@@ -48,7 +51,7 @@ def run(options: argparse.Namespace) -> int:
     folder: Path = options.folder
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"{folder}: expected a folder for the site, found a file")
-    if folder.is_dir() and any(folder.iterdir()) and not options.overwrite:
+    if folder.is_dir() and not options.overwrite and not all(map(_is_left, folder.iterdir())):
         if not (folder / _SERVICE_WORKER).is_file():
             raise UsageError(
                 f"{folder}: expected an empty folder, found other files; name another folder"
@@ -64,7 +67,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def write_site(folder: Path) -> int:
-    """Write the site into a folder; files of an earlier one are replaced.
+    """Write the site into a folder; files of an earlier one are replaced when all are made.
 
     Returns
     -------
@@ -84,23 +87,49 @@ def write_site(folder: Path) -> int:
             f"newer: {HOW_TO_BUILD}"
         )
     folder.mkdir(parents=True, exist_ok=True)
-    shutil.copytree(BUILT, folder, dirs_exist_ok=True)
-    write_model(folder)
-    write_piano(folder / "piano")
-    write_parts(folder / "licences.json")
-    names = sorted(
-        path.relative_to(folder).as_posix()
-        for path in folder.rglob("*")
-        if path.is_file() and path.suffix in _KEPT and path.name != _SERVICE_WORKER
-    )
-    digest = hashlib.sha256((BUILT / _SERVICE_WORKER).read_bytes())
-    for name in names:
-        digest.update(name.encode())
-        digest.update((folder / name).read_bytes())
-    site = {"name": digest.hexdigest()[:16], "files": names}
-    script = (BUILT / _SERVICE_WORKER).read_text("utf-8")
-    (folder / _SERVICE_WORKER).write_text(f"const SITE = {json.dumps(site)};\n{script}", "utf-8")
+    with _made_aside(folder) as made:
+        shutil.copytree(BUILT, made, dirs_exist_ok=True)
+        write_model(made)
+        write_piano(made / "piano")
+        write_parts(made / "licences.json")
+        paths = [path for path in made.rglob("*") if path.is_file()]
+        names = sorted(path.relative_to(made).as_posix() for path in paths if _is_named(path))
+        digest = hashlib.sha256((BUILT / _SERVICE_WORKER).read_bytes())
+        for name in names:
+            digest.update(name.encode())
+            digest.update((made / name).read_bytes())
+        site = {"name": digest.hexdigest()[:16], "files": names}
+        script = (BUILT / _SERVICE_WORKER).read_text("utf-8")
+        (made / _SERVICE_WORKER).write_text(f"const SITE = {json.dumps(site)};\n{script}", "utf-8")
+        # What tells browsers of a new site comes last.
+        for path in sorted(paths, key=lambda path: path.name == _SERVICE_WORKER):
+            place = folder / path.relative_to(made)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            path.replace(place)
     return sum((folder / name).stat().st_size for name in (*names, _SERVICE_WORKER))
+
+
+@contextlib.contextmanager
+def _made_aside(folder: Path) -> Iterator[Path]:
+    """A hidden folder in the site's, where a new one is made while the old one stays whole."""
+    for path in filter(_is_left, folder.iterdir()):
+        shutil.rmtree(path, ignore_errors=True)
+    made = folder / unfinished_name(folder.name)
+    made.mkdir()
+    try:
+        yield made
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+
+
+def _is_left(path: Path) -> bool:
+    """Whether a run that was killed left this."""
+    return is_unfinished(path.name)
+
+
+def _is_named(path: Path) -> bool:
+    """Whether browsers are to keep a file."""
+    return path.suffix in _KEPT and path.name != _SERVICE_WORKER
 
 
 def write_model(folder: Path) -> None:
