@@ -9,7 +9,6 @@ programming (`beats`, `rhythm`, `keys`). What a person knows is obeyed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -167,34 +166,25 @@ def _grid(
     first, last = float(notes.onset[0]), float(notes.onset[-1])
     metres = METRES if hints.metre is None else (hints.metre,)
     times, onset = _beats(evidence, hints, settings, first, last)
-
-    def bars_on(
-        times: Array, onset: NDArray[np.int64], heard: BarEvidence, metres: Sequence[Metre]
-    ) -> Bars:
-        on_onset = np.where(onset >= 0, evidence.down[np.maximum(onset, 0)], settings.missing_down)
-        down = settings.onset_share * on_onset + (1 - settings.onset_share) * heard.down
-        return track_bars(
-            BarEvidence(down, heard.metre),
-            times,
-            settings,
-            [(each.numerator, each.denominator, each.beats_per_bar) for each in metres],
-            downbeat=hints.downbeat,
-            is_down=_known_downbeats(hints, times),
-        )
-
     heard = networks.hear_bars(notes, times)
     is_free = hints.metre is None and hints.tempo is None and hints.beats is None
     if is_free and float(np.median(np.diff(times))) > _SLOWEST_IN_THREES:
-        finer, on_finer = _finer(times, onset, evidence.times, first, last, parts=3)
+        finer, on_finer = _thirds(times, onset, evidence.times, first, last)
         of_finer = networks.hear_bars(notes, finer)
         if _in_threes(of_finer):
             times, onset, heard = finer, on_finer, of_finer
-    bars = bars_on(times, onset, heard, metres)
-    is_slow = float(np.median(np.diff(times))) > _SLOWEST_IN_TWOS
-    if is_free and is_slow and METRES[bars.usual_metre] == Metre(2, 4):
-        times, onset = _finer(times, onset, evidence.times, first, last, parts=2)
-        metres = (COMMON_TIME,)
-        bars = bars_on(times, onset, networks.hear_bars(notes, times), metres)
+    on_onset = np.where(onset >= 0, evidence.down[np.maximum(onset, 0)], settings.missing_down)
+    down = settings.onset_share * on_onset + (1 - settings.onset_share) * heard.down
+    bars = track_bars(
+        BarEvidence(down, heard.metre),
+        times,
+        settings,
+        [(each.numerator, each.denominator, each.beats_per_bar) for each in metres],
+        downbeat=hints.downbeat,
+        is_down=_known_downbeats(hints, times),
+    )
+    if is_free:
+        times, onset, bars = _without_halves(times, onset, bars, evidence.times)
     starts = np.flatnonzero(bars.in_bar == 0).tolist()
     if not starts:
         starts = [0]
@@ -248,20 +238,14 @@ def _nearest_onsets(onsets: Array, times: Array) -> NDArray[np.int64]:
     return np.where(np.abs(onsets[near] - times) < 0.07, near, -1)
 
 
-def _finer(
-    times: Array,
-    onset: NDArray[np.int64],
-    onsets: Array,
-    first: float,
-    last: float,
-    *,
-    parts: int,
+def _thirds(
+    times: Array, onset: NDArray[np.int64], onsets: Array, first: float, last: float
 ) -> tuple[Array, NDArray[np.int64]]:
-    """Two or three beats for each, as far as there are notes."""
-    position = np.arange(parts * (len(times) - 1) + 1) / parts
+    """Three beats for each of those that may be the bars of a waltz, as many as there are notes."""
+    position = np.arange(3 * (len(times) - 1) + 1) / 3
     finer = np.interp(position, np.arange(len(times)), times)
     near = _nearest_onsets(onsets, finer)
-    near[::parts] = onset
+    near[::3] = onset
     finer = np.where(near >= 0, onsets[np.maximum(near, 0)], finer)
     gap = finer[1] - finer[0]
     start = max(int(np.searchsorted(finer, first + _EARLY * gap)) - 1, 0)
@@ -273,6 +257,33 @@ def _in_threes(heard: BarEvidence) -> bool:
     """Whether these beats are very likely three to a bar."""
     three = [METRE_CLASSES[3, 4], METRE_CLASSES[3, 8]]
     return bool(np.logaddexp.reduce(heard.metre[:, three], axis=1).mean() > np.log(_THREES))
+
+
+def _without_halves(
+    times: Array, onset: NDArray[np.int64], bars: Bars, onsets: Array
+) -> tuple[Array, NDArray[np.int64], Bars]:
+    """With two beats for each where slow ones of 2/4 are more likely the halves of 4/4."""
+    in_twos = bars.metre == METRES.index(Metre(2, 4))
+    gaps = np.diff(times, append=2 * times[-1] - times[-2])
+    is_half = np.zeros(len(times), bool)
+    bounds = np.flatnonzero(np.diff(in_twos, prepend=False, append=False))
+    for start, stop in zip(bounds[::2], bounds[1::2], strict=True):
+        is_half[start:stop] = np.median(gaps[start:stop]) > _SLOWEST_IN_TWOS
+    if not is_half.any():
+        return times, onset, bars
+    halves = np.flatnonzero(is_half[:-1])  # nothing comes after the last beat
+    between = times[halves] + gaps[halves] / 2
+    near = _nearest_onsets(onsets, between)
+    between = np.where(near >= 0, onsets[np.maximum(near, 0)], between)
+    common = METRES.index(COMMON_TIME)
+    return (
+        np.insert(times, halves + 1, between),
+        np.insert(onset, halves + 1, near),
+        Bars(
+            np.insert(np.where(is_half, 2, 1) * bars.in_bar, halves + 1, 1),
+            np.insert(np.where(is_half, common, bars.metre), halves + 1, common),
+        ),
+    )
 
 
 def _divided(evidence: OnsetEvidence, *, in_threes: bool) -> OnsetEvidence:

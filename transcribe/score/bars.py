@@ -36,11 +36,6 @@ class Bars:
     metre: NDArray[np.int64]
     """Index into the metres that were tried."""
 
-    @property
-    def usual_metre(self) -> int:
-        """That of the most beats."""
-        return int(np.bincount(self.metre).argmax())
-
 
 def track_bars(
     evidence: BarEvidence,
