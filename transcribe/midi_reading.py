@@ -41,7 +41,7 @@ _DOWN = 64
 _NOTES_OFF = frozenset({120, 123, 124, 125, 126, 127})
 """Controllers that release all keys of their channel."""
 _RESET_CONTROLLERS = 121
-_LONGEST = 48 * 3600.0
+LONGEST_SECONDS = 48 * 3600.0
 """Seconds; what a file has later than this is damage, not music."""
 _MOST_TOLD = 3
 """Damages listed one by one."""
@@ -91,10 +91,10 @@ def performance_of(file: MidiFile) -> MidiReading:
             start, stop = seconds(onset), seconds(offset)
             if not LOWEST_PITCH <= pitch <= HIGHEST_PITCH:
                 n_off_keyboard += 1
-            elif start >= _LONGEST:
+            elif start >= LONGEST_SECONDS:
                 n_late += 1
             elif start < stop:
-                stop = min(stop, _LONGEST)
+                stop = min(stop, LONGEST_SECONDS)
                 notes.append(Note(onset=start, pitch=pitch, offset=stop, velocity=velocity))
             else:
                 n_empty += 1
@@ -108,7 +108,7 @@ def performance_of(file: MidiFile) -> MidiReading:
         *_counted(n_drums, "note", "of percussion (channel 10) left out"),
         *_counted(n_off_keyboard, "note", "off the keyboard (below A0 or above C8) left out"),
         *_counted(n_empty, "note", "without length left out"),
-        *_counted(n_late, "note", f"later than {_LONGEST / 3600:g} hours left out"),
+        *_counted(n_late, "note", f"later than {LONGEST_SECONDS / 3600:g} hours left out"),
         *_counted(sum(part.n_held for part in played), "key", "never released, until the end"),
     ]
     if file.kind == 2 and n_playing > 1:
@@ -228,5 +228,5 @@ def _presses(
 
 def _within_reason(presses: Sequence[tuple[float, float]]) -> Iterator[PedalPress]:
     for onset, offset in presses:
-        if onset < min(offset, _LONGEST):
-            yield PedalPress(onset=onset, offset=min(offset, _LONGEST))
+        if onset < min(offset, LONGEST_SECONDS):
+            yield PedalPress(onset=onset, offset=min(offset, LONGEST_SECONDS))

@@ -409,6 +409,17 @@ def test_every_line_of_a_table_is_taken_or_told(tmp_path):
     ]
 
 
+def test_two_columns_of_one_title_are_not_guessed_between(tmp_path):
+    """Of such a table no row says which of its two names is meant."""
+    (tmp_path / "a.wav").write_text("a")
+    path = tmp_path / "tapes.csv"
+    path.write_text("path; Path\na.wav;b.wav\n")
+    with pytest.raises(StoreError, match="expected one column named path, found 2"):
+        listed(path, tmp_path)
+    path.write_text("path;note;note\na.wav;;\n")
+    assert list(listed(path, tmp_path)[0]) == ["a.wav"]
+
+
 def test_two_places_of_a_list_that_come_to_one_name_are_two_recordings(tmp_path):
     far = tmp_path / "far" / "a.wav"
     inside = tmp_path / "list" / far.as_posix().lstrip("/")

@@ -349,3 +349,14 @@ def test_decode_takes_what_a_generator_wrote_in_its_items_place(target):
         (pytest.approx(item.start + 0.6), 62),
     ]
     assert decode(target, replace(item, content=a_file(1, 220, [[]], running=True))).notes == ()
+
+
+def test_what_would_come_later_than_any_recording_lasts_is_refused(tmp_path, capsys):
+    """A single event days later, as a damaged file has, is no music; it would not be read back."""
+    song, made = tmp_path / "song.mid", tmp_path / "made.mid"
+    write_midi(Performance(notes=(Note(onset=0.0, pitch=60, offset=1.0, velocity=64),)), song)
+    late = [*keys(0, 480, [(0, 60, 1, 64), (500_000, 62, 1, 64)], release=0x80)]
+    made.write_bytes(a_file(0, 480, [late], running=False))
+    assert cli.main(["place", str(made), "--onto", str(song), "-o", str(tmp_path / "out.mid")]) == 1
+    assert "48 hours" in capsys.readouterr().err
+    assert not (tmp_path / "out.mid").exists()

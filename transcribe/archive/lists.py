@@ -55,12 +55,18 @@ def read_csv(content: bytes, source: str) -> NamedRecordings:
         delimiter = "\x1f"  # of one column, in which commas divide nothing
     try:
         table = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
-        titles = {(title or "").strip().lower(): title for title in table.fieldnames or ()}
+        titles = {_plain(title): title for title in table.fieldnames or ()}
         column = next((titles[name] for name in COLUMNS if name in titles), None)
         if column is None:
             raise StoreError(
                 f"{source}: expected a column named {', '.join(COLUMNS[:-1])} or {COLUMNS[-1]}; "
                 f"found {', '.join(titles) or 'none'}"
+            )
+        same = [title for title in table.fieldnames or () if _plain(title) == _plain(column)]
+        if len(same) > 1:
+            raise StoreError(
+                f"{source}: expected one column named {_plain(column)}, found {len(same)}; give "
+                "the others another title"
             )
         for line in table:
             beyond, name = line.pop(None, None), line.get(column)
@@ -75,3 +81,7 @@ def read_csv(content: bytes, source: str) -> NamedRecordings:
     except csv.Error as error:
         raise StoreError(f"{source}: this CSV can't be read: {error}") from error
     return named
+
+
+def _plain(title: str | None) -> str:
+    return (title or "").strip().lower()

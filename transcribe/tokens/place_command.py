@@ -128,6 +128,7 @@ def run(options: argparse.Namespace) -> int:
     """Find the anchor, place, write."""
     from transcribe.files.atomic import write_atomically
     from transcribe.midi import midi_content
+    from transcribe.midi_reading import LONGEST_SECONDS
     from transcribe.tokens.encoded import Settings
     from transcribe.tokens.placing import Anchor, place
 
@@ -169,6 +170,12 @@ def run(options: argparse.Namespace) -> int:
         say(f"{PROG}: {generated}: warning: {remark}", sys.stderr)
     if not placed.n_notes:
         raise MidiError(f"{generated}: expected notes to place, found none")
+    end = max(voice.performance.duration for voice in placed.voices)
+    if end > LONGEST_SECONDS:
+        raise MidiError(
+            f"{generated}: expected music that ends within {LONGEST_SECONDS / 3600:g} hours of the "
+            f"recording's start, found a note until {clock(end)}; take it out"
+        )
     text = f"{generated.name} placed onto {options.onto.name}"
     midi = placed.midi(recording=played if options.merge else None, text=text)
     try:
