@@ -150,7 +150,7 @@ _METRES = {
         ("Chopin", r"Andante Spian"),
         ("Liszt", r"Campanella"),
         ("Liszt", r"Tarantell"),
-        ("Mozart", r"K.? ?576.*(First|I - A|Compl|576$)"),
+        ("Mozart", r"K.? ?576($|, First|, I - A| .Complete)"),
     ),
     "9/8": (
         ("Bach", r"A Minor, WTC I, BWV 865"),

@@ -25,7 +25,7 @@ from eval.data.maestro_metres import known_metre
 from transcribe.datasets import load_dataset
 from transcribe.datasets.index import Recording, reference_performance
 from transcribe.evaluation.aggregate import aggregate
-from transcribe.evaluation.counts import Mean, Scores
+from transcribe.evaluation.counts import Scores
 from transcribe.evaluation.evaluate import first_seconds
 from transcribe.score.analysis import analyse
 from transcribe.train.beat_labels import held_out_pieces
@@ -58,7 +58,8 @@ def works(index: Path, split: Path, cache: Path) -> list[tuple[Recording, str]]:
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:
     """The figures of the record."""
-    rows, confused = [], Counter[str]()
+    rows: list[dict[str, Any]] = []
+    confused: Counter[str] = Counter()
     for recording, metre in works(options.data, options.split, options.cache):
         performance = first_seconds(reference_performance(recording), options.seconds)
         score = analyse(performance)
@@ -73,11 +74,12 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
                 "tempo": round(sorted(score.tempo)[len(score.tempo) // 2], 1),
             }
         )
-    scores: list[Scores] = [{"first": Mean.of([row["metre"] == row["found"]])} for row in rows]
+    scores = [Scores({}, {"first": float(row["metre"] == row["found"])}) for row in rows]
+    first = aggregate(scores)["first"]
     return {
         "seconds": options.seconds,
         "n_works": len(rows),
-        "summary": aggregate(scores),
+        "first": {"mean": first.mean, "interval_95": list(first.interval or ())},
         "found": dict(confused.most_common()),
         "works": rows,
     }
