@@ -165,7 +165,10 @@ def test_a_missing_device_is_wrong_usage_of_every_command(
             ("evaluation.evaluate", "evaluation.metrics", "evaluation.matching"),
             "eval",
         ),
+        (["evaluate", "a.mid", "b.mid"], "scipy.stats", ("evaluation.aggregate",), "eval"),
+        (["false-notes", "a.wav", "b.mid"], "scipy.stats", ("evaluation.aggregate",), "eval"),
         (["evaluate", "a.mid", "b.mid", "-o", "report"], "matplotlib", (), "eval"),
+        (["archive", "s3://a", "-o", "b"], "fsspec", ("archive.storage.remote",), "cloud"),
         (["train"], "hydra", ("train.__main__", "train.trainer"), "train"),
     ],
 )

@@ -113,7 +113,7 @@ def run(options: argparse.Namespace) -> int:
     """Compare, print, and write the report if one is asked for."""
     if options.ref.is_dir() != options.est.is_dir() and options.split is None:
         raise UsageError("REF and EST must be two files or two folders; found one of each")
-    with needing("eval", "mir_eval", "matplotlib"):
+    with needing("eval", "mir_eval", "scipy", "matplotlib"):
         from transcribe.evaluation import report
         from transcribe.evaluation.evaluate import evaluate
 

@@ -31,7 +31,7 @@ def run(options: argparse.Namespace) -> int:
     """Count, print."""
     if options.recordings.is_dir() != options.midi.is_dir():
         raise UsageError("RECORDING and MIDI must be two files or two folders; found one of each")
-    with needing("eval", "mir_eval", "matplotlib"):
+    with needing("eval", "mir_eval", "scipy", "matplotlib"):
         from transcribe.evaluation import report, tables
         from transcribe.evaluation.evaluate import evaluate_without_piano
 

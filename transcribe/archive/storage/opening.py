@@ -8,6 +8,7 @@ from urllib.parse import unquote
 
 from transcribe.archive.storage.base import Store
 from transcribe.archive.storage.local import LocalStore
+from transcribe.extras import needing
 from transcribe.files.address import whole
 
 
@@ -38,6 +39,8 @@ def open_store(address: str) -> Store:
     ------
     StoreError
         The address is of a kind that can't be opened here.
+    TranscribeError
+        It is a URL, and fsspec is not installed.
     """
     return _opened(whole(address))
 
@@ -46,7 +49,8 @@ def open_store(address: str) -> Store:
 def _opened(address: str) -> Store:
     address = local_path(address)
     if "://" in address:
-        from transcribe.archive.storage.remote import FsspecStore
+        with needing("cloud", "fsspec"):
+            from transcribe.archive.storage.remote import FsspecStore
 
         store: Store = FsspecStore(address)
         return store
