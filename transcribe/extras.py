@@ -14,8 +14,9 @@ def needing(extra: str, *packages: str) -> Iterator[None]:
     try:
         yield
     except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] not in packages:
+        package = (error.name or "").partition(".")[0]
+        if package not in packages:
             raise
         raise TranscribeError(
-            f"{error.name} is not installed; it comes with: pip install 'transcribe[{extra}]'"
+            f"{package} is not installed; it comes with: pip install 'transcribe[{extra}]'"
         ) from error

@@ -157,28 +157,26 @@ def test_a_missing_device_is_wrong_usage_of_every_command(
 
 
 @pytest.mark.parametrize(
-    ("command", "package", "modules", "extra"),
+    ("command", "package", "extra"),
     [
-        (
-            ["evaluate", "a.mid", "b.mid"],
-            "mir_eval",
-            ("evaluation.evaluate", "evaluation.metrics", "evaluation.matching"),
-            "eval",
-        ),
-        (["evaluate", "a.mid", "b.mid"], "scipy.stats", ("evaluation.aggregate",), "eval"),
-        (["false-notes", "a.wav", "b.mid"], "scipy.stats", ("evaluation.aggregate",), "eval"),
-        (["evaluate", "a.mid", "b.mid", "-o", "report"], "matplotlib", (), "eval"),
-        (["archive", "s3://a", "-o", "b"], "fsspec", ("archive.storage.remote",), "cloud"),
-        (["train"], "hydra", ("train.__main__", "train.trainer"), "train"),
+        (["evaluate", "a.mid", "b.mid"], "mir_eval", "eval"),
+        (["evaluate", "a.mid", "b.mid"], "scipy", "eval"),
+        (["evaluate", "a.mid", "b.mid", "-o", "report"], "matplotlib", "eval"),
+        (["false-notes", "a.wav", "b.mid"], "scipy", "eval"),
+        (["archive", "s3://a", "-o", "b"], "fsspec", "cloud"),
+        (["train"], "hydra", "train"),
     ],
 )
-def test_a_missing_extra_is_named(run, monkeypatch, command, package, modules, extra):
-    monkeypatch.setitem(sys.modules, package, None)
-    for module in modules:
-        monkeypatch.delitem(sys.modules, f"transcribe.{module}", raising=False)
-    ran = run(*command)
-    assert ran.code == 1
-    assert ran.complaints == [
+def test_a_missing_extra_is_named(command, package, extra):
+    code = (
+        "import sys\n"
+        f"sys.modules[{package!r}] = None\n"
+        "from transcribe.cli import main\n"
+        "sys.exit(main(sys.argv[1:]))\n"
+    )
+    ran = in_subprocess(code, *command)
+    assert ran.returncode == 1
+    assert ran.stderr.splitlines() == [
         f"transcribe: {package} is not installed; it comes with: pip install 'transcribe[{extra}]'"
     ]
 
