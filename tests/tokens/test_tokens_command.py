@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
 
 import pytest
 from on_a_grid import a_piece, ran
 
-from transcribe.midi import write_midi
+from transcribe.midi import read_midi, write_midi
 from transcribe.tokens import read_items
 
 
@@ -52,6 +55,35 @@ def test_a_recording_is_heard_first(tmp_path, monkeypatch, melody_wav, tone_chec
     assert content["source"]["file"] == "song.wav"
     assert content["source"]["transcribed_by"]
     assert content["items"]
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no process can be killed so here")
+@pytest.mark.parametrize("how", ["SIGKILL", "SIGTERM"])
+def test_a_run_that_is_killed_leaves_whole_files_and_the_next_one_does_the_rest(tmp_path, how):
+    folder, out = tmp_path / "takes", tmp_path / "out"
+    folder.mkdir()
+    names = [f"{n:02}" for n in range(12)]
+    for number, name in enumerate(names):
+        write_midi(a_piece(4, seed=number)[0], folder / f"{name}.mid")
+    words = ["tokens", str(folder), "--for", "melody-rnn", "-o", str(out), "--metre", "4/4"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "transcribe", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    process.stdout.readline()  # the first is done
+    process.send_signal(getattr(signal, how))
+    process.communicate(timeout=60)
+    assert process.returncode == (130 if how == "SIGTERM" else -signal.SIGKILL)
+    done = {path.stem: read_items(path) for path in out.rglob("*.json")}
+    assert 0 < len(done) < len(names)
+    for path in out.rglob("*.mid"):
+        assert read_midi(path).notes
+    assert ran(*words) == 1  # those that were done are kept
+    made = {path.stem: read_items(path) for path in out.rglob("*.json")}
+    assert sorted(made) == names
+    assert {name: made[name] for name in done} == done
+    assert ran(*words, "--overwrite") == 0
+    assert {path.stem: read_items(path) for path in out.rglob("*.json")} == made
+    assert not list(out.rglob(".*"))
 
 
 @pytest.mark.parametrize(

@@ -92,6 +92,14 @@ def write_atomically(path: str | os.PathLike[str], content: bytes | str) -> None
         temporary.write_bytes(content)
 
 
+def remove_file(path: str | os.PathLike[str]) -> None:
+    """Delete a file if it is there, and what a process that was killed while writing it left."""
+    path = Path(path)
+    with _unfinished(path) as temporary:
+        temporary.unlink(missing_ok=True)
+    path.unlink(missing_ok=True)
+
+
 def _sync(path: Path) -> None:
     with path.open("r+b") as file:
         try:

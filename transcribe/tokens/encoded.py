@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from transcribe.files.atomic import write_atomically
+from transcribe.files.atomic import remove_file, write_atomically
 from transcribe.files.json_text import parse_json
+from transcribe.files.names import unfinished_name
 from transcribe.files.relative import inside
 from transcribe.music.beat_grid import BeatGrid, Metre
 from transcribe.notes import Performance
@@ -86,6 +87,9 @@ class Encoded:
     ) -> tuple[Path, ...]:
         """Write the items and, last, a description of them as ``STEM.json``.
 
+        A description that is there names whole files. One that is interrupted by Ctrl-C is
+        finished first; what one that was killed has left is replaced or removed by the next.
+
         Parameters
         ----------
         folder : path
@@ -109,15 +113,30 @@ class Encoded:
         folder = Path(folder)
         paths = [folder / f"{stem}.{item.name}{item.suffix}" for item in self.items]
         description = folder / f"{stem}.json"
-        stale = _listed(description, stem)
+        made = self.describe(stem, source=source)
+        try:
+            self._lay(description, paths, made)
+        except KeyboardInterrupt:
+            self._lay(description, paths, made)
+            raise
+        return (description, *paths)
+
+    def _lay(self, description: Path, paths: Sequence[Path], made: Mapping[str, Any]) -> None:
+        """Replace an older description and its items, with a list of all until that is done."""
+        folder, stem = description.parent, description.stem
+        begun = folder / unfinished_name(description.name, "items")
+        new = {path.name for path in paths}
+        stale = (_listed(description, stem) | _listed(begun, stem)) - new
+        listed = [{"file": name} for name in sorted(stale | new)]
+        write_atomically(begun, json.dumps({"format": FORMAT, "items": listed}))
         description.unlink(missing_ok=True)
         for path, item in zip(paths, self.items, strict=True):
             write_atomically(path, item.content)
-        for name in stale - {path.name for path in paths}:
-            (folder / name).unlink(missing_ok=True)
-        text = json.dumps(self.describe(stem, source=source), ensure_ascii=False, indent=1)
+        for name in stale:
+            remove_file(folder / name)
+        text = json.dumps(made, ensure_ascii=False, indent=1)
         write_atomically(description, text + "\n")
-        return (description, *paths)
+        begun.unlink(missing_ok=True)
 
     def describe(self, stem: str, *, source: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """The description that `write` writes: target, source, grid, and where items lie."""
