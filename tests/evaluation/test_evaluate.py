@@ -181,6 +181,12 @@ def test_the_command_writes_a_report_and_pictures(run, folders, tmp_path, monkey
     code, _, err = run(*folders, "-o", out)
     assert code == 1
     assert "use --overwrite to replace it" in err
+    (out / "pianoroll-mine.png").write_bytes(b"mine")
+    words = ("-o", out, "--pictures", "few", "--row-seconds", "3", "--overwrite")
+    code, *_ = run(folders[0] / "a.mid", folders[1] / "a.mid", *words)
+    assert code == 0
+    left = sorted(path.name for path in out.iterdir())
+    assert left == [*texts, "pianoroll-a.png", "pianoroll-mine.png"]
 
 
 def test_a_long_piece_is_drawn_on_several_pages(run, folders, tmp_path, monkeypatch):

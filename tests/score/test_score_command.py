@@ -171,6 +171,24 @@ def test_pages_that_are_there_are_not_overwritten(waltz, capsys):
     assert "waltz-1.svg already exists" in capsys.readouterr().err
 
 
+def test_a_shorter_score_leaves_no_page_of_the_longer_one(waltz, capsys):
+    pytest.importorskip("verovio")
+    assert run(waltz, "--svg") == 0
+    page = waltz.with_name("waltz-1.svg").read_bytes()
+    for number in (2, 3, 11):
+        waltz.with_name(f"waltz-{number}.svg").write_bytes(page)
+    kept = [waltz.with_name(name) for name in ("waltz-4.svg", "waltz-02.svg", "other-2.svg")]
+    for path in kept:
+        path.write_bytes(b"<svg/>" if path == kept[0] else page)
+    waltz.with_suffix(".musicxml").unlink()
+    waltz.with_name("waltz-1.svg").unlink()
+    assert run(waltz, "--svg") == 1
+    assert "waltz-11.svg already exists" in capsys.readouterr().err
+    assert run(waltz, "--svg", "--overwrite") == 0
+    left = {path.name for path in waltz.parent.glob("*.svg")}
+    assert left == {"waltz-1.svg", *(path.name for path in kept)}
+
+
 def test_nothing_is_written_where_engraving_fails(waltz, monkeypatch):
     pytest.importorskip("verovio")
 

@@ -150,6 +150,27 @@ def test_files_beside_a_site_are_kept_and_are_none_of_it(built, quick, tmp_path)
     assert (folder / "diary.html").read_text() == "mine"
 
 
+def test_what_a_new_site_does_not_have_any_more_goes(built, quick, tmp_path):
+    (built / "texts").mkdir()
+    for name in ("old.js", "texts/nl.json"):
+        (built / name).write_text("old")
+    folder = tmp_path / "site"
+    assert main(["site", str(folder)]) == 0
+    (folder / "mine.js").write_text("mine")
+    (tmp_path / "victim.js").write_text("mine")
+    script = folder / "service-worker.js"
+    script.write_text(script.read_text().replace('"old.js"', '"old.js", "../victim.js"'))
+    for name in ("old.js", "texts/nl.json"):
+        (built / name).unlink()
+    assert main(["site", str(folder), "--overwrite"]) == 0
+    assert sorted(path.name for path in folder.rglob("*.js*") if path.is_file()) == [
+        "licences.json",
+        "mine.js",
+        "service-worker.js",
+    ]
+    assert (tmp_path / "victim.js").exists()
+
+
 def test_without_what_is_built_it_says_how_to_build_it(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(site, "BUILT", tmp_path / "missing")
     assert main(["site", str(tmp_path / "site")]) == 1

@@ -137,6 +137,7 @@ def run(options: argparse.Namespace) -> int:
     print(report.as_json(evaluation) if options.json else report.as_text(evaluation))
     if options.output is not None:
         options.output.mkdir(parents=True, exist_ok=True)
+        earlier = report.linked_pictures(options.output)
         pictures: list[str] = []
         if options.pictures != "none":
             from transcribe.evaluation.pictures import draw_pictures
@@ -146,6 +147,8 @@ def run(options: argparse.Namespace) -> int:
                 evaluation, options.output, seconds=options.row_seconds, few=few
             )
         written = report.write_report(evaluation, options.output, title, pictures=pictures)
+        for name in earlier.difference(pictures):
+            (options.output / name).unlink(missing_ok=True)
         names = ", ".join(map(str, written))
         if not options.json:
             say(f"wrote {names} and {count(len(pictures), 'picture')}", sys.stdout)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,9 @@ CSV_COLUMNS = (
     *("scope", "piece", "metric", "value", "precision", "recall", "f1"),
     *("low_95", "high_95", "n_ref", "n_est", "n_matched"),
 )
+
+_PAGE = "evaluation.md"
+_LINKED = re.compile(r"^!\[.*\]\((pianoroll-[^/\\\n]*\.png)\)$", re.MULTILINE)
 
 
 def remarks(evaluation: Evaluation | FalseNotes) -> list[str]:
@@ -125,11 +129,19 @@ def write_report(
     contents = {
         "evaluation.json": as_json(evaluation),
         "evaluation.csv": as_csv(evaluation),
-        "evaluation.md": as_markdown(evaluation, title, pictures=pictures),
+        _PAGE: as_markdown(evaluation, title, pictures=pictures),
     }
     for name, text in contents.items():
         write_atomically(folder / name, text)
     return [folder / name for name in contents]
+
+
+def linked_pictures(folder: Path) -> set[str]:
+    """Names of the pictures that the report in a folder shows; none where there is no report."""
+    try:
+        return set(_LINKED.findall((folder / _PAGE).read_text("utf-8", "replace")))
+    except OSError:
+        return set()
 
 
 def _named(mistakes: Mistakes) -> Scores:

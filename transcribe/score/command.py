@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -31,6 +32,8 @@ from transcribe.terminal import reported, say
 from transcribe.wording import count, reason
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from transcribe.music.beat_grid import Metre
     from transcribe.music.key import Key
     from transcribe.score.score import Score
@@ -158,10 +161,13 @@ def _one(options: argparse.Namespace) -> None:
             from transcribe.score.engraving import pdf
 
             made[_beside(target, ".pdf")] = pdf(engraved, paper=options.paper)
-    for path in made:
+    stale = _further_pages(target, engraved) if options.svg else []
+    for path in (*made, *stale):
         check_output(path, overwrite=options.overwrite)
     for path, content in made.items():
         write_atomically(path, content)
+    for path in stale:
+        path.unlink(missing_ok=True)
     for doubt in score.doubts:
         say(f"{PROG}: {options.source}: uncertain: {doubt}", sys.stderr)
     if not options.quiet:
@@ -204,6 +210,25 @@ def _beside(target: Path, ending: str) -> Path:
 
 def _page_ending(number: int) -> str:
     return f"-{number}.svg"
+
+
+def _further_pages(target: Path, pages: Sequence[str]) -> list[Path]:
+    """What an earlier, longer score of this name has after the last page of the new one."""
+    from transcribe.score.engraving import is_engraved
+
+    ending = re.compile(r"-([1-9]\d*)\.svg", re.ASCII)
+    found = []
+    for path in target.parent.iterdir():
+        number = ending.search(path.name)
+        if (
+            number is not None
+            and path == _beside(target, number[0])
+            and len(pages) < int(number[1])
+            and path.is_file()
+            and is_engraved(path.read_bytes())
+        ):
+            found.append(path)
+    return sorted(found)
 
 
 def _wanted(target: Path, options: argparse.Namespace) -> list[Path]:

@@ -31,6 +31,7 @@ _TITLE_HEIGHT = 160
 _LEAST_OF_A_LINE = 0.6
 """A shorter last line is left as short as it is; a longer one is drawn to the margin."""
 _MUSIC_FONT = "Leipzig"
+_SIGNED = b"<desc>Engraved by Verovio"
 
 
 def engrave(
@@ -71,6 +72,11 @@ def engrave(
         return tuple(_finished(page, keeps_style=False) for page in pages)
     first = _finished(pages[0], title=title, composer=composer)
     return (first, *(_finished(page) for page in pages[1:]))
+
+
+def is_engraved(svg: bytes) -> bool:
+    """Whether this is a page that `engrave` made, and not a picture of something else."""
+    return _SIGNED in svg[:2000]
 
 
 def _options(paper: str, width: int | None, *, has_title: bool) -> dict[str, Any]:

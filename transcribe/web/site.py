@@ -19,6 +19,7 @@ from pathlib import Path
 from transcribe.errors import TranscribeError
 from transcribe.files.json_text import parse_json
 from transcribe.files.names import is_unfinished, unfinished_name
+from transcribe.files.relative import inside
 from transcribe.options import Subparsers, UsageError, add_command, add_overwrite, path_name
 from transcribe.terminal import say
 
@@ -27,6 +28,7 @@ BUILT = Path(__file__).parent / "built"
 SOURCE = Path(__file__).parent / "tab"
 HOW_TO_BUILD = "npm --prefix transcribe/web/tab ci && npm --prefix transcribe/web/tab run build"
 _INDEX, _SERVICE_WORKER = "index.html", "service-worker.js"
+_LIST_START = "const SITE = "
 _KEPT = (".css", ".html", ".js", ".json", ".mjs", ".ogg", ".svg", ".txt", ".webmanifest", ".gz")
 
 
@@ -87,6 +89,7 @@ def write_site(folder: Path) -> int:
             f"newer: {HOW_TO_BUILD}"
         )
     folder.mkdir(parents=True, exist_ok=True)
+    earlier = _listed(folder)
     with _made_aside(folder) as made:
         shutil.copytree(BUILT, made, dirs_exist_ok=True)
         write_model(made)
@@ -100,13 +103,27 @@ def write_site(folder: Path) -> int:
             digest.update((made / name).read_bytes())
         site = {"name": digest.hexdigest()[:16], "files": names}
         script = (BUILT / _SERVICE_WORKER).read_text("utf-8")
-        (made / _SERVICE_WORKER).write_text(f"const SITE = {json.dumps(site)};\n{script}", "utf-8")
+        (made / _SERVICE_WORKER).write_text(f"{_LIST_START}{json.dumps(site)};\n{script}", "utf-8")
         # What tells browsers of a new site comes last.
         for path in sorted(paths, key=lambda path: path.name == _SERVICE_WORKER):
             place = folder / path.relative_to(made)
             place.parent.mkdir(parents=True, exist_ok=True)
             path.replace(place)
+        made_now = {path.relative_to(made).as_posix() for path in paths}
+        for name in sorted(earlier - made_now):
+            with contextlib.suppress(ValueError):
+                inside(folder, name).unlink(missing_ok=True)
     return sum((folder / name).stat().st_size for name in (*names, _SERVICE_WORKER))
+
+
+def _listed(folder: Path) -> set[str]:
+    """The files that the list of an earlier site in this folder has."""
+    try:
+        first, *_ = (folder / _SERVICE_WORKER).read_text("utf-8").split("\n", 1)
+        listed = parse_json(first.removeprefix(_LIST_START).removesuffix(";"))
+        return {name for name in listed["files"] if isinstance(name, str)}
+    except (OSError, ValueError, TypeError, KeyError):
+        return set()
 
 
 @contextlib.contextmanager
