@@ -7,6 +7,7 @@ from transcribe.score.analysis import analyse
 from transcribe.score.engraving import engrave
 from transcribe.score.musicxml import musicxml
 from transcribe.score.notation import write
+from transcribe.score.own_places import with_own_places
 from transcribe.score.score import Hints, Score
 from transcribe.score.trills import with_trills
 from transcribe.score.voices import with_voices
@@ -14,7 +15,12 @@ from transcribe.score.voices import with_voices
 
 def make_score(performance: Performance, hints: Hints | None = None) -> Score:
     """The score of a performance with a note at least; what `hints` say is obeyed."""
-    return with_voices(with_trills(analyse(performance, hints)))
+    return arranged(analyse(performance, hints))
+
+
+def arranged(score: Score) -> Score:
+    """What `analysis.analyse` gives, with trills, places and voices as they are written."""
+    return with_voices(with_own_places(with_trills(score)))
 
 
 def sheet_bytes(score: Score, *, with_pedal: bool = False) -> bytes:

@@ -30,6 +30,8 @@ _FINEST = 64
 """A power of two that divides a quarter, whatever tuplets there are."""
 _COARSE = 8
 """Parts of an eighth's or quarter's pulse that places are moved to where nothing else fits."""
+_TOGETHER = 0.02
+"""Seconds between grace notes that are a chord, at the most."""
 
 
 @dataclass(slots=True)
@@ -162,6 +164,9 @@ def _chords(page: _Page) -> dict[int, list[_Chord]]:
         if later:
             main = together[voice][min(later)]
             main.graces = sorted([*main.graces, *small], key=lambda index: notes[index].note.onset)
+        else:  # they lead to nothing
+            length = max(notes[index].length for index in small)
+            together[voice][start] = _Chord(start, start + int(length * quarter), small)
     found = {}
     for voice, by_start in together.items():
         chords = [by_start[start] for start in sorted(by_start)]
@@ -261,8 +266,7 @@ def _snap(chords: list[_Chord], number: int, page: _Page) -> None:
         if bar_start < chord.start < bar_stop:
             chord.start = min(_nearest(chord.start, bar_start, unit), bar_stop - unit)
         if kept and chord.start <= kept[-1].start:
-            kept[-1].indices += chord.indices
-            kept[-1].graces += chord.graces
+            _join(kept[-1], chord, page)
             kept[-1].stop = max(kept[-1].stop, chord.stop)
         else:
             kept.append(chord)
@@ -272,6 +276,18 @@ def _snap(chords: list[_Chord], number: int, page: _Page) -> None:
             chord.stop = _nearest(chord.stop, bar_start, unit)
         chord.stop = min(max(chord.stop, chord.start + unit), following)
     chords[first:last] = kept
+
+
+def _join(chord: _Chord, later: _Chord, page: _Page) -> None:
+    """Make two chords one; keys that are in both are struck before it, too."""
+    notes = page.score.notes
+    pitches = {notes[index].note.pitch for index in chord.indices}
+    again = [index for index in later.indices if notes[index].note.pitch in pitches]
+    struck_again = {notes[index].note.pitch for index in again}
+    before = [index for index in chord.indices if notes[index].note.pitch in struck_again]
+    kept = [index for index in chord.indices if notes[index].note.pitch not in struck_again]
+    chord.indices = sorted([*kept, *later.indices], key=lambda index: notes[index].note.pitch)
+    chord.graces = [*chord.graces, *before, *later.graces]
 
 
 def _nearest(tick: int, start: int, unit: int) -> int:
@@ -353,8 +369,21 @@ def _pieces(
 
 
 def _graces(indices: Sequence[int], page: _Page) -> list[Grace]:
-    value = Value("eighth" if len(indices) == 1 else "16th")
-    return [Grace([Notehead(index, page.spellings[index])], value) for index in indices]
+    """Grace notes in the order of their strikes; those struck together are a chord."""
+    notes = page.score.notes
+    chords: list[list[int]] = []
+    for index in sorted(indices, key=lambda index: notes[index].note.onset):
+        onset = notes[index].note.onset
+        if chords and onset - notes[chords[-1][0]].note.onset <= _TOGETHER:
+            chords[-1].append(index)
+        else:
+            chords.append([index])
+    value = Value("eighth" if len(chords) == 1 else "16th")
+    found = []
+    for chord in chords:
+        chord.sort(key=lambda index: notes[index].note.pitch)
+        found.append(Grace([Notehead(each, page.spellings[each]) for each in chord], value))
+    return found
 
 
 # --- bars ---
