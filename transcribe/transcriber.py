@@ -12,7 +12,7 @@ from __future__ import annotations
 import logging
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from transcribe.audio.loudness import LevelledReader
-from transcribe.audio.source import Source, open_source
+from transcribe.audio.source import Sound, Source, open_source
 from transcribe.checkpoint import Checkpoint, load_checkpoint
 from transcribe.decode.config import DecodeConfig
 from transcribe.decode.decoder import Decoder
@@ -207,42 +207,67 @@ class Transcriber:
         ValueError
             The samples or the sample rate are not as described.
         """
-        config, windows, grid = self.checkpoint.features, self.checkpoint.windows, self.grid
-        between = (grid.position(excerpt.start), grid.position(excerpt.stop))
+        grid = self.grid
+        start, stop = grid.position(excerpt.start), grid.position(excerpt.stop)
         # The network hears a little more on both sides, as it does of every window.
-        first_frame = max(0, math.floor(between[0]) - windows.context_frames)
-        heard = Excerpt(
-            grid.seconds(first_frame), excerpt.stop + grid.seconds(windows.context_frames)
-        )
+        context = self.checkpoint.windows.context_frames
+        first_frame = max(0, math.floor(start) - context)
+        heard = Excerpt(grid.seconds(first_frame), excerpt.stop + grid.seconds(context))
         sound = open_source(source, grid.sample_rate, sample_rate=sample_rate, excerpt=heard)
-        floor = min(self.decode.onset_threshold, candidate_threshold or 1.0)
+        threshold = min(self.decode.onset_threshold, candidate_threshold or 1.0)
         reader = CandidateReader(
-            replace(self.decode, onset_threshold=floor).thresholds(),
+            replace(self.decode, onset_threshold=threshold).thresholds(),
             first_frame=first_frame,
-            between=between,
+            between=(start, stop),
         )
         decoder = Decoder(grid, self.decode)
-        n_windows = 0
-
-        def take(found: Candidates, point: ResumePoint | None = None) -> None:
-            decoder.take(found)
-            if candidates is not None:
-                candidates(found, decoder, point)
-
         if unfinished is None:
-            take(Candidates.none(first_frame))
+            found = self._find_candidates(sound, reader, first_frame)
         else:
-            n_windows = unfinished.point.n_windows
-            reader.resume(unfinished.point.held, windows.n_frames(n_windows))
             decoder.take(unfinished.candidates)
-            take(Candidates.none(), unfinished.point)
+            found = self._find_candidates(sound, reader, first_frame, unfinished.point)
+        for piece, point, end_frame in found:
+            decoder.take(piece)
+            if candidates is not None:
+                candidates(piece, decoder, point)
+            if progress is not None and end_frame is not None:
+                progress(min(grid.seconds(end_frame), excerpt.stop))
+        if excerpt.start > 0 and sound.end <= excerpt.start:
+            raise AudioError(
+                f"expected a recording of more than {excerpt.start:g} s, where the part to "
+                f"transcribe starts; found one of {sound.end:.1f} s",
+                kind="too_short",
+            )
+        return conclude(
+            decoder.finish(), decoder.finish(SUSTAINED), sound, a4=self.a4, excerpt=excerpt
+        )
+
+    def _find_candidates(
+        self,
+        sound: Sound,
+        reader: CandidateReader,
+        first_frame: int,
+        resumed: ResumePoint | None = None,
+    ) -> Iterator[tuple[Candidates, ResumePoint | None, int | None]]:
+        """The candidates in a sound, a piece a window, and one before and one after them all.
+
+        With each piece comes the point to go on from after it, where there is one, and the frame
+        of the recording at which its window ends.
+        """
+        windows = self.checkpoint.windows
+        n_windows = 0 if resumed is None else resumed.n_windows
         n_frames = windows.n_frames(n_windows)
+        if resumed is None:
+            yield Candidates.none(first_frame), None, None
+        else:
+            reader.resume(resumed.held, n_frames)
+            yield Candidates.none(), resumed, None
+        blocks = sound.resampled(
+            self.grid.sample_rate, tuned_at=self.checkpoint.features.sample_rate
+        )
         activations = stream_in_windows(
             self.activations or self.checkpoint.model.activations,
-            self.features.stream(
-                sound.resampled(grid.sample_rate, tuned_at=config.sample_rate),
-                first_frame=windows.first_frame(n_windows),
-            ),
+            self.features.stream(blocks, first_frame=windows.first_frame(n_windows)),
             window_frames=windows.window_frames,
             context_frames=windows.context_frames,
             n_done=n_windows,
@@ -253,16 +278,6 @@ class Transcriber:
             found = reader.push(Rolls.unstack(part))
             # The last window gives more or fewer frames: its end is no place to go on from.
             goes_on = n_frames == windows.n_frames(n_windows)
-            take(found, ResumePoint(n_windows, reader.held) if goes_on else None)
-            if progress is not None:
-                progress(min(grid.seconds(first_frame + n_frames), excerpt.stop))
-        take(reader.finish())
-        if excerpt.start > 0 and sound.end <= excerpt.start:
-            raise AudioError(
-                f"expected a recording of more than {excerpt.start:g} s, where the part to "
-                f"transcribe starts; found one of {sound.end:.1f} s",
-                kind="too_short",
-            )
-        return conclude(
-            decoder.finish(), decoder.finish(SUSTAINED), sound, a4=self.a4, excerpt=excerpt
-        )
+            point = ResumePoint(n_windows, reader.held) if goes_on else None
+            yield found, point, first_frame + n_frames
+        yield reader.finish(), None, None
