@@ -102,65 +102,74 @@ def transcription_loss(
     dict
         A scalar for each term with a weight above 0.
     """
-    n_frames = targets.pedal.numel()
     everywhere = targets.onset.new_ones(1)
     notes = everywhere if note_mask is None else note_mask.to(targets.onset.dtype)
     releases = notes if release_mask is None else notes * release_mask
-
-    def cross_entropy(plane: str, mask: Tensor, positive: float = 1.0) -> Tensor:
-        logit, target = getattr(logits, plane).float(), getattr(targets, plane)
-        weight = None if positive == 1 else 1 + (positive - 1) * target
-        loss = functional.binary_cross_entropy_with_logits(
-            logit, target, weight=weight, reduction="none"
-        )
-        return (loss * mask).sum() / n_frames
-
-    def shift(plane: str, mask: Tensor) -> Tensor:
-        error = (getattr(logits, plane).float().tanh() - getattr(targets, plane)).abs()
-        return (error * mask).sum() / mask.sum().clamp(min=1)
-
-    def pedal() -> Tensor:
-        moves = (targets.pedal[:, 1:] != targets.pedal[:, :-1]).float()
-        near = functional.max_pool1d(functional.pad(moves, (2, 2)), kernel_size=4, stride=1)
-        loss = functional.binary_cross_entropy_with_logits(
-            logits.pedal.float(),
-            targets.pedal,
-            weight=1 + (config.pedal_edge - 1) * near,
-            reduction="none",
-        )
-        return (loss * pedal_mask[:, None]).sum() / n_frames
-
     struck = targets.onset * velocity_mask[:, None, None] * notes
     loud = struck if loudness_mask is None else struck * loudness_mask[:, None, None]
-
-    def velocity() -> Tensor:
-        error = (logits.velocity.float().sigmoid() - targets.velocity) * loud
-        return error.abs().sum() / loud.sum().clamp(min=1)
-
-    def velocity_relative() -> Tensor:
-        error = (logits.velocity.float().sigmoid() - targets.velocity) * struck
-        n_struck = struck.sum((1, 2), keepdim=True).clamp(min=1)
-        mean = error.sum((1, 2), keepdim=True) / n_struck
-        return ((error - mean * struck).abs()).sum() / struck.sum().clamp(min=1)
-
+    sounding = notes * pedal_mask[:, None, None]
     terms = {
-        "onset": lambda: cross_entropy("onset", notes, config.onset_positive),
-        "offset": lambda: cross_entropy("offset", releases),
-        "frame": lambda: cross_entropy("frame", releases),
-        "sounding": lambda: cross_entropy("sounding", notes * pedal_mask[:, None, None]),
-        "shift": lambda: (
-            shift("onset_shift", targets.onset * notes)
-            + shift("offset_shift", targets.offset * releases)
+        "onset": lambda: _cross_entropy(
+            logits.onset, targets.onset, notes, positive=config.onset_positive
         ),
-        "velocity": velocity,
-        "velocity_relative": velocity_relative,
-        "pedal": pedal,
+        "offset": lambda: _cross_entropy(logits.offset, targets.offset, releases),
+        "frame": lambda: _cross_entropy(logits.frame, targets.frame, releases),
+        "sounding": lambda: _cross_entropy(logits.sounding, targets.sounding, sounding),
+        "shift": lambda: (
+            _shift_error(logits.onset_shift, targets.onset_shift, targets.onset * notes)
+            + _shift_error(logits.offset_shift, targets.offset_shift, targets.offset * releases)
+        ),
+        "velocity": lambda: _velocity_error(logits.velocity, targets.velocity, loud),
+        "velocity_relative": lambda: _relative_velocity_error(
+            logits.velocity, targets.velocity, struck
+        ),
+        "pedal": lambda: _pedal_cross_entropy(
+            logits.pedal, targets.pedal, pedal_mask[:, None], edge=config.pedal_edge
+        ),
     }
     return {
         name: getattr(config, name) * term()
         for name, term in terms.items()
         if getattr(config, name) > 0
     }
+
+
+def _cross_entropy(logit: Tensor, target: Tensor, mask: Tensor, positive: float = 1.0) -> Tensor:
+    """A mean over frames of the sum over keys; what is there counts ``positive`` times."""
+    weight = None if positive == 1 else 1 + (positive - 1) * target
+    loss = functional.binary_cross_entropy_with_logits(
+        logit.float(), target, weight=weight, reduction="none"
+    )
+    n_frames = target.shape[0] * target.shape[1]
+    return (loss * mask).sum() / n_frames
+
+
+def _shift_error(logit: Tensor, target: Tensor, mask: Tensor) -> Tensor:
+    error = (logit.float().tanh() - target).abs()
+    return (error * mask).sum() / mask.sum().clamp(min=1)
+
+
+def _velocity_error(logit: Tensor, target: Tensor, struck: Tensor) -> Tensor:
+    error = (logit.float().sigmoid() - target) * struck
+    return error.abs().sum() / struck.sum().clamp(min=1)
+
+
+def _relative_velocity_error(logit: Tensor, target: Tensor, struck: Tensor) -> Tensor:
+    """As `_velocity_error`, with the mean error of each window taken off."""
+    error = (logit.float().sigmoid() - target) * struck
+    n_struck = struck.sum((1, 2), keepdim=True).clamp(min=1)
+    mean = error.sum((1, 2), keepdim=True) / n_struck
+    return (error - mean * struck).abs().sum() / struck.sum().clamp(min=1)
+
+
+def _pedal_cross_entropy(logit: Tensor, target: Tensor, mask: Tensor, *, edge: float) -> Tensor:
+    """A mean over frames; those within two of a movement count ``edge`` times."""
+    moves = (target[:, 1:] != target[:, :-1]).float()
+    near = functional.max_pool1d(functional.pad(moves, (2, 2)), kernel_size=4, stride=1)
+    loss = functional.binary_cross_entropy_with_logits(
+        logit.float(), target, weight=1 + (edge - 1) * near, reduction="none"
+    )
+    return (loss * mask).sum() / target.numel()
 
 
 def total(terms: dict[str, Tensor]) -> Tensor:
