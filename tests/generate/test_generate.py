@@ -22,6 +22,7 @@ from eval.downstream.markov import MarkovChain
 from transcribe.errors import CheckpointError
 from transcribe.generate import Continuer, Sampling
 from transcribe.generate.config import GeneratorConfig
+from transcribe.generate.event_network import EventNetwork
 from transcribe.generate.events import (
     DURATION,
     KEY,
@@ -35,7 +36,7 @@ from transcribe.generate.events import (
     onsets_of,
 )
 from transcribe.generate.model import EventModel
-from transcribe.generate.recall import EventListener, EventNetwork
+from transcribe.generate.recall import EventListener
 from transcribe.generate.sampling import LONGEST_SILENCE, draw_events, key_leaning
 from transcribe.generate.weights import (
     GeneratorWeights,
@@ -209,7 +210,7 @@ class TestNetwork:
         for event in encode(prelude(60)):
             in_numpy.read(event[None])
         assert np.isfinite(in_numpy.logits([3, 40])).all()
-        assert len(in_numpy._events) < 3 * SMALL.context
+        assert len(in_numpy._figures.events) < 3 * SMALL.context
         assert np.exp(in_numpy.logits([3])).sum() == pytest.approx(1, abs=1e-4)
 
 

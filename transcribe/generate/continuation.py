@@ -15,8 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
+from transcribe.generate.event_network import EventNetwork
 from transcribe.generate.events import STEP, TIMES, decode, encode
-from transcribe.generate.recall import EventListener, EventNetwork
+from transcribe.generate.recall import EventListener
 from transcribe.generate.sampling import Listener, Sampling, draw_events
 from transcribe.generate.weights import GeneratorWeights, load_network
 from transcribe.notes import PedalPress, Performance, without_overlaps

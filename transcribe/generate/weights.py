@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from transcribe.errors import CheckpointError
 from transcribe.extras import needing
 from transcribe.generate.config import GeneratorConfig
-from transcribe.generate.recall import EventNetwork
+from transcribe.generate.event_network import EventNetwork
 from transcribe.weights_file import FOLDER, read_weights, write_weights
 
 if TYPE_CHECKING:
