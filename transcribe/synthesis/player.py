@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,6 +49,27 @@ def _next_strike(table: PerformanceArrays) -> NDArray[np.int64]:
         index = np.flatnonzero(table.pitch == key)
         following[index[:-1]] = index[1:]
     return following
+
+
+class _StruckString(NamedTuple):
+    """A note as its strings sound; times in seconds, infinity for what does not come."""
+
+    onset: float
+    pitch: int
+    timbre: int
+    """The velocity whose recorded note is heard."""
+    gain: float
+    damped: float
+    """When its damper touches it."""
+    key_up: float
+    restruck: float
+    """When another strike ends it."""
+    dimmed: float
+    """When another strike leaves it ringing, but softer."""
+    kept: float
+    """Gain of what rings on then."""
+    buzzing: float
+    """Level of the damper's buzz."""
 
 
 class Player:
@@ -261,6 +283,14 @@ class Player:
     def _struck_strings(self, first: int, n_samples: int) -> Samples:
         """The sound of the notes, without resonance and mechanical noise."""
         out = np.zeros(n_samples, np.float32)
+        longest = int((LONGEST_VOICE + 1) * self.bank.sample_rate)
+        scratch = np.empty(min(n_samples, longest), np.float32)
+        for string in self._sounding(first, n_samples):
+            self._add_string(out, string, first, scratch)
+        return out
+
+    def _sounding(self, first: int, n_samples: int) -> Iterator[_StruckString]:
+        """The notes that may sound in a part, in order of their onsets."""
         table, rate = self.table, self.bank.sample_rate
         earliest, latest = first / rate - LONGEST_VOICE - 0.1, (first + n_samples) / rate + 0.1
         begin, stop = np.searchsorted(table.onset, (earliest, latest))
@@ -274,52 +304,72 @@ class Player:
             deviation = self._random(_LAYER).standard_normal(len(table.onset))[index]
             timbre = timbre + self.config.layer_spread * deviation
         timbre = np.clip(np.rint(timbre), 1, 127).astype(int)
-        scratch = np.empty(min(n_samples, int((LONGEST_VOICE + 1) * rate)), np.float32)
-        for onset, damped, key_up, restruck, dimmed, kept, pitch, velocity, gain, buzzing in zip(
-            table.onset[index].tolist(),
-            self.damped[index].tolist(),
-            self.key_up[index].tolist(),
-            self.restruck[index].tolist(),
-            self.dimmed[index].tolist(),
-            self.kept[index].tolist(),
-            table.pitch[index].tolist(),
-            timbre.tolist(),
-            gains.tolist(),
-            self.buzzing[index].tolist(),
-            strict=True,
-        ):
-            voice = self._voice(pitch, velocity)
-            origin = round(onset * rate) - voice.attack
-            end = voice.audible(gain)
-            damp = round(damped * rate) - origin if damped < math.inf else end
-            strike = round(restruck * rate) - origin if restruck < math.inf else end
-            end = min(end, strike + len(self.fade))
-            if self.dampers is None:
-                end = min(end, damp + len(self._release_curve(pitch)))
-            low, high = max(0, first - origin), min(end, first + n_samples - origin)
-            if high > low:
-                part = scratch[: high - low]
-                np.multiply(voice.samples[low:high], np.float32(gain * voice.scale), out=part)
-                dim = round(dimmed * rate) - origin if dimmed < math.inf else high
-                if dim < high:
-                    since = max(low, dim)
-                    fade = self.fade[since - dim : high - dim]
-                    part[since - low : since - low + len(fade)] *= kept + (1 - kept) * fade
-                    part[since - low + len(fade) :] *= kept
-                since = max(low, damp)
-                if since < high and self.dampers is None:
-                    part[since - low :] *= self._release_curve(pitch)[since - damp : high - damp]
-                elif since < high:
-                    part[since - low :] *= self._damper_gain(
-                        pitch, key_up, origin + since, high - since
-                    )
-                since = max(low, strike)
-                if since < high:
-                    part[since - low :] *= self.fade[since - strike : high - strike]
-                out[origin + low - first : origin + high - first] += part
-            if buzzing and damp < min(strike, voice.audible(gain)):
-                self._add_buzz(out, voice, gain * buzzing, damp, origin - first)
-        return out
+        columns = (
+            table.onset[index],
+            table.pitch[index],
+            timbre,
+            gains,
+            self.damped[index],
+            self.key_up[index],
+            self.restruck[index],
+            self.dimmed[index],
+            self.kept[index],
+            self.buzzing[index],
+        )
+        for row in zip(*(column.tolist() for column in columns), strict=True):
+            yield _StruckString(*row)
+
+    def _add_string(
+        self, out: Samples, string: _StruckString, first: int, scratch: Samples
+    ) -> None:
+        """Add what sounds of a note from the sample ``first`` on."""
+        voice = self._voice(string.pitch, string.timbre)
+        rate, gain = self.bank.sample_rate, string.gain
+        origin = round(string.onset * rate) - voice.attack
+
+        def sample(time: float, otherwise: int) -> int:
+            """Of the voice."""
+            return round(time * rate) - origin if time < math.inf else otherwise
+
+        audible = voice.audible(gain)
+        damp, restrike = sample(string.damped, audible), sample(string.restruck, audible)
+        end = min(audible, restrike + len(self.fade))
+        if self.dampers is None:
+            end = min(end, damp + len(self._release_curve(string.pitch)))
+        low, high = max(0, first - origin), min(end, first + len(out) - origin)
+        if high > low:
+            part = scratch[: high - low]
+            np.multiply(voice.samples[low:high], np.float32(gain * voice.scale), out=part)
+            self._dim(part, low, sample(string.dimmed, high), string.kept)
+            self._damp(part, low, damp, string, origin)
+            since = max(low, restrike)
+            if since < high:
+                part[since - low :] *= self.fade[since - restrike : high - restrike]
+            out[origin + low - first : origin + high - first] += part
+        if string.buzzing and damp < min(restrike, audible):
+            self._add_buzz(out, voice, gain * string.buzzing, damp, origin - first)
+
+    def _dim(self, part: Samples, low: int, dim: int, kept: float) -> None:
+        """Soften a part of a voice that begins at ``low`` from ``dim`` on."""
+        high = low + len(part)
+        if dim < high:
+            since = max(low, dim)
+            fade = self.fade[since - dim : high - dim]
+            part[since - low : since - low + len(fade)] *= kept + (1 - kept) * fade
+            part[since - low + len(fade) :] *= kept
+
+    def _damp(self, part: Samples, low: int, damp: int, string: _StruckString, origin: int) -> None:
+        """Let the damper fall at ``damp`` on a part of a voice that begins at ``low``."""
+        high = low + len(part)
+        since = max(low, damp)
+        if since >= high:
+            return
+        if self.dampers is None:
+            part[since - low :] *= self._release_curve(string.pitch)[since - damp : high - damp]
+        else:
+            part[since - low :] *= self._damper_gain(
+                string.pitch, string.key_up, origin + since, high - since
+            )
 
     def _add_buzz(self, out: Samples, voice: Voice, gain: float, damp: int, origin: int) -> None:
         """The buzz of a string that its damper touches: some of its sound again, soft and short."""
