@@ -4,12 +4,14 @@ import json
 import os
 import shutil
 import stat
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from eval.data.synthetic_bank import frequency, string, write_wav
+from transcribe.cli import main
 from transcribe.errors import InstrumentError, MidiError
 from transcribe.notes import Performance
 from transcribe.synthesis.fluidsynth import render_soundfont
@@ -129,3 +131,29 @@ def test_fluidsynth_is_asked_for_the_file_and_its_failure_told(tmp_path, monkeyp
         render_soundfont(midi, midi)
     with pytest.raises(InstrumentError, match="No such file"):
         render_soundfont(midi, Path(tmp_path / "gone.sf2"))
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the stand-in for fluidsynth is a shell script")
+def test_a_soundfont_s_music_is_written_as_it_is_read(tmp_path, monkeypatch):
+    """Three minutes take 32 MB whole; of them no more than some blocks are held."""
+    program, rate = tmp_path / "fluidsynth", 44100
+    program.write_text(
+        f'#!/bin/sh\nwhile [ "$1" != -F ]; do shift; done\ncp {tmp_path}/sound.wav "$2"\n'
+    )
+    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    midi, soundfont = tmp_path / "a.mid", tmp_path / "a.sf2"
+    midi.write_bytes(b"MThd\0\0\0\6")
+    soundfont.write_bytes(b"RIFF\0\0\0\0sfbk")
+    stereo = np.random.default_rng(1).uniform(-0.5, 0.5, (180 * rate, 2))
+    write_wav(tmp_path / "sound.wav", stereo, rate)
+    samples = render_soundfont(midi, soundfont, sample_rate=rate)
+    write_wav(tmp_path / "whole.wav", samples, rate)
+    words = ["render", str(midi), "--instrument", str(soundfont)]
+    assert main(words) == 0  # what is imported then is no part of the music
+    tracemalloc.start()
+    assert main([*words, "--overwrite"]) == 0
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert (tmp_path / "a.wav").read_bytes() == (tmp_path / "whole.wav").read_bytes()
+    assert peak < samples.nbytes * 0.75

@@ -59,18 +59,17 @@ def run(options: argparse.Namespace) -> int:
     with usage_errors():
         check_output(output, [options.midi], overwrite=options.overwrite)
 
-    from transcribe.audio.wav import check_wav_length, write_wav, write_wav_blocks
+    from transcribe.audio.wav import check_wav_length, write_wav_blocks
     from transcribe.midi import load_midi
-    from transcribe.synthesis.fluidsynth import render_soundfont
+    from transcribe.synthesis.fluidsynth import render_soundfont_blocks
     from transcribe.synthesis.render import n_rendered, render_blocks
     from transcribe.synthesis.sample_bank import SampleBank, packaged_piano
 
     instrument: Path | None = options.instrument
     if instrument is not None and instrument.suffix.lower() in SOUNDFONT_SUFFIXES:
         sample_rate = 44100
-        samples = render_soundfont(options.midi, instrument, sample_rate=sample_rate)
-        n_samples = len(samples)
-        write_wav(output, samples, sample_rate)
+        blocks = render_soundfont_blocks(options.midi, instrument, sample_rate=sample_rate)
+        n_samples = write_wav_blocks(output, blocks, sample_rate)
     else:
         bank = packaged_piano() if instrument is None else SampleBank.load(instrument)
         read = load_midi(options.midi)

@@ -6,9 +6,12 @@ import re
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
-from transcribe.audio.reader import read_audio
+import numpy as np
+
+from transcribe.audio.reader import AudioReader
 from transcribe.errors import InstrumentError, MidiError, TranscribeError
 from transcribe.synthesis.sample_bank import Samples
 
@@ -27,6 +30,18 @@ def render_soundfont(midi_path: Path, soundfont_path: Path, *, sample_rate: int 
         If FluidSynth is not installed or fails, or the file is no SoundFont.
     MidiError
         If the file is no MIDI file.
+    """
+    return np.concatenate(
+        list(render_soundfont_blocks(midi_path, soundfont_path, sample_rate=sample_rate))
+    )
+
+
+def render_soundfont_blocks(
+    midi_path: Path, soundfont_path: Path, *, sample_rate: int = 16000
+) -> Iterator[Samples]:
+    """Yield what `render_soundfont` returns in blocks, so that hours need little memory.
+
+    FluidSynth plays all of it into a temporary file first; errors are raised by then.
     """
     program = shutil.which("fluidsynth")
     if program is None:
@@ -48,7 +63,7 @@ def render_soundfont(midi_path: Path, soundfont_path: Path, *, sample_rate: int 
         if done.returncode != 0 or not wav_path.is_file():
             reason = (done.stderr or done.stdout).strip().splitlines()[-1:] or ["no message"]
             raise InstrumentError(f"{soundfont_path}: fluidsynth failed: {reason[0]}")
-        return read_audio(wav_path, sample_rate)
+        yield from AudioReader(wav_path, sample_rate)
 
 
 def _check_header(path: Path, pattern: bytes, what: str, error: type[TranscribeError]) -> None:
