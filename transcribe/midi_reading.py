@@ -38,7 +38,7 @@ from transcribe.notes import (
 
 _DOWN = 64
 """The least value of the sustain controller that means "down"."""
-_NOTES_OFF = frozenset({120, 123, 124, 125, 126, 127})
+NOTES_OFF = frozenset({120, 123, 124, 125, 126, 127})
 """Controllers that release all keys of their channel."""
 _RESET_CONTROLLERS = 121
 LONGEST_SECONDS = 48 * 3600.0
@@ -103,20 +103,56 @@ def performance_of(file: MidiFile) -> MidiReading:
     if file.damage and not (notes or presses or n_drums or n_empty or n_off_keyboard):
         raise DamagedError("; ".join(_few(file.damage)))
     n_playing = sum(bool(part.notes) for part in played)
-    warnings = [
+    warnings = doubts_of(
+        file,
+        n_drums=n_drums,
+        n_off_keyboard=n_off_keyboard,
+        n_empty=n_empty,
+        n_late=n_late,
+        n_held=sum(part.n_held for part in played),
+        n_playing=n_playing,
+    )
+    return MidiReading(Performance(without_overlaps(notes), presses), warnings, is_held)
+
+
+def doubts_of(
+    file: MidiFile,
+    *,
+    n_drums: int = 0,
+    n_off_keyboard: int = 0,
+    n_empty: int = 0,
+    n_late: int = 0,
+    n_held: int = 0,
+    n_playing: int = 0,
+) -> tuple[str, ...]:
+    """What is doubtful about a file, a phrase each.
+
+    Parameters
+    ----------
+    file : MidiFile
+        Its damage is told.
+    n_drums, n_off_keyboard, n_empty, n_late : int
+        Notes that were left out, as they are percussion, off the keyboard, without length, or
+        later than `LONGEST_SECONDS`.
+    n_held : int
+        Keys that are never released.
+    n_playing : int
+        Tracks with notes.
+    """
+    doubts = [
         *_few(file.damage),
         *_counted(n_drums, "note", "of percussion (channel 10) left out"),
         *_counted(n_off_keyboard, "note", "off the keyboard (below A0 or above C8) left out"),
         *_counted(n_empty, "note", "without length left out"),
         *_counted(n_late, "note", f"later than {LONGEST_SECONDS / 3600:g} hours left out"),
-        *_counted(sum(part.n_held for part in played), "key", "never released, until the end"),
+        *_counted(n_held, "key", "never released, until the end"),
     ]
     if file.kind == 2 and n_playing > 1:
-        warnings.append(
+        doubts.append(
             f"type 2: its {n_playing} tracks are independent of each other; they are read as if "
             "played together"
         )
-    return MidiReading(Performance(without_overlaps(notes), presses), tuple(warnings), is_held)
+    return tuple(doubts)
 
 
 def _few(damage: Sequence[str]) -> list[str]:
@@ -173,7 +209,7 @@ def _played(track: MidiTrack) -> _Played:
             found.sustain.append((tick, channel, second >= _DOWN))
         elif kind == CONTROL and first == _RESET_CONTROLLERS:
             found.sustain.append((tick, channel, False))
-        elif kind == CONTROL and first in _NOTES_OFF:
+        elif kind == CONTROL and first in NOTES_OFF:
             release_all(tick, channel)
     for (channel, pitch), strikes in held.items():
         for onset, velocity in strikes:

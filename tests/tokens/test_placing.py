@@ -360,3 +360,40 @@ def test_what_would_come_later_than_any_recording_lasts_is_refused(tmp_path, cap
     assert cli.main(["place", str(made), "--onto", str(song), "-o", str(tmp_path / "out.mid")]) == 1
     assert "48 hours" in capsys.readouterr().err
     assert not (tmp_path / "out.mid").exists()
+
+
+def doubtful_files():
+    """Files of which something has to be said, and a word of it."""
+    on, off, low = bytes((0x90, 60, 80)), bytes((0x80, 60, 0)), bytes((0x90, 12, 80))
+    whole = [(0, on), (96, off)]
+    tracks = {
+        "without length": (1, [[*whole, (100, on), (100, off)]]),
+        "never released": (1, [[*whole, (100, on), (200, bytes((0x90, 64, 0)))]]),
+        "off the keyboard": (1, [[*whole, (100, low), (200, bytes((0x80, 12, 0)))]]),
+        "type 2": (2, [whole, whole]),
+    }
+    for word, (kind, events) in tracks.items():
+        yield word, a_file(kind, 96, events, running=False)
+    yield "truncated", a_file(1, 96, [whole, whole], running=False)[:-9]
+
+
+@pytest.mark.parametrize(("word", "content"), list(doubtful_files()))
+def test_a_doubtful_file_is_warned_of_as_elsewhere(tmp_path, word, content, capsys):
+    """`place` has the words of `load_midi`, which the other commands print."""
+    path, onto = tmp_path / "generated.mid", tmp_path / "played.mid"
+    path.write_bytes(content)
+    write_midi(Performance((Note(onset=0.0, pitch=60, offset=1.0, velocity=64),)), onto)
+    expected = load_midi(path).warnings
+    assert any(word in each for each in expected)
+    words = ["place", path, "--onto", onto, "--tempo", "120", "--metre", "4/4"]
+    assert cli.main([str(each) for each in words]) == 0
+    said = capsys.readouterr().err.splitlines()
+    assert said == [f"transcribe place: {path}: warning: {each}" for each in expected]
+
+
+def test_keys_that_a_controller_releases_are_not_held():
+    """Controller 123, "all notes off", which sequencers write at their end."""
+    events = [(0, bytes((0x90, 60, 80))), (48, bytes((0xB0, 123, 0))), (96, bytes((0x90, 64, 0)))]
+    score = read_score_midi(a_file(1, 96, [events], running=False))
+    assert [(note.step, note.n_steps) for note in score.notes] == [(0, 2)]
+    assert score.doubts == ()

@@ -36,6 +36,7 @@ from transcribe.notes import (
 )
 from transcribe.tokens.encoded import FORMAT
 from transcribe.tokens.score_midi import read_score_midi
+from transcribe.wording import count
 
 N_LAST_BEATS = 8
 """The pace beyond the grid is the median of so many of its beats."""
@@ -146,7 +147,7 @@ class Placed:
     voices: tuple[InstrumentPart, ...]
     """In the order of the file; times are the recording's."""
     remarks: tuple[str, ...] = ()
-    """Damage, and what was left out."""
+    """Damage, what was left out, and what was taken for something."""
 
     @property
     def performance(self) -> Performance:
@@ -250,11 +251,11 @@ def place(
         if kept:
             name = track.name or f"Generated {number}"
             voices.append(InstrumentPart(name, Performance(kept), track.program, track.is_drum))
-    told = list(score.damage)
+    told = list(score.doubts)
     if n_off:
-        told.append(f"{n_off} notes off the keyboard (below A0 or above C8) left out")
+        told.append(f"{count(n_off, 'note')} off the keyboard (below A0 or above C8) left out")
     if n_early:
-        told.append(f"{n_early} notes before the recording begins left out")
+        told.append(f"{count(n_early, 'note')} before the recording begins left out")
     return Placed(tuple(voices), tuple(told))
 
 

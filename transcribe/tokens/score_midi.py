@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from transcribe.midi_file import (
+    CONTROL,
     DEFAULT_TEMPO,
     DRUM_CHANNEL,
     NOTE_OFF,
@@ -28,6 +29,7 @@ from transcribe.midi_file import (
     text_event,
 )
 from transcribe.midi_parser import parse_midi
+from transcribe.midi_reading import NOTES_OFF, doubts_of
 from transcribe.music.beat_grid import Metre
 
 TICKS = 480
@@ -70,8 +72,8 @@ class StepMidi:
     """Step and time signature, such as ``"6/8"``; empty where the file has none."""
     bars: tuple[float, ...]
     """Steps at which bars begin, up to the end."""
-    damage: tuple[str, ...] = ()
-    """What could not be read."""
+    doubts: tuple[str, ...] = ()
+    """Damage, and what was left out or taken for something; a phrase each."""
 
     @property
     def notes(self) -> tuple[StepNote, ...]:
@@ -126,16 +128,22 @@ def read_score_midi(content: bytes) -> StepMidi:
     """
     file = parse_midi(content)
     step_ticks = _step_ticks(file)
+    read = [_TrackReading(track, step_ticks) for track in file.tracks]
     tempos = dict(file.tempos()) if file.ticks_a_quarter is not None else {}
     return StepMidi(
-        tracks=tuple(voice for track in file.tracks for voice in _voices(track, step_ticks)),
+        tracks=tuple(voice for each in read for voice in each.voices()),
         tempos=tuple(
             (tick / step_ticks, 60e6 / tempo)
             for tick, tempo in sorted(({0: DEFAULT_TEMPO} | tempos).items())
         ),
         metres=tuple((tick / step_ticks, f"{n}/{d}") for tick, n, d in file.metres()),
         bars=tuple(tick / step_ticks for tick in islice(file.bars(), _MOST_BARS)),
-        damage=file.damage,
+        doubts=doubts_of(
+            file,
+            n_empty=sum(each.n_empty for each in read),
+            n_held=sum(each.n_held for each in read),
+            n_playing=sum(any(each.notes.values()) for each in read),
+        ),
     )
 
 
@@ -147,33 +155,47 @@ def _step_ticks(file: MidiFile) -> float:
     return quarter / 4
 
 
-def _voices(track: MidiTrack, step_ticks: float) -> Iterator[Track]:
-    """A voice for each channel of a track; none of a track without, such as that of the tempo."""
-    programs: dict[int, int] = {}
-    notes: dict[int, list[StepNote]] = {}
-    held: dict[tuple[int, int], tuple[int, int]] = {}
+class _TrackReading:
+    """The strikes and releases of a track, joined channel by channel."""
 
-    def release(key: tuple[int, int], tick: int) -> None:
-        onset, velocity = held.pop(key)
-        if tick > onset:
-            length = (tick - onset) / step_ticks
-            notes[key[0]].append(StepNote(onset / step_ticks, key[1], length, velocity))
+    def __init__(self, track: MidiTrack, step_ticks: float) -> None:
+        self._track, self._step_ticks = track, step_ticks
+        self._programs: dict[int, int] = {}
+        self._held: dict[tuple[int, int], tuple[int, int]] = {}
+        self.notes: dict[int, list[StepNote]] = {}
+        self.n_empty = 0
+        for tick, status, first, second in track.messages:
+            self._read(tick, status & 0xF0, status & 0x0F, first, second)
+        self.n_held = len(self._held)
+        for key in list(self._held):
+            self._release(key, track.end)
 
-    for tick, status, first, second in track.messages:
-        kind, channel = status & 0xF0, status & 0x0F
+    def _read(self, tick: int, kind: int, channel: int, first: int, second: int) -> None:
+        if kind == CONTROL and first in NOTES_OFF:
+            for key in [key for key in self._held if key[0] == channel]:
+                self._release(key, tick)
         if kind not in (NOTE_ON, NOTE_OFF, PROGRAM):
-            continue
-        notes.setdefault(channel, [])
-        key = channel, first
+            return
+        self.notes.setdefault(channel, [])
         if kind == PROGRAM:
-            programs[channel] = first
-            continue
-        if key in held:
-            release(key, tick)
+            self._programs[channel] = first
+            return
+        key = channel, first
+        if key in self._held:
+            self._release(key, tick)
         if kind == NOTE_ON and second:
-            held[key] = tick, second
-    for key in list(held):
-        release(key, track.end)
-    for channel, found in sorted(notes.items()):
-        program, is_drum = programs.get(channel, 0), channel == DRUM_CHANNEL
-        yield Track(track.name, tuple(sorted(found)), program, is_drum)
+            self._held[key] = tick, second
+
+    def _release(self, key: tuple[int, int], tick: int) -> None:
+        onset, velocity = self._held.pop(key)
+        if tick > onset:
+            start, length = onset / self._step_ticks, (tick - onset) / self._step_ticks
+            self.notes[key[0]].append(StepNote(start, key[1], length, velocity))
+        else:
+            self.n_empty += 1
+
+    def voices(self) -> Iterator[Track]:
+        """One for each channel; none of a track without, such as that of the tempo."""
+        for channel, found in sorted(self.notes.items()):
+            program, is_drum = self._programs.get(channel, 0), channel == DRUM_CHANNEL
+            yield Track(self._track.name, tuple(sorted(found)), program, is_drum)
