@@ -10,6 +10,7 @@ from __future__ import annotations
 from transcribe.midi_file import (
     CONTROL,
     END_OF_TRACK,
+    KEY_SIGNATURE,
     METRE,
     NOTE_OFF,
     NOTE_ON,
@@ -25,7 +26,16 @@ _KEPT = frozenset({NOTE_OFF, NOTE_ON, CONTROL, PROGRAM})
 _DATA_BYTES = {0x80: 2, 0x90: 2, 0xA0: 2, 0xB0: 2, 0xC0: 1, 0xD0: 1, 0xE0: 2}
 _SYSTEM_DATA_BYTES = {0xF1: 1, 0xF2: 2, 0xF3: 1}
 """Of system messages that belong on a cable, not in a file; of the others none."""
-_META_SIZES = {0x00: 2, 0x20: 1, 0x21: 1, END_OF_TRACK: 0, TEMPO: 3, 0x54: 5, METRE: 4, 0x59: 2}
+_META_SIZES = {
+    0x00: 2,
+    0x20: 1,
+    0x21: 1,
+    END_OF_TRACK: 0,
+    TEMPO: 3,
+    0x54: 5,
+    METRE: 4,
+    KEY_SIGNATURE: 2,
+}
 _CONVINCING = 4
 """So many events in a row are taken for events, not for chance; twice as many where the first
 has no status of its own."""

@@ -20,7 +20,8 @@ NOTE_OFF, NOTE_ON, CONTROL, PROGRAM = 0x80, 0x90, 0xB0, 0xC0
 """Kinds of channel messages that are kept: the upper half of the status byte."""
 SUSTAIN_CONTROLLER = 64
 """The number of the sustain pedal among the controllers."""
-TEXT, TRACK_NAME, END_OF_TRACK, TEMPO, METRE = 0x01, 0x03, 0x2F, 0x51, 0x58
+TEXT, TRACK_NAME, END_OF_TRACK = 0x01, 0x03, 0x2F
+TEMPO, METRE, KEY_SIGNATURE = 0x51, 0x58, 0x59
 """Kinds of meta events."""
 SYSTEM_EXCLUSIVE = 0xF0
 

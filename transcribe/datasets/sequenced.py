@@ -7,10 +7,11 @@ they are those of the touch. Of steady music (POP909) only beats are known.
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -25,6 +26,7 @@ from transcribe.datasets.annotated import (
 )
 from transcribe.errors import DatasetError
 from transcribe.midi import performance_of
+from transcribe.midi_file import KEY_SIGNATURE, NOTE_ON, TEMPO, MidiFile
 from transcribe.midi_parser import parse_midi
 from transcribe.wording import count
 
@@ -53,54 +55,82 @@ def read_sequenced(midi: Path) -> AnnotatedPerformance:
     performance = performance_of(file).performance
     if not performance.notes:
         raise DatasetError(f"{midi}: expected notes; found none")
-    last = max(tick for track in file.tracks for tick, *_ in track.messages)
-    changes = {tick: (num, den) for tick, num, den in file.metres()}
-    ticks, downs, metres = [], [], []
-    bars = [*file.bars(), file.end + 1]
-    metre = next(iter(changes.values()))
-    for start, stop in pairwise(bars):
-        metre = changes.get(start, metre)
-        length = round(quarter * quarters_per_beat(*metre))
-        for tick in range(start, min(stop, last + length), length):
-            ticks.append(tick)
-            downs.append(tick == start)
-            metres.append(metre)
-    keys = sorted(
-        (tick, int.from_bytes(content[:1], "big", signed=True))
-        for track in file.tracks
-        for tick, kind, content in track.metas
-        if kind == 0x59 and content
+    beats = _beats(file, quarter)
+    ticks = [beat.tick for beat in beats]
+    seconds = np.array([clock(tick) for tick in ticks])
+    result = unlabelled(
+        performance,
+        seconds,
+        np.array([beat.is_down for beat in beats]),
+        np.array([beat.metre for beat in beats]),
+        np.array(_fifths(file, ticks)),
     )
-    key_ticks = [tick for tick, _ in keys]
-    fifths = [keys[max(bisect_right(key_ticks, t) - 1, 0)][1] if keys else NO_KEY for t in ticks]
-    beats = np.array([clock(tick) for tick in ticks])
-    result = unlabelled(performance, beats, np.array(downs), np.array(metres), np.array(fifths))
-    played = sorted(
-        (clock(tick), pitch, tick, _hand_of(track.name))
-        for track in file.tracks
-        for tick, status, pitch, velocity in track.messages
-        if status & 0xF0 == 0x90 and velocity
-    )
-    hand, beat, place = result.hand.copy(), result.beat.copy(), result.place.copy()
+    hand, beat_of, place = result.hand.copy(), result.beat.copy(), result.place.copy()
     find = note_finder(result)
-    for seconds, pitch, tick, side in played:
-        index = find(seconds, pitch)
+    for tick, pitch, side in _strikes(file):
+        index = find(clock(tick), pitch)
         if index is not None:
-            hand[index] = side
-            beat[index] = bisect_right(ticks, tick) - 1
-            start = ticks[beat[index]]
-            place[index] = (tick - start) / (quarter * quarters_per_beat(*metres[beat[index]]))
+            number = bisect_right(ticks, tick) - 1
+            length = quarter * quarters_per_beat(*beats[number].metre)
+            hand[index], beat_of[index] = side, number
+            place[index] = (tick - ticks[number]) / length
     known = (place >= 0) & (place < 1)
     labelled = replace(
         result,
         hand=hand,
-        beat=np.where(known, beat, UNKNOWN),
+        beat=np.where(known, beat_of, UNKNOWN),
         place=np.where(known, place, 0.0),
     )
     # From the beat that the first note is in to the one after the last note.
-    first = int(np.searchsorted(beats, result.onset[0] + 1e-2)) - 1
-    stop = int(np.searchsorted(beats, result.onset[-1] + 1e-3)) + 1
+    first = int(np.searchsorted(seconds, result.onset[0] + 1e-2)) - 1
+    stop = int(np.searchsorted(seconds, result.onset[-1] + 1e-3)) + 1
     return _with_beats(labelled, max(first, 0), stop)
+
+
+class _Beat(NamedTuple):
+    tick: int
+    is_down: bool
+    metre: tuple[int, int]
+
+
+def _beats(file: MidiFile, quarter: int) -> list[_Beat]:
+    """Of all bars up to the last event; before the first time signature its metre counts."""
+    last = max(tick for track in file.tracks for tick, *_ in track.messages)
+    changes = {tick: (numerator, denominator) for tick, numerator, denominator in file.metres()}
+    metre = next(iter(changes.values()))
+    beats = []
+    for start, stop in pairwise([*file.bars(), file.end + 1]):
+        metre = changes.get(start, metre)
+        length = round(quarter * quarters_per_beat(*metre))
+        beats += [
+            _Beat(tick, tick == start, metre)
+            for tick in range(start, min(stop, last + length), length)
+        ]
+    return beats
+
+
+def _fifths(file: MidiFile, ticks: Sequence[int]) -> list[int]:
+    """Sharps above 0, flats below, of the key signature at each tick."""
+    keys = sorted(
+        (tick, int.from_bytes(content[:1], "big", signed=True))
+        for track in file.tracks
+        for tick, kind, content in track.metas
+        if kind == KEY_SIGNATURE and content
+    )
+    if not keys:
+        return [NO_KEY] * len(ticks)
+    key_ticks = [tick for tick, _ in keys]
+    return [keys[max(bisect_right(key_ticks, tick) - 1, 0)][1] for tick in ticks]
+
+
+def _strikes(file: MidiFile) -> list[tuple[int, int, int]]:
+    """Tick, pitch and hand of every note, in order."""
+    return sorted(
+        (tick, pitch, _hand_of(track.name))
+        for track in file.tracks
+        for tick, status, pitch, velocity in track.messages
+        if status & 0xF0 == NOTE_ON and velocity
+    )
 
 
 def read_steady(midi: Path) -> AnnotatedPerformance:
@@ -118,17 +148,10 @@ def read_steady(midi: Path) -> AnnotatedPerformance:
     """
     file = parse_midi(midi.read_bytes())
     quarter = file.ticks_a_quarter
-    played = np.array(
-        sorted(
-            tick
-            for track in file.tracks
-            for tick, status, _, velocity in track.messages
-            if status & 0xF0 == 0x90 and velocity
-        )
-    )
+    played = np.array([tick for tick, _, _ in _strikes(file)])
     if quarter is None or not len(played):
         raise DatasetError(f"{midi}: expected ticks a quarter, and notes; found none")
-    n_tempos = sum(kind == 0x51 for track in file.tracks for _, kind, _ in track.metas)
+    n_tempos = sum(kind == TEMPO for track in file.tracks for _, kind, _ in track.metas)
     counts = np.bincount(played % quarter, minlength=quarter).astype(float)
     near = np.exp(-0.5 * (np.arange(-30, 31) * 60 / quarter) ** 2)
     smooth = np.convolve(np.tile(counts, 3), near, "same")[quarter : 2 * quarter]

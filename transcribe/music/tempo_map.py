@@ -12,11 +12,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from transcribe.midi_file import meta_event, metre_event, tempo_event
+from transcribe.midi_file import KEY_SIGNATURE, meta_event, metre_event, tempo_event
 from transcribe.music.beat_grid import Metre
 from transcribe.music.key import Key
 
-_KEY_SIGNATURE = 0x59
 _AT_ONCE = 0.02
 """Seconds; a first beat before that is the start of the file."""
 _MOST_STRETCHED = 1.5
@@ -76,7 +75,7 @@ class TempoMap:
             (
                 round(place * division),
                 1,
-                meta_event(_KEY_SIGNATURE, bytes((key.fifths & 0xFF, key.is_minor))),
+                meta_event(KEY_SIGNATURE, bytes((key.fifths & 0xFF, key.is_minor))),
             )
             for place, key in self.keys
         ]
