@@ -138,6 +138,29 @@ def check_output(output: Path, sources: Iterable[Path] = (), *, overwrite: bool 
     _check_writable(output.parent)
 
 
+def midi_output(output: Path | None, source: Path, *, ending: str) -> Path:
+    """The MIDI file that a command writes of one source, beside it if no other is named.
+
+    Parameters
+    ----------
+    output : Path, optional
+        What the user names.
+    source : Path
+    ending : str
+        Of the name that it gets otherwise, in place of the source's own, such as
+        ``".placed.mid"``.
+
+    Raises
+    ------
+    ValueError
+        The user's name is not that of a MIDI file.
+    """
+    path = output or source.with_name(output_stem(source.name, room=len(ending)) + ending)
+    if path.suffix.lower() not in MIDI_SUFFIXES:
+        raise ValueError(f"-o expects a file name that ends in .mid; found {path}")
+    return path
+
+
 def _place(output: str | None, n_recordings: int) -> tuple[Path | None, Path | None]:
     """What ``output`` names: a folder, or a file, or neither."""
     if output is None:

@@ -10,11 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from transcribe.errors import MidiError, TranscribeError
-from transcribe.files.names import output_stem
 from transcribe.options import (
     DONE,
     Subparsers,
-    UsageError,
     add_checkpoint,
     add_command,
     add_device,
@@ -27,7 +25,7 @@ from transcribe.options import (
     positive_seconds,
     usage_errors,
 )
-from transcribe.outputs import check_output
+from transcribe.outputs import check_output, midi_output
 from transcribe.terminal import progress_of, say
 from transcribe.version import __version__
 from transcribe.wording import clock, count
@@ -118,13 +116,9 @@ def add_parser(subparsers: Subparsers) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Read or transcribe the source, continue it, write."""
-    from transcribe.files.endings import MIDI_SUFFIXES
-
     source: Path = options.source
-    stem = output_stem(source.name, room=len(_ENDING))
-    output: Path = options.output or source.with_name(stem + _ENDING)
-    if output.suffix.lower() not in MIDI_SUFFIXES:
-        raise UsageError(f"-o expects a file name that ends in .mid; found {output}")
+    with usage_errors():
+        output = midi_output(options.output, source, ending=_ENDING)
     if not source.exists():
         raise MidiError(f"{source}: no such file")
     with usage_errors():

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from transcribe.errors import MidiError, OutputError, TranscribeError
-from transcribe.files.names import output_stem
 from transcribe.notes import Performance
 from transcribe.options import (
     DONE,
@@ -25,14 +24,14 @@ from transcribe.options import (
     moment,
     usage_errors,
 )
-from transcribe.outputs import check_output
+from transcribe.outputs import check_output, midi_output
 from transcribe.terminal import say
 from transcribe.tokens.command import add_beats
 from transcribe.wording import clock, count
 
 if TYPE_CHECKING:
     from transcribe.tokens.encoded import Settings
-    from transcribe.tokens.placing import Anchor
+    from transcribe.tokens.placing import Anchor, Placed
 
 PROG = "transcribe place"
 _ENDING = ".placed.mid"
@@ -128,9 +127,8 @@ def run(options: argparse.Namespace) -> int:
     """Find the anchor, place, write."""
     from transcribe.files.atomic import write_atomically
     from transcribe.midi import midi_content
-    from transcribe.midi_reading import LONGEST_SECONDS
     from transcribe.tokens.encoded import Settings
-    from transcribe.tokens.placing import Anchor, place
+    from transcribe.tokens.placing import place
 
     generated: Path = options.generated
     output = _output(options)
@@ -142,15 +140,7 @@ def run(options: argparse.Namespace) -> int:
     with usage_errors():
         settings = Settings(tempo=options.tempo, metre=options.metre, follow=options.follow)
     anchor, played = _anchor(options, settings)
-    if options.after:
-        if anchor.stop is None:
-            raise UsageError("--after is for an item that transcribe tokens wrote; --onto is none")
-        anchor = anchor.after()
-    elif options.at is not None:
-        if anchor.grid is None:
-            anchor = Anchor(options.at, stop=anchor.stop, source=anchor.source)
-        else:
-            anchor = Anchor.at(anchor.grid, options.at)
+    anchor = _moved(anchor, options)
     if anchor.source is not None:  # which an item's description names
         with usage_errors():
             check_output(output, [anchor.source], overwrite=True)
@@ -168,14 +158,7 @@ def run(options: argparse.Namespace) -> int:
         raise MidiError(f"{generated}: {error}") from error
     for remark in placed.remarks:
         say(f"{PROG}: {generated}: warning: {remark}", sys.stderr)
-    if not placed.n_notes:
-        raise MidiError(f"{generated}: expected notes to place, found none")
-    end = max(voice.performance.duration for voice in placed.voices)
-    if end > LONGEST_SECONDS:
-        raise MidiError(
-            f"{generated}: expected music that ends within {LONGEST_SECONDS / 3600:g} hours of the "
-            f"recording's start, found a note until {clock(end)}; take it out"
-        )
+    start, end = _extent(placed, generated)
     text = f"{generated.name} placed onto {options.onto.name}"
     midi = placed.midi(recording=played if options.merge else None, text=text)
     try:
@@ -183,24 +166,18 @@ def run(options: argparse.Namespace) -> int:
     except OSError as error:
         raise OutputError(f"{output}: can't be written: {error.strerror}") from error
     if not options.quiet:
-        onsets = [voice.performance.notes[0].onset for voice in placed.voices]
-        ends = [voice.performance.duration for voice in placed.voices]
         say(
-            f"{output}: {count(placed.n_notes, 'note')} from {clock(min(onsets))} to "
-            f"{clock(max(ends))} of the recording",
+            f"{output}: {count(placed.n_notes, 'note')} from {clock(start)} to "
+            f"{clock(end)} of the recording",
             sys.stdout,
         )
     return DONE
 
 
 def _output(options: argparse.Namespace) -> Path:
-    from transcribe.files.endings import MIDI_SUFFIXES
-
     generated: Path = options.generated
-    stem = output_stem(generated.name, room=len(_ENDING))
-    output: Path = options.output or generated.with_name(stem + _ENDING)
-    if output.suffix.lower() not in MIDI_SUFFIXES:
-        raise UsageError(f"-o expects a file name that ends in .mid; found {output}")
+    with usage_errors():
+        output = midi_output(options.output, generated, ending=_ENDING)
     for path in (generated, options.onto):
         if not path.exists():
             raise TranscribeError(f"{path}: no such file")
@@ -224,6 +201,37 @@ def _anchor(options: argparse.Namespace, settings: Settings) -> tuple[Anchor, Pe
         raise UsageError("--recording is for an item that transcribe tokens wrote; --onto is none")
     played = _recording(onto, options)
     return Anchor.at(settings.grid_of(played), options.at), played
+
+
+def _moved(anchor: Anchor, options: argparse.Namespace) -> Anchor:
+    """Where ``--after`` or ``--at`` says that GENERATED begins."""
+    from transcribe.tokens.placing import Anchor
+
+    if options.after:
+        if anchor.stop is None:
+            raise UsageError("--after is for an item that transcribe tokens wrote; --onto is none")
+        return anchor.after()
+    if options.at is None:
+        return anchor
+    if anchor.grid is None:
+        return Anchor(options.at, stop=anchor.stop, source=anchor.source)
+    return Anchor.at(anchor.grid, options.at)
+
+
+def _extent(placed: Placed, generated: Path) -> tuple[float, float]:
+    """Seconds of the recording between which there are notes."""
+    from transcribe.midi_reading import LONGEST_SECONDS
+
+    if not placed.n_notes:
+        raise MidiError(f"{generated}: expected notes to place, found none")
+    start = min(voice.performance.notes[0].onset for voice in placed.voices)
+    end = max(voice.performance.duration for voice in placed.voices)
+    if end > LONGEST_SECONDS:
+        raise MidiError(
+            f"{generated}: expected music that ends within {LONGEST_SECONDS / 3600:g} hours of the "
+            f"recording's start, found a note until {clock(end)}; take it out"
+        )
+    return start, end
 
 
 def _recording(path: Path | None, options: argparse.Namespace) -> Performance:
