@@ -66,14 +66,27 @@ def set_slider(page: Any, name: str, value: float) -> None:
     page.locator(f"#{name}").fill(str(value))
 
 
-def over(page: Any, what: str, y: float) -> tuple[float, float] | None:
+Place = tuple[float, float]
+"""Pixels from the left and from the top of the page."""
+
+
+def over(page: Any, what: str, y: float) -> Place:
     """Where the mouse is over a note (or its edge), looking along a height of the roll."""
     box = page.locator("#roll").bounding_box()
     for x in range(60, 900, 4):
         page.mouse.move(box["x"] + x, box["y"] + y)
         if page.locator("#roll").get_attribute("data-over") == what:
             return box["x"] + x, box["y"] + y
-    return None
+    raise AssertionError(f"expected the {what} of a note at the height {y} of the roll; found none")
+
+
+def drag(page: Any, start: Place, *stops: Place) -> None:
+    """Press the mouse, move it from place to place, let it go."""
+    page.mouse.move(*start)
+    page.mouse.down()
+    for stop in stops:
+        page.mouse.move(*stop, steps=5)
+    page.mouse.up()
 
 
 SMALL_SCREENS = {

@@ -10,6 +10,7 @@ from playwright.sync_api import expect
 
 from .actions import (
     DONE,
+    drag,
     n_notes,
     over,
     set_slider,
@@ -48,21 +49,13 @@ def test_notes_are_added_moved_and_lengthened_with_the_mouse_and_undone(opened, 
     expect(page.locator("#selected-words")).to_contain_text("by you")
     name = page.locator("#selected-name").inner_text()
     onset = float(page.locator("#field-onset").input_value())
-    place = over(page, "note", 110)
-    assert place is not None
-    page.mouse.move(*place)
-    page.mouse.down()
-    page.mouse.move(place[0] + 70, place[1] + 60, steps=5)
-    page.mouse.up()
+    x, y = over(page, "note", 110)
+    drag(page, (x, y), (x + 70, y + 60))
     expect(page.locator("#selected-name")).not_to_have_text(name)
     assert float(page.locator("#field-onset").input_value()) > onset + 0.3
     length = float(page.locator("#field-length").input_value())
-    place = over(page, "edge", 170)
-    assert place is not None
-    page.mouse.move(*place)
-    page.mouse.down()
-    page.mouse.move(place[0] + 50, place[1], steps=5)
-    page.mouse.up()
+    x, y = over(page, "edge", 170)
+    drag(page, (x, y), (x + 50, y))
     expect(page.locator("#field-length")).not_to_have_value(f"{length:.3f}")
     assert float(page.locator("#field-length").input_value()) > length + 0.2
     assert sum(row[6] for row in ask(heard, "notes")["notes"]) == 1
@@ -102,12 +95,8 @@ def test_a_note_dragged_sideways_keeps_its_pitch_and_nothing_moves_under_the_poi
     onset = page.locator("#field-onset").input_value()
     page.keyboard.press("Escape")
     expect(page.locator("#selected")).to_be_hidden()
-    place = over(page, "note", 110)
-    assert place is not None
-    page.mouse.move(*place)
-    page.mouse.down()
-    page.mouse.move(place[0] + 90, place[1], steps=6)
-    page.mouse.up()
+    x, y = over(page, "note", 110)
+    drag(page, (x, y), (x + 90, y))
     expect(page.locator("#field-onset")).not_to_have_value(onset)
     assert page.locator("#field-pitch").input_value() == pitch
     assert page.locator("#roll").bounding_box() == nothing_selected
@@ -120,10 +109,8 @@ def test_a_box_selects_and_delete_takes_away(opened, heard):
     page = opened()
     before = show(page, heard)
     box = page.locator("#roll").bounding_box()
-    page.mouse.move(box["x"] + 60, box["y"] + 90)
-    page.mouse.down()
-    page.mouse.move(box["x"] + 400, box["y"] + box["height"] - 30, steps=4)
-    page.mouse.up()
+    corner = (box["x"] + 400, box["y"] + box["height"] - 30)
+    drag(page, (box["x"] + 60, box["y"] + 90), corner)
     expect(page.locator("#selected-name")).to_have_text(re.compile(r"^\d+ notes$"))
     chosen = int(page.locator("#selected-name").inner_text().split()[0])
     page.click("#delete")
@@ -249,19 +236,11 @@ def test_the_pedal_is_pressed_and_lifted_on_its_lane(opened, heard):
     show(page, heard)
     before = ask(heard, "notes")["pedal"]
     box = page.locator("#roll").bounding_box()
-    y = box["y"] + box["height"] - 8
-
-    def drag(start: float, end: float) -> None:
-        page.mouse.move(box["x"] + start, y)
-        page.mouse.down()
-        page.mouse.move(box["x"] + (start + end) / 2, y + 1, steps=3)
-        page.mouse.move(box["x"] + end, y, steps=3)
-        page.mouse.up()
-
-    drag(60, 700)
+    x, y = box["x"], box["y"] + box["height"] - 8
+    drag(page, (x + 60, y), (x + 380, y + 1), (x + 700, y))
     expect(page.locator("#said")).to_contain_text("Pedal")
     first = page.locator("#said").inner_text()
-    drag(200, 400)
+    drag(page, (x + 200, y), (x + 300, y + 1), (x + 400, y))
     expect(page.locator("#said")).not_to_have_text(first)
     said = {first.split()[1], page.locator("#said").inner_text().split()[1]}
     assert said == {"down", "up"}

@@ -12,6 +12,7 @@ from web_server import wait_until
 
 from .actions import (
     DONE,
+    drag,
     seconds,
     set_slider,
     show,
@@ -54,10 +55,8 @@ def test_a_click_goes_there_and_a_passage_is_repeated_slowly(opened, heard):
     assert there > 1
     page.select_option("#speed", "0.5")
     assert page.evaluate("document.querySelector('audio').preservesPitch")
-    page.mouse.move(box["x"] + 300, box["y"] + 50)
-    page.mouse.down()
-    page.mouse.move(box["x"] + 340, box["y"] + 52, steps=4)
-    page.mouse.up()
+    x, y = box["x"] + 300, box["y"] + 50
+    drag(page, (x, y), (x + 40, y + 2))
     expect(page.locator("#loop")).to_have_attribute("aria-pressed", "true")
     said = page.locator("#said").inner_text()
     start, end = (float(each) for each in re.findall(r"0:(\d\d\.\d)", said))
@@ -124,10 +123,8 @@ def test_a_loop_is_practised_with_count_in_metronome_and_growing_speed(opened, h
     expect(page.locator("#practice-menu")).to_be_hidden()
     page.select_option("#speed", "0.5")
     box = page.locator("#roll").bounding_box()
-    page.mouse.move(box["x"] + 300, box["y"] + 50)
-    page.mouse.down()
-    page.mouse.move(box["x"] + 360, box["y"] + 52, steps=4)
-    page.mouse.up()
+    x, y = box["x"] + 300, box["y"] + 50
+    drag(page, (x, y), (x + 60, y + 2))
     expect(page.locator("#loop")).to_have_attribute("aria-pressed", "true")
     start = seconds(page)
     page.click("#play")

@@ -8,6 +8,7 @@ import wave
 import numpy as np
 import pytest
 from conftest import write_pcm
+from page_parts import expect_wrong_parts_refused
 from playwright.sync_api import expect
 from site_checks import PRELUDE
 from web_server import wait_until
@@ -20,6 +21,7 @@ from .actions import (
     DONE,
     RATE,
     SOON,
+    drag,
     drop,
     expect_heard,
     n_notes,
@@ -176,19 +178,11 @@ def test_only_a_part_is_transcribed(opened, address):
     whole = {row[0] for row in ask(page.url, "notes")["notes"]}
     page.click("#part-open")
     expect(page.locator("#part-to")).to_have_value("0:40.8")
-    page.fill("#part-from", "0:30")
-    page.fill("#part-to", "0:20")
-    page.click("#part-start")
-    expect(page.locator("#part-words")).to_have_text("The end comes after the beginning.")
-    page.fill("#part-to", "0:75")
-    page.click("#part-start")
-    expect(page.locator("#part-words")).to_have_text("A time is written as 1:30, or in seconds.")
+    expect_wrong_parts_refused(page)
     # A drag on the waveform fills the form.
     box = page.locator("#roll").bounding_box()
-    page.mouse.move(box["x"] + 200, box["y"] + 50)
-    page.mouse.down()
-    page.mouse.move(box["x"] + 500, box["y"] + 50, steps=5)
-    page.mouse.up()
+    x, y = box["x"] + 200, box["y"] + 50
+    drag(page, (x, y), (x + 300, y))
     expect(page.locator("#part-from")).to_have_value(re.compile(r"^0:0\d\.\d$"))
     page.fill("#part-from", "10")
     page.fill("#part-to", "0:25.5")

@@ -20,6 +20,19 @@ def add(page: Any, *recordings: Path) -> None:
     page.set_input_files("#files", recordings)
 
 
+def begin(page: Any, recording: Path) -> None:
+    """Add a recording, which opens by itself, and wait for its first notes."""
+    add(page, recording)
+    page.wait_for_url("**/#/recording/*")
+    expect(page.locator("#n-notes")).to_have_text(re.compile(r"^[1-9]"), timeout=DONE)
+
+
+def pause(page: Any) -> None:
+    """Pause the recording that is in work."""
+    page.click("#progress-pause")
+    expect(page.locator("#progress-words")).to_contain_text("Paused after")
+
+
 def expect_done(page: Any) -> None:
     """Wait until the recording that is open is done."""
     expect(page.locator("#n-notes")).to_have_text(re.compile(r"^[0-9]"), timeout=DONE)

@@ -13,7 +13,7 @@ from site_checks import PRELUDE, assert_as_the_command, by_command, rows_of
 
 from transcribe.audio.reader import read_audio
 
-from .actions import DONE, add, download, expect_done
+from .actions import DONE, add, begin, download, expect_done, pause
 
 pytestmark = pytest.mark.slow
 
@@ -60,11 +60,8 @@ KEPT = """async () => {
 
 def test_paused_it_waits_and_goes_on_from_there(visit, long):
     page = visit()
-    add(page, long)
-    page.wait_for_url("**/#/recording/*")
-    expect(page.locator("#n-notes")).to_have_text(re.compile(r"^[1-9]"), timeout=DONE)
-    page.click("#progress-pause")
-    expect(page.locator("#progress-words")).to_contain_text("Paused after")
+    begin(page, long)
+    pause(page)
     page.reload()
     page.wait_for_timeout(2000)
     kept = page.evaluate(KEPT)
@@ -96,11 +93,8 @@ OTHER_SETTINGS = """async () => {
 def test_work_that_was_begun_with_other_settings_begins_again(visit, long, tmp_path):
     """As after an update of the site, whose weights may be called what they were."""
     page = visit()
-    add(page, long)
-    page.wait_for_url("**/#/recording/*")
-    expect(page.locator("#n-notes")).to_have_text(re.compile(r"^[1-9]"), timeout=DONE)
-    page.click("#progress-pause")
-    expect(page.locator("#progress-words")).to_contain_text("Paused after")
+    begin(page, long)
+    pause(page)
     page.evaluate(OTHER_SETTINGS)
     page.reload()
     page.click("#progress-resume")
@@ -111,9 +105,7 @@ def test_work_that_was_begun_with_other_settings_begins_again(visit, long, tmp_p
 
 def test_the_sound_of_a_recording_in_work_is_fetched_when_it_is_played(visit, long):
     page = visit()
-    add(page, long)
-    page.wait_for_url("**/#/recording/*")
-    expect(page.locator("#n-notes")).to_have_text(re.compile(r"^[1-9]"), timeout=DONE)
+    begin(page, long)
     look = "[document.title, document.querySelector('#audio').getAttribute('src')]"
     title, source = page.evaluate(look)
     assert "%" in title  # still at work; every address that is looked into costs memory
@@ -168,9 +160,7 @@ def test_a_killed_tab_loses_nothing_and_another_goes_on_with_all_that_waits(visi
 
 def test_storage_emptied_by_its_owner_ends_the_work_and_the_page_goes_on(visit, long):
     page = visit()
-    add(page, long)
-    page.wait_for_url("**/#/recording/*")
-    expect(page.locator("#n-notes")).to_have_text(re.compile(r"^[1-9]"), timeout=DONE)
+    begin(page, long)
     session = page.context.new_cdp_session(page)
     everything = {"origin": page.evaluate("location.origin"), "storageTypes": "indexeddb"}
     session.send("Storage.clearDataForOrigin", everything)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from page_parts import expect_wrong_parts_refused
 from playwright.sync_api import expect
 from site_checks import rows_of
 from web_server import wait_until
@@ -87,13 +88,7 @@ def test_only_a_part_is_transcribed_as_the_command_does(transcribed, long, tmp_p
     expect(page.locator("#part-now")).to_have_text("All of the recording is transcribed.")
     whole = page.locator("#n-notes").inner_text()
     page.click("#part-open")
-    page.fill("#part-from", "0:30")
-    page.fill("#part-to", "0:20")
-    page.click("#part-start")
-    expect(page.locator("#part-words")).to_have_text("The end comes after the beginning.")
-    page.fill("#part-to", "0:75")
-    page.click("#part-start")
-    expect(page.locator("#part-words")).to_have_text("A time is written as 1:30, or in seconds.")
+    expect_wrong_parts_refused(page)
     # What is typed in one field stays, whatever the other has just been found to be.
     page.click("#part-from", click_count=3)
     page.keyboard.type("10")
