@@ -71,6 +71,15 @@ export function bindDownloadMenu(editor) {
     closeMenu();
     opener.focus();
   });
+  menu.addEventListener("keydown", (event) => {
+    const items = [...menu.querySelectorAll("a, button")].filter((each) => each.checkVisibility());
+    const at = items.indexOf(document.activeElement);
+    const to = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: items.length - 1 }[event.key];
+    if (to === undefined || event.ctrlKey || event.altKey || event.metaKey) return;
+    event.preventDefault();
+    event.stopPropagation();
+    items[(to + items.length) % items.length].focus();
+  });
   menu.parentElement.addEventListener("focusout", (event) => {
     if (event.relatedTarget && !event.relatedTarget.closest(".menu")) closeMenu();
   });
