@@ -164,7 +164,7 @@ def _grid(
 ) -> _Grid:
     """Beats and bars from the first note to beyond the last."""
     first, last = float(notes.onset[0]), float(notes.onset[-1])
-    metres = METRES if hints.metre is None else (hints.metre,)
+    metres = _possible_metres(hints)
     times, onset = _beats(evidence, hints, settings, first, last)
     heard = networks.hear_bars(notes, times)
     is_free = hints.metre is None and hints.tempo is None and hints.beats is None
@@ -182,6 +182,7 @@ def _grid(
         [(each.numerator, each.denominator, each.beats_per_bar) for each in metres],
         downbeat=hints.downbeat,
         is_down=_known_downbeats(hints, times),
+        metre=_known_metres(hints, times, metres),
     )
     if is_free:
         times, onset, bars = _without_halves(times, onset, bars, evidence.times)
@@ -227,6 +228,23 @@ def _known_downbeats(hints: Hints, times: Array) -> NDArray[np.bool_] | None:
         return None
     known = np.array(hints.downbeats)
     return np.array([np.abs(known - time).min(initial=np.inf) < 1e-3 for time in times])
+
+
+def _possible_metres(hints: Hints) -> tuple[Metre, ...]:
+    if hints.metre is not None:
+        return (hints.metre,)
+    return METRES if hints.metres is None else tuple(dict.fromkeys(hints.metres))
+
+
+def _known_metres(
+    hints: Hints, times: Array, metres: tuple[Metre, ...]
+) -> NDArray[np.int64] | None:
+    """Of each beat which of the metres it is in; beyond them the nearest's."""
+    if hints.metres is None or hints.beats is None or hints.metre is not None:
+        return None
+    known = np.array([metres.index(metre) for metre in hints.metres])
+    last = np.searchsorted(hints.beats, times + 1e-3, side="right") - 1
+    return known[np.clip(last, 0, len(known) - 1)]
 
 
 def _nearest_onsets(onsets: Array, times: Array) -> NDArray[np.int64]:

@@ -45,6 +45,7 @@ def track_bars(
     *,
     downbeat: float | None = None,
     is_down: NDArray[np.bool_] | None = None,
+    metre: NDArray[np.int64] | None = None,
 ) -> Bars:
     """The likeliest metres and bars.
 
@@ -60,6 +61,8 @@ def track_bars(
         Seconds of a beat that starts a bar.
     is_down : array, optional
         Which beats start bars, where that is known.
+    metre : array, optional
+        The index into `metres` at each beat, where that is known.
     """
     odds = evidence.down + settings.down_bias
     yes = -np.logaddexp(0, -odds) * settings.down_weight
@@ -73,6 +76,8 @@ def track_bars(
     likely = np.where(known >= 0, evidence.metre[:, np.maximum(known, 0)], -6.0)
     likely = likely + settings.six_eight * np.array([each[:2] == (6, 8) for each in metres])
     likely = settings.metre_weight * np.maximum(likely, -6.0)
+    if metre is not None:
+        likely = np.where(metre[:, None] == np.arange(len(metres)), 0.0, -100.0)
     sizes = np.array([size for _, _, size in metres])
     of_state = np.repeat(np.arange(len(metres)), sizes)
     place = np.concatenate([np.arange(size) for size in sizes])

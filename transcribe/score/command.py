@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from transcribe.music.beat_grid import Metre
     from transcribe.music.key import Key
-    from transcribe.score.score import Score
+    from transcribe.score.score import Hints, Score
 
 PROG = "transcribe score"
 SUFFIX = ".musicxml"
@@ -145,6 +145,9 @@ def _one(options: argparse.Namespace) -> None:
     hints = Hints(
         tempo=options.tempo, metre=options.metre, key=options.key, downbeat=options.downbeat
     )
+    own = _own_beats(options)
+    if own is not None:
+        hints = replace(own, key=options.key)
     score = make_score(performance, hints)
     title, composer = _tags(options)
     score = replace(score, title=title, composer=composer)
@@ -172,6 +175,17 @@ def _one(options: argparse.Namespace) -> None:
         say(f"{PROG}: {options.source}: uncertain: {doubt}", sys.stderr)
     if not options.quiet:
         say(f"{_names(list(made))}: {_summary(score)}", sys.stdout)
+
+
+def _own_beats(options: argparse.Namespace) -> Hints | None:
+    """Those of a MIDI file whose notes lie on them, unless the person says something of them."""
+    from transcribe.midi import midi_content
+    from transcribe.score.file_beats import file_beats
+
+    told = (options.tempo, options.metre, options.downbeat)
+    if not is_midi(options.source) or any(each is not None for each in told):
+        return None
+    return file_beats(midi_content(options.source))
 
 
 def _names(written: list[Path]) -> str:

@@ -43,6 +43,8 @@ class Hints:
     """Seconds of every beat, where they are known, such as from annotations."""
     downbeats: tuple[float, ...] | None = None
     """Seconds of those of `beats` that start bars."""
+    metres: tuple[Metre, ...] | None = None
+    """The metre at each of `beats`, where it is known too."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,133 @@
+"""Beats and bars that a MIDI file says itself, where its notes lie on them.
+
+Notation programs and sequencers write notes on the beats of their tempo map. What was only played,
+and written at whatever tempo the program stood at, lies anywhere between them: there the map says
+nothing, and beats are found from the notes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise, takewhile
+
+import numpy as np
+
+from transcribe.midi_file import DRUM_CHANNEL, NOTE_ON, MidiFile
+from transcribe.midi_parser import parse_midi
+from transcribe.music.beat_grid import COMMON_TIME, DEFAULT_TEMPO, Metre
+from transcribe.score.score import Hints
+
+_FEWEST = 12
+"""Strikes at different times from which on it is no chance that they lie on a grid."""
+_ON_GRID = 0.9
+"""The share of them that has to."""
+_DIVISIONS = (8, 6)
+"""Of a quarter: thirty-seconds, and sextuplets."""
+_OFF = 1 / 480
+"""Quarters, of which programs round."""
+_MOST_BY_CHANCE = 0.5
+"""The share that notes played anywhere would have; above it the file's ticks are too coarse."""
+_SHORTEST, _LONGEST = 0.05, 12.0
+"""Seconds of a beat."""
+_MOST_QUARTERS = 200_000
+"""Beyond them nothing was written note by note: a day of music."""
+
+
+def file_beats(content: bytes) -> Hints | None:
+    """The beats and bars of a MIDI file; None where its notes don't lie on them.
+
+    120 quarter notes a minute in 4/4 throughout is what programs write that know neither: of such a
+    file only the beats are told.
+
+    Raises
+    ------
+    DamagedError
+        As `parse_midi`.
+    """
+    file = parse_midi(content)
+    quarter = file.ticks_a_quarter
+    struck = np.unique(
+        [
+            tick
+            for track in file.tracks
+            for tick, status, _, velocity in track.messages
+            if status & 0xF0 == NOTE_ON and velocity and status & 0xF != DRUM_CHANNEL
+        ]
+    )
+    if quarter is None or file.kind == 2 or len(struck) < _FEWEST:
+        return None
+    if struck[-1] > _MOST_QUARTERS * quarter or not _are_on_grid(struck, quarter):
+        return None
+    try:
+        metres = [(tick, Metre(num, den)) for tick, num, den in file.metres()]
+    except ValueError:  # a metre that no score here can have
+        return None
+    tempos = {tempo for _, tempo in file.tempos()}
+    knows_nothing = {metre for _, metre in metres} <= {COMMON_TIME} and tempos <= {
+        round(60e6 / DEFAULT_TEMPO)
+    }
+    beats, downs = _beats(file, metres, int(struck[0]), int(struck[-1]))
+    clock = file.clock()
+    seconds = [clock(tick) for tick, _ in beats]
+    gaps = np.diff(seconds)
+    if len(gaps) < 2 or gaps.min() < _SHORTEST or gaps.max() > _LONGEST:
+        return None
+    if knows_nothing:
+        return Hints(beats=tuple(seconds))
+    return Hints(
+        beats=tuple(seconds),
+        downbeats=tuple(clock(tick) for tick in downs),
+        metres=tuple(metre for _, metre in beats),
+    )
+
+
+def _are_on_grid(struck: np.ndarray, quarter: int) -> bool:
+    """Whether nearly all lie on a fraction of the quarter that is written."""
+    off = _OFF * quarter
+    places = np.arange(quarter)
+
+    def share(ticks: np.ndarray) -> float:
+        near = np.zeros(len(ticks), bool)
+        for division in _DIVISIONS:
+            place = ticks * division / quarter
+            near |= np.abs(place - np.round(place)) * quarter / division <= off
+        return float(near.mean())
+
+    return share(places) <= _MOST_BY_CHANCE and share(struck) >= _ON_GRID
+
+
+def _beats(
+    file: MidiFile, metres: Sequence[tuple[int, Metre]], first: int, last: int
+) -> tuple[list[tuple[int, Metre]], list[int]]:
+    """Beats from the one that the first strike is in to the one after the last, with the metre of
+    each; and those that start bars. A first bar that is shorter than the next metre's, with a
+    time signature of its own, is an upbeat."""
+    quarter = file.ticks_a_quarter or 1
+    changes = dict(metres)
+    longest = 64 * quarter  # of all bars: sixteen halves are half as long
+    bars = list(takewhile(lambda tick: tick <= last + longest, file.bars()))
+    bars.append(bars[-1] + longest)
+    beats: list[tuple[int, Metre]] = []
+    downs: list[int] = []
+    metre = changes.get(0, COMMON_TIME)
+    for index, (start, stop) in enumerate(pairwise(bars)):
+        metre = changes.get(start, metre)
+        is_upbeat = False
+        if index == 0 and stop in changes and stop - start < _ticks_a_bar(changes[stop], quarter):
+            metre, is_upbeat = changes[stop], True
+        length = round(quarter * metre.quarters_per_beat)
+        # An upbeat is counted from the bar that it leads to.
+        phase = (stop - start) % length if is_upbeat else 0
+        for tick in range(start + phase, stop, length):
+            if tick > last and beats and beats[-1][0] > last:
+                break
+            beats.append((tick, metre))
+            if tick == start and not is_upbeat:
+                downs.append(tick)
+    while len(beats) > 2 and beats[1][0] <= first:
+        beats.pop(0)
+    return beats, downs
+
+
+def _ticks_a_bar(metre: Metre, quarter: int) -> int:
+    return round(quarter * metre.quarters_per_bar)
