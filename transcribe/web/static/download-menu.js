@@ -74,7 +74,7 @@ export function bindDownloadMenu(editor) {
   menu.addEventListener("keydown", (event) => {
     const items = [...menu.querySelectorAll("a, button")].filter((each) => each.checkVisibility());
     const at = items.indexOf(document.activeElement);
-    const to = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: items.length - 1 }[event.key];
+    const to = { ArrowDown: at + 1, ArrowUp: Math.max(at, 0) - 1, Home: 0, End: items.length - 1 }[event.key];
     if (to === undefined || event.ctrlKey || event.altKey || event.metaKey) return;
     event.preventDefault();
     event.stopPropagation();
