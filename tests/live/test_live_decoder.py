@@ -134,6 +134,26 @@ def test_a_pedal_that_hovers_at_its_threshold_does_not_flutter():
     assert [(type(each), each.down) for each in events] == [(PedalMove, True), (PedalMove, False)]
 
 
+@pytest.mark.parametrize("ahead", [0, 1, AHEAD])
+def test_a_moment_of_pedal_is_no_press(ahead):
+    """Of 20 ms of noise the network says so for a frame; a foot takes longer."""
+    rolls = Rolls.empty(60)
+    rolls.pedal[10] = rolls.pedal[59] = 0.95
+    rolls.pedal[[30, 31, 32]] = 0.95
+    events, performance = streamed(rolls, ahead=ahead)
+    assert [(type(each), each.down) for each in events] == [(PedalMove, True), (PedalMove, False)]
+    (press,) = performance.pedal
+    assert (press.onset, press.offset) == pytest.approx((30 * FRAME, 33 * FRAME), abs=FRAME / 8)
+
+
+def test_a_press_that_begins_with_the_last_frames_is_one_if_it_is_long_enough():
+    rolls = Rolls.empty(60)
+    rolls.pedal[58:] = 0.95
+    events, performance = streamed(rolls)
+    assert [each.down for each in events] == [True, False]
+    assert performance.pedal[0].offset == pytest.approx(60 * FRAME)
+
+
 def test_frames_many_at_once_give_the_same():
     rng = np.random.default_rng(5)
     strokes = tuple(

@@ -7,6 +7,7 @@ what was sent stays. Positions are frames from the start of the sound, as in `tr
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -55,8 +56,9 @@ class LiveDecoder:
     grid : FrameGrid
         Turns frame numbers into seconds.
     config : DecodeConfig
-        Of these the thresholds, ``minimum_repeat``, ``bridge_frames``, ``prolong_to`` and the
-        scale of confidences count; the rest needs more of the future than there is.
+        Of these the thresholds, ``minimum_repeat``, ``minimum_press``, ``bridge_frames``,
+        ``prolong_to`` and the scale of confidences count; the rest needs more of the future than
+        there is.
     """
 
     def __init__(self, grid: FrameGrid, config: DecodeConfig) -> None:
@@ -64,11 +66,14 @@ class LiveDecoder:
         self._grid, self._config = grid, config
         self._apart = max(grid.position(config.minimum_repeat), AGREEMENT)
         self._shortest = grid.position(max(config.prolong_to, _SHORTEST))
+        self._shortest_press = grid.position(config.minimum_press)
         self._open: dict[int, _Open] = {}
         self._last = np.full(N_PITCHES, -np.inf)  # positions of the last strikes
         self._notes: list[Note] = []
         self._presses: list[PedalPress] = []
         self._pedal = 0.0
+        self._rose: float | None = None
+        """Where the pedal went down, if it may be no press yet."""
         self._pressed: float | None = None
         self._fell = 0.0
         self.n_decided = 0
@@ -128,7 +133,7 @@ class LiveDecoder:
             events += self._releases(rolls, row, frame)
             for column, values in strikes.get(row, []):
                 events += self._strike(rolls, row, frame, column, *values)
-            events += self._move_pedal(float(rolls.pedal[row]), frame)
+            events += self._move_pedal(rolls.pedal[row : len(rolls.pedal) - REACH], frame)
         self.n_decided = stop
         return events
 
@@ -136,6 +141,9 @@ class LiveDecoder:
         """End the sound after the frames that were decided: keys and pedal come up."""
         end = float(self.n_decided)
         events = [self._release(column, end) for column in sorted(self._open)]
+        if self._rose is not None and end - self._rose >= self._shortest_press:
+            self._pressed = self._rose
+            events.append(PedalMove(time=self._grid.seconds(self._pressed), down=True))
         if self._pressed is not None:
             events.append(self._lift(end))
         return events
@@ -240,19 +248,32 @@ class LiveDecoder:
         )
         return KeyUp(time=offset, pitch=pitch)
 
-    def _move_pedal(self, probability: float, frame: int) -> list[LiveEvent]:
+    def _move_pedal(self, probability: NDArray[np.float32], frame: int) -> list[LiveEvent]:
+        """What the pedal does on a frame, by its probability there and on all that are known.
+
+        It is down once it stays so for the shortest press, as far as those frames show it.
+        """
         down = self._config.pedal_threshold
-        before, self._pedal = self._pedal, probability
-        if before < down <= probability or before >= down > probability:
-            within = (down - before) / (probability - before) - 0.5
+        up = down - self._config.pedal_hysteresis
+        before, now = self._pedal, float(probability[0])
+        self._pedal = now
+        if before < down <= now or before >= down > now:
+            within = (down - before) / (now - before) - 0.5
             position = max(frame + within, 0.0)
-            if probability >= down and self._pressed is None:
+            if now >= down and self._pressed is None and self._rose is None:
                 earliest = self._grid.position(self._presses[-1].offset) if self._presses else 0.0
-                self._pressed = max(position, earliest)
+                self._rose = max(position, earliest)
+            elif now < down:
+                self._fell = position
+        if now < up:
+            self._rose = None
+            return [] if self._pressed is None else [self._lift(self._fell)]
+        if self._rose is not None:
+            lasting = self._rose + self._shortest_press - frame
+            n_frames = max(math.ceil(lasting), 0) + 1
+            if len(probability) >= n_frames and (probability[:n_frames] >= up).all():
+                self._pressed, self._rose = self._rose, None
                 return [PedalMove(time=self._grid.seconds(self._pressed), down=True)]
-            self._fell = position
-        if probability < down - self._config.pedal_hysteresis and self._pressed is not None:
-            return [self._lift(self._fell)]
         return []
 
     def _lift(self, position: float) -> LiveEvent:

@@ -33,10 +33,13 @@ interface Key {
 export class LiveDecoder {
   private readonly apart: number;
   private readonly shortest: number;
+  private readonly shortestPress: number;
   private readonly threshold: number;
   private readonly open = new Map<number, Key>();
   private readonly last = new Float64Array(N_PITCHES).fill(Number.NEGATIVE_INFINITY);
   private pedal = 0;
+  /** Where the pedal went down, if it may be no press yet. */
+  private rose: number | null = null;
   private pressed: number | null = null;
   private lifted = 0;
   private fell = 0;
@@ -49,6 +52,7 @@ export class LiveDecoder {
   ) {
     this.apart = Math.max(grid.position(settings.minimum_repeat), AGREEMENT);
     this.shortest = grid.position(Math.max(settings.prolong_to, SHORTEST));
+    this.shortestPress = grid.position(settings.minimum_press);
     this.threshold = Math.fround(settings.frame_threshold);
   }
 
@@ -76,7 +80,7 @@ export class LiveDecoder {
       for (const { column, values } of strikes.get(row) ?? []) {
         events.push(...this.strike(rolls, row, frame, column, values));
       }
-      events.push(...this.movePedal(value(rolls, PEDAL, row, 0), frame));
+      events.push(...this.movePedal(rolls, row, frame));
     }
     this.nDecided = stop;
     return events;
@@ -86,6 +90,10 @@ export class LiveDecoder {
   finish(): LiveEvent[] {
     const columns = [...this.open.keys()].sort((a, b) => a - b);
     const events: LiveEvent[] = columns.map((column) => this.release(column, this.nDecided));
+    if (this.rose !== null && this.nDecided - this.rose >= this.shortestPress) {
+      this.pressed = this.rose;
+      events.push(["pedal", this.grid.seconds(this.pressed), true]);
+    }
     if (this.pressed !== null) events.push(this.lift(this.nDecided));
     return events;
   }
@@ -158,20 +166,36 @@ export class LiveDecoder {
     return ["up", this.grid.seconds(end), column + LOWEST_PITCH];
   }
 
-  private movePedal(probability: number, frame: number): LiveEvent[] {
+  /** The pedal is down once it stays so for the shortest press, as far as the rolls show it. */
+  private movePedal(rolls: Rolls, row: number, frame: number): LiveEvent[] {
     const down = this.settings.pedal_threshold;
+    const up = down - this.settings.pedal_hysteresis;
     const before = this.pedal;
-    this.pedal = probability;
-    if ((before < down && down <= probability) || (before >= down && down > probability)) {
-      const position = Math.max(frame + crossing(before, probability, down), 0);
-      if (probability >= down && this.pressed === null) {
-        this.pressed = Math.max(position, this.lifted);
-        return [["pedal", this.grid.seconds(this.pressed), true]];
-      }
-      this.fell = position;
+    const now = value(rolls, PEDAL, row, 0);
+    this.pedal = now;
+    if ((before < down && down <= now) || (before >= down && down > now)) {
+      const position = Math.max(frame + crossing(before, now, down), 0);
+      if (now >= down && this.pressed === null && this.rose === null) this.rose = Math.max(position, this.lifted);
+      else if (now < down) this.fell = position;
     }
-    const isUp = probability < down - this.settings.pedal_hysteresis;
-    return isUp && this.pressed !== null ? [this.lift(this.fell)] : [];
+    if (now < up) {
+      this.rose = null;
+      return this.pressed === null ? [] : [this.lift(this.fell)];
+    }
+    if (this.rose === null || !this.lasts(rolls, row, this.rose + this.shortestPress - frame, up)) return [];
+    this.pressed = this.rose;
+    this.rose = null;
+    return [["pedal", this.grid.seconds(this.pressed), true]];
+  }
+
+  /** Whether the pedal is known to stay down for so many frames from a row on. */
+  private lasts(rolls: Rolls, row: number, nFrames: number, up: number): boolean {
+    const stop = row + Math.max(Math.ceil(nFrames), 0) + 1;
+    if (stop > rolls.length / N_ACTIVATIONS - REACH) return false;
+    for (let each = row; each < stop; each += 1) {
+      if (value(rolls, PEDAL, each, 0) < Math.fround(up)) return false;
+    }
+    return true;
   }
 
   private lift(position: number): LiveEvent {
