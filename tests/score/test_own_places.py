@@ -78,6 +78,15 @@ def test_what_no_piano_repeats_so_quickly_is_one_note():
     assert ids(score) == [0, 1, 3]
 
 
+@pytest.mark.parametrize("gap", [0.02, 0.04, 0.06])
+def test_strikes_so_quick_are_one_note_only_within_that_time_of_it(gap):
+    onsets = [1 + gap * n for n in range(8)]
+    written = ids(arranged(repeated(*onsets)))[1:-1]
+    times = [1 + gap * (index - 1) for index in written]
+    assert len(written) > 1
+    assert all(any(0 <= each - time < RESTRUCK for time in times) for each in onsets)
+
+
 @pytest.mark.parametrize(("bar", "beat"), [(1, "3"), (2, "1/2")])
 def test_grace_notes_after_the_last_chord_are_written(bar, beat):
     """Two of them: the first leads to the second, which is a short note."""

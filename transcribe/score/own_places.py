@@ -83,12 +83,12 @@ def _crowd(
     at: Fraction, indices: Sequence[int], notes: Sequence[ScoreNote], score: Score, *, is_last: bool
 ) -> _Crowd | None:
     """The chords of a place if a key is struck twice on it."""
-    last: dict[int, float] = {}
+    first_strike: dict[int, float] = {}
     is_crowded = False
     for index in indices:
         note = notes[index].note
-        is_crowded |= note.onset - last.get(note.pitch, note.onset) >= RESTRUCK
-        last[note.pitch] = note.onset
+        if note.onset - first_strike.setdefault(note.pitch, note.onset) >= RESTRUCK:
+            is_crowded = True
     if not is_crowded:
         return None
     chords = tuple(map(tuple, _chords(indices, notes)))
