@@ -175,3 +175,11 @@ def test_a_slow_song_in_halves_is_in_common_time(tempo):
     score = analyse(slow_song(quarter=60 / tempo))
     assert score.metre(1) == Metre(4, 4)
     assert np.median(score.tempo) == pytest.approx(tempo, rel=0.05)
+
+
+def test_what_is_struck_just_before_the_first_beat_is_on_it():
+    notes = [Note(onset=1.8, offset=1.9, pitch=60, velocity=64)]
+    notes += [Note(onset=2 + n, offset=2.5 + n, pitch=62 + n, velocity=64) for n in range(7)]
+    score = analyse(Performance(tuple(notes), ()), Hints(beats=tuple(map(float, range(2, 11)))))
+    first, second = score.notes[:2]
+    assert (first.bar, first.beat) <= (second.bar, second.beat)

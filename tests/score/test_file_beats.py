@@ -19,6 +19,8 @@ from transcribe.music.beat_grid import Metre
 from transcribe.score.file_beats import file_beats
 
 QUARTER = 480
+TURNS = ((0, 2), (960, 3))
+"""Ticks, and quarters of the bar there."""
 
 
 def midi(strikes, *head, tempo=400_000, division=QUARTER):
@@ -61,6 +63,53 @@ def test_a_first_bar_of_its_own_metre_is_an_upbeat():
     assert set(found.metres) == {Metre(3, 4)}
     assert found.beats[:2] == (0.0, 0.4)
     assert found.downbeats[:2] == pytest.approx((0.4, 1.6))
+
+
+@pytest.mark.parametrize(
+    ("upbeat", "metre", "first"),
+    [
+        ((1, 16), (2, 4), (0, "7/4")),
+        ((1, 8), (6, 8), (0, "5/2")),
+        ((3, 8), (4, 4), (0, "5/2")),
+        ((3, 8), (7, 8), (0, "2")),
+    ],
+)
+def test_what_is_struck_first_in_an_upbeat_is_in_bar_0(tmp_path, upbeat, metre, first):
+    path = tmp_path / "upbeat.mid"
+    ticks = 4 * 480 * upbeat[0] // upbeat[1]
+    head = (0, metre_event(*upbeat)), (ticks, metre_event(*metre))
+    path.write_bytes(midi(every(120, 480 * 24 + ticks), *head))
+    assert main(["score", str(path), "--json"]) == 0
+    made = json.loads(path.with_name("upbeat.score.json").read_text("utf-8"))
+    places = [(note["bar"], note["beat"]) for note in made["notes"]]
+    assert places[0] == first
+    assert places[ticks // 120] == (1, "0")
+    assert [each["metre"] for each in made["metres"]] == ["/".join(map(str, metre))]
+
+
+def test_metres_that_take_turns_begin_with_no_upbeat():
+    turns = [(n * 2400 + place, metre_event(top, 4)) for n in range(8) for place, top in TURNS]
+    found = file_beats(midi(every(240, 8 * 2400), *turns))
+    assert found.downbeats[:4] == pytest.approx((0, 0.8, 2.0, 2.8))
+    assert found.metres[:6] == (Metre(2, 4),) * 2 + (Metre(3, 4),) * 3 + (Metre(2, 4),)
+
+
+def test_beats_are_none_where_bars_begin_beside_the_notes():
+    assert file_beats(midi(every(240, 9600), (100, metre_event(3, 4)))) is None
+    assert file_beats(midi(every(240, 9600), (240, metre_event(3, 4)))) is not None
+
+
+@pytest.mark.parametrize("division", [96, 192, 480, 960, 10_000])
+def test_a_few_notes_on_the_beats_are_enough(division):
+    notes = [division * n for n in range(6)]
+    found = file_beats(midi(notes, (0, metre_event(3, 4)), division=division))
+    assert set(found.metres) == {Metre(3, 4)}
+
+
+@pytest.mark.parametrize("parts", [5, 7])
+def test_quintuplets_and_septuplets_are_on_the_beats(parts):
+    notes = [480 * n // parts for n in range(20 * parts)]
+    assert file_beats(midi(notes, (0, metre_event(3, 4)))).metres[0] == Metre(3, 4)
 
 
 def test_metres_and_tempos_change_where_the_file_says(tmp_path):

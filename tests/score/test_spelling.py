@@ -30,6 +30,22 @@ def test_every_spelling_sounds_as_the_note_it_is_of():
                 assert spelled(pitch, fifths).pitch == pitch
 
 
+def test_no_note_and_no_trill_has_a_triple_sign():
+    for signature in range(-7, 8):
+        for pitches in ([61] * 9 + [68], range(60, 72), [60, 61] * 20, [59, 71, 61, 63] * 5):
+            for each in spell(list(pitches), [signature] * len(pitches)):
+                assert abs(each.alter) <= 2
+    for fifths in range(-30, 40):
+        pitch = 60 + 7 * fifths % 12
+        each = spelled(pitch, fifths)
+        assert each.pitch == pitch
+        assert abs(each.alter) <= 2
+        for semitones in (1, 2):
+            again = each.with_trill(semitones)
+            assert again.pitch == pitch
+            assert abs(again.above(semitones).alter) <= 2
+
+
 def test_octaves_are_those_of_the_letter():
     assert str(spelled(60, 12)) == "B#3"
     assert str(spelled(71, -7)) == "Cb5"

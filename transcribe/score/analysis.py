@@ -26,7 +26,7 @@ from transcribe.score.length_features import length_features
 from transcribe.score.networks import ScoreNetworks, packaged_networks
 from transcribe.score.note_features import PLACES, BeatArrays
 from transcribe.score.onset_features import NoteArrays, onset_groups, sounding_until
-from transcribe.score.rhythm import read_lengths, read_places
+from transcribe.score.rhythm import Places, read_lengths, read_places
 from transcribe.score.score import (
     LEFT,
     RIGHT,
@@ -340,10 +340,10 @@ def _written(
     grace, right = np.exp(read["grace"]), np.exp(read["hand"])
     at = beats.position(notes.onset)
     places = read_places(at, onset_groups(notes.onset), read["place"], grace)
-    beat = np.clip(places.beat, 0, len(grid.times) - 2)
+    beat, place_index = _within(places, len(grid.times) - 1)
     quarters = beats.quarters[beat]
     starts = np.concatenate([[0.0], np.cumsum(beats.quarters)])
-    place = np.array(PLACES, float)[places.place]
+    place = np.array(PLACES, float)[place_index]
     said = networks.write(
         length_features(
             starts[beat] + place * quarters,
@@ -351,7 +351,7 @@ def _written(
             notes.pitch,
             (beats.position(notes.offset) - at) * quarters,
             (beats.position(sounding_until(notes)) - at) * quarters,
-            places.place,
+            place_index,
             quarters,
         )
     )
@@ -363,7 +363,7 @@ def _written(
         number = int(bar[index])
         metre = grid.metres[max(number - 1, 0)]
         start = grid.starts[number - 1] if number else grid.starts[0] - metre.beats_per_bar
-        from_bar = int(beat[index]) - start + PLACES[places.place[index]]
+        from_bar = int(beat[index]) - start + PLACES[place_index[index]]
         is_grace = bool(grace[index] > 0.5)
         is_right = bool(right[index] >= 0.5)
         sure = max(right[index], 1 - right[index]) * places.probability[index]
@@ -380,6 +380,13 @@ def _written(
             )
         )
     return tuple(written), float(places.probability.mean())
+
+
+def _within(places: Places, n_beats: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Beats and places; what would lie before the first beat or after the last is on its border."""
+    beat = np.clip(places.beat, 0, n_beats - 1)
+    place = np.where(places.beat < 0, 0, places.place)
+    return beat, np.where(places.beat >= n_beats, len(PLACES) - 1, place)
 
 
 def _metre_changes(grid: _Grid) -> tuple[MetreChange, ...]:

@@ -7,7 +7,7 @@ nothing, and beats are found from the notes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise, takewhile
 
 import numpy as np
@@ -17,16 +17,16 @@ from transcribe.midi_parser import parse_midi
 from transcribe.music.beat_grid import COMMON_TIME, DEFAULT_TEMPO, Metre
 from transcribe.score.score import Hints
 
-_FEWEST = 12
-"""Strikes at different times from which on it is no chance that they lie on a grid."""
 _ON_GRID = 0.9
-"""The share of them that has to."""
-_DIVISIONS = (8, 6)
-"""Of a quarter: thirty-seconds, and sextuplets."""
+"""The share of strikes, at different times, that has to lie on a grid."""
+_DIVISIONS = (8, 6, 5, 7)
+"""Of a quarter: thirty-seconds, sextuplets, quintuplets and septuplets."""
 _OFF = 1 / 480
 """Quarters, of which programs round."""
 _MOST_BY_CHANCE = 0.5
 """The share that notes played anywhere would have; above it the file's ticks are too coarse."""
+_CHANCE = 1e-4
+"""How likely so many strikes after the first may be to lie on the grid by chance."""
 _SHORTEST, _LONGEST = 0.05, 12.0
 """Seconds of a beat."""
 _MOST_QUARTERS = 200_000
@@ -54,9 +54,9 @@ def file_beats(content: bytes) -> Hints | None:
             if status & 0xF0 == NOTE_ON and velocity and status & 0xF != DRUM_CHANNEL
         ]
     )
-    if quarter is None or file.kind == 2 or len(struck) < _FEWEST:
+    if quarter is None or file.kind == 2 or not len(struck):
         return None
-    if struck[-1] > _MOST_QUARTERS * quarter or not _are_on_grid(struck, quarter):
+    if struck[-1] > _MOST_QUARTERS * quarter or not _are_on_grid(struck, file, quarter):
         return None
     try:
         metres = [(tick, Metre(num, den)) for tick, num, den in file.metres()]
@@ -81,10 +81,9 @@ def file_beats(content: bytes) -> Hints | None:
     )
 
 
-def _are_on_grid(struck: np.ndarray, quarter: int) -> bool:
-    """Whether nearly all lie on a fraction of the quarter that is written."""
+def _are_on_grid(struck: np.ndarray, file: MidiFile, quarter: int) -> bool:
+    """Whether nearly all lie on a fraction of the quarter that is written, from their bar on."""
     off = _OFF * quarter
-    places = np.arange(quarter)
 
     def share(ticks: np.ndarray) -> float:
         near = np.zeros(len(ticks), bool)
@@ -93,15 +92,18 @@ def _are_on_grid(struck: np.ndarray, quarter: int) -> bool:
             near |= np.abs(place - np.round(place)) * quarter / division <= off
         return float(near.mean())
 
-    return share(places) <= _MOST_BY_CHANCE and share(struck) >= _ON_GRID
+    by_chance = share(np.arange(quarter))
+    if by_chance > _MOST_BY_CHANCE or by_chance ** (len(struck) - 1) > _CHANCE:
+        return False
+    bars = np.array(list(takewhile(lambda tick: tick <= struck[-1], file.bars())))
+    return share(struck - bars[np.searchsorted(bars, struck, side="right") - 1]) >= _ON_GRID
 
 
 def _beats(
     file: MidiFile, metres: Sequence[tuple[int, Metre]], first: int, last: int
 ) -> tuple[list[tuple[int, Metre]], list[int]]:
     """Beats from the one that the first strike is in to the one after the last, with the metre of
-    each; and those that start bars. A first bar that is shorter than the next metre's, with a
-    time signature of its own, is an upbeat."""
+    each; and those that start bars."""
     quarter = file.ticks_a_quarter or 1
     changes = dict(metres)
     longest = 64 * quarter  # of all bars: sixteen halves are half as long
@@ -110,15 +112,16 @@ def _beats(
     beats: list[tuple[int, Metre]] = []
     downs: list[int] = []
     metre = changes.get(0, COMMON_TIME)
-    for index, (start, stop) in enumerate(pairwise(bars)):
+    has_upbeat = _has_upbeat(changes, first, bars[1], quarter)
+    for start, stop in pairwise(bars):
         metre = changes.get(start, metre)
-        is_upbeat = False
-        if index == 0 and stop in changes and stop - start < _ticks_a_bar(changes[stop], quarter):
-            metre, is_upbeat = changes[stop], True
+        is_upbeat = has_upbeat and start == 0
+        if is_upbeat:
+            metre = changes[stop]
         length = round(quarter * metre.quarters_per_beat)
-        # An upbeat is counted from the bar that it leads to.
-        phase = (stop - start) % length if is_upbeat else 0
-        for tick in range(start + phase, stop, length):
+        # An upbeat is counted from the bar that it leads to, if need be from before the file.
+        begin = stop - -(-(stop - start) // length) * length if is_upbeat else start
+        for tick in range(begin, stop, length):
             if tick > last and beats and beats[-1][0] > last:
                 break
             beats.append((tick, metre))
@@ -127,6 +130,17 @@ def _beats(
     while len(beats) > 2 and beats[1][0] <= first:
         beats.pop(0)
     return beats, downs
+
+
+def _has_upbeat(changes: Mapping[int, Metre], first: int, stop: int, quarter: int) -> bool:
+    """Whether the first bar is an upbeat: its time signature is its own, that of no other bar,
+    and from the first strike on it is shorter than a bar of the next."""
+    if stop not in changes or first >= stop:
+        return False
+    others = [metre for tick, metre in changes.items() if tick > 0]
+    return changes.get(0, COMMON_TIME) not in others and stop - first < _ticks_a_bar(
+        changes[stop], quarter
+    )
 
 
 def _ticks_a_bar(metre: Metre, quarter: int) -> int:

@@ -136,6 +136,9 @@ def _page(score: Score) -> _Page:
         [score.key(score.notes[i].bar).fifths for i in order],
     )
     spellings = [name for _, name in sorted(zip(order, names, strict=True), key=lambda x: x[0])]
+    for index, note in enumerate(score.notes):
+        if note.trill:
+            spellings[index] = spellings[index].with_trill(note.trill)
     return _Page(score, quarter, numbers, starts, rulers, spellings)
 
 

@@ -28,6 +28,8 @@ _BEFORE, _AFTER = 10, 42
 _LOWEST_TONIC = -2
 """Fifths from a signature's major tonic to the lowest of the twelve tonics."""
 _REACH = 23
+_LOWEST, _HIGHEST = -15, 19
+"""Places of F double flat and B double sharp."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +64,24 @@ class Spelling:
         natural = Spelling(letter, 0, self.octave + octave)
         return Spelling(letter, self.pitch + semitones - natural.pitch, natural.octave)
 
+    def with_trill(self, semitones: int) -> Spelling:
+        """This, or the enharmonic name whose upper note needs no triple sign."""
+        alter = self.above(semitones).alter
+        if abs(alter) <= 2:
+            return self
+        return spelled(self.pitch, self.fifths + (12 if alter < 0 else -12))
+
     def __str__(self) -> str:
         sign = "#" * self.alter if self.alter > 0 else "b" * -self.alter
         return f"{LETTERS[self.letter]}{sign}{self.octave}"
 
 
 def spelled(pitch: int, fifths: int) -> Spelling:
-    """A pitch by its place on the line of fifths."""
+    """A pitch by its place on the line of fifths, or the next that needs no triple sign."""
+    if fifths < _LOWEST:
+        fifths = _LOWEST + (fifths - _LOWEST) % 12
+    elif fifths > _HIGHEST:
+        fifths = _HIGHEST - (_HIGHEST - fifths) % 12
     letter = (4 * fifths) % 7
     alter = (fifths - _FIFTHS[letter]) // 7
     octave = (pitch - alter - _NATURAL[letter]) // 12 - 1
