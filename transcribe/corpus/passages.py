@@ -7,6 +7,7 @@ one, even one that the pedal does not fill.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,11 +15,14 @@ from numpy.typing import NDArray
 
 from transcribe.corpus.config import CorpusConfig
 from transcribe.notes import PedalPress, Performance, sustained
+from transcribe.score.score import Hints
 
 _AROUND = 2.0
 """Seconds before and after a note whose confidences count in its own."""
 _REACH = 2.0
 """Seconds that a cut may go into what is not doubtful, to find a better place."""
+_SAME_MOMENT = 1e-3
+"""Seconds."""
 _FloatArray = NDArray[np.float64]
 
 
@@ -120,6 +124,32 @@ def take(performance: Performance, passage: Passage) -> Performance:
         if press.onset < stop and press.offset > start
     )
     return Performance(notes, pedal)
+
+
+def take_beats(own: Hints | None, passage: Passage, stretch: float = 1.0) -> Hints | None:
+    """The beats of a passage that is `take`n and stretched, from the bar that it begins in."""
+    if own is None or own.beats is None:
+        return None
+    bars = own.downbeats or own.beats
+    first = max(
+        (time for time in bars if time <= passage.start + _SAME_MOMENT), default=own.beats[0]
+    )
+    last = min((time for time in own.beats if time >= passage.stop), default=own.beats[-1])
+    kept = [index for index, time in enumerate(own.beats) if first <= time <= last]
+    if len(kept) < 2:
+        return None
+
+    def moved(times: Iterable[float]) -> tuple[float, ...]:
+        return tuple((time - passage.start) * stretch for time in times)
+
+    return replace(
+        own,
+        beats=moved(own.beats[index] for index in kept),
+        downbeats=None
+        if own.downbeats is None
+        else moved(time for time in own.downbeats if first <= time <= last),
+        metres=None if own.metres is None else tuple(own.metres[index] for index in kept),
+    )
 
 
 def _runs(doubtful: NDArray[np.bool_], divided: NDArray[np.bool_]) -> list[tuple[_Edge, _Edge]]:

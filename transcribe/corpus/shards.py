@@ -26,15 +26,17 @@ from typing import IO, Any
 
 from transcribe.corpus.augment import AS_PLAYED, Variant, variants_of, vary
 from transcribe.corpus.config import CorpusConfig
-from transcribe.corpus.passages import Passage, take
+from transcribe.corpus.passages import Passage, take, take_beats
 from transcribe.corpus.sources import TranscriptionSource, digests, read_source
 from transcribe.errors import TranscribeError
 from transcribe.files.atomic import atomic_path, write_atomically
 from transcribe.files.checksum import sha256_of
 from transcribe.files.json_text import parse_json
 from transcribe.notes import Performance
+from transcribe.score.file_beats import beats_of
+from transcribe.score.score import Hints
 
-_VERSION = 1
+_VERSION = 2
 """Of what is written; shards of another are made again."""
 _DIGITS = 4
 """After the point of seconds."""
@@ -203,6 +205,8 @@ class _Record:
     passage: Passage
     variant: Variant
     performance: Performance
+    own: Hints | None
+    """Beats that its MIDI file states."""
 
     def about(self) -> dict[str, Any]:
         return {
@@ -225,6 +229,7 @@ def _records(job: ShardJob, counts: ShardCounts) -> Iterator[_Record]:
         if digests(source) != (recording.midi_sha256, recording.json_sha256):
             raise TranscribeError(f"{source.path} has changed since it was read; run again")
         performance = read_source(source).performance
+        own = None if job.config.target is None else beats_of(source.path)
         for n_passage, passage in enumerate(recording.passages):
             played = take(performance, passage)
             variants = variants_of(passage, recording.midi_sha256, job.split, job.config)
@@ -233,7 +238,8 @@ def _records(job: ShardJob, counts: ShardCounts) -> Iterator[_Record]:
                 seconds = passage.seconds * variant.stretch
                 counts.add(varied, seconds, played=variant == AS_PLAYED)
                 record_id = f"{recording.midi_sha256[:16]}-{n_passage:03}-{n_variant:02}"
-                yield _Record(record_id, recording, passage, variant, varied)
+                beats = take_beats(own, passage, variant.stretch)
+                yield _Record(record_id, recording, passage, variant, varied, beats)
 
 
 def _write_lines(file: IO[bytes], job: ShardJob, counts: ShardCounts) -> None:
@@ -252,14 +258,14 @@ def _write_lines(file: IO[bytes], job: ShardJob, counts: ShardCounts) -> None:
 
 
 def _write_tar(file: IO[bytes], job: ShardJob, counts: ShardCounts) -> None:
-    from transcribe.tokens import encode
+    from transcribe.tokens import Settings, encode
 
     target = job.config.target
     assert target is not None
     with tarfile.open(fileobj=file, mode="w", format=tarfile.USTAR_FORMAT) as tar:
         for record in _records(job, counts):
             try:
-                encoded = encode(target, record.performance)
+                encoded = encode(target, record.performance, Settings(own=record.own))
             except ValueError as error:
                 counts.failures.append(f"{record.recording.source.name}, {record.id}: {error}")
                 continue

@@ -27,8 +27,8 @@ from transcribe.music.beat_tracking import (
 )
 from transcribe.notes import Performance
 
-Origin = Literal["given", "estimated"]
-"""Where a grid comes from: the user, or the notes."""
+Origin = Literal["given", "stated", "estimated"]
+"""Where a grid comes from: the user, the file, or the notes."""
 
 DENOMINATORS = (2, 4, 8, 16)
 """Of metres."""

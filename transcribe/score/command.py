@@ -179,13 +179,10 @@ def _one(options: argparse.Namespace) -> None:
 
 def _own_beats(options: argparse.Namespace) -> Hints | None:
     """Those of a MIDI file whose notes lie on them, unless the person says something of them."""
-    from transcribe.midi import midi_content
-    from transcribe.score.file_beats import file_beats
+    from transcribe.score.file_beats import beats_of
 
     told = (options.tempo, options.metre, options.downbeat)
-    if not is_midi(options.source) or any(each is not None for each in told):
-        return None
-    return file_beats(midi_content(options.source))
+    return None if any(each is not None for each in told) else beats_of(options.source)
 
 
 def _names(written: list[Path]) -> str:

@@ -9,9 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise, takewhile
+from pathlib import Path
 
 import numpy as np
 
+from transcribe.files.endings import is_midi
+from transcribe.midi import midi_content
 from transcribe.midi_file import DRUM_CHANNEL, NOTE_ON, MidiFile
 from transcribe.midi_parser import parse_midi
 from transcribe.music.beat_grid import COMMON_TIME, DEFAULT_TEMPO, Metre
@@ -31,6 +34,11 @@ _SHORTEST, _LONGEST = 0.05, 12.0
 """Seconds of a beat."""
 _MOST_QUARTERS = 200_000
 """Beyond them nothing was written note by note: a day of music."""
+
+
+def beats_of(source: Path) -> Hints | None:
+    """The `file_beats` of a MIDI file that can be read; None of any other file."""
+    return file_beats(midi_content(source)) if is_midi(source) else None
 
 
 def file_beats(content: bytes) -> Hints | None:
@@ -129,7 +137,7 @@ def _beats(
                 downs.append(tick)
     while len(beats) > 2 and beats[1][0] <= first:
         beats.pop(0)
-    return beats, downs
+    return beats, [tick for tick in downs if tick >= beats[0][0]]
 
 
 def _has_upbeat(changes: Mapping[int, Metre], first: int, stop: int, quarter: int) -> bool:

@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -81,9 +82,10 @@ def add_beats(group: argparse._ArgumentGroup) -> None:
         "--tempo",
         metavar="BPM",
         type=float,
-        help="beats per minute, constant throughout (default: estimated)",
+        help="beats per minute, constant throughout (default: as a MIDI file states whose "
+        "notes lie on its beats, otherwise estimated)",
     )
-    add("--metre", metavar="N/M", type=_metre, help="such as 3/4 (default: estimated)")
+    add("--metre", metavar="N/M", type=_metre, help="such as 3/4 (default: likewise)")
     add("--follow", action="store_true", help="let the beats follow the player around BPM")
 
 
@@ -124,6 +126,8 @@ def _one(
     options: argparse.Namespace,
 ) -> None:
     """Read one source and write what every target makes of it."""
+    from transcribe.score.file_beats import beats_of
+
     if not source.path.exists():
         raise TranscribeError("no such file")
     for target in targets:
@@ -131,6 +135,7 @@ def _one(
         if description.exists() and not options.overwrite:
             raise TranscribeError(f"{description} already exists; use --overwrite to replace it")
     performance = reader.read(source.path)
+    settings = replace(settings, own=beats_of(source.path))
     about: dict[str, Any] = {"file": source.path.name}
     if reader.transcriber is not None and not source.is_midi:
         about["transcribed_by"] = reader.transcriber.name

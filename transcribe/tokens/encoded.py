@@ -16,6 +16,7 @@ from transcribe.files.relative import inside
 from transcribe.music.beat_grid import BeatGrid, Metre
 from transcribe.notes import Performance
 from transcribe.score.beat_grid import find_grid
+from transcribe.score.score import Hints
 
 FORMAT = "transcribe tokens 1"
 """First line of a description, so that readers know what they have."""
@@ -33,6 +34,9 @@ class Settings:
     """Whether a given tempo is kept to only roughly, following the player."""
     grid: BeatGrid | None = None
     """The beats themselves, if they are known; then tempo and metre are not looked at."""
+    own: Hints | None = None
+    """Beats that the file states itself (`transcribe.score.file_beats`); what the user knows of
+    tempo or metre goes before them."""
 
     def __post_init__(self) -> None:
         if self.tempo is not None and not 10 <= self.tempo <= 400:
@@ -44,7 +48,9 @@ class Settings:
         """The grid to lay under a performance."""
         if self.grid is not None:
             return self.grid
-        return find_grid(performance, tempo=self.tempo, metre=self.metre, follow=self.follow)
+        return find_grid(
+            performance, tempo=self.tempo, metre=self.metre, follow=self.follow, own=self.own
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -189,6 +190,7 @@ def _output(options: argparse.Namespace) -> Path:
 
 def _anchor(options: argparse.Namespace, settings: Settings) -> tuple[Anchor, Performance | None]:
     """Where GENERATED begins; and the recording, where it had to be read for that."""
+    from transcribe.score.file_beats import beats_of
     from transcribe.tokens.placing import Anchor, described_by
 
     onto: Path = options.onto
@@ -200,6 +202,7 @@ def _anchor(options: argparse.Namespace, settings: Settings) -> tuple[Anchor, Pe
     if options.recording is not None:
         raise UsageError("--recording is for an item that transcribe tokens wrote; --onto is none")
     played = _recording(onto, options)
+    settings = replace(settings, own=beats_of(onto))
     return Anchor.at(settings.grid_of(played), options.at), played
 
 
