@@ -13,6 +13,7 @@ import pytest
 from eval.data.synthetic_bank import frequency, string, write_wav
 from transcribe.cli import main
 from transcribe.errors import InstrumentError, MidiError
+from transcribe.midi_file import NOTE_OFF, NOTE_ON, midi_file_bytes
 from transcribe.notes import Performance
 from transcribe.synthesis.fluidsynth import render_soundfont
 from transcribe.synthesis.render import render
@@ -20,6 +21,8 @@ from transcribe.synthesis.render_config import RenderConfig
 from transcribe.synthesis.sample_bank import SampleBank
 
 from .playing import RATE, note, one, partial_hz
+
+A_NOTE = midi_file_bytes(480, [[(0, bytes((NOTE_ON, 60, 80))), (480, bytes((NOTE_OFF, 60, 0)))]])
 
 
 def test_a_bank_keeps_the_voices_it_made(folder):
@@ -112,7 +115,7 @@ def test_fluidsynth_is_asked_for_the_file_and_its_failure_told(tmp_path, monkeyp
         program.chmod(program.stat().st_mode | stat.S_IXUSR)
 
     midi, soundfont = tmp_path / "a.mid", tmp_path / "a.sf2"
-    midi.write_bytes(b"MThd\0\0\0\6")
+    midi.write_bytes(A_NOTE)
     soundfont.write_bytes(b"RIFF\0\0\0\0sfbk")
     sound = 0.5 * string(60, bright=True, sample_rate=44100)
     write_wav(tmp_path / "sound.wav", sound / np.abs(sound).max(), 44100)
@@ -125,8 +128,21 @@ def test_fluidsynth_is_asked_for_the_file_and_its_failure_told(tmp_path, monkeyp
     stand_in("echo no memory >&2; exit 1")
     with pytest.raises(InstrumentError, match="no memory"):
         render_soundfont(midi, soundfont)
+    stand_in(
+        f'{find_output}\ncp {tmp_path}/sound.wav "$2"\n'
+        "echo 'fluidsynth: error: Audio file write error: No space left on device' >&2"
+    )
+    with pytest.raises(InstrumentError, match="No space left on device"):
+        render_soundfont(midi, soundfont)
     with pytest.raises(MidiError, match="expected a MIDI file"):
         render_soundfont(soundfont, soundfont)
+    for content, found in (
+        (b"MThdxx", "MIDI"),
+        (midi_file_bytes(480, [[]]), "no notes|found none"),
+    ):
+        (tmp_path / "none.mid").write_bytes(content)
+        with pytest.raises(MidiError, match=found):
+            render_soundfont(tmp_path / "none.mid", soundfont)
     with pytest.raises(InstrumentError, match="expected a SoundFont"):
         render_soundfont(midi, midi)
     with pytest.raises(InstrumentError, match="No such file"):
@@ -143,7 +159,7 @@ def test_a_soundfont_s_music_is_written_as_it_is_read(tmp_path, monkeypatch):
     program.chmod(program.stat().st_mode | stat.S_IXUSR)
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
     midi, soundfont = tmp_path / "a.mid", tmp_path / "a.sf2"
-    midi.write_bytes(b"MThd\0\0\0\6")
+    midi.write_bytes(A_NOTE)
     soundfont.write_bytes(b"RIFF\0\0\0\0sfbk")
     stereo = np.random.default_rng(1).uniform(-0.5, 0.5, (180 * rate, 2))
     write_wav(tmp_path / "sound.wav", stereo, rate)

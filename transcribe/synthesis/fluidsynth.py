@@ -13,7 +13,14 @@ import numpy as np
 
 from transcribe.audio.reader import AudioReader
 from transcribe.errors import InstrumentError, MidiError, TranscribeError
+from transcribe.midi import midi_content
+from transcribe.midi_file import NOTE_ON, DamagedError
+from transcribe.midi_parser import parse_midi
 from transcribe.synthesis.sample_bank import Samples
+
+_ERROR = re.compile(r"^fluidsynth: error: (.*)", re.MULTILINE)
+"""With a font that it can't read or on a full disk FluidSynth ends as if all were well: it writes
+silence, or a part."""
 
 
 def render_soundfont(midi_path: Path, soundfont_path: Path, *, sample_rate: int = 16000) -> Samples:
@@ -27,9 +34,9 @@ def render_soundfont(midi_path: Path, soundfont_path: Path, *, sample_rate: int 
     Raises
     ------
     InstrumentError
-        If FluidSynth is not installed or fails, or the file is no SoundFont.
+        If FluidSynth is not installed or fails, or the file is no SoundFont that it can play.
     MidiError
-        If the file is no MIDI file.
+        If the file is no MIDI file, or has no notes.
     """
     return np.concatenate(
         list(render_soundfont_blocks(midi_path, soundfont_path, sample_rate=sample_rate))
@@ -51,6 +58,7 @@ def render_soundfont_blocks(
         )
     _check_header(soundfont_path, b"RIFF....sfbk", "a SoundFont", InstrumentError)
     _check_header(midi_path, b"MThd", "a MIDI file", MidiError)
+    _check_notes(midi_path)
     with tempfile.TemporaryDirectory() as folder:
         wav_path = Path(folder) / "render.wav"
         command = [program, "-n", "-i", "-q", "-g", "0.8", "-r", "44100", "-F", str(wav_path)]
@@ -60,10 +68,23 @@ def render_soundfont_blocks(
             text=True,
             check=False,
         )
-        if done.returncode != 0 or not wav_path.is_file():
-            reason = (done.stderr or done.stdout).strip().splitlines()[-1:] or ["no message"]
-            raise InstrumentError(f"{soundfont_path}: fluidsynth failed: {reason[0]}")
+        errors = _ERROR.findall(done.stderr)
+        if done.returncode != 0 or errors or not wav_path.is_file():
+            said = errors or (done.stderr or done.stdout).strip().splitlines() or ["no message"]
+            raise InstrumentError(
+                f"{soundfont_path}: fluidsynth failed on {midi_path}: {said[-1].strip()}"
+            )
         yield from AudioReader(wav_path, sample_rate)
+
+
+def _check_notes(path: Path) -> None:
+    try:
+        file = parse_midi(midi_content(path))
+    except DamagedError as error:
+        raise MidiError(f"{path}: {error}") from error
+    kinds = {status & 0xF0 for track in file.tracks for _, status, _, _ in track.messages}
+    if NOTE_ON not in kinds:
+        raise MidiError(f"{path}: expected notes to play, found none")
 
 
 def _check_header(path: Path, pattern: bytes, what: str, error: type[TranscribeError]) -> None:
