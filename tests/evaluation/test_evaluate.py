@@ -182,11 +182,14 @@ def test_the_command_writes_a_report_and_pictures(run, folders, tmp_path, monkey
     assert code == 1
     assert "use --overwrite to replace it" in err
     (out / "pianoroll-mine.png").write_bytes(b"mine")
+    (out / "pianoroll-of.png").mkdir()
+    with (out / "evaluation.md").open("a") as page:
+        page.write("\n![of](pianoroll-of.png)\n")
     words = ("-o", out, "--pictures", "few", "--row-seconds", "3", "--overwrite")
     code, *_ = run(folders[0] / "a.mid", folders[1] / "a.mid", *words)
     assert code == 0
     left = sorted(path.name for path in out.iterdir())
-    assert left == [*texts, "pianoroll-a.png", "pianoroll-mine.png"]
+    assert left == [*texts, "pianoroll-a.png", "pianoroll-mine.png", "pianoroll-of.png"]
 
 
 def test_a_long_piece_is_drawn_on_several_pages(run, folders, tmp_path, monkeypatch):

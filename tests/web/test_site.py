@@ -129,6 +129,26 @@ def test_a_site_that_can_not_be_replaced_stays_as_it_was(built, quick, tmp_path,
     assert list((tmp_path / "new").iterdir()) == []
 
 
+def test_a_list_that_leads_elsewhere_or_names_folders_deletes_nothing(built, quick, tmp_path):
+    folder, elsewhere = tmp_path / "site", tmp_path / "elsewhere"
+    site.write_site(folder)
+    elsewhere.mkdir()
+    (elsewhere / "mine.js").write_text("mine")
+    (folder / "link").symlink_to(elsewhere, target_is_directory=True)
+    (folder / "own").mkdir()
+    (folder / "gone.js").write_text("old")
+    worker = folder / "service-worker.js"
+    first, rest = worker.read_text("utf-8").split("\n", 1)
+    names = ["../elsewhere/mine.js", "link/mine.js", "own", "gone.js", f"{'x' * 300}.js", "\0"]
+    listed = json.loads(first.removeprefix("const SITE = ").removesuffix(";"))
+    listed["files"] += names
+    worker.write_text(f"const SITE = {json.dumps(listed)};\n{rest}", "utf-8")
+    assert main(["site", str(folder), "--overwrite"]) == 0
+    assert (elsewhere / "mine.js").read_text() == "mine"
+    assert (folder / "own").is_dir()
+    assert not (folder / "gone.js").exists()
+
+
 def test_what_a_killed_run_left_is_no_other_file_and_goes(built, quick, tmp_path):
     folder = tmp_path / "site"
     left = folder / unfinished_name("site")

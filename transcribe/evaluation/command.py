@@ -10,6 +10,7 @@ from pathlib import Path
 from transcribe.errors import OutputError
 from transcribe.extras import needing
 from transcribe.files.endings import in_words
+from transcribe.files.relative import remove_inside
 from transcribe.options import (
     DONE,
     FAILED,
@@ -147,8 +148,7 @@ def run(options: argparse.Namespace) -> int:
                 evaluation, options.output, seconds=options.row_seconds, few=few
             )
         written = report.write_report(evaluation, options.output, title, pictures=pictures)
-        for name in earlier.difference(pictures):
-            (options.output / name).unlink(missing_ok=True)
+        remove_inside(options.output, earlier.difference(pictures))
         names = ", ".join(map(str, written))
         if not options.json:
             say(f"wrote {names} and {count(len(pictures), 'picture')}", sys.stdout)

@@ -7,7 +7,9 @@ it leads to lies below the folder it is relative to.
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 
@@ -48,3 +50,15 @@ def inside(folder: Path, name: str) -> Path:
     if fault:
         raise ValueError(f"expected the name of a file inside {folder}; {fault}: {name!r}")
     return folder / name
+
+
+def remove_inside(folder: Path, names: Iterable[str]) -> None:
+    """Delete files below a folder, as far as they are there and can be.
+
+    What a name leads to in another folder, by itself or by a link, stays, and so do folders.
+    """
+    for name in names:
+        with contextlib.suppress(ValueError, OSError):
+            path = inside(folder, name)
+            if path.is_file() and path.parent.resolve().is_relative_to(folder.resolve()):
+                path.unlink()

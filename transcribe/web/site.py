@@ -19,7 +19,7 @@ from pathlib import Path
 from transcribe.errors import TranscribeError
 from transcribe.files.json_text import parse_json
 from transcribe.files.names import is_unfinished, unfinished_name
-from transcribe.files.relative import inside
+from transcribe.files.relative import remove_inside
 from transcribe.options import Subparsers, UsageError, add_command, add_overwrite, path_name
 from transcribe.terminal import say
 
@@ -110,9 +110,7 @@ def write_site(folder: Path) -> int:
             place.parent.mkdir(parents=True, exist_ok=True)
             path.replace(place)
         made_now = {path.relative_to(made).as_posix() for path in paths}
-        for name in sorted(earlier - made_now):
-            with contextlib.suppress(ValueError):
-                inside(folder, name).unlink(missing_ok=True)
+        remove_inside(folder, sorted(earlier - made_now))
     return sum((folder / name).stat().st_size for name in (*names, _SERVICE_WORKER))
 
 
