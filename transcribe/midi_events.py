@@ -261,7 +261,7 @@ def _is_convincing(
             if 0x80 <= status < 0xF0:
                 running = status
                 size = _DATA_BYTES[status & 0xF0]
-            elif status == 0xFF:
+            elif status == _META:
                 meta = chunk[position]
                 size, position = _variable_length(chunk, position + 1)
                 if meta >= 0x80 or size != _META_SIZES.get(meta, size):
@@ -275,7 +275,7 @@ def _is_convincing(
         stop = position + size
         if stop > len(chunk) or (n == 0 and delta > _SOON):
             return False
-        if status != 0xFF and any(byte >= 0x80 for byte in chunk[position:stop]):
+        if status != _META and any(byte >= 0x80 for byte in chunk[position:stop]):
             return False
         position = stop
     return True

@@ -14,7 +14,7 @@ from __future__ import annotations
 import bisect
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from transcribe.midi_file import (
     CONTROL,
@@ -58,24 +58,77 @@ class MidiReading:
     """Whether the pedal is never lifted again after its last press, as often in recordings."""
 
 
-@dataclass(slots=True)
 class _Played:
-    """The strikes, releases and pedal of a track; times in ticks."""
+    """The strikes, releases and pedal of a track; times in ticks.
 
-    notes: list[tuple[int, int, int, int, int]] = field(default_factory=list)
-    """Onset, offset, pitch, velocity, channel."""
-    sustain: list[tuple[int, int, bool]] = field(default_factory=list)
-    """Time, channel, whether down."""
-    notes_off: list[tuple[int, int]] = field(default_factory=list)
-    """Time and channel of "all notes off", where the track has no notes of the channel."""
-    n_drums: int = 0
-    n_held: int = 0
-    """Keys that are never released."""
+    A release ends the earliest strike of its key that is still held.
+    """
+
+    def __init__(self, track: MidiTrack) -> None:
+        self.notes: list[tuple[int, int, int, int, int]] = []
+        """Onset, offset, pitch, velocity, channel."""
+        self.sustain: list[tuple[int, int, bool]] = []
+        """Time, channel, whether down."""
+        self.notes_off: list[tuple[int, int]] = []
+        """Time and channel of "all notes off", where the track has no notes of the channel."""
+        self.n_drums = 0
+        self._held: defaultdict[tuple[int, int], list[tuple[int, int]]] = defaultdict(list)
+        """By channel and pitch, onset and velocity of each strike."""
+        self._last_release: dict[tuple[int, int], int] = {}
+        self._channels = {
+            status & 0x0F
+            for _, status, _, velocity in track.messages
+            if status & 0xF0 == NOTE_ON and velocity
+        }
+        for message in _with_resets(track):
+            self._read(*message)
+        self.n_held = sum(map(len, self._held.values()))
+        """Keys that are never released."""
+        self._end_held(track.end)
+
+    def _read(self, tick: int, status: int, first: int, second: int) -> None:
+        kind, channel = status & 0xF0, status & 0x0F
+        if kind == SYSTEM_EXCLUSIVE:
+            for each in range(16):
+                self._release_all(tick, each)
+                self.sustain.append((tick, each, False))
+        elif channel == DRUM_CHANNEL:
+            self.n_drums += kind == NOTE_ON and second > 0
+        elif kind == NOTE_ON and second:
+            self._held[channel, first].append((tick, second))
+        elif kind in (NOTE_OFF, NOTE_ON):
+            strikes = self._held[channel, first]
+            if strikes:
+                onset, velocity = strikes.pop(0)
+                self.notes.append((onset, tick, first, velocity, channel))
+                self._last_release[channel, first] = tick
+        elif kind == CONTROL and first == SUSTAIN_CONTROLLER:
+            self.sustain.append((tick, channel, second >= _DOWN))
+        elif kind == CONTROL and first == _RESET_CONTROLLERS:
+            self.sustain.append((tick, channel, False))
+        elif kind == CONTROL and first in NOTES_OFF:
+            self._release_all(tick, channel)
+
+    def _release_all(self, tick: int, channel: int) -> None:
+        for key in [key for key, strikes in self._held.items() if strikes and key[0] == channel]:
+            for onset, velocity in self._held.pop(key):
+                self.notes.append((onset, tick, key[1], velocity, channel))
+            self._last_release[key] = tick
+        if channel not in self._channels:
+            self.notes_off.append((tick, channel))
+
+    def _end_held(self, end: int) -> None:
+        """Keys that are never released last to the key's last release, else to the end."""
+        for (channel, pitch), strikes in self._held.items():
+            for onset, velocity in strikes:
+                release = self._last_release.get((channel, pitch), 0)
+                offset = release if release > onset else end
+                self.notes.append((onset, offset, pitch, velocity, channel))
 
 
 def performance_of(file: MidiFile) -> MidiReading:
     """Join the tracks of a file; DamagedError where damage has left nothing to join."""
-    played = [_played(track) for track in file.tracks]
+    played = [_Played(track) for track in file.tracks]
     clocks = [file.clock(track if file.kind == 2 else None) for track in file.tracks]
     resets: defaultdict[int, list[int]] = defaultdict(list)
     for tick, channel in sorted(each for part in played for each in part.notes_off):
@@ -166,58 +219,16 @@ def _counted(number: int, what: str, fate: str) -> list[str]:
     return [f"{number} {what}{'s' * (number != 1)} {fate}"] if number else []
 
 
-def _played(track: MidiTrack) -> _Played:
-    """Join strikes and releases: a release ends the earliest strike of its key still held."""
-    found = _Played()
-    held: defaultdict[tuple[int, int], list[tuple[int, int]]] = defaultdict(list)
-    last_release: dict[tuple[int, int], int] = {}
-    channels = {each[1] & 0x0F for each in track.messages if each[1] & 0xF0 == NOTE_ON and each[3]}
-
-    def release_all(tick: int, channel: int) -> None:
-        for key in [key for key, strikes in held.items() if strikes and key[0] == channel]:
-            for onset, velocity in held.pop(key):
-                found.notes.append((onset, tick, key[1], velocity, channel))
-            last_release[key] = tick
-        if channel not in channels:
-            found.notes_off.append((tick, channel))
-
+def _with_resets(track: MidiTrack) -> Sequence[tuple[int, int, int, int]]:
+    """The messages of a track, and the resets of the instrument among its other events."""
     resets = [
         (tick, SYSTEM_EXCLUSIVE, 0, 0)
         for tick, kind, content in track.metas
         if kind == SYSTEM_EXCLUSIVE and _is_reset(content)
     ]
-    messages: Sequence[tuple[int, int, int, int]] = track.messages
-    if resets:
-        messages = sorted([*resets, *messages], key=lambda message: message[0])
-    for tick, status, first, second in messages:
-        kind, channel = status & 0xF0, status & 0x0F
-        if kind == SYSTEM_EXCLUSIVE:
-            for each in range(16):
-                release_all(tick, each)
-                found.sustain.append((tick, each, False))
-        elif channel == DRUM_CHANNEL:
-            found.n_drums += kind == NOTE_ON and second > 0
-        elif kind == NOTE_ON and second:
-            held[channel, first].append((tick, second))
-        elif kind in (NOTE_OFF, NOTE_ON):
-            strikes = held[channel, first]
-            if strikes:
-                onset, velocity = strikes.pop(0)
-                found.notes.append((onset, tick, first, velocity, channel))
-                last_release[channel, first] = tick
-        elif kind == CONTROL and first == SUSTAIN_CONTROLLER:
-            found.sustain.append((tick, channel, second >= _DOWN))
-        elif kind == CONTROL and first == _RESET_CONTROLLERS:
-            found.sustain.append((tick, channel, False))
-        elif kind == CONTROL and first in NOTES_OFF:
-            release_all(tick, channel)
-    for (channel, pitch), strikes in held.items():
-        for onset, velocity in strikes:
-            release = last_release.get((channel, pitch), 0)
-            offset = release if release > onset else track.end
-            found.notes.append((onset, offset, pitch, velocity, channel))
-        found.n_held += len(strikes)
-    return found
+    if not resets:
+        return track.messages
+    return sorted([*resets, *track.messages], key=lambda message: message[0])
 
 
 def _is_reset(content: bytes) -> bool:
