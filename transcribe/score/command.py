@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from transcribe.errors import OutputError, TranscribeError
+from transcribe.files.atomic import write_atomically
 from transcribe.files.endings import is_midi
 from transcribe.files.names import LONGEST_NAME, output_stem, shortened, stem_of
 from transcribe.options import (
@@ -32,7 +33,7 @@ from transcribe.terminal import reported, say
 from transcribe.wording import count, reason
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection
 
     from transcribe.music.beat_grid import Metre
     from transcribe.music.key import Key
@@ -115,11 +116,24 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _one(options: argparse.Namespace) -> None:
-    from transcribe.files.atomic import write_atomically
-    from transcribe.reading import PerformanceReader
-    from transcribe.score.making import make_score, pages, sheet_bytes
-    from transcribe.score.score import Hints
+    target = _ready_target(options)
+    score = _score(options)
+    made = _files(score, target, options)
+    stale = _further_pages(target, made) if options.svg else []
+    for path in (*made, *stale):
+        check_output(path, overwrite=options.overwrite)
+    for path, content in made.items():
+        write_atomically(path, content)
+    for path in stale:
+        path.unlink(missing_ok=True)
+    for doubt in score.doubts:
+        say(f"{PROG}: {options.source}: uncertain: {doubt}", sys.stderr)
+    if not options.quiet:
+        say(f"{_names(list(made))}: {_summary(score)}", sys.stdout)
 
+
+def _ready_target(options: argparse.Namespace) -> Path:
+    """The MusicXML file to write; what can be known to hinder it is said before any work."""
     target = _target(options)
     if options.pdf or options.svg:
         _check_engraver(options)
@@ -128,6 +142,14 @@ def _one(options: argparse.Namespace) -> None:
     _make_folder(target.parent)
     for path in _wanted(target, options):
         check_output(path, overwrite=options.overwrite)
+    return target
+
+
+def _score(options: argparse.Namespace) -> Score:
+    """The source's score, with its title and composer."""
+    from transcribe.reading import PerformanceReader
+    from transcribe.score.making import make_score
+
     performance = PerformanceReader(PROG, options).read(options.source)
     if len(performance.notes) < _FEWEST_NOTES:
         found = "one note" if performance.notes else "no notes"
@@ -142,47 +164,43 @@ def _one(options: argparse.Namespace) -> None:
             f"argument --downbeat: expected seconds at which a bar starts, the last note's "
             f"({last:.1f}) at most; found {options.downbeat:g}"
         )
-    hints = Hints(
+    title, composer = _tags(options)
+    return replace(make_score(performance, _hints(options)), title=title, composer=composer)
+
+
+def _hints(options: argparse.Namespace) -> Hints:
+    """What the person knows; without a word on beats, those of a MIDI file that it states."""
+    from transcribe.score.file_beats import beats_of
+    from transcribe.score.score import Hints
+
+    told = (options.tempo, options.metre, options.downbeat)
+    own = beats_of(options.source) if all(each is None for each in told) else None
+    if own is not None:
+        return replace(own, key=options.key)
+    return Hints(
         tempo=options.tempo, metre=options.metre, key=options.key, downbeat=options.downbeat
     )
-    own = _own_beats(options)
-    if own is not None:
-        hints = replace(own, key=options.key)
-    score = make_score(performance, hints)
-    title, composer = _tags(options)
-    score = replace(score, title=title, composer=composer)
+
+
+def _files(score: Score, target: Path, options: argparse.Namespace) -> dict[Path, bytes | str]:
+    """The content of every file to write."""
+    from transcribe.score.making import pages, sheet_bytes
+
     xml = sheet_bytes(score, with_pedal=options.pedal)
     made: dict[Path, bytes | str] = {target: xml}
     if options.json:
         made[_beside(target, _JSON_ENDING)] = score.to_json()
-    if options.pdf or options.svg:
-        engraved = pages(score, xml, paper=options.paper)
-        if options.svg:
-            for number, page in enumerate(engraved, 1):
-                made[_beside(target, _page_ending(number))] = page
-        if options.pdf:
-            from transcribe.score.engraving import pdf
+    if not (options.pdf or options.svg):
+        return made
+    engraved = pages(score, xml, paper=options.paper)
+    if options.svg:
+        for number, page in enumerate(engraved, 1):
+            made[_beside(target, _page_ending(number))] = page
+    if options.pdf:
+        from transcribe.score.engraving import pdf
 
-            made[_beside(target, ".pdf")] = pdf(engraved, paper=options.paper)
-    stale = _further_pages(target, engraved) if options.svg else []
-    for path in (*made, *stale):
-        check_output(path, overwrite=options.overwrite)
-    for path, content in made.items():
-        write_atomically(path, content)
-    for path in stale:
-        path.unlink(missing_ok=True)
-    for doubt in score.doubts:
-        say(f"{PROG}: {options.source}: uncertain: {doubt}", sys.stderr)
-    if not options.quiet:
-        say(f"{_names(list(made))}: {_summary(score)}", sys.stdout)
-
-
-def _own_beats(options: argparse.Namespace) -> Hints | None:
-    """Those of a MIDI file whose notes lie on them, unless the person says something of them."""
-    from transcribe.score.file_beats import beats_of
-
-    told = (options.tempo, options.metre, options.downbeat)
-    return None if any(each is not None for each in told) else beats_of(options.source)
+        made[_beside(target, ".pdf")] = pdf(engraved, paper=options.paper)
+    return made
 
 
 def _names(written: list[Path]) -> str:
@@ -223,7 +241,7 @@ def _page_ending(number: int) -> str:
     return f"-{number}.svg"
 
 
-def _further_pages(target: Path, pages: Sequence[str]) -> list[Path]:
+def _further_pages(target: Path, made: Collection[Path]) -> list[Path]:
     """What an earlier, longer score of this name has after the last page of the new one."""
     from transcribe.score.engraving import is_engraved
 
@@ -234,7 +252,7 @@ def _further_pages(target: Path, pages: Sequence[str]) -> list[Path]:
         if (
             number is not None
             and path == _beside(target, number[0])
-            and len(pages) < int(number[1])
+            and path not in made
             and path.is_file()
             and is_engraved(path.read_bytes())
         ):
