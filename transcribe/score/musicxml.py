@@ -202,21 +202,19 @@ class _Writer:
             if item.stem and head is not None:
                 SubElement(note, "stem").text = item.stem
             SubElement(note, "staff").text = str(item.staff)
-            if rank == 0:
-                for level, beam in enumerate(item.beams, 1):
-                    SubElement(note, "beam", number=str(level)).text = beam
-            is_tied = head is not None and (head.is_tied_back or head.is_tied_on)
-            has_trill = head is not None and head.trill is not None
-            if is_tied or has_trill or (rank == 0 and (starts or ends)):
-                notations = SubElement(note, "notations")
-                if head is not None:
-                    _ties(notations, head, "tied")
-                if rank == 0 and item.tuplet is not None:
-                    for wanted, kind in ((starts, "start"), (ends, "stop")):
-                        if wanted:
-                            self._tuplet(notations, item.tuplet, kind, line)
-                if head is not None and head.trill is not None:
-                    _trill(notations, head)
+            for level, beam in enumerate(item.beams if rank == 0 else (), 1):
+                SubElement(note, "beam", number=str(level)).text = beam
+            notations = Element("notations")
+            if head is not None:
+                _ties(notations, head, "tied")
+            if rank == 0 and item.tuplet is not None:
+                for is_there, kind in ((starts, "start"), (ends, "stop")):
+                    if is_there:
+                        self._tuplet(notations, item.tuplet, kind, line)
+            if head is not None and head.trill is not None:
+                _trill(notations, head)
+            if len(notations):
+                note.append(notations)
 
     def _tuplet(self, notations: Element, tuplet: Tuplet, kind: str, line: Line) -> None:
         mark = SubElement(notations, "tuplet", type=kind, number="1")

@@ -31,7 +31,7 @@ RIGHT: Hand = "right"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hints:
-    """What a person knows of the piece; None for what is to be found from the notes."""
+    """What a person or the file says of the piece; None for what is to be found from the notes."""
 
     tempo: float | None = None
     """Beats a minute, roughly: which pulse is the beat. The player is followed around it."""
@@ -77,8 +77,8 @@ class ScoreNote:
     beat: Fraction
     """Quarters from the start of the bar; for grace notes, the place of what they lead to."""
     length: Fraction
-    """Quarters, above 0, as a reader wants them; what the pedal holds is not counted. For grace
-    notes the value that they are written with, such as 1/2."""
+    """Quarters, above 0, as a reader wants them; what the pedal holds is not counted. That of
+    grace notes is nominal: the page shows one as an eighth, several as sixteenths."""
     is_grace: bool = False
     trill: int = 0
     """Semitones up to the other note of a trill that is written on this one; 0 without one."""

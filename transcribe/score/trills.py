@@ -35,6 +35,8 @@ _UNEVEN = 2.2
 """Times the median that any step lasts at most; at least, one over it."""
 _REST = 1.5
 """Times the median step that the hand was still before a short trill."""
+_AHEAD = 24
+"""Notes after a trill among which what it leads to is looked for."""
 _SIXTEENTH = Fraction(1, 4)
 _GRACE = Fraction(1, 4)
 """Value of the notes that end a trill."""
@@ -126,22 +128,23 @@ def _write(
     rank = int(np.searchsorted(onsets, final.note.onset, side="right"))
     later = [
         index
-        for index in order[rank : rank + 24]
+        for index in order[rank : rank + _AHEAD]
         if notes[index].hand == hand and not notes[index].is_grace
     ]
     ending = _ending(run, later, notes)
+    end = _place(final, starts)
     following = next(
         (
             notes[index]
             for index in later
-            if index not in ending and _place(notes[index], starts) > _place(final, starts)
+            if index not in ending and _place(notes[index], starts) > end
         ),
         None,
     )
-    start = _place(first, starts)
-    stop = _place(final, starts) + final.length
+    stop = end + final.length
     if following is not None:
-        stop = min(stop, _place(following, starts)) if not ending else _place(following, starts)
+        goes_on = _place(following, starts)
+        stop = goes_on if ending else min(stop, goes_on)
     main = next(index for index in run.indices if notes[index].note.pitch == run.low)
     for index in run.indices:
         notes[index] = replace(notes[index], hand=hand, trill_of=main, is_grace=False)
@@ -150,7 +153,7 @@ def _write(
         notes[main],
         bar=first.bar,
         beat=first.beat,
-        length=max(stop - start, _SIXTEENTH),
+        length=max(stop - _place(first, starts), _SIXTEENTH),
         trill=run.interval,
         trill_of=None,
     )
