@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from statistics import fmean
@@ -26,9 +26,11 @@ RESTRUCK = 0.07
 _TOGETHER = 0.045
 """Seconds between notes of a chord, at the most."""
 _BINARY = tuple(Fraction(1, n) for n in (2, 4, 8, 16))
-_TRIPLET = tuple(Fraction(1, n) for n in (3, 6, 12))
 """Quarters that what was struck one after the other may be apart."""
+_TRIPLET = tuple(Fraction(1, n) for n in (3, 6, 12))
+"""The same, beside a place in a triplet."""
 _GRACE = Fraction(1, 4)
+"""Nominal length of a note that becomes a grace note; see `ScoreNote.length`."""
 _NEAR = 1
 """Quarters that a grace note may be from what it leads to."""
 
@@ -51,56 +53,151 @@ def with_own_places(score: Score) -> Score:
     For before voices are told apart.
     """
     notes = list(score.notes)
-    starts = bar_positions(score)
     for hand in (RIGHT, LEFT):
-        places = _places(notes, hand, starts)
+        of_hand = _HandNotes(hand, notes, score)
+        of_hand.spread_crowds()
+        of_hand.lead_graces_on()
+    return replace(score, notes=tuple(notes))
+
+
+class _HandNotes:
+    """The notes of a hand, among all notes of a score; they are replaced where they move."""
+
+    def __init__(self, hand: Hand, notes: list[ScoreNote], score: Score) -> None:
+        self._hand, self._notes, self._score = hand, notes, score
+        self._starts = bar_positions(score)
+
+    def spread_crowds(self) -> None:
+        """Give every strike of a key a place of its own, or make it a grace note."""
+        places = self._places()
         order = sorted(places)
         crowds = {
             at: crowd
             for at in order
-            if (crowd := _crowd(at, places[at], notes, score, is_last=at == order[-1]))
+            if (crowd := self._crowd(at, places[at], is_last=at == order[-1]))
         }
         for crowd in crowds.values():
-            _spread(crowd, notes, order, crowds.keys(), starts, score)
-        _lead_on(notes, hand, starts)
-    return replace(score, notes=tuple(notes))
+            rank = bisect_left(order, crowd.at)
+            self._spread_before(crowd, order[rank - 1] if rank else None, crowds)
+            self._spread_after(crowd, order[rank + 1] if rank + 1 < len(order) else None, crowds)
 
+    def lead_graces_on(self) -> None:
+        """Have every grace note lead to a chord of the hand, or be a short note itself."""
+        order = sorted(self._places())
+        idle = defaultdict(list)
+        for index, note in enumerate(self._notes):
+            if note.hand == self._hand and note.is_grace and note.trill_of is None:
+                at = self._place(note)
+                rank = bisect_left(order, at)
+                if rank < len(order) and order[rank] - at <= _NEAR:
+                    self._move([index], order[rank], note.length, is_grace=True)
+                else:
+                    idle[at].append(index)
+        for at, indices in idle.items():  # those before the last lead to it
+            last = max(indices, key=lambda index: self._notes[index].note.onset)
+            self._move([last], at, self._notes[last].length)
 
-def _places(
-    notes: Sequence[ScoreNote], hand: Hand, starts: Sequence[Fraction]
-) -> dict[Fraction, list[int]]:
-    """What a hand has on each place, in the order in which it was struck."""
-    found = defaultdict(list)
-    for index, note in enumerate(notes):
-        if note.hand == hand and not note.is_grace and note.trill_of is None:
-            found[starts[note.bar] + note.beat].append(index)
-    for indices in found.values():
-        indices.sort(key=lambda index: notes[index].note.onset)
-    return dict(found)
+    def _place(self, note: ScoreNote) -> Fraction:
+        """Quarters from the start of bar 0."""
+        return self._starts[note.bar] + note.beat
 
+    def _places(self) -> dict[Fraction, list[int]]:
+        """What the hand has on each place, in the order in which it was struck."""
+        found = defaultdict(list)
+        for index, note in enumerate(self._notes):
+            if note.hand == self._hand and not note.is_grace and note.trill_of is None:
+                found[self._place(note)].append(index)
+        for indices in found.values():
+            indices.sort(key=lambda index: self._notes[index].note.onset)
+        return dict(found)
 
-def _crowd(
-    at: Fraction, indices: Sequence[int], notes: Sequence[ScoreNote], score: Score, *, is_last: bool
-) -> _Crowd | None:
-    """The chords of a place if a key is struck twice on it."""
-    first_strike: dict[int, float] = {}
-    is_crowded = False
-    for index in indices:
-        note = notes[index].note
-        if note.onset - first_strike.setdefault(note.pitch, note.onset) >= RESTRUCK:
-            is_crowded = True
-    if not is_crowded:
-        return None
-    chords = tuple(map(tuple, _chords(indices, notes)))
-    first = notes[indices[0]]
-    due = score.seconds(first.bar, first.beat)
-    trilled = [n for n, chord in enumerate(chords) if any(notes[i].trill for i in chord)]
-    if trilled or is_last:
-        anchor = trilled[0] if trilled else len(chords) - 1
-    else:
+    def _crowd(self, at: Fraction, indices: Sequence[int], *, is_last: bool) -> _Crowd | None:
+        """The chords of a place if a key is struck twice on it."""
+        notes = self._notes
+        first_strike: dict[int, float] = {}
+        is_crowded = False
+        for index in indices:
+            note = notes[index].note
+            if note.onset - first_strike.setdefault(note.pitch, note.onset) >= RESTRUCK:
+                is_crowded = True
+        if not is_crowded:
+            return None
+        chords = tuple(map(tuple, _chords(indices, notes)))
+        trilled = [n for n, chord in enumerate(chords) if any(notes[i].trill for i in chord)]
+        if trilled or is_last:
+            return _Crowd(at, chords, trilled[0] if trilled else len(chords) - 1)
+        first = notes[indices[0]]
+        due = self._score.seconds(first.bar, first.beat)
         away = [abs(fmean(notes[i].note.onset for i in chord) - due) for chord in chords]
-        anchor = away.index(min(away))
-    return _Crowd(at, chords, anchor)
+        return _Crowd(at, chords, away.index(min(away)))
+
+    def _spread_before(
+        self, crowd: _Crowd, border: Fraction | None, crowded: Collection[Fraction]
+    ) -> None:
+        """Put what was struck before the chord that stays before it, or have it lead to it."""
+        chords = crowd.chords[: crowd.anchor]
+        step = self._step(crowd, chords, border, crowded)
+        for number, chord in enumerate(chords):
+            if step is None:
+                self._move(chord, crowd.at, _GRACE, is_grace=True)
+            else:
+                self._move(chord, crowd.at + (number - len(chords)) * step, step)
+
+    def _spread_after(
+        self, crowd: _Crowd, border: Fraction | None, crowded: Collection[Fraction]
+    ) -> None:
+        """Put what was struck after the chord that stays after it, or have it lead on."""
+        chords = crowd.chords[crowd.anchor + 1 :]
+        step = self._step(crowd, chords, border, crowded)
+        for number, chord in enumerate(chords):
+            if step is None:
+                self._move(chord, crowd.at if border is None else border, _GRACE, is_grace=True)
+            else:
+                self._move(chord, crowd.at + (number + 1) * step, step)
+        if step is None:
+            return
+        for index in crowd.chords[crowd.anchor]:
+            note = self._notes[index]
+            if not note.trill:
+                self._notes[index] = replace(note, length=min(note.length, step))
+
+    def _step(
+        self,
+        crowd: _Crowd,
+        beside: Sequence[Sequence[int]],
+        border: Fraction | None,
+        crowded: Collection[Fraction],
+    ) -> Fraction | None:
+        """Quarters from chord to chord, nearest to how they were struck; None where none fits."""
+        if border is None or not beside:
+            return None
+        room = abs(border - crowd.at) / (2 if border in crowded else 1)
+        is_odd = any(place.denominator % 3 == 0 for place in (crowd.at, border))
+        fitting = [step for step in (_TRIPLET if is_odd else _BINARY) if len(beside) * step < room]
+        if not fitting:
+            return None
+        staying = crowd.chords[crowd.anchor]
+        onsets = [self._notes[i].note.onset for chord in (*beside, staying) for i in chord]
+        first, score = self._notes[staying[0]], self._score
+        beat = score.metre(first.bar).quarters_per_beat
+        seconds = score.seconds(first.bar, first.beat + beat) - score.seconds(first.bar, first.beat)
+        apart = (max(onsets) - min(onsets)) / len(beside) / max(seconds, 1e-3) * float(beat)
+        return min(fitting, key=lambda step: abs(math.log(float(step) / max(apart, 1e-3))))
+
+    def _move(
+        self, indices: Iterable[int], at: Fraction, longest: Fraction, *, is_grace: bool = False
+    ) -> None:
+        """Write notes on a place; grace notes have this length, others not more."""
+        bar = min(bisect_right(self._starts, at), len(self._starts)) - 1
+        for index in indices:
+            note = self._notes[index]
+            self._notes[index] = replace(
+                note,
+                bar=bar,
+                beat=at - self._starts[bar],
+                length=longest if is_grace else min(note.length, longest),
+                is_grace=is_grace,
+            )
 
 
 def _chords(indices: Sequence[int], notes: Sequence[ScoreNote]) -> Iterator[list[int]]:
@@ -119,91 +216,3 @@ def _chords(indices: Sequence[int], notes: Sequence[ScoreNote]) -> Iterator[list
                 chord = []
         chord.append(index)
     yield chord
-
-
-def _spread(
-    crowd: _Crowd,
-    notes: list[ScoreNote],
-    order: Sequence[Fraction],
-    crowded: Collection[Fraction],
-    starts: Sequence[Fraction],
-    score: Score,
-) -> None:
-    """Put what was struck before and after the chord that stays beside it."""
-    rank = bisect_left(order, crowd.at)
-    before = order[rank - 1] if rank else None
-    after = order[rank + 1] if rank + 1 < len(order) else None
-    for is_later in (False, True):
-        beside = crowd.chords[crowd.anchor + 1 :] if is_later else crowd.chords[: crowd.anchor]
-        if not beside:
-            continue
-        border = after if is_later else before
-        step = None
-        if border is not None:
-            room = abs(border - crowd.at) / (2 if border in crowded else 1)
-            step = _step(crowd, beside, room, notes, score, border)
-        if step is None:
-            lead = after if is_later and after is not None else crowd.at
-            for index in (index for chord in beside for index in chord):
-                notes[index] = _moved(notes[index], lead, _GRACE, starts, is_grace=True)
-            continue
-        for number, chord in enumerate(beside):
-            steps = number + 1 if is_later else number - len(beside)
-            for index in chord:
-                length = min(notes[index].length, step)
-                notes[index] = _moved(notes[index], crowd.at + steps * step, length, starts)
-        if is_later:
-            for index in crowd.chords[crowd.anchor]:
-                if not notes[index].trill:
-                    notes[index] = replace(notes[index], length=min(notes[index].length, step))
-
-
-def _step(
-    crowd: _Crowd,
-    beside: Sequence[Sequence[int]],
-    room: Fraction,
-    notes: Sequence[ScoreNote],
-    score: Score,
-    border: Fraction,
-) -> Fraction | None:
-    """Quarters from chord to chord, nearest to how they were struck; None where none fits."""
-    is_odd = any(place.denominator % 3 == 0 for place in (crowd.at, border))
-    fitting = [step for step in (_TRIPLET if is_odd else _BINARY) if len(beside) * step < room]
-    if not fitting:
-        return None
-    onsets = [notes[i].note.onset for chord in (*beside, crowd.chords[crowd.anchor]) for i in chord]
-    first = notes[crowd.chords[crowd.anchor][0]]
-    metre = score.metre(first.bar)
-    beat = metre.quarters_per_beat
-    seconds = score.seconds(first.bar, first.beat + beat) - score.seconds(first.bar, first.beat)
-    apart = (max(onsets) - min(onsets)) / len(beside) / max(seconds, 1e-3) * float(beat)
-    return min(fitting, key=lambda step: abs(math.log(float(step) / max(apart, 1e-3))))
-
-
-def _moved(
-    note: ScoreNote,
-    at: Fraction,
-    length: Fraction,
-    starts: Sequence[Fraction],
-    *,
-    is_grace: bool = False,
-) -> ScoreNote:
-    bar = min(bisect_right(starts, at), len(starts)) - 1
-    return replace(note, bar=bar, beat=at - starts[bar], length=length, is_grace=is_grace)
-
-
-def _lead_on(notes: list[ScoreNote], hand: Hand, starts: Sequence[Fraction]) -> None:
-    """Have every grace note of a hand lead to a chord of it, or be a short note itself."""
-    order = sorted(_places(notes, hand, starts))
-    idle = defaultdict(list)
-    for index, note in enumerate(notes):
-        if note.hand == hand and note.is_grace and note.trill_of is None:
-            at = starts[note.bar] + note.beat
-            rank = bisect_left(order, at)
-            if rank < len(order) and order[rank] - at <= _NEAR:
-                notes[index] = _moved(note, order[rank], note.length, starts, is_grace=True)
-            else:
-                idle[at].append(index)
-    for at, indices in idle.items():  # those before the last lead to it
-        last = max(indices, key=lambda index: notes[index].note.onset)
-        notes[last] = _moved(notes[last], at, notes[last].length, starts)
