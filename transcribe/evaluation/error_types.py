@@ -205,55 +205,75 @@ def find_mistakes(
     missed, false = np.ones(len(played.onset), bool), np.ones(len(heard.onset), bool)
     missed[pairs[:, 0]], false[pairs[:, 1]] = False, False
     nearly = match(played.events(missed), heard.events(false), onset_tolerance=NEARLY)
-    late_ref = np.flatnonzero(missed)[nearly[:, 0]]
-    late_est = np.flatnonzero(false)[nearly[:, 1]]
+    played_well, heard_well = ~missed, ~false
+    played_well[np.flatnonzero(missed)[nearly[:, 0]]] = True
+    heard_well[np.flatnonzero(false)[nearly[:, 1]]] = True
 
-    ref_well, est_well = ~missed, ~false
-    ref_well[late_ref], est_well[late_est] = True, True
-    rows = np.flatnonzero(missed)
-    held = Sounding(heard.onset[est_well], heard.release[est_well], heard.pitch[est_well])
-    sounds_well = Sounding(
-        played.onset[ref_well], played.sound_end[ref_well], played.pitch[ref_well]
-    )
     sounds = Sounding(played.onset, played.sound_end, played.pitch)
-    missed_kinds = _first_that_fits(
-        {
-            "mistimed": ref_well[rows],
-            "merged": held.at(played.onset[rows], played.pitch[rows]),
-            "repeated": since_last_stroke(played, played)[rows] <= REPEAT,
-            "octave_masked": sounds_well.at_intervals(
-                played.onset[rows], played.pitch[rows], [-each for each in OCTAVES]
-            ),
-        },
-        tuple(MISSED),
+    sounds_well = Sounding(
+        played.onset[played_well], played.sound_end[played_well], played.pitch[played_well]
     )
-    rows = np.flatnonzero(false)
-    onset, pitch = heard.onset[rows], heard.pitch[rows]
-    ghosts = sounds.at_intervals(onset, pitch, [*OCTAVES, *(-each for each in OCTAVES)])
-    false_kinds = _first_that_fits(
-        {
-            "mistimed": est_well[rows],
-            "split": sounds_well.at(onset, pitch),
-            "octave_ghost": ghosts & ~sounds.at(onset, pitch),
-        },
-        tuple(FALSE),
-    )
-    of_false = heard.rows(rows)
-    values: dict[str, tuple[FloatArray | IntArray, FloatArray | IntArray]] = {
-        "register": (played.pitch, of_false.pitch),
-        "loudness": (played.velocity, of_false.velocity),
-        "polyphony": (sounds.number_at(played.onset), 1 + sounds.number_at(onset)),
-        "length": (played.release - played.onset, of_false.release - of_false.onset),
-        "repetition": (since_last_stroke(played, played), since_last_stroke(of_false, played)),
-    }
+    held = Sounding(heard.onset[heard_well], heard.release[heard_well], heard.pitch[heard_well])
+    values = _broken_down(played, heard.rows(np.flatnonzero(false)), sounds)
     if not ref_has_velocity:
         del values["loudness"]
     return Mistakes(
         Ratio(len(missed), len(false), len(pairs)),
-        missed_kinds,
-        false_kinds,
+        _kinds_of_missed(played, missed, played_well, held, sounds_well),
+        _kinds_of_false(heard, false, heard_well, sounds, sounds_well),
         {name: _by_class(BREAKDOWNS[name], *both, missed) for name, both in values.items()},
     )
+
+
+def _kinds_of_missed(
+    played: NoteTable,
+    missed: BoolArray,
+    well: BoolArray,
+    held: Sounding,
+    sounds_well: Sounding,
+) -> dict[str, int]:
+    """The missed rows of the reference by kind; `held` are keys of notes that are heard well."""
+    rows = np.flatnonzero(missed)
+    onset, pitch = played.onset[rows], played.pitch[rows]
+    conditions = {
+        "mistimed": well[rows],
+        "merged": held.at(onset, pitch),
+        "repeated": since_last_stroke(played, played)[rows] <= REPEAT,
+        "octave_masked": sounds_well.at_intervals(onset, pitch, [-each for each in OCTAVES]),
+    }
+    return _first_that_fits(conditions, tuple(MISSED))
+
+
+def _kinds_of_false(
+    heard: NoteTable,
+    false: BoolArray,
+    well: BoolArray,
+    sounds: Sounding,
+    sounds_well: Sounding,
+) -> dict[str, int]:
+    """The false rows of the estimate by kind."""
+    rows = np.flatnonzero(false)
+    onset, pitch = heard.onset[rows], heard.pitch[rows]
+    partials = sounds.at_intervals(onset, pitch, [*OCTAVES, *(-each for each in OCTAVES)])
+    conditions = {
+        "mistimed": well[rows],
+        "split": sounds_well.at(onset, pitch),
+        "octave_ghost": partials & ~sounds.at(onset, pitch),
+    }
+    return _first_that_fits(conditions, tuple(FALSE))
+
+
+def _broken_down(
+    played: NoteTable, false: NoteTable, sounds: Sounding
+) -> dict[str, tuple[FloatArray | IntArray, FloatArray | IntArray]]:
+    """What `BREAKDOWNS` sort: a value of each reference note, and of each false note."""
+    return {
+        "register": (played.pitch, false.pitch),
+        "loudness": (played.velocity, false.velocity),
+        "polyphony": (sounds.number_at(played.onset), 1 + sounds.number_at(false.onset)),
+        "length": (played.release - played.onset, false.release - false.onset),
+        "repetition": (since_last_stroke(played, played), since_last_stroke(false, played)),
+    }
 
 
 def _first_that_fits(conditions: Mapping[str, BoolArray], names: tuple[str, ...]) -> dict[str, int]:

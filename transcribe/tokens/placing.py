@@ -35,15 +35,17 @@ from transcribe.notes import (
     without_overlaps,
 )
 from transcribe.tokens.encoded import FORMAT
-from transcribe.tokens.score_midi import read_score_midi
+from transcribe.tokens.score_midi import StepNote, read_score_midi
 from transcribe.wording import count
 
 N_LAST_BEATS = 8
 """The pace beyond the grid is the median of so many of its beats."""
 _N_NEIGHBOURS = 12
+"""Of the player's notes, those whose velocities are asked."""
 _SECONDS_AN_OCTAVE = 0.5
-"""What counts as near, where a velocity is asked of the player."""
+"""What counts as near among them."""
 _SHORTEST = 0.001
+"""Seconds of a note, and by how much one may begin before the primer's end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,21 +233,14 @@ def place(
     n_off = n_early = 0
     voices = []
     for number, track in enumerate(score.tracks, 1):
-        notes = []
-        for note in track.notes:
-            if not LOWEST_PITCH <= note.pitch <= HIGHEST_PITCH:
-                n_off += 1
-                continue
-            onset, offset = when(note.step), when(note.step + note.n_steps)
-            if without_primer and anchor.stop is not None and onset < anchor.stop - _SHORTEST:
-                continue
-            if offset <= 0:
-                n_early += 1
-                continue
-            onset = max(onset, 0.0)
-            offset = max(offset, onset + _SHORTEST)
-            notes.append(Note(onset=onset, pitch=note.pitch, offset=offset, velocity=note.velocity))
-        kept = without_overlaps(notes)
+        playable = [note for note in track.notes if LOWEST_PITCH <= note.pitch <= HIGHEST_PITCH]
+        n_off += len(track.notes) - len(playable)
+        timed = [(when(note.step), when(note.step + note.n_steps), note) for note in playable]
+        if without_primer and anchor.stop is not None:
+            timed = [each for each in timed if each[0] >= anchor.stop - _SHORTEST]
+        heard = [each for each in timed if each[1] > 0]
+        n_early += len(timed) - len(heard)
+        kept = without_overlaps(_note(*each) for each in heard)
         if player is not None:
             kept = as_loud_as(player, kept)
         if kept:
@@ -257,6 +252,13 @@ def place(
     if n_early:
         told.append(f"{count(n_early, 'note')} before the recording begins left out")
     return Placed(tuple(voices), tuple(told))
+
+
+def _note(onset: float, offset: float, note: StepNote) -> Note:
+    """At these seconds, of which the first may be before the recording."""
+    onset = max(onset, 0.0)
+    offset = max(offset, onset + _SHORTEST)
+    return Note(onset=onset, pitch=note.pitch, offset=offset, velocity=note.velocity)
 
 
 def as_loud_as(player: Performance, notes: Sequence[Note]) -> tuple[Note, ...]:

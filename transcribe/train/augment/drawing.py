@@ -7,6 +7,7 @@ which rows get an effect, and never waits for the device.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from itertools import accumulate
 
 import numpy as np
@@ -21,12 +22,14 @@ RESPONSE_DECAYS = 1.2
 HARMONICS = 12
 """Of the mains' hum."""
 _LOWEST_BELL_HZ = 50.0
+"""The highest is at half the sample rate."""
 _BELL_WIDTH = (0.3, 2.0)
 """Octaves."""
 _RELEASE = (0.1, 1.0)
 """Seconds in which a compressor lets go by 60 dB."""
 _MAINS_HZ = (50.0, 60.0)
 _MAINS_DETUNING = (0.998, 1.002)
+"""The hum's frequency over the mains'."""
 _HUM_SLOPE = (0.3, 1.5)
 """A harmonic's amplitude falls with its number to such a power."""
 _INFINITE = float("inf")
@@ -96,20 +99,27 @@ class Drawing:
             for (name, ((low, high), _)), column in zip(self._ranges.items(), columns, strict=True)
         }
 
-        def if_chosen(effect: str, value: Tensor | float, otherwise: float = 0.0) -> Tensor:
-            value = torch.as_tensor(value, dtype=torch.float64)
-            return torch.where(chosen[effect], value, otherwise)
-
+        draws = _Draws(chosen, values)
         if self._chances["room"]:
-            decay = torch.exp(values.pop("room_log_decay"))
-            index = _drawn_index(values.pop("room"), len(self._room_lengths))
-            n_longest = torch.floor(RESPONSE_DECAYS * decay * self.sample_rate) + 1
-            values["room_index"] = index
-            values["room_n_samples"] = if_chosen(
-                "room", torch.minimum(n_longest, self._room_lengths[index])
-            )
-            values["room_slope"] = -np.log(1000) / (decay * self.sample_rate)
-            values["room_wet"] = torch.exp(values.pop("room_log_wet"))
+            self._settle_rooms(draws)
+        self._settle_filters(draws)
+        self._settle_noises(draws)
+        _settle_levels(draws)
+        return Drawn(chosen, values, device)
+
+    def _settle_rooms(self, draws: _Draws) -> None:
+        values = draws.values
+        decay = torch.exp(values.pop("room_log_decay"))
+        index = _drawn_index(values.pop("room"), len(self._room_lengths))
+        n_longest = torch.floor(RESPONSE_DECAYS * decay * self.sample_rate) + 1
+        n_samples = torch.minimum(n_longest, self._room_lengths[index])
+        values["room_index"] = index
+        values["room_n_samples"] = draws.if_chosen("room", n_samples)
+        values["room_slope"] = -np.log(1000) / (decay * self.sample_rate)
+        values["room_wet"] = torch.exp(values.pop("room_log_wet"))
+
+    def _settle_filters(self, draws: _Draws) -> None:
+        values, chosen, if_chosen = draws.values, draws.chosen, draws.if_chosen
         n_bells = torch.floor(values.pop("n_bells"))
         bell = torch.arange(values["bell_db"].shape[1])
         values["bell_db"] = if_chosen("equaliser", values["bell_db"] * (bell < n_bells))
@@ -119,11 +129,12 @@ class Drawing:
         values["high_cut_hz"] = if_chosen("high_cut", values["high_cut_hz"], _INFINITE)
         values["telephone_low_hz"] = if_chosen("telephone", self._telephone_hz[0])
         values["telephone_high_hz"] = if_chosen("telephone", self._telephone_hz[1], _INFINITE)
-        chosen["gain"] = torch.zeros(n_rows, 1, dtype=torch.bool)
-        for effect in ("equaliser", "low_cut", "high_cut", "telephone"):
-            chosen["gain"] |= chosen[effect]
+        filters = [chosen[name] for name in ("equaliser", "low_cut", "high_cut", "telephone")]
+        chosen["gain"] = torch.cat(filters, dim=1).any(1, keepdim=True)
         values["filtered"] = (chosen["gain"] | chosen["room"]).double()
 
+    def _settle_noises(self, draws: _Draws) -> None:
+        values = draws.values
         # Shares of a whole, as dirichlet(1, 1, 1).
         shares = -torch.log1p(-values.pop("noise_shares"))
         values["noise_shares"] = shares / shares.sum(1, keepdim=True).clamp_min(1e-9)
@@ -139,13 +150,28 @@ class Drawing:
         mains = torch.where(values.pop("hum_mains") < 0.5, *_MAINS_HZ)
         values["hum_hz"] = mains * values.pop("hum_detuning")
 
-        values["saturation_drive"] = ratio_of(values.pop("saturation_drive_db"))
-        bits = torch.floor(values.pop("quantisation_bits"))
-        values["quantisation_steps"] = 2 ** (bits - 1)
-        level = if_chosen("level", ratio_of(values.pop("level_db")), 1.0)
-        values["gain"] = torch.where(chosen["inversion"], -level, level)
-        values["offset_level"] = if_chosen("offset", values["offset_level"])
-        return Drawn(chosen, values, device)
+
+@dataclass(frozen=True)
+class _Draws:
+    """What was drawn for each row; see `Drawn`."""
+
+    chosen: dict[str, Tensor]
+    values: dict[str, Tensor]
+
+    def if_chosen(self, effect: str, value: Tensor | float, otherwise: float = 0.0) -> Tensor:
+        """A value where a row gets an effect, and elsewhere one that does nothing."""
+        value = torch.as_tensor(value, dtype=torch.float64)
+        return torch.where(self.chosen[effect], value, otherwise)
+
+
+def _settle_levels(draws: _Draws) -> None:
+    values = draws.values
+    values["saturation_drive"] = ratio_of(values.pop("saturation_drive_db"))
+    bits = torch.floor(values.pop("quantisation_bits"))
+    values["quantisation_steps"] = 2 ** (bits - 1)
+    level = draws.if_chosen("level", ratio_of(values.pop("level_db")), 1.0)
+    values["gain"] = torch.where(draws.chosen["inversion"], -level, level)
+    values["offset_level"] = draws.if_chosen("offset", values["offset_level"])
 
 
 class Drawn:
