@@ -33,6 +33,7 @@ LOG_FREQUENCY = "log_frequency"
 _FRAMES_PER_CHUNK = 64
 """So many frames at once stay in a processor's cache."""
 _BINS_PER_BAND = 33
+"""Filters that are applied together, to the FFT bins that one of them needs."""
 
 
 @dataclass

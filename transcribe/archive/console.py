@@ -17,6 +17,7 @@ from transcribe.archive.progress import JSON, NONE, count_of
 from transcribe.terminal import SECONDS_BETWEEN_LINES, say, show
 
 _SHOWN_TROUBLES = 20
+"""Recordings named on the terminal; the reports have all."""
 
 
 def notify(options: argparse.Namespace, text: str) -> None:

@@ -25,6 +25,7 @@ from transcribe.archive.workers.base import CRASHED, HUNG, LOST, MEMORY, Died, F
 from transcribe.errors import TranscribeError
 
 _BETWEEN_TICKS = 0.5
+"""Seconds that are waited for news of the workers before the rest is looked at."""
 _MOST_LOSSES = 10
 """How often a recording may lose its worker through no fault of its own."""
 _KILLED = {

@@ -21,7 +21,9 @@ _MOST_LISTED = 500
 _MOST_OPEN = 8
 """Lines of a list that are seen without opening the rest."""
 _MOST_SLOW = 15
+"""Recordings that took longest."""
 _MOST_ENDINGS = 12
+"""Of names of ignored files, the commonest."""
 
 
 def as_page(tally: Tally, destination: str, outputs: str | None = "..") -> str:

@@ -32,6 +32,7 @@ EVERY = 30.0
 LAPSE = 300.0
 """Seconds without one after which another run may begin."""
 _ATTEMPTS = 3
+"""To take the lock before another run that takes it, too, is given way to."""
 _IDENTITY = "holder"
 
 

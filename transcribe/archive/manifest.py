@@ -25,6 +25,7 @@ _VERSION = 1
 _ROWS = "recordings"
 _TYPES = {"bool": "INTEGER", "int": "INTEGER", "float": "REAL", "str": "TEXT", "tuple": "TEXT"}
 _BUSY_SECONDS = 30.0
+"""That another process may hold the database before it is an error."""
 _SAVE = (
     f"INSERT OR REPLACE INTO {_ROWS} ({', '.join(COLUMNS)}) "
     f"VALUES ({', '.join(f':{name}' for name in COLUMNS)})"

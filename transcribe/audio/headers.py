@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 _MOST_CHUNKS = 1000
+"""Of a file, that are looked through for the samples; more are damage."""
 _LEAST_HIDDEN = 0.1
 """Seconds; a smaller rest behind the samples is padding."""
 _NEAR = 8192

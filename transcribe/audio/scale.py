@@ -23,6 +23,7 @@ _BEYOND = 1e-3
 _CLICKS = 1e-5
 """Share of the samples whose size is not asked."""
 _LARGEST = 64
+"""Powers of 2; samples above the last one are counted there."""
 _ABSURD = 1e12
 """A sample of this size or more is as little a sample as NaN."""
 

@@ -22,6 +22,7 @@ Source: TypeAlias = "str | os.PathLike[str] | Samples | Iterable[Samples]"
 """A file; an array of shape (n_samples,) or (n_samples, n_channels); or mono blocks."""
 
 _MOST_CHANNELS = 64
+"""An array with more of them is turned the wrong way round."""
 
 
 def open_source(

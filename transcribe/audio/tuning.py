@@ -18,6 +18,7 @@ _WINDOW_SECONDS = 0.5
 _LOUD_DB = 20.0
 """Partials that much below the loudest of their window, or more, are left out."""
 _LEAST_PARTIALS = 20
+"""Of fewer no tuning is told."""
 _LEAST_AGREEMENT = 0.25
 """Length of the mean on the unit circle; of noise it is below 0.1, of a piano 0.38 to 0.95."""
 _LEAST_EVIDENCE = 12.5

@@ -36,7 +36,9 @@ from transcribe.notes import Note
 TOGETHER = 0.05
 """Seconds between the notes of a chord that is spread."""
 N_INTERVALS = 4
+"""Of a landmark."""
 MOST = 1024
+"""Landmarks that are kept of a performance."""
 SAME_PIECE = 10.0
 """Landmarks in one order beyond chance that show a piece to be the same.
 
@@ -50,7 +52,9 @@ _APART = 8.0
 _STEADY = 0.06
 """Seconds by which it may differ in one performance transcribed twice."""
 _MOSTLY_COVERED = 0.8
+"""Share of one of the two, at the least, that lies between common landmarks."""
 _LARGEST_INTERVAL = 128
+"""Semitones; more than the keyboard has."""
 
 _Codes = NDArray[np.uint32]
 

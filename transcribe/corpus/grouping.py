@@ -17,6 +17,7 @@ import numpy as np
 from transcribe.corpus.fingerprint import FEWEST_COMMON, Landmarks, Likeness, compare
 
 _MOST_BEARERS = 64
+"""Performances with a landmark, before one, that it is compared with."""
 
 
 @dataclass(frozen=True, slots=True)

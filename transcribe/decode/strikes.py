@@ -33,7 +33,9 @@ _RELEASE_DELAY = 0.5
 _SHORTEST = 0.001
 """Seconds; the length of a note when `DecodeConfig.prolong_to` is zero."""
 _ROW_WIDTH = 8
+"""Numbers of a `Row`."""
 _EVENTS_AT_ONCE = 50_000
+"""That are Python objects at a time; all of a long recording would need much memory."""
 
 
 @dataclass(slots=True)

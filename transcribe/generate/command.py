@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from transcribe.generate import Continued
 
 SECONDS_BETWEEN_WRITES = 1.0
+"""Of the file that grows, at the least."""
 _ENDING = ".continued.mid"
 _SHARE_OF_WRITING = 0.2
 """Of the time, at most; a long opening is written less often."""

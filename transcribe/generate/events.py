@@ -33,8 +33,11 @@ from transcribe.notes import (
 STEP = 0.01
 """Seconds; every time is a whole number of these."""
 _LAST_STEP_OF_ONE = 25
+"""Up to so many steps, times are a step apart."""
 _RATIO = 1.05
+"""Of a longer time to the one before."""
 _LONGEST = 1000
+"""Steps."""
 
 
 def _times() -> NDArray[np.int64]:
@@ -51,6 +54,7 @@ TIMES: NDArray[np.int64] = _times()
 PEDAL = N_PITCHES
 """The key of a pedal press."""
 VELOCITY_BIN = 4
+"""MIDI velocities that are one for the network."""
 SIZES = {
     "shift": len(TIMES),
     "key": PEDAL + 1,

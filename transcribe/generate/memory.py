@@ -12,6 +12,7 @@ from transcribe.generate.events import KEY, PEDAL, SIZES, Events
 Angles = tuple[Array, Array]
 """Cosines and sines of where an event lies, by which keys and queries are turned."""
 _FIRST_ROOM = 256
+"""Events; it is doubled whenever it is full."""
 
 
 class AttentionMemory:

@@ -19,6 +19,7 @@ from transcribe.extras import needing
 from transcribe.live.sources import Block
 
 _BLOCK_SECONDS = 0.005
+"""Sound that the device hands over at a time."""
 _PATIENCE = 0.2
 """Seconds between looks at whether to stop, while no sound comes."""
 _LONGEST_GAP = 30.0

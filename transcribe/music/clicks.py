@@ -15,6 +15,7 @@ import numpy as np
 from transcribe.notes import Note
 
 _LEAST_CLICKS = 8
+"""In a row."""
 _LONGEST = 0.1
 """Seconds that a click sounds; a piano's shortest staccato in a room is longer."""
 _PERIODS = (0.24, 2.0)

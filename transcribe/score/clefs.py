@@ -18,6 +18,7 @@ _BOTTOM_LINES: dict[Clef, int] = {"G": 30, "F": 18}
 _TOP = 8
 """From the lowest line of a staff to the highest, in staff positions."""
 _CHANGE = 30.0
+"""What a change of clef costs; a note costs its ledger lines to the power of 1.5."""
 _WORST_BAR = 18.0
 """More than that no bar counts, so that a change lasts for some bars."""
 _FIRST = 12.0
@@ -25,6 +26,7 @@ _FIRST = 12.0
 _FAR, _NEAR = 5, 2
 """A chord with so many ledger lines goes to the other staff if it has at most so many there."""
 _OTTAVA = 7.0
+"""What an octave line costs, half where it begins and half where it ends."""
 _MOST_LEDGER_LINES = 3
 """Above them, an octave line may begin."""
 

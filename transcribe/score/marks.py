@@ -20,10 +20,14 @@ from transcribe.score.sheet import LOWER, Mark
 _METRONOME = (*range(30, 60, 2), *range(60, 72, 3), *range(72, 120, 4), *range(120, 145, 6))
 _METRONOME += (*range(152, 241, 8),)
 """Beats a minute as metronomes have them."""
-_TEMPO_CUT, _TEMPO_CHANGE = 0.35, 1.25
+_TEMPO_CUT = 0.35
+"""What another tempo costs (`_levels`), in squared logarithms."""
+_TEMPO_CHANGE = 1.25
+"""Times a tempo, or one over it, that another one is told from."""
 _DYNAMICS = ((36, "pp"), (50, "p"), (62, "mp"), (76, "mf"), (92, "f"), (128, "ff"))
 """Velocities below which a stretch is so loud."""
 _DYNAMIC_CUT = 350.0
+"""What another level costs (`_levels`), in squared MIDI velocities."""
 _SHORTEST = 4
 """Bars of one level."""
 _RITARDANDO, _A_TEMPO = 0.75, 0.9

@@ -28,6 +28,7 @@ _BEFORE, _AFTER = 10, 42
 _LOWEST_TONIC = -2
 """Fifths from a signature's major tonic to the lowest of the twelve tonics."""
 _REACH = 23
+"""Places on the line of fifths that the twelve chromatic scales reach together."""
 _LOWEST, _HIGHEST = -15, 19
 """Places of F double flat and B double sharp."""
 

@@ -18,12 +18,15 @@ from fractions import Fraction
 from transcribe.score.score import LEFT, Hand, Score, ScoreNote
 
 _BEAM = 12
+"""Ways to divide a hand that are followed up, those that cost least."""
 _CUT = 1.6
 """For a note that is written half as long as it is, by the quarters that it loses, up to 1."""
 _OPEN, _GO_ON = 0.8, 0.25
 """For the first chord of a lower voice, and for every other."""
 _CROSSING = 1.5
+"""For an upper voice that is below the lower one."""
 _OCTAVE_LEAP = 0.35
+"""For an octave from the highest note of a voice to its next one."""
 _SPLIT = 0.25
 """For notes struck together that are told apart."""
 

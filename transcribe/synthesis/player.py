@@ -17,8 +17,11 @@ from transcribe.synthesis.render_config import RenderConfig
 from transcribe.synthesis.sample_bank import LONGEST_VOICE, SampleBank, Samples, Voice
 
 _RELEASE_TIME_CONSTANTS = 8.0
+"""After so many of them a damped string is silent: 69 dB below where it was."""
 _RESONANCE_DAMPED = 0.08
+"""Seconds in which the strings' resonance falls to 1/e once the pedal is up."""
 _PEDAL_TRAVEL = 0.03
+"""Seconds in which the pedal frees the strings."""
 _BRUSH_LEVEL = 30.0
 """How hard the felt of all dampers brushes the strings as it leaves them: level of the noise
 that excites them, relative to the pedal's thump."""
@@ -28,7 +31,9 @@ to 1/e."""
 _FADING_STEP = 32
 """Samples between those at which a damper's effect is computed; interpolated in between."""
 _FFT_STEP = 4096
+"""Samples that the length of a transform is a multiple of."""
 _KEY_DETUNE, _NOTE_LEVEL, _KEY_NOISE, _PEDAL_NOISE, _DAMPER_NOISE, _LAYER, _BUZZ, _KEPT = range(8)
+"""What chance is asked for, each with random numbers of its own."""
 _BUZZ_FROM, _BUZZ_DURATION, _BUZZ_DECAY = 0.06, 0.16, 0.04
 """Seconds: where in a recorded note the sound of a touching damper is taken from, how long it
 lasts, and in which time it falls to 1/e."""

@@ -57,6 +57,7 @@ _RISE = 0.002
 _LATE_ATTACK = 0.006
 """Seconds by which a manifest's onset may precede the audible attack."""
 _DECAY_BLOCK = 1024
+"""Samples of a voice for which one peak is kept."""
 
 
 @dataclass(frozen=True, slots=True)

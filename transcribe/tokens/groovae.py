@@ -44,7 +44,9 @@ TAP_COLUMN = 3
 TAP_PITCH = 46
 """The open hi-hat, column 3 of GrooVAE's drums."""
 _TAP_STEPS = 0.5
+"""Sixteenths of a hit that is written as a note."""
 _FARTHEST = 0.49
+"""Sixteenths from a hit to its step, so that it rounds to it."""
 
 
 def encode(performance: Performance, settings: Settings, *, target: str) -> Encoded:

@@ -40,8 +40,11 @@ MELODY_BARS = (2, 4, 16)
 """As MusicVAE's models read them; 4 is what Magenta Studio's Interpolate and Generate want."""
 TRIO_BARS = 16
 _TRIO_GAP_BARS = 2
+"""From a bar of a trio, at most, to one in which a voice plays."""
 _HIGHEST_BASS = 60
+"""MIDI pitch."""
 _CHORD_SECONDS = 0.05
+"""Onsets within it are one chord, of which the lowest note may be the bass."""
 
 
 def encode(performance: Performance, settings: Settings, *, target: str) -> Encoded:

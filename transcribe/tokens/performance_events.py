@@ -40,6 +40,7 @@ from transcribe.tokens.encoded import Encoded, Item, Settings
 
 STEPS_A_SECOND = 100
 _LONGEST_SHIFT = 100
+"""Steps of one event; a longer pause has several."""
 _BIN_WIDTH = 4
 _N_BINS = 32
 NOTE_ON, NOTE_OFF, TIME_SHIFT, VELOCITY = range(1, 5)

@@ -22,10 +22,12 @@ from transcribe.train.played_differently import (
 Array = NDArray[np.float64]
 LEVELS = {1.0: 0.75, 2.0: 0.1, 0.5: 0.1, 3.0: 0.025, 1 / 3: 0.025}
 """Beats found for one that there is, and how often: what is mistaken has to be borne."""
-_FEWEST_BEATS = 8
-_FEWEST_NOTES = 8
+_FEWEST_BEATS, _FEWEST_NOTES = 8, 8
+"""Of a window, to learn from."""
 _MOST_MISCOUNTED = 3
+"""Beats that are left out or added."""
 _N_KINDS = 3
+"""Of likeness, in the features: harmony, rhythm, bass."""
 
 
 def on_level(

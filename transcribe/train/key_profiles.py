@@ -31,6 +31,7 @@ from transcribe.train.score_data import AnnotatedPiece
 
 N_PROFILES = 6
 _STEP = 3.0
+"""Seconds between places of a performance."""
 _MOST = 3
 """Performances of a piece."""
 _SHORTEST, _LONGEST = 20.0, 120.0

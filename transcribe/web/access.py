@@ -46,6 +46,7 @@ _HEADERS = {
     "Permissions-Policy": "microphone=(self), camera=(), geolocation=(), payment=(), usb=()",
 }
 _MOST_SESSIONS = 64
+"""Browsers that are let in at a time; one more ends the oldest."""
 
 
 class Sessions:

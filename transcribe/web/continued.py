@@ -30,8 +30,10 @@ from transcribe.web.request_body import number
 
 KIND = "continued.mid"
 _LONGEST = 300.0
+"""Seconds of a continuation."""
 _MOST_SEEDS = 10_000
 _LOOK_AGAIN = 0.5
+"""Seconds between looks at whether the page is still there."""
 _ONE_AT_A_TIME = asyncio.Semaphore(1)
 
 Gone = Callable[[], Awaitable[bool]]

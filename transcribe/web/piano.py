@@ -24,8 +24,11 @@ from transcribe.web.errors import RefusedError
 PITCHES = range(LOWEST_PITCH, HIGHEST_PITCH + 1, 3)
 """The keys of which the page has a sound; it shifts them for those between."""
 _SECONDS = 4.0
+"""Of a note that the page gets."""
 _FADE = 0.2
+"""Seconds of its end."""
 _BLOCK_SECONDS = 10.0
+"""Rendered at a time."""
 _lock = threading.Lock()
 
 

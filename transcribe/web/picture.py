@@ -12,12 +12,15 @@ _KEY = 6
 """Height of a key."""
 _LEFT, _TOP, _BOTTOM, _RIGHT = 34, 30, 34, 10
 _WIDEST = 24_000
+"""Units of the picture of a whole recording."""
 _PER_SECOND = 60.0
+"""Units, where that is not too wide."""
 MARKS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600)
 """Seconds that may lie between two labels."""
 BLACK_KEYS = (1, 3, 6, 8, 10)
 """Counted from C."""
 _N_COLOURS = 8
+"""Steps from soft to loud."""
 _SOFT, _MIDDLE, _LOUD = (140, 195, 201), (31, 130, 144), (8, 44, 56)
 """The page's, on light paper: ``--soft``, ``--middle`` and ``--loud`` of ``base.css``."""
 

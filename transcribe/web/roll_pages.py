@@ -30,6 +30,7 @@ _LOWEST_KEY = 0.85
 _TIMES, _PEDAL, _GAP = 4.0, 4.0, 5.0
 """Heights of a system's times, of its pedal and of the space below it."""
 _FEWEST_KEYS = 24
+"""That a page shows, however few are played."""
 _FEWEST_ON_PAGE = 3
 """Systems; with less music their keys grow no further."""
 _BEFORE_BAR = 0.1
@@ -39,6 +40,7 @@ _CLOSEST = 10.0
 _NARROWEST = 0.3
 """A note is drawn as wide as this at least."""
 _LONGEST_TITLE = 70
+"""Characters; a longer one is cut."""
 
 
 @dataclass(frozen=True, slots=True)

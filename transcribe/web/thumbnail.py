@@ -16,6 +16,7 @@ from transcribe.web.note_service import NoteService
 COLUMNS, ROWS = 120, 30
 _PITCHES_PER_ROW = -(-(HIGHEST_PITCH - LOWEST_PITCH + 1) // ROWS)
 _MOST_KEPT = 500
+"""Pictures in memory."""
 
 
 def thumbnail(notes: Iterable[Note], duration: float) -> bytes:

@@ -35,6 +35,7 @@ from transcribe.web.unfinished import UnfinishedWork, forget_unfinished, read_un
 LONGEST = 12 * 3600.0
 """Seconds; a longer recording is refused, as it would fill the disk with silence."""
 _BETWEEN_MESSAGES = 0.2
+"""Seconds, at the least, from one message with notes to the next."""
 
 Send = Callable[[dict[str, Any]], None]
 

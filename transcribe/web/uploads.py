@@ -19,10 +19,10 @@ from transcribe.web.names import shown
 SPARE_DISK = 200 * 1024 * 1024
 """Bytes that uploads leave free on the disk; transcribing needs some as well."""
 _AT_ONCE = 1 << 20
-_DRAINED = 32 << 20
-_LONGEST_DRAIN = 10.0
+_DRAINED, _LONGEST_DRAIN = 32 << 20, 10.0
+"""Bytes and seconds of a refused upload that are still read."""
 _NOTHING_MORE = 1.0
-"""Seconds without data after which a refused upload is not read further."""
+"""Seconds without data after which it is not read further."""
 
 
 @dataclass(frozen=True, slots=True)

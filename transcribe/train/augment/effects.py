@@ -18,6 +18,7 @@ from torch.nn import functional
 _LEVEL_BLOCK = 80
 """Samples over which the compressor takes the level."""
 _FFT_STEP = 4096
+"""Samples that the length of a transform is a multiple of."""
 
 
 class Parameters(Protocol):

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 Samples = NDArray[np.float32]
 
 _DURATION = 1.6
+"""Seconds of an impulse response."""
 _MIXING_TIME = (0.02, 0.08)
 """Seconds from the direct sound until single reflections are a tail; drawn evenly in log."""
 _DECAY = (0.2, 1.8)
