@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from transcribe.errors import MidiError, TranscribeError
+from transcribe.errors import TranscribeError
 from transcribe.options import (
     DONE,
     Subparsers,
@@ -121,7 +121,7 @@ def run(options: argparse.Namespace) -> int:
     with usage_errors():
         output = midi_output(options.output, source, ending=_ENDING)
     if not source.exists():
-        raise MidiError(f"{source}: no such file")
+        raise TranscribeError(f"{source}: no such file", kind="not_found")
     with usage_errors():
         check_output(output, [source], overwrite=options.overwrite)
 

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from transcribe.live.midi_port import DEFAULT_PORT, MidiPort, midi_ports
 from transcribe.notes import STANDARD_A4, pitch_name
 from transcribe.options import (
     DONE,
@@ -38,12 +39,10 @@ from transcribe.wording import clock, count
 if TYPE_CHECKING:
     from transcribe.live.events import LiveEvent
     from transcribe.live.live_transcriber import LiveTranscriber
-    from transcribe.live.midi_port import MidiPort
     from transcribe.live.session import LiveFigures, LiveOutput
     from transcribe.live.sources import Source
     from transcribe.transcriber import Transcriber
 
-_DEFAULT_PORT = "transcribe live"
 _EXAMPLES = """\
 examples:
   transcribe live -o take.mid              from the microphone, until Ctrl-C
@@ -95,9 +94,9 @@ def add_parser(subparsers: Subparsers) -> None:
         "--port",
         metavar="NAME",
         nargs="?",
-        const=_DEFAULT_PORT,
+        const=DEFAULT_PORT,
         help="send notes and pedal to the open MIDI port whose name has NAME in it, or make one of "
-        f"that name for other programs to choose (default NAME: {_DEFAULT_PORT})",
+        f"that name for other programs to choose (default NAME: {DEFAULT_PORT})",
     )
     group.add_argument("--ports", action="store_true", help="list the open MIDI ports")
     group = parser.add_argument_group("transcription")
@@ -105,7 +104,6 @@ def add_parser(subparsers: Subparsers) -> None:
         "--latency",
         metavar="MS",
         type=_latency,
-        default=0.2,
         help="milliseconds from a stroke to its note, 150 to 500; more time finds more notes "
         "(default: 200)",
     )
@@ -138,8 +136,8 @@ def run(options: argparse.Namespace) -> int:
     if options.recording is not None and options.microphone is not None:
         raise UsageError("name a recording or a microphone, not both")
     _check_output(options)
+    from transcribe.live.latency import DEFAULT_LATENCY
     from transcribe.live.live_transcriber import LiveTranscriber
-    from transcribe.live.midi_port import MidiPort
     from transcribe.live.session import play
     from transcribe.transcriber import Transcriber
 
@@ -148,7 +146,9 @@ def run(options: argparse.Namespace) -> int:
             options.checkpoint, device="cpu", a4=options.a4, threads=options.threads or 1
         )
         live = LiveTranscriber(
-            transcriber, latency=options.latency, onset_threshold=options.onset_threshold
+            transcriber,
+            latency=DEFAULT_LATENCY if options.latency is None else options.latency,
+            onset_threshold=options.onset_threshold,
         )
     source = _source(options, transcriber)
     port = None if options.port is None else MidiPort(options.port)
@@ -180,7 +180,6 @@ def run(options: argparse.Namespace) -> int:
 
 def _list(options: argparse.Namespace) -> int:
     from transcribe.live.microphone import microphones
-    from transcribe.live.midi_port import midi_ports
 
     code = DONE
     for wanted, find, none in (
@@ -378,11 +377,14 @@ def _tenths(seconds: float) -> str:
 
 
 def _latency(text: str) -> float:
-    """Seconds from milliseconds within what `transcribe.live.latency.LATENCIES` says."""
+    """Seconds, from milliseconds that may be asked for."""
+    from transcribe.live.latency import LATENCIES
+
+    lowest, highest = (1000 * each for each in LATENCIES)
     try:
         value = float(text)
     except ValueError:
         value = math.nan
-    if not 150 <= value <= 500:
-        raise argparse.ArgumentTypeError(f"expected 150 to 500 ms; found {text!r}")
+    if not lowest <= value <= highest:
+        raise argparse.ArgumentTypeError(f"expected {lowest:g} to {highest:g} ms; found {text!r}")
     return value / 1000

@@ -110,7 +110,7 @@ class LiveTranscriber:
                 f"{samples.dtype} of shape {samples.shape}"
             )
         self._window.push(np.nan_to_num(samples, posinf=0.0, neginf=0.0).astype(np.float32))
-        return self._decide(self._window.n_frames, self.look_ahead.frames)
+        return self._decide(self._window.n_frames)
 
     def finish(self) -> list[LiveEvent]:
         """End the sound: decide the rest with silence after it, and let all keys up."""
@@ -122,13 +122,15 @@ class LiveTranscriber:
         if missing:
             self._window.push(np.zeros(missing, np.float32))
         n_frames = self._window.n_frames
-        events = self._decide(n_frames, self.look_ahead.frames)
+        events = self._decide(n_frames)
         if n_frames > self._decoder.n_decided:
             first, activations = self._window.run(n_frames)
             events += self._decoder.take(activations, first, n_frames)
         return events + self._decoder.finish()
 
-    def _decide(self, n_frames: int, look_ahead: int) -> list[LiveEvent]:
+    def _decide(self, n_frames: int) -> list[LiveEvent]:
+        """Of so many frames heard, those that are due."""
+        look_ahead = self.look_ahead.frames
         events: list[LiveEvent] = []
         while self._decoder.n_decided < n_frames - look_ahead:
             due = self._decoder.n_decided + look_ahead

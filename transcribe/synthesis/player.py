@@ -41,7 +41,7 @@ _BUZZ_SPREAD = 0.7
 """Standard deviation of the logarithm of how loud it is from key to key."""
 
 
-def _damper_contact(table: PerformanceArrays, early: float) -> NDArray[np.float64]:
+def _contact_of_felt(table: PerformanceArrays, early: float) -> NDArray[np.float64]:
     """When dampers touch the strings: as the key comes up, or before the pedal counts as up."""
     by_pedal = (table.damped > table.released + 1e-3) & (table.damped < table.restruck - 1e-3)
     return np.where(by_pedal, np.maximum(table.damped - early, table.released), table.damped)
@@ -151,7 +151,7 @@ class Player:
     def _damper_contact(self) -> FloatArray:
         """When a damper touches the strings of each note; infinity for those without."""
         if self.dampers is None:
-            contact = _damper_contact(self.table, self.config.damper_early)
+            contact = _contact_of_felt(self.table, self.config.damper_early)
         else:
             contact = self.dampers.touched(self.table.released)
         return np.where(self.undamped, np.inf, contact)

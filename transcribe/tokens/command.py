@@ -129,7 +129,7 @@ def _one(
     from transcribe.score.file_beats import beats_of
 
     if not source.path.exists():
-        raise TranscribeError("no such file")
+        raise TranscribeError("no such file", kind="not_found")
     for target in targets:
         description = options.output / target / source.name.parent / f"{source.name.name}.json"
         if description.exists() and not options.overwrite:

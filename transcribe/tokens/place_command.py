@@ -181,7 +181,7 @@ def _output(options: argparse.Namespace) -> Path:
         output = midi_output(options.output, generated, ending=_ENDING)
     for path in (generated, options.onto):
         if not path.exists():
-            raise TranscribeError(f"{path}: no such file")
+            raise TranscribeError(f"{path}: no such file", kind="not_found")
     named = (generated, options.onto, options.recording)
     with usage_errors():
         check_output(output, filter(None, named), overwrite=options.overwrite)
