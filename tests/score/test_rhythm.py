@@ -43,3 +43,11 @@ def test_between_places_that_many_beats_have_the_likelier_is_written():
 def test_what_is_struck_later_is_not_written_earlier():
     found = read([0.45, 0.52], {HALF: 1.0}, {SIXTH: 0.6, HALF: 0.4})
     assert found == [(0, Fraction(1, 2)), (0, Fraction(1, 2))]
+
+
+def test_what_is_doubtful_is_written_as_the_rest_of_the_music_is():
+    doubtful = {HALF: 0.55, SIXTH: 0.45}
+    figures = [{0: 1.0}, {SIXTH: 0.98, HALF: 0.02}] * 8
+    position = [beat + place for beat in range(9) for place in (0.0, 0.3)]
+    assert read(position, *figures, {0: 1.0}, doubtful)[-1] == (8, Fraction(1, 6))
+    assert read(position[:2], {0: 1.0}, doubtful)[-1] == (0, Fraction(1, 2))
