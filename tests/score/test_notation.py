@@ -149,6 +149,15 @@ def test_clefs_change_where_it_lasts():
     assert changes == [(1, "F"), (4, "G"), (9, "F")]
 
 
+def test_what_no_one_could_read_changes_the_clef_for_a_bar():
+    low = [("right", bar, str(i), "1", 36) for bar in (1, 2, 4, 5) for i in range(4)]
+    sheet = write(score_of([*low, ("right", 3, "0", "4", 93)]))
+    changes = [
+        (bar.number, change.clef) for bar in sheet.bars for change in bar.clefs if change.staff == 1
+    ]
+    assert changes == [(1, "F"), (3, "G"), (4, "F")]
+
+
 def test_very_high_passages_get_an_octave_line():
     music = [("right", bar, f"{i}/2", "1/2", 98 + i) for bar in (1, 2) for i in range(8)]
     music += [("right", 3, str(i), "1", 76) for i in range(4)]

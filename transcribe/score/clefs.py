@@ -21,12 +21,17 @@ _CHANGE = 30.0
 """What a change of clef costs; a note costs its ledger lines to the power of 1.5."""
 _WORST_BAR = 18.0
 """More than that no bar counts, so that a change lasts for some bars."""
+_MOST_TO_READ = 6
+"""Ledger lines; a bar with a chord farther off has the other clef, if that helps and no octave
+line does."""
 _FIRST = 12.0
 """For a staff that does not begin with its own clef."""
 _FAR, _NEAR = 5, 2
 """A chord with so many ledger lines goes to the other staff if it has at most so many there."""
 _OTTAVA = 7.0
 """What an octave line costs, half where it begins and half where it ends."""
+_OCTAVE_LINES: dict[tuple[int, Clef], int] = {(UPPER, "G"): 1, (LOWER, "F"): -1}
+"""Staves and clefs that may have them, and whether for high notes or for low ones."""
 _MOST_LEDGER_LINES = 3
 """Above them, an octave line may begin."""
 
@@ -43,13 +48,17 @@ def choose_clefs(bars: Sequence[Bar]) -> None:
     """Set the clefs of both staves: at the beginning, and where the other would serve longer."""
     for staff, own in ((UPPER, 0), (LOWER, 1)):
         costs = np.zeros((len(bars), 2))
+        unreadable = np.zeros((len(bars), 2), bool)
         for number, bar in enumerate(bars):
             for item in _items(bar, staff):
                 for head in item.heads:
                     for which, clef in enumerate(CLEFS):
-                        lines = abs(ledger_lines(head.spelling.position, clef))
-                        costs[number, which] += lines**1.5
-        costs = np.minimum(costs, _WORST_BAR)
+                        lines = ledger_lines(head.spelling.position, clef)
+                        costs[number, which] += abs(lines) ** 1.5
+                        if (staff, clef) in _OCTAVE_LINES:
+                            lines = min(_OCTAVE_LINES[staff, clef] * lines, 0)
+                        unreadable[number, which] |= abs(lines) > _MOST_TO_READ
+        costs = np.minimum(costs, _WORST_BAR) + 2 * _CHANGE * unreadable
         path = _cheapest(costs, change=_CHANGE, first=_FIRST, own=own)
         for number, bar in enumerate(bars):
             if number == 0 or path[number] != path[number - 1]:
@@ -102,7 +111,7 @@ def move_across(bars: Sequence[Bar]) -> None:
 def octave_lines(bars: Sequence[Bar]) -> None:
     """Add octave lines where the upper staff lies very high, or the lower very low."""
     clefs = clefs_by_bar(bars)
-    for staff, clef, sign, text in ((UPPER, "G", 1, "up"), (LOWER, "F", -1, "down")):
+    for (staff, clef), sign in _OCTAVE_LINES.items():
         places = [
             (number, item)
             for number, bar in enumerate(bars)
@@ -122,7 +131,7 @@ def octave_lines(bars: Sequence[Bar]) -> None:
             costs[row, 0] = max(far - _MOST_LEDGER_LINES, 0)
             costs[row, 1] = (0.1 if far > 1 else 2.0) + 2 * max(-min(moved), 0)
         path = _cheapest(costs, change=_OTTAVA / 2, first=_OTTAVA / 2, own=0)
-        _mark_octaves(bars, places, path, staff, text)
+        _mark_octaves(bars, places, path, staff, "up" if sign > 0 else "down")
 
 
 def _mark_octaves(
