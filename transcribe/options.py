@@ -16,11 +16,14 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from transcribe.excerpt import as_seconds
 from transcribe.notes import A4_RANGE, STANDARD_A4
 from transcribe.weights_file import packaged_settings
+
+if TYPE_CHECKING:
+    from transcribe.music.beat_grid import Metre
 
 DONE, FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
 EXIT_CODES = """\
@@ -211,6 +214,29 @@ def file_name(text: str) -> Path:
     if not path.name:
         raise argparse.ArgumentTypeError(f"expected the name of a file; found {text!r}")
     return path
+
+
+def tempo(text: str) -> float:
+    """Beats a minute within `music.beat_grid.TEMPO_RANGE`."""
+    from transcribe.music.beat_grid import TEMPO_RANGE
+
+    value = _as_number(text)
+    lowest, highest = TEMPO_RANGE
+    if not lowest <= value <= highest:
+        raise argparse.ArgumentTypeError(
+            f"expected beats per minute, {lowest:g} to {highest:g}; found {text!r}"
+        )
+    return value
+
+
+def metre(text: str) -> Metre:
+    """A time signature, such as ``3/4``."""
+    from transcribe.music.beat_grid import Metre
+
+    try:
+        return Metre.parse(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def concert_pitch(text: str) -> float:

@@ -320,7 +320,7 @@ def test_wrong_usage_of_place_says_what_to_do(tmp_path, capsys):
     for words, complaint in (
         (["--after"], "--after is for an item"),
         (["--after", "--at", "3"], "neither --at nor"),
-        (["--read-at", "nan"], "expects 10 to 400"),
+        (["--read-at", "nan"], "--read-at: expected beats per minute, 10 to 400; found 'nan'"),
     ):
         with pytest.raises(SystemExit) as error:
             cli.main(["place", str(made), "--onto", str(song), *words])

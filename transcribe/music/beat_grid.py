@@ -34,7 +34,10 @@ DENOMINATORS = (2, 4, 8, 16)
 """Of metres."""
 DEFAULT_TEMPO = 120.0
 """Beats a minute, where there is nothing to estimate a tempo from."""
+TEMPO_RANGE = (10.0, 400.0)
+"""Beats a minute that may be asked for."""
 FEWEST_ONSETS = 4
+"""Of fewer no beats are estimated."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,9 @@ from transcribe.options import (
     add_quiet,
     add_verbose,
     file_name,
+    metre,
     moment,
+    tempo,
 )
 from transcribe.outputs import check_output
 from transcribe.terminal import reported, say
@@ -35,7 +37,6 @@ from transcribe.wording import count, reason
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from transcribe.music.beat_grid import Metre
     from transcribe.music.key import Key
     from transcribe.score.score import Hints, Score
 
@@ -89,10 +90,10 @@ def add_parser(subparsers: Subparsers) -> None:
     add(
         "--tempo",
         metavar="BPM",
-        type=_tempo,
+        type=tempo,
         help="beats per minute, roughly; says which pulse is the beat (default: found)",
     )
-    add("--metre", metavar="N/M", type=_metre, help="such as 3/4 (default: found)")
+    add("--metre", metavar="N/M", type=metre, help="such as 3/4 (default: found)")
     add("--key", metavar="KEY", type=_key, help="such as Eb, F#m or 'c minor' (default: found)")
     add(
         "--downbeat",
@@ -211,8 +212,8 @@ def _names(written: list[Path]) -> str:
 
 def _summary(score: Score) -> str:
     n_bars = max(note.bar for note in score.notes)
-    tempo = sorted(score.tempo)[len(score.tempo) // 2]
-    pace = f"{tempo:.0f}" if tempo >= 1 else f"{tempo:.2g}"
+    median = sorted(score.tempo)[len(score.tempo) // 2]
+    pace = f"{median:.0f}" if median >= 1 else f"{median:.2g}"
     return f"{count(n_bars, 'bar')} of {score.metre(1)} in {score.key(1)}, {pace} beats per minute"
 
 
@@ -292,28 +293,6 @@ def _tags(options: argparse.Namespace) -> tuple[str, str]:
     title = options.title if options.title is not None else tags.get("title", "")
     composer = options.composer if options.composer is not None else tags.get("composer", "")
     return title or (stem_of(options.source.name) if options.title is None else ""), composer
-
-
-# --- values ---
-
-
-def _tempo(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 10 <= value <= 400:
-        raise argparse.ArgumentTypeError(f"expected beats per minute, 10 to 400; found {text!r}")
-    return value
-
-
-def _metre(text: str) -> Metre:
-    from transcribe.music.beat_grid import Metre
-
-    try:
-        return Metre.parse(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _key(text: str) -> Key:

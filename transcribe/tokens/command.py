@@ -23,6 +23,8 @@ from transcribe.options import (
     add_overwrite,
     add_quiet,
     add_verbose,
+    metre,
+    tempo,
     usage_errors,
 )
 from transcribe.terminal import reported, say
@@ -30,7 +32,6 @@ from transcribe.tokens.targets import TARGETS, encode
 from transcribe.wording import count
 
 if TYPE_CHECKING:
-    from transcribe.music.beat_grid import Metre
     from transcribe.reading import PerformanceReader
     from transcribe.tokens.encoded import Settings
     from transcribe.tokens.sources import TokenSource
@@ -81,11 +82,11 @@ def add_beats(group: argparse._ArgumentGroup) -> None:
     add(
         "--tempo",
         metavar="BPM",
-        type=float,
+        type=tempo,
         help="beats per minute, constant throughout (default: as a MIDI file states whose "
         "notes lie on its beats, otherwise estimated)",
     )
-    add("--metre", metavar="N/M", type=_metre, help="such as 3/4 (default: likewise)")
+    add("--metre", metavar="N/M", type=metre, help="such as 3/4 (default: likewise)")
     add("--follow", action="store_true", help="let the beats follow the player around BPM")
 
 
@@ -171,12 +172,3 @@ def _grid(about: Any) -> str:
         f", {grid['tempo']:.0f} beats per minute ({grid['tempo_is']}), "
         f"{grid['metre']} ({grid['metre_is']})"
     )
-
-
-def _metre(text: str) -> Metre:
-    from transcribe.music.beat_grid import Metre
-
-    try:
-        return Metre.parse(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error

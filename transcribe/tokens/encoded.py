@@ -13,7 +13,7 @@ from transcribe.files.atomic import remove_file, write_atomically
 from transcribe.files.json_text import parse_json
 from transcribe.files.names import unfinished_name
 from transcribe.files.relative import inside
-from transcribe.music.beat_grid import BeatGrid, Metre
+from transcribe.music.beat_grid import TEMPO_RANGE, BeatGrid, Metre
 from transcribe.notes import Performance
 from transcribe.score.beat_grid import find_grid
 from transcribe.score.score import Hints
@@ -39,9 +39,11 @@ class Settings:
     tempo or metre goes before them."""
 
     def __post_init__(self) -> None:
-        if self.tempo is not None and not 10 <= self.tempo <= 400:
+        lowest, highest = TEMPO_RANGE
+        if self.tempo is not None and not lowest <= self.tempo <= highest:
             raise ValueError(
-                f"expected a tempo of 10 to 400 beats per minute; found {self.tempo:g}"
+                f"expected a tempo of {lowest:g} to {highest:g} beats per minute; "
+                f"found {self.tempo:g}"
             )
 
     def grid_of(self, performance: Performance) -> BeatGrid:

@@ -22,7 +22,7 @@ from starlette.responses import Response
 from transcribe.errors import TranscribeError
 from transcribe.export import MIDI
 from transcribe.files.names import stem_of
-from transcribe.music.beat_grid import Metre
+from transcribe.music.beat_grid import TEMPO_RANGE, Metre
 from transcribe.music.key import Key
 from transcribe.music.tempo_map import TempoMap
 from transcribe.notes import Performance
@@ -51,7 +51,6 @@ KINDS = (*_SCORES, *ROLLS)
 """Downloads, by the end of their address."""
 _WIDTHS = (300, 4000)
 """Pixels a page may be wide."""
-_TEMPOS = (10.0, 400.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -329,7 +328,7 @@ def _read(query: Mapping[str, str], name: str, parse: Callable[[str], Any]) -> A
 
 
 def _tempo(text: str) -> float:
-    lowest, highest = _TEMPOS
+    lowest, highest = TEMPO_RANGE
     return _number(text, lowest, highest, f"{lowest:g} to {highest:g} beats a minute")
 
 
