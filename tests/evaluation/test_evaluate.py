@@ -294,6 +294,13 @@ def test_a_file_and_a_folder_are_wrong_usage(run, folders, capsys):
     assert "two files or two folders" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("command", ["evaluate", "false-notes"])
+def test_a_side_that_is_not_there_is_named_and_not_taken_for_a_file(tmp_path, capsys, command):
+    gone = tmp_path / "gone"
+    assert main([command, str(gone), str(tmp_path)]) == 1
+    assert f"{gone}: no such file or folder" in capsys.readouterr().err
+
+
 def test_folders_with_nothing_in_common_are_refused(run, tmp_path, folders):
     (tmp_path / "empty").mkdir()
     code, _, err = run(folders[0], tmp_path / "empty")

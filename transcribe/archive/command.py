@@ -47,7 +47,32 @@ def add_parser(subparsers: Subparsers) -> None:
     add("--dry-run", action="store_true", help="print what would be done and how long it takes")
     add("--allow-empty", action="store_true", help="do not fail if there are no recordings")
 
-    add = parser.add_argument_group("selection").add_argument
+    _add_selection(parser.add_argument_group("selection"))
+    group = parser.add_argument_group("output")
+    add_output(
+        group, "DEST", type=_address, required=True, help="folder or address for the MIDI files"
+    )
+    add_formats(group)
+    group.add_argument(
+        "--state",
+        metavar="FOLDER",
+        type=path_name,
+        help="folder for the manifest and the reports (default: DEST/_transcribe)",
+    )
+    add_transcription(parser)
+    group = parser.add_argument_group("run")
+    add_workers(group, default="as many as cores and memory allow, or one for each GPU")
+    add_device(group, help="where to compute; auto uses all GPUs if there are any (default: auto)")
+    _add_limits(group)
+    add_verbose(group)
+    group = parser.add_argument_group("several machines", "needs pip install 'transcribe[ray]'")
+    add = group.add_argument
+    add("--ray", action="store_true", help="run on a Ray cluster of this machine alone")
+    add("--ray-address", metavar="ADDRESS", help="run on the Ray cluster at this address")
+
+
+def _add_selection(group: argparse._ArgumentGroup) -> None:
+    add = group.add_argument
     for name, what in (
         ("include", "only these (default: all audio and video files)"),
         ("exclude", "not these files or folders"),
@@ -66,22 +91,9 @@ def add_parser(subparsers: Subparsers) -> None:
     )
     add("--retry", action="store_true", help="retry recordings that failed or were quarantined")
 
-    group = parser.add_argument_group("output")
-    add_output(
-        group, "DEST", type=_address, required=True, help="folder or address for the MIDI files"
-    )
-    add_formats(group)
-    group.add_argument(
-        "--state",
-        metavar="FOLDER",
-        type=path_name,
-        help="folder for the manifest and the reports (default: DEST/_transcribe)",
-    )
-    add_transcription(parser)
 
-    group = parser.add_argument_group("run")
-    add_workers(group, default="as many as cores and memory allow, or one for each GPU")
-    add_device(group, help="where to compute; auto uses all GPUs if there are any (default: auto)")
+def _add_limits(group: argparse._ArgumentGroup) -> None:
+    """What a recording and its worker may take, and how they are told of."""
     add = group.add_argument
     add(
         "--retries",
@@ -118,13 +130,6 @@ def add_parser(subparsers: Subparsers) -> None:
         help="live, a line that is updated; plain, a log; json, JSON lines on standard output; or "
         "none (default: auto, live on a terminal, else plain)",
     )
-    add_verbose(group)
-
-    add = parser.add_argument_group(
-        "several machines", "needs pip install 'transcribe[ray]'"
-    ).add_argument
-    add("--ray", action="store_true", help="run on a Ray cluster of this machine alone")
-    add("--ray-address", metavar="ADDRESS", help="run on the Ray cluster at this address")
 
 
 def run(options: argparse.Namespace) -> int:

@@ -115,19 +115,30 @@ def _run(
                 progress.close()
         check()
         tally = report.Tally(list(manifest.rows()), listing)
-        unwritten: OSError | None = None
-        try:
-            _report(tally, destination, folder)
-        except OSError as error:  # the same disk may be what stopped the run
-            unwritten = error
-        print_summary(tally, None if unwritten else folder / run_folder.REPORT, options)
-        if isinstance(stopped, PoolError):
-            raise TranscribeError(str(stopped)) from stopped
-        if stopped is not None:
-            raise stopped
-        if unwritten is not None:
-            raise unwritten
-        return DONE if tally.is_complete else FAILED
+        return _conclude(tally, stopped, destination, folder, options)
+
+
+def _conclude(
+    tally: report.Tally,
+    stopped: BaseException | None,
+    destination: Store,
+    folder: Path,
+    options: argparse.Namespace,
+) -> int:
+    """Write the reports, print the summary, and raise what has stopped the run or them."""
+    unwritten: OSError | None = None
+    try:
+        _report(tally, destination, folder)
+    except OSError as error:  # the same disk may be what stopped the run
+        unwritten = error
+    print_summary(tally, None if unwritten else folder / run_folder.REPORT, options)
+    if isinstance(stopped, PoolError):
+        raise TranscribeError(str(stopped)) from stopped
+    if stopped is not None:
+        raise stopped
+    if unwritten is not None:
+        raise unwritten
+    return DONE if tally.is_complete else FAILED
 
 
 def _report(tally: report.Tally, destination: Store, folder: Path) -> None:

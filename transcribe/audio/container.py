@@ -54,28 +54,7 @@ _ASF_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
 
 def open_recording(path: Path, part: Part | None = None) -> InputContainer:
     """Open a recording, or one part of a file, or say why that can't be done."""
-    try:
-        status = path.stat()
-        if stat.S_ISDIR(status.st_mode):
-            raise AudioError(f"{path}: expected a recording, found a folder", kind="not_a_file")
-        if not stat.S_ISREG(status.st_mode):
-            raise AudioError(
-                f"{path}: expected a recording, found no ordinary file", kind="not_a_file"
-            )
-        if status.st_size == 0:
-            raise AudioError(
-                f"{path}: expected a recording, found an empty file (0 bytes)", kind="empty"
-            )
-        with path.open("rb") as file:
-            head = file.read(12)
-    except FileNotFoundError as error:
-        raise AudioError(f"{path}: no such file", kind="not_found") from error
-    except PermissionError as error:
-        raise AudioError(
-            f"{path}: no permission to read this file", kind="no_permission"
-        ) from error
-    except OSError as error:
-        raise AudioError(f"{path}: can't be read: {error.strerror}", kind="unreadable") from error
+    head = _head_of(path)
     samples = find_samples(path)
     mended: TruthfulFile | PartOfFile | None = None
     if part is not None:
@@ -99,6 +78,32 @@ def open_recording(path: Path, part: Part | None = None) -> InputContainer:
             f"{path}: not a recording; expected {_READABLE}", kind="not_a_recording"
         ) from error
     return container
+
+
+def _head_of(path: Path) -> bytes:
+    """The first 12 bytes of a file that may be a recording."""
+    try:
+        status = path.stat()
+        if stat.S_ISDIR(status.st_mode):
+            raise AudioError(f"{path}: expected a recording, found a folder", kind="not_a_file")
+        if not stat.S_ISREG(status.st_mode):
+            raise AudioError(
+                f"{path}: expected a recording, found no ordinary file", kind="not_a_file"
+            )
+        if status.st_size == 0:
+            raise AudioError(
+                f"{path}: expected a recording, found an empty file (0 bytes)", kind="empty"
+            )
+        with path.open("rb") as file:
+            return file.read(12)
+    except FileNotFoundError as error:
+        raise AudioError(f"{path}: no such file", kind="not_found") from error
+    except PermissionError as error:
+        raise AudioError(
+            f"{path}: no permission to read this file", kind="no_permission"
+        ) from error
+    except OSError as error:
+        raise AudioError(f"{path}: can't be read: {error.strerror}", kind="unreadable") from error
 
 
 @dataclass(frozen=True, slots=True)

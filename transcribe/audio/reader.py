@@ -53,6 +53,10 @@ _LEAST_GAP = 0.05
 """Seconds; a smaller step in the container's clock is rounding, not missing sound."""
 _MOST_SILENCE = 3600.0
 """Seconds; holes of more than this together are a damaged clock, and not filled."""
+_LONGEST_HOLE, _BEYOND_PROMISED = 60.0, 1.0
+"""Seconds of one hole, where no length is promised; and by which one may reach beyond that."""
+_MOST_FAILURES = 10
+"""Of the container to give a packet, in a row; then the rest is given up."""
 _LEAST_MISSING = 0.25
 """Seconds; a smaller difference from the header's duration is padding, not truncation."""
 _SOFTEST = 10 ** (-70 / 20)
@@ -256,15 +260,10 @@ class AudioReader:
                     first = round(-ahead * rate)
                     samples, channels = samples[first:], channels[:, first:]
                 elif position == 0 or ahead > _LEAST_GAP:
-                    limit = position + 60 if promised is None else promised + 1
-                    if self._silence + ahead > _MOST_SILENCE:
-                        self._leap = max(self._leap, ahead)
-                    elif position + ahead <= limit:
-                        self._silence += ahead if position else 0
-                        n_silent = round(ahead * rate)
-                        for start in range(0, n_silent, rate):
-                            yield rate, np.zeros(min(rate, n_silent - start), np.float32), None
-                        position += n_silent / rate
+                    n_silent = round(self._hole(ahead, position, promised) * rate)
+                    for start in range(0, n_silent, rate):
+                        yield rate, np.zeros(min(rate, n_silent - start), np.float32), None
+                    position += n_silent / rate
             if len(samples):
                 position += len(samples) / rate
                 yield rate, samples, channels
@@ -272,10 +271,20 @@ class AudioReader:
             self._missing = promised - position
         self._has_no_end = container.format.name == "ogg" and not ogg_has_end(self.path)
 
+    def _hole(self, ahead: float, position: float, promised: float | None) -> float:
+        """Seconds to fill where the clock is so far ahead of a position; 0 where it is damaged."""
+        latest = position + _LONGEST_HOLE if promised is None else promised + _BEYOND_PROMISED
+        if self._silence + ahead > _MOST_SILENCE:
+            self._leap = max(self._leap, ahead)
+        elif position + ahead <= latest:
+            self._silence += ahead if position else 0
+            return ahead
+        return 0.0
+
     def _frames(self, container: InputContainer, stream: AudioStream) -> Iterator[AudioFrame]:
         """Decode what can be decoded and count what can't."""
         n_failures = 0
-        while n_failures < 10:
+        while n_failures < _MOST_FAILURES:
             try:
                 for packet in container.demux(stream):
                     n_failures = 0

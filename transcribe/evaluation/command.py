@@ -6,8 +6,9 @@ import argparse
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from transcribe.errors import OutputError
+from transcribe.errors import OutputError, TranscribeError
 from transcribe.extras import needing
 from transcribe.files.endings import in_words
 from transcribe.files.relative import remove_inside
@@ -24,6 +25,9 @@ from transcribe.options import (
 )
 from transcribe.terminal import progress_of, say
 from transcribe.wording import count
+
+if TYPE_CHECKING:
+    from transcribe.evaluation.evaluate import Evaluation
 
 PROG = "transcribe evaluate"
 
@@ -112,8 +116,6 @@ def add_json(parser: argparse._ActionsContainer) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Compare, print, and write the report if one is asked for."""
-    if options.ref.is_dir() != options.est.is_dir() and options.split is None:
-        raise UsageError("REF and EST must be two files or two folders; found one of each")
     with needing("eval", "mir_eval", "scipy", "matplotlib"):
         from transcribe.evaluation import report
         from transcribe.evaluation.evaluate import evaluate
@@ -121,6 +123,7 @@ def run(options: argparse.Namespace) -> int:
         if options.output and options.pictures != "none":
             import matplotlib  # noqa: F401
 
+    check_sides("REF", options.ref, "EST", options.est, alike=options.split is None)
     if options.output is not None:
         _check_report_folder(options.output, overwrite=options.overwrite)
     with progress_of(f"comparing with {options.ref.name}", None) as progress:
@@ -134,25 +137,43 @@ def run(options: argparse.Namespace) -> int:
         )
     for warning in evaluation.warnings:
         say(f"{PROG}: warning: {warning}", sys.stderr)
-    title = f"{options.est.name} compared with {options.ref.name}"
     print(report.as_json(evaluation) if options.json else report.as_text(evaluation))
     if options.output is not None:
-        options.output.mkdir(parents=True, exist_ok=True)
-        earlier = report.linked_pictures(options.output)
-        pictures: list[str] = []
-        if options.pictures != "none":
-            from transcribe.evaluation.pictures import draw_pictures
-
-            few = options.pictures == "few"
-            pictures = draw_pictures(
-                evaluation, options.output, seconds=options.row_seconds, few=few
-            )
-        written = report.write_report(evaluation, options.output, title, pictures=pictures)
-        remove_inside(options.output, earlier.difference(pictures))
-        names = ", ".join(map(str, written))
-        if not options.json:
-            say(f"wrote {names} and {count(len(pictures), 'picture')}", sys.stdout)
+        _write_report(evaluation, options)
     return exit_code(PROG, report.remarks(evaluation), evaluation.left_out)
+
+
+def _write_report(evaluation: Evaluation, options: argparse.Namespace) -> None:
+    from transcribe.evaluation import report
+
+    folder: Path = options.output
+    folder.mkdir(parents=True, exist_ok=True)
+    earlier = report.linked_pictures(folder)
+    pictures: list[str] = []
+    if options.pictures != "none":
+        from transcribe.evaluation.pictures import draw_pictures
+
+        few = options.pictures == "few"
+        pictures = draw_pictures(evaluation, folder, seconds=options.row_seconds, few=few)
+    title = f"{options.est.name} compared with {options.ref.name}"
+    written = report.write_report(evaluation, folder, title, pictures=pictures)
+    remove_inside(folder, earlier.difference(pictures))
+    if not options.json:
+        names = ", ".join(map(str, written))
+        say(f"wrote {names} and {count(len(pictures), 'picture')}", sys.stdout)
+
+
+def check_sides(name: str, path: Path, other_name: str, other: Path, *, alike: bool = True) -> None:
+    """See that two arguments are there, and if they are to be ``alike``, of one kind."""
+    for each in (path, other):
+        if not each.exists():
+            raise TranscribeError(f"{each}: no such file or folder", kind="not_found")
+    if alike and path.is_dir() != other.is_dir():
+        what = {True: "a folder", False: "a file"}
+        raise UsageError(
+            f"{name} and {other_name} must be two files or two folders; found "
+            f"{what[path.is_dir()]} {path} and {what[other.is_dir()]} {other}"
+        )
 
 
 def exit_code(prog: str, remarks: Sequence[str], left_out: Mapping[str, int]) -> int:

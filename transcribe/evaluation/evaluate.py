@@ -15,7 +15,8 @@ Conventions
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -173,43 +174,30 @@ def evaluate(
     pairing = pair(ref, est, split=split, est_suffix=est_suffix)
     estimates = {known.name: estimate for known, estimate in pairing.pairs}
     unreadable: dict[str, str] = {}
-    single = not est.is_dir()
-    references = []
-    warnings = list(pairing.ambiguous)
+    is_single = not est.is_dir()
+    read = []
     sources = (*(known for known, _ in pairing.pairs), *pairing.missing)
     for source in sorted(sources, key=lambda each: each.name):
-        try:
-            references.append((source, source.read(), _least(source.seconds, seconds)))
-        except TranscribeError as error:
-            if single:
-                raise
-            unreadable[source.name] = str(error)
-    knows_pedal = any(read.performance.pedal for _, read, _ in references)
+        with _noted(source.name, unreadable, is_single=is_single):
+            read.append((source, source.read(), _least(source.seconds, seconds)))
+    knows_pedal = any(reading.performance.pedal for _, reading, _ in read)
+    warnings = list(pairing.ambiguous)
     pieces: list[Piece] = []
     missing: list[Piece] = []
     done = 0.0
-    for source, read, end in references:
-        performance = read.performance
-        reference = Reference(
-            source,
-            performance,
-            has_pedal=knows_pedal and source.midi is not None,
-            has_velocity=len({note.velocity for note in performance.notes}) > 1,
-            seconds=end,
-        )
-        warnings += _warnings(f"{source.name} (reference)", read, end)
-        estimate = estimates.get(source.name)
-        try:
-            found = MidiReading(Performance()) if estimate is None else estimate.read()
-        except TranscribeError as error:
-            if single:
-                raise
-            unreadable[source.name] = str(error)
-            estimate, found = None, MidiReading(Performance())
-        warnings += _warnings(f"{source.name} (estimate)", found, end)
-        piece = compare(reference, estimate, found.performance)
-        (missing if estimate is None else pieces).append(piece)
-        done += performance.duration if end is None else end
+    for source, reading, end in read:
+        warnings += _warnings(f"{source.name} (reference)", reading, end)
+        estimate, found = estimates.get(source.name), None
+        if estimate is not None:
+            with _noted(source.name, unreadable, is_single=is_single):
+                found = estimate.read()
+        reference = _reference(source, reading.performance, end, knows_pedal=knows_pedal)
+        if estimate is None or found is None:
+            missing.append(compare(reference, None, Performance()))
+        else:
+            warnings += _warnings(f"{source.name} (estimate)", found, end)
+            pieces.append(compare(reference, estimate, found.performance))
+        done += reading.performance.duration if end is None else end
         if progress is not None:
             progress(done)
     if not pieces:
@@ -218,6 +206,29 @@ def evaluate(
     surplus = tuple(each.name for each in pairing.surplus)
     left_out = dict(pairing.left_out)
     return Evaluation(tuple(pieces), tuple(missing), surplus, unreadable, left_out, tuple(warnings))
+
+
+@contextmanager
+def _noted(name: str, unreadable: dict[str, str], *, is_single: bool) -> Iterator[None]:
+    """Note why a file can't be read, unless it is the only one."""
+    try:
+        yield
+    except TranscribeError as error:
+        if is_single:
+            raise
+        unreadable[name] = str(error)
+
+
+def _reference(
+    source: PerformanceFiles, performance: Performance, end: float | None, *, knows_pedal: bool
+) -> Reference:
+    return Reference(
+        source,
+        performance,
+        has_pedal=knows_pedal and source.midi is not None,
+        has_velocity=len({note.velocity for note in performance.notes}) > 1,
+        seconds=end,
+    )
 
 
 def _least(*seconds: float | None) -> float | None:
@@ -326,26 +337,16 @@ def evaluate_without_piano(recordings: Path, est: Path, *, est_suffix: str = "")
     TranscribeError
         A single file can't be read, or no estimate belongs to any recording.
     """
-    single = not recordings.is_dir()
-    if single:
-        pairing = Pairing(
-            ((PerformanceFiles(recordings.stem, audio=recordings), named_source(est)),)
-        )
+    is_single = not recordings.is_dir()
+    if is_single:
+        sound = PerformanceFiles(recordings.stem, audio=recordings)
+        pairing = Pairing(((sound, named_source(est)),))
     else:
-        sounds = find_recordings(recordings)
-        estimates = find_sources(est, without=recordings, name_suffix=est_suffix)
-        pairing = pair_sources(sounds, estimates)
-        left_out = left_out_of(recordings, sounds, without=est)
-        left_out += left_out_of(est, estimates, without=recordings)
-        pairing = replace(pairing, left_out=left_out)
-        if not pairing.pairs:
-            raise TranscribeError(
-                f"expected recordings in {recordings} and MIDI files of the same names in {est}; "
-                f"found {some(sounds)} and {some(estimates)}"
-            )
-    found, unreadable = [], {}
+        pairing = _pair_without_piano(recordings, est, est_suffix)
+    found: list[tuple[str, int, float]] = []
+    unreadable: dict[str, str] = {}
     for sound, estimate in pairing.pairs:
-        try:
+        with _noted(sound.name, unreadable, is_single=is_single):
             seconds = sound.seconds
             if not seconds:
                 raise AudioError(
@@ -353,12 +354,7 @@ def evaluate_without_piano(recordings: Path, est: Path, *, est_suffix: str = "")
                     kind="damaged",
                 )
             n_notes = len(first_seconds(estimate.read().performance, seconds).notes)
-        except TranscribeError as error:
-            if single:
-                raise
-            unreadable[sound.name] = str(error)
-            continue
-        found.append((sound.name, n_notes, seconds))
+            found.append((sound.name, n_notes, seconds))
     if not found:
         raise TranscribeError(f"none could be read: {next(iter(unreadable.values()), est)}")
     return FalseNotes(
@@ -368,3 +364,17 @@ def evaluate_without_piano(recordings: Path, est: Path, *, est_suffix: str = "")
         unreadable,
         dict(pairing.left_out),
     )
+
+
+def _pair_without_piano(recordings: Path, est: Path, est_suffix: str) -> Pairing:
+    sounds = find_recordings(recordings)
+    estimates = find_sources(est, without=recordings, name_suffix=est_suffix)
+    pairing = pair_sources(sounds, estimates)
+    if not pairing.pairs:
+        raise TranscribeError(
+            f"expected recordings in {recordings} and MIDI files of the same names in {est}; "
+            f"found {some(sounds)} and {some(estimates)}"
+        )
+    left_out = left_out_of(recordings, sounds, without=est)
+    left_out += left_out_of(est, estimates, without=recordings)
+    return replace(pairing, left_out=left_out)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 
-from transcribe.evaluation.command import add_est_suffix, add_json, exit_code
+from transcribe.evaluation.command import add_est_suffix, add_json, check_sides, exit_code
 from transcribe.extras import needing
-from transcribe.options import Subparsers, UsageError, add_command, path_name
+from transcribe.options import Subparsers, add_command, path_name
 
 
 def add_parser(subparsers: Subparsers) -> None:
@@ -29,12 +29,11 @@ def add_parser(subparsers: Subparsers) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Count, print."""
-    if options.recordings.is_dir() != options.midi.is_dir():
-        raise UsageError("RECORDING and MIDI must be two files or two folders; found one of each")
     with needing("eval", "mir_eval", "scipy", "matplotlib"):
         from transcribe.evaluation import report, tables
         from transcribe.evaluation.evaluate import evaluate_without_piano
 
+    check_sides("RECORDING", options.recordings, "MIDI", options.midi)
     found = evaluate_without_piano(options.recordings, options.midi, est_suffix=options.est_suffix)
     text = report.as_json(found) if options.json else tables.false_note_table(found).text()
     print(text.rstrip("\n"))

@@ -72,9 +72,13 @@ __all__ = [
 ]
 
 FINE_ONSET_TOLERANCES = (0.02, 0.01)
+"""Seconds, beside `ONSET_TOLERANCE`."""
 OFFSET_RATIO = 0.2
+"""Share of a note's duration by which its offset may be early or late; as mir_eval's."""
 VELOCITY_TOLERANCE = 0.1
+"""Of velocities from 0 to 1; as mir_eval's."""
 FRAME_HOP = 0.01
+"""Seconds."""
 _TOLERANCES = {
     "" if seconds == ONSET_TOLERANCE else f"_{round(seconds * 1000)}ms": seconds
     for seconds in (ONSET_TOLERANCE, *FINE_ONSET_TOLERANCES)
@@ -123,46 +127,51 @@ def score(
         "onset_deviation/spread": None if quartiles is None else float(np.ptp(quartiles)),
     }
     conventions = {"key": (ref_notes, est_notes)}
+    pedal = None
     if ref_has_pedal:
         long_est = sustained(est) if est_sustained is None else est_sustained
         conventions["sustained"] = (Events.of_notes(sustained(ref)), Events.of_notes(long_est))
-    ref_pedal, est_pedal = Events.of_pedal(ref), Events.of_pedal(est)
-
+        pedal = Events.of_pedal(ref), Events.of_pedal(est)
     ratios: dict[str, Ratio] = {}
     sums: _Sums = {}
     for alignment, shift in (("as_found", 0.0), ("aligned", -median)):
-        moved = est_notes.moved(shift)
-        by_onset = {
-            ending: match(ref_notes, moved, onset_tolerance=tolerance)
-            for ending, tolerance in _TOLERANCES.items()
-        }
-        found = {
-            f"onset{ending}": _ratio(ref_notes, moved, pairs) for ending, pairs in by_onset.items()
-        }
-        measured: _Sums = {}
-        if ref_has_velocity:
-            wanted, heard = _velocities(ref_notes, moved, by_onset[""])
-            measured["velocity_error"] = Mean.of(np.abs(heard - wanted))
-            measured["velocity_correlation"] = Correlation.of(wanted, heard)
-        for convention, (long_ref, unmoved) in conventions.items():
-            long_est_notes = unmoved.moved(shift)
-            same = _same_strikes(long_est_notes, moved)
-            each_ratios, each_sums = _of_convention(
-                long_ref,
-                long_est_notes,
-                by_onset if same else None,
-                ref_has_velocity,
-                frame_hop,
-            )
-            found |= {f"{convention}/{name}": each for name, each in each_ratios.items()}
-            measured |= {f"{convention}/{name}": each for name, each in each_sums.items()}
-        if ref_has_pedal:
-            each_ratios, each_sums = _of_pedal(ref_pedal, est_pedal.moved(shift), frame_hop)
-            found |= {f"pedal/{name}": each for name, each in each_ratios.items()}
-            measured |= {f"pedal/{name}": each for name, each in each_sums.items()}
+        found, measured = _of_alignment(conventions, pedal, shift, ref_has_velocity, frame_hop)
         ratios |= {f"{alignment}/{name}": each for name, each in found.items()}
         sums |= {f"{alignment}/{name}": each for name, each in measured.items()}
     return Scores.of(ratios, sums, numbers)
+
+
+def _of_alignment(
+    conventions: dict[str, tuple[Events, Events]],
+    pedal: tuple[Events, Events] | None,
+    shift: float,
+    ref_has_velocity: bool,
+    frame_hop: float,
+) -> tuple[dict[str, Ratio], _Sums]:
+    """All that is measured with the estimate's times moved by so many seconds."""
+    ref, est = conventions["key"]
+    moved = est.moved(shift)
+    by_onset = {
+        ending: match(ref, moved, onset_tolerance=tolerance)
+        for ending, tolerance in _TOLERANCES.items()
+    }
+    ratios = {f"onset{ending}": _ratio(ref, moved, pairs) for ending, pairs in by_onset.items()}
+    sums: _Sums = {}
+    if ref_has_velocity:
+        wanted, heard = _velocities(ref, moved, by_onset[""])
+        sums["velocity_error"] = Mean.of(np.abs(heard - wanted))
+        sums["velocity_correlation"] = Correlation.of(wanted, heard)
+    for convention, (long_ref, long_est) in conventions.items():
+        long_moved = long_est.moved(shift)
+        known = by_onset if _same_strikes(long_moved, moved) else None
+        found, measured = _of_convention(long_ref, long_moved, known, ref_has_velocity, frame_hop)
+        ratios |= {f"{convention}/{name}": each for name, each in found.items()}
+        sums |= {f"{convention}/{name}": each for name, each in measured.items()}
+    if pedal is not None:
+        found, measured = _of_pedal(pedal[0], pedal[1].moved(shift), frame_hop)
+        ratios |= {f"pedal/{name}": each for name, each in found.items()}
+        sums |= {f"pedal/{name}": each for name, each in measured.items()}
+    return ratios, sums
 
 
 def _of_convention(

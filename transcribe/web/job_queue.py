@@ -347,34 +347,9 @@ class JobQueue:
         """Handle a message of the worker."""
         entry, kind = job.entry, message["kind"]
         if kind == "begun":
-            entry.duration = message["duration"]
-            for name in ("decode", "model", "sample_rate", "hop_length"):
-                setattr(entry, name, message[name])
-            if job.heard_seconds and not message["seconds"]:
-                entry.warn("begun_otherwise", _BEGUN_OTHERWISE)
-                job.n_notes = 0
-            job.heard_seconds = message["seconds"]
-            job.seconds_before = message["seconds"] or entry.span.start
-            await self._kept(job)
-            self._publish_state(entry)
-            self.wake()
+            await self._on_begun(job, message)
         elif kind == "heard":
-            before = job.heard_seconds
-            job.n_notes = message["n_notes"]
-            if message["seconds"]:
-                job.heard_seconds = message["seconds"]
-                done = max(job.heard_seconds - job.seconds_before, 0.1)
-                self._pace = (time.monotonic() - job.started) / done
-                if entry.seconds_of_work is not None:
-                    end = entry.span.start + entry.seconds_of_work
-                    left = max(end - job.heard_seconds, 0.0)
-                    job.seconds_left = round(left * self._pace, 1)
-                self._streams.publish(entry.id, "progress", self._describe(entry))
-                if time.monotonic() - self._waits_told > _BETWEEN_WAITS:
-                    self._publish_waiting()
-            if message["notes"]:
-                news = {"from": before, "until": job.heard_seconds, "notes": message["notes"]}
-                self._streams.publish(entry.id, "notes", news)
+            self._on_heard(job, message)
         elif kind == "done":
             entry.state = DONE
             entry.duration = job.heard_seconds = message["duration"]
@@ -383,6 +358,38 @@ class JobQueue:
             job.n_notes = message["n_notes"]
         elif kind == "failed":
             entry.fail(UserMessage.from_json(message))
+
+    async def _on_begun(self, job: RunningJob, message: dict[str, Any]) -> None:
+        entry = job.entry
+        entry.duration = message["duration"]
+        for name in ("decode", "model", "sample_rate", "hop_length"):
+            setattr(entry, name, message[name])
+        if job.heard_seconds and not message["seconds"]:
+            entry.warn("begun_otherwise", _BEGUN_OTHERWISE)
+            job.n_notes = 0
+        job.heard_seconds = message["seconds"]
+        job.seconds_before = message["seconds"] or entry.span.start
+        await self._kept(job)
+        self._publish_state(entry)
+        self.wake()
+
+    def _on_heard(self, job: RunningJob, message: dict[str, Any]) -> None:
+        entry, before = job.entry, job.heard_seconds
+        job.n_notes = message["n_notes"]
+        if message["seconds"]:
+            job.heard_seconds = message["seconds"]
+            done = max(job.heard_seconds - job.seconds_before, 0.1)
+            self._pace = (time.monotonic() - job.started) / done
+            if entry.seconds_of_work is not None:
+                end = entry.span.start + entry.seconds_of_work
+                left = max(end - job.heard_seconds, 0.0)
+                job.seconds_left = round(left * self._pace, 1)
+            self._streams.publish(entry.id, "progress", self._describe(entry))
+            if time.monotonic() - self._waits_told > _BETWEEN_WAITS:
+                self._publish_waiting()
+        if message["notes"]:
+            news = {"from": before, "until": job.heard_seconds, "notes": message["notes"]}
+            self._streams.publish(entry.id, "notes", news)
 
     async def _kept(self, job: RunningJob) -> None:
         """Save what is known of a recording in work, unless its work was let go of."""

@@ -72,6 +72,7 @@ def skip_nothing(name: str) -> bool:
 
 
 Skip: TypeAlias = Callable[[str], bool]
+"""Says of a folder's name not to enter it."""
 
 
 def checked_name(name: str) -> str:
@@ -98,9 +99,7 @@ class Store(Protocol):
         """The folder of this machine that this is; None for any other place."""
         ...
 
-    def walk(
-        self, *, skip: Callable[[str], bool] = lambda name: False
-    ) -> Iterator[StoredFile | Trouble]:
+    def walk(self, *, skip: Skip = skip_nothing) -> Iterator[StoredFile | Trouble]:
         """All files, in order of their names, each once; ``skip`` says of a folder not to enter.
 
         What is no file, or is not finished (`is_unfinished`), is a trouble.
