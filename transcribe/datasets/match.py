@@ -101,7 +101,6 @@ def read_match(path: Path, score: Path | None = None) -> Match:
         quarters.append(quarters[-1] + (after - before) * 4 / den)
     staves = staves_of(score) if score is not None and score.is_file() else {}
     first_bar = min(int(pair["bar"]) for pair in pairs)
-    shift = 0 if first_bar == 0 else 1
     notes = []
     for pair in pairs:
         beats = float(pair["at"])
@@ -111,12 +110,6 @@ def read_match(path: Path, score: Path | None = None) -> Match:
         place = float((int(pair["beat"]) - 1) * unit + 4 * _fraction(pair["offset"]))
         pitch = 12 * (int(pair["octave"]) + 1) + _STEPS[pair["step"]]
         pitch += _ACCIDENTALS.get(pair["accidental"], 0)
-        marked = _STAFF.search(pair["marks"])
-        staff = int(marked[1]) if marked else 0
-        for bar in (int(pair["bar"]) - shift, int(pair["bar"]), int(pair["bar"]) - 1):
-            staff = staff or staves.get((bar, round(place, 2), pitch), 0)
-            if staff:
-                break
         notes.append(
             MatchedNote(
                 onset=int(pair["onset"]) * tick,
@@ -124,12 +117,28 @@ def read_match(path: Path, score: Path | None = None) -> Match:
                 place=place,
                 position=quarters[index] + (beats - starts[index]) * 4 / denominator,
                 length=float(4 * _fraction(pair["length"])),
-                staff=staff,
+                staff=_staff(pair, staves, first_bar, place, pitch),
             )
         )
     notes.sort(key=lambda note: note.position)
     metres = tuple((at, num, den) for at, (_, num, den) in zip(quarters, signatures, strict=True))
     return Match(tuple(notes), metres, max(note.staff for note in notes))
+
+
+def _staff(
+    pair: re.Match[str],
+    staves: Mapping[tuple[int, float, int], int],
+    first_bar: int,
+    place: float,
+    pitch: int,
+) -> int:
+    """As the note is marked, or as the score has it, whose bars may be counted otherwise."""
+    marked = _STAFF.search(pair["marks"])
+    staff = int(marked[1]) if marked else 0
+    bar = int(pair["bar"])
+    for number in (bar if first_bar == 0 else bar - 1, bar, bar - 1):
+        staff = staff or staves.get((number, round(place, 2), pitch), 0)
+    return staff
 
 
 @cache

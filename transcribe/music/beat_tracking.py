@@ -34,12 +34,15 @@ FRAME_RATE = 50
 CHORD_SECONDS = 0.05
 """Onsets within this of the first are struck together."""
 N_FEATURES = 10
+"""Of an onset."""
 METRE_LEAD = 0.03
 """What an unusual metre has to be likelier by, a beat, in the logarithm: where beats are
 uncertain, bars are more so, and then common time is the better guess."""
-_NEAR_SECONDS = 0.7
-_AROUND_SECONDS = 2.0
+_NEAR_SECONDS, _AROUND_SECONDS = 0.7, 2.0
+"""Before and after an onset: among these it may be the lowest, highest or loudest; it is told
+beside the mean of those."""
 _HARMONY_SECONDS = 1.0
+"""Before an onset, in which the pitch classes that it has may have been struck."""
 
 
 @dataclass(frozen=True, slots=True)

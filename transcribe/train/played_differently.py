@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from transcribe.notes import HIGHEST_PITCH, LOWEST_PITCH
-from transcribe.score.onset_features import NoteArrays
+from transcribe.score.onset_features import NoteArrays, sounding_until
 
 Array = NDArray[np.float64]
 _CURVE_STEP = 0.4
@@ -59,10 +59,7 @@ def transposed(
     down = min(semitones, int(notes.pitch.min()) - LOWEST_PITCH)
     up = min(semitones, HIGHEST_PITCH - int(notes.pitch.max()))
     by = int(rng.integers(-down, up + 1))
-    return (
-        NoteArrays(notes.onset, notes.offset, notes.pitch + by, notes.velocity, notes.pedal),
-        by,
-    )
+    return replace(notes, pitch=notes.pitch + by), by
 
 
 def with_faults(
@@ -70,53 +67,68 @@ def with_faults(
 ) -> tuple[NoteArrays, NDArray[np.int64]]:
     """As a transcription might have it, and of which note each is (-1 for those added)."""
     n = len(notes.onset)
-    onset, offset = notes.onset.copy(), notes.offset.copy()
-    pitch, velocity, pedal = notes.pitch.copy(), notes.velocity.copy(), notes.pedal
     source = np.arange(n)
-    if rng.random() < config.sustained and len(pedal):
-        index = np.searchsorted(pedal[:, 0], offset, side="right") - 1
-        held = np.where(index >= 0, pedal[np.maximum(index, 0), 1], 0)
-        offset = np.maximum(offset, held)
+    if rng.random() < config.sustained and len(notes.pedal):
+        notes = replace(notes, offset=sounding_until(notes))
     if rng.random() < config.faults:
-        length = (offset - onset) * np.exp(rng.normal(0, rng.uniform(0, 0.4), n))
-        onset = onset + rng.normal(0, rng.uniform(0, config.jitter), n)
-        offset = onset + np.maximum(length, 0.02)
-        velocity = np.clip(
-            64
-            + (velocity - 64) * rng.uniform(0.5, 1.2)
-            + rng.normal(0, rng.uniform(0, 8), n)
-            + rng.uniform(-20, 20),
-            1,
-            127,
-        )
-        n_added = int(rng.uniform(0, config.added) * n)
-        if n_added:
-            like = rng.integers(0, n, n_added)
-            moved = pitch[like] + rng.choice([-12, 12, 12, 19, 7, -7, 1], n_added)
-            fits = (moved >= LOWEST_PITCH) & (moved <= HIGHEST_PITCH)
-            like, moved = like[fits], moved[fits]
-            onset = np.concatenate([onset, onset[like] + rng.normal(0, 0.01, len(like))])
-            offset = np.concatenate([offset, onset[like] + rng.uniform(0.05, 0.4, len(like))])
-            pitch = np.concatenate([pitch, moved])
-            velocity = np.concatenate([velocity, velocity[like] * 0.6])
-            source = np.concatenate([source, np.full(len(like), -1)])
-        kept = rng.random(len(onset)) >= rng.uniform(0, config.dropped)
+        notes = _inexact(notes, rng, config)
+        notes, source = _with_false_ones(notes, source, rng, config)
+        kept = rng.random(len(notes.onset)) >= rng.uniform(0, config.dropped)
         if kept.sum() > n // 2:
-            onset, offset, pitch = onset[kept], offset[kept], pitch[kept]
-            velocity, source = velocity[kept], source[kept]
+            notes, source = some_of(notes, kept), source[kept]
         if rng.random() < config.without_pedal:
-            pedal = pedal[:0]
-    order = np.lexsort((pitch, onset))
-    return (
-        NoteArrays(
-            onset[order],
-            np.maximum(offset, onset + 0.01)[order],
-            pitch[order],
-            velocity[order],
-            pedal,
-        ),
-        source[order],
+            notes = replace(notes, pedal=notes.pedal[:0])
+    notes = replace(notes, offset=np.maximum(notes.offset, notes.onset + 0.01))
+    order = np.lexsort((notes.pitch, notes.onset))
+    return some_of(notes, order), source[order]
+
+
+def _inexact(
+    notes: NoteArrays, rng: np.random.Generator, config: PlayedDifferentlyConfig
+) -> NoteArrays:
+    """With other onsets, lengths and velocities."""
+    n = len(notes.onset)
+    length = (notes.offset - notes.onset) * np.exp(rng.normal(0, rng.uniform(0, 0.4), n))
+    onset = notes.onset + rng.normal(0, rng.uniform(0, config.jitter), n)
+    velocity = (
+        64
+        + (notes.velocity - 64) * rng.uniform(0.5, 1.2)
+        + rng.normal(0, rng.uniform(0, 8), n)
+        + rng.uniform(-20, 20)
     )
+    return replace(
+        notes,
+        onset=onset,
+        offset=onset + np.maximum(length, 0.02),
+        velocity=np.clip(velocity, 1, 127),
+    )
+
+
+def _with_false_ones(
+    notes: NoteArrays,
+    source: NDArray[np.int64],
+    rng: np.random.Generator,
+    config: PlayedDifferentlyConfig,
+) -> tuple[NoteArrays, NDArray[np.int64]]:
+    """With softer notes an octave, a fifth or a semitone from some, which are none's."""
+    n = len(notes.onset)
+    n_added = int(rng.uniform(0, config.added) * n)
+    if not n_added:
+        return notes, source
+    like = rng.integers(0, n, n_added)
+    pitch = notes.pitch[like] + rng.choice([-12, 12, 12, 19, 7, -7, 1], n_added)
+    fits = (pitch >= LOWEST_PITCH) & (pitch <= HIGHEST_PITCH)
+    like, pitch = like[fits], pitch[fits]
+    onset = notes.onset[like] + rng.normal(0, 0.01, len(like))
+    offset = notes.onset[like] + rng.uniform(0.05, 0.4, len(like))
+    added = NoteArrays(
+        onset=np.concatenate([notes.onset, onset]),
+        offset=np.concatenate([notes.offset, offset]),
+        pitch=np.concatenate([notes.pitch, pitch]),
+        velocity=np.concatenate([notes.velocity, notes.velocity[like] * 0.6]),
+        pedal=notes.pedal,
+    )
+    return added, np.concatenate([source, np.full(len(like), -1)])
 
 
 @dataclass(frozen=True)
@@ -149,8 +161,11 @@ class TempoCurve:
 
     def of_notes(self, notes: NoteArrays) -> NoteArrays:
         """The same notes, when they happen."""
-        return NoteArrays(
-            self(notes.onset), self(notes.offset), notes.pitch, notes.velocity, self(notes.pedal)
+        return replace(
+            notes,
+            onset=self(notes.onset),
+            offset=self(notes.offset),
+            pedal=self(notes.pedal),
         )
 
 
@@ -175,14 +190,14 @@ def left_out(
     return kept if kept.sum() >= _FEWEST else np.ones(len(kept), bool)
 
 
-def some_of(notes: NoteArrays, kept: NDArray[np.bool_]) -> NoteArrays:
-    """Those notes that stay."""
-    return NoteArrays(
-        notes.onset[kept],
-        notes.offset[kept],
-        notes.pitch[kept],
-        notes.velocity[kept],
-        notes.pedal,
+def some_of(notes: NoteArrays, index: NDArray[np.bool_] | NDArray[np.int64]) -> NoteArrays:
+    """These notes alone: which ones, or their places in the order that is wanted."""
+    return replace(
+        notes,
+        onset=notes.onset[index],
+        offset=notes.offset[index],
+        pitch=notes.pitch[index],
+        velocity=notes.velocity[index],
     )
 
 
