@@ -49,7 +49,8 @@ from transcribe.midi import read_midi, write_midi
 from transcribe.notes import Performance
 
 _WORD = re.compile(r"([a-z][a-z0-9_]*)=(.*)", re.DOTALL)
-_UNRECORDED = (*("out", "midi_out", "csv", "latex", "work", "environments", "again", "draft"),)
+_UNRECORDED = ("out", "midi_out", "csv", "latex", "work", "environments", "again", "draft")
+"""Options that change no figure, or are paths of this machine."""
 _REFERENCE = "ours"
 """The system that the others are compared with, if it is in the run."""
 
@@ -215,20 +216,7 @@ def _measure(
         name = options.set or data_name(options.data)
         states, place = transcribe([piece.clip for piece in pieces], f"{name}{cut}", options.starts)
         block["speed"] = speed_of(states, place)
-        midi_out = options.midi_out
-        if midi_out is not None:
-            several = len(find_systems(options.system)) > 1
-            midi_out = midi_out / system.name if several else midi_out
-            midi_out.mkdir(parents=True, exist_ok=True)
-        scores, mistakes, recordings = [], [], []
-        for piece, state in zip(pieces, states, strict=True):
-            found, made = score_piece(piece, place, system, midi_out, musical=options.musical)
-            scores.append(found)
-            mistakes.append(made)
-            recordings.append(_as_json(piece, state, found))
-        block["summary"] = {key: each.as_json() for key, each in aggregate(scores).items()}
-        block["mistakes"] = reduce(add, mistakes).as_json()
-        block["recordings"] = recordings
+        block |= _scored(system, pieces, states, place, options)
     if quiet:
         block["noise"] = []
     for name, clips in quiet.items():
@@ -240,6 +228,32 @@ def _measure(
         else:
             block["speed"] = spent
     return block
+
+
+def _scored(
+    system: System,
+    pieces: Sequence[Labelled],
+    states: Sequence[dict[str, Any]],
+    place: Path,
+    options: argparse.Namespace,
+) -> dict[str, Any]:
+    """The accuracy of what a system wrote: of each recording, and of all."""
+    midi_out = options.midi_out
+    if midi_out is not None:
+        several = len(find_systems(options.system)) > 1
+        midi_out = midi_out / system.name if several else midi_out
+        midi_out.mkdir(parents=True, exist_ok=True)
+    scores, mistakes, recordings = [], [], []
+    for piece, state in zip(pieces, states, strict=True):
+        found, made = score_piece(piece, place, system, midi_out, musical=options.musical)
+        scores.append(found)
+        mistakes.append(made)
+        recordings.append(_as_json(piece, state, found))
+    return {
+        "summary": {key: each.as_json() for key, each in aggregate(scores).items()},
+        "mistakes": reduce(add, mistakes).as_json(),
+        "recordings": recordings,
+    }
 
 
 def score_piece(

@@ -159,23 +159,28 @@ def of_target(target: str, performances: dict[str, Performance]) -> dict[str, An
         for (performance, _), these in zip(described, proofs, strict=True)
         if (trip := round_trip(target, performance, these)) is not None
     ]
-    if trips:
-        errors, offset_errors = (np.concatenate([trip[i] for trip in trips]) for i in (0, 3))
-        n_notes = sum(trip[1] for trip in trips)
-        found["round_trip"] = {
-            "notes": n_notes,
-            "median_onset_error": float(np.median(errors)),
-            "onset_error_95": float(np.percentile(errors, 95)),
-            "largest_onset_error": float(errors.max()),
-        }
-        if target in ALL_NOTES:
-            found["round_trip"]["lost"] = sum(trip[2] for trip in trips)
-            found["round_trip"]["share_lost"] = sum(trip[2] for trip in trips) / n_notes
-            found["round_trip"]["offset_error_95"] = float(np.percentile(offset_errors, 95))
-            found["round_trip"]["largest_offset_error"] = float(offset_errors.max())
-        else:
-            found["round_trip"]["not_played"] = sum(trip[2] for trip in trips)
-    return found
+    return found | ({"round_trip": _together(target, trips)} if trips else {})
+
+
+def _together(target: str, trips: Sequence[tuple[Array, int, int, Array]]) -> dict[str, Any]:
+    """The round trips of all performances as one."""
+    errors, offset_errors = (np.concatenate([trip[i] for trip in trips]) for i in (0, 3))
+    n_notes, n_without = (sum(trip[i] for trip in trips) for i in (1, 2))
+    found = {
+        "notes": n_notes,
+        "median_onset_error": float(np.median(errors)),
+        "onset_error_95": float(np.percentile(errors, 95)),
+        "largest_onset_error": float(errors.max()),
+    }
+    if target not in ALL_NOTES:
+        return {**found, "not_played": n_without}
+    return {
+        **found,
+        "lost": n_without,
+        "share_lost": n_without / n_notes,
+        "offset_error_95": float(np.percentile(offset_errors, 95)),
+        "largest_offset_error": float(offset_errors.max()),
+    }
 
 
 def round_trip(

@@ -12,6 +12,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 from unittest import mock
 
@@ -76,35 +77,9 @@ def network_cost(
         `OTHER` being what lies between them.
     """
     device = next(model.parameters()).device
-    started: dict[str, float] = {}
-    wall: defaultdict[str, float] = defaultdict(float)
-    operations: defaultdict[str, int] = defaultdict(int)
-    handles = []
-    for name, part in _parts(model.network):
-
-        def begin(_: nn.Module, __: Any, part_name: str = name) -> None:
-            synchronize(device)
-            started[part_name] = time.perf_counter()
-
-        def end(_: nn.Module, __: Any, ___: Any, part_name: str = name) -> None:
-            synchronize(device)
-            wall[part_name] += time.perf_counter() - started[part_name]
-
-        handles += [part.register_forward_pre_hook(begin), part.register_forward_hook(end)]
-        for module in part.modules():
-            if isinstance(module, (nn.Conv2d, nn.Linear, nn.LSTM)):
-
-                def count(
-                    layer: nn.Module, given: Sequence[Tensor], made: Any, part_name: str = name
-                ) -> None:
-                    operations[part_name] += n_operations(layer, given[0], made)
-
-                handles.append(module.register_forward_hook(count))
-    # The copy for inference takes the hooks along; `eval` drops the one there was.
-    model.eval()
     best: dict[str, float] = {}
     fastest = float("inf")
-    try:
+    with _measured(model, device) as (wall, operations):
         model.activations(window)
         for _ in range(repeats):
             wall.clear()
@@ -115,10 +90,6 @@ def network_cost(
             whole = time.perf_counter() - begun
             if whole < fastest:
                 fastest, best = whole, dict(wall)
-    finally:
-        for handle in handles:
-            handle.remove()
-        model.eval()
     best[OTHER] = max(fastest - sum(best.values()), 0.0)
     gflop = sum(operations.values()) / 1e9
     return {
@@ -136,6 +107,45 @@ def network_cost(
             for name, seconds in best.items()
         },
     }
+
+
+@contextmanager
+def _measured(
+    model: OnsetsAndFrames, device: torch.device
+) -> Iterator[tuple[defaultdict[str, float], defaultdict[str, int]]]:
+    """Within it, seconds and operations of each part are added up."""
+    started: dict[str, float] = {}
+    wall: defaultdict[str, float] = defaultdict(float)
+    operations: defaultdict[str, int] = defaultdict(int)
+
+    def begin(name: str, *_: Any) -> None:
+        synchronize(device)
+        started[name] = time.perf_counter()
+
+    def end(name: str, *_: Any) -> None:
+        synchronize(device)
+        wall[name] += time.perf_counter() - started[name]
+
+    def count(name: str, layer: nn.Module, given: Sequence[Tensor], made: Any) -> None:
+        operations[name] += n_operations(layer, given[0], made)
+
+    handles = []
+    for name, part in _parts(model.network):
+        handles.append(part.register_forward_pre_hook(partial(begin, name)))
+        handles.append(part.register_forward_hook(partial(end, name)))
+        handles += [
+            module.register_forward_hook(partial(count, name))
+            for module in part.modules()
+            if isinstance(module, (nn.Conv2d, nn.Linear, nn.LSTM))
+        ]
+    # The copy for inference takes the hooks along; `eval` drops the one there was.
+    model.eval()
+    try:
+        yield wall, operations
+    finally:
+        for handle in handles:
+            handle.remove()
+        model.eval()
 
 
 def n_operations(layer: nn.Module, given: Tensor, made: Any) -> int:

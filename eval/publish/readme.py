@@ -287,19 +287,44 @@ def _site_report(
     peer: Mapping[str, Any],
 ) -> list[str]:
     """The site in a browser: how fast, how large, and whether its notes are the command's."""
-    long, weight, other = site["long"], site["weight"], peer["basic-pitch"]
+    long, other = site["long"], peer["basic-pitch"]
     shared = threads["long"]
     agree = agreement["agreement"]
     close, (by_command, by_tab) = agree["onset_f1_at_5_ms"], agree["command_and_tab"]["onset_f1"]
+    return [
+        "## The site",
+        f"In {site['browser']}, {long['minutes']:.0f} minutes of m4a; load of the machine with its "
+        f"{site['machine']['cores']} cores: {long['load_average']:.0f}.",
+        markdown(["", ""], _site_rows(long, site["weight"])),
+        f"With threads on {threads['machine']['cores']} cores, load {shared['load_average']:.0f}: "
+        f"{shared['times_real_time']:.1f} times real time, first notes after "
+        f"{shared['seconds_to_first_notes']:.1f} s, at most {shared['megabytes_at_most']} MB.",
+        f"Of {agree['n_recordings']} recordings of maps-real-dev the tab's onsets agree with the "
+        f"command's within 5 ms by F1 {close['mean']:.2f} % (least {close['least']:.2f} %). "
+        f"Against the labels, as found, onset F1 is {100 * by_command:.2f} % for the command and "
+        f"{100 * by_tab:.2f} % for the tab.",
+        f"basic-pitch (npm) in a tab, on {other['minutes']:.0f} minutes, load "
+        f"{other['load_average']:.0f}: it {_ending(other)}, and held "
+        f"{other['megabytes_at_most']} MB.",
+        "\n".join(["```", *(each["command"] for each in (site, threads, agreement, peer)), "```"]),
+        measured(site),
+    ]
+
+
+def _ending(run: Mapping[str, Any]) -> str:
+    """How the run of another program in a tab ended."""
+    if run["error"] or run["has_crashed"]:
+        return f"ended after {run['seconds']:.0f} s ({run['error'] or 'the tab crashed'})"
+    if run["n_notes"] is None:
+        return f"was at {100 * run['share_done']:.0f} % after {run['seconds']:.0f} s"
+    return f"was done after {run['seconds']:.0f} s"
+
+
+def _site_rows(long: Mapping[str, Any], weight: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What is told of a long recording, and of a first visit."""
     quarters = ", ".join(map(str, long["megabytes_at_quarters"]))
     tasks, page = long["page_tasks"], long["page_thread_seconds"]
-    if other["error"] or other["has_crashed"]:
-        ended = f"ended after {other['seconds']:.0f} s ({other['error'] or 'the tab crashed'})"
-    elif other["n_notes"] is None:
-        ended = f"was at {100 * other['share_done']:.0f} % after {other['seconds']:.0f} s"
-    else:
-        ended = f"was done after {other['seconds']:.0f} s"
-    rows = [
+    return [
         ("times real time, one thread", f"{long['times_real_time']:.1f}"),
         ("the same by the workers' processor time", f"{long['times_real_time_of_processor']:.1f}"),
         ("first notes after, s", f"{long['seconds_to_first_notes']:.1f}"),
@@ -320,23 +345,6 @@ def _site_report(
         ("frames a second while scrolled", f"{long['frames_a_second']:.0f}"),
         ("a first visit fetches, MB", f"{weight['n_bytes'] / 1e6:.1f}"),
         ("the page can be used after, ms", f"{weight['milliseconds_to_usable']}"),
-    ]
-    return [
-        "## The site",
-        f"In {site['browser']}, {long['minutes']:.0f} minutes of m4a; load of the machine with its "
-        f"{site['machine']['cores']} cores: {long['load_average']:.0f}.",
-        markdown(["", ""], rows),
-        f"With threads on {threads['machine']['cores']} cores, load {shared['load_average']:.0f}: "
-        f"{shared['times_real_time']:.1f} times real time, first notes after "
-        f"{shared['seconds_to_first_notes']:.1f} s, at most {shared['megabytes_at_most']} MB.",
-        f"Of {agree['n_recordings']} recordings of maps-real-dev the tab's onsets agree with the "
-        f"command's within 5 ms by F1 {close['mean']:.2f} % (least {close['least']:.2f} %). "
-        f"Against the labels, as found, onset F1 is {100 * by_command:.2f} % for the command and "
-        f"{100 * by_tab:.2f} % for the tab.",
-        f"basic-pitch (npm) in a tab, on {other['minutes']:.0f} minutes, load "
-        f"{other['load_average']:.0f}: it {ended}, and held {other['megabytes_at_most']} MB.",
-        "\n".join(["```", *(each["command"] for each in (site, threads, agreement, peer)), "```"]),
-        measured(site),
     ]
 
 

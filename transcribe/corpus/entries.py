@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -104,6 +104,28 @@ def settle(
         Shares and seed of the splits.
     """
     groups = Groups(len(readings))
+    equal = _join_equal(readings, groups)
+    pairs = list(pairs)
+    for pair in pairs:
+        groups.join(pair.first, pair.second)
+    pairs_of: dict[int, list[Pair]] = {}
+    for pair in pairs:
+        pairs_of.setdefault(groups.find(pair.first), []).append(pair)
+    entries: list[CorpusEntry] = []
+    for root, members in groups.all().items():
+        if readings[root].error or not readings[root].n_notes:
+            entries += [
+                CorpusEntry(readings[each], "unreadable" if readings[each].error else "empty")
+                for each in members
+            ]
+        else:
+            near = pairs_of.get(root, [])
+            entries += _of_piece(root, members, near, equal, readings, assigned_before, config)
+    return sorted(entries, key=lambda entry: entry.reading.name)
+
+
+def _join_equal(readings: Sequence[Reading], groups: Groups) -> dict[int, int]:
+    """Join readings of equal notes; of each but the first, the place of the first."""
     equal: dict[int, int] = {}
     first_of: dict[str, int] = {}
     for place, reading in enumerate(readings):
@@ -112,43 +134,37 @@ def settle(
             if first != place:
                 equal[place] = first
                 groups.join(first, place)
-    pairs = list(pairs)
-    for pair in pairs:
-        groups.join(pair.first, pair.second)
-    pairs_of: dict[int, list[Pair]] = {}
-    for pair in pairs:
-        pairs_of.setdefault(groups.find(pair.first), []).append(pair)
-    n_notes = [reading.n_notes for reading in readings]
-    entries = []
-    for root, members in groups.all().items():
-        if readings[root].error or not readings[root].n_notes:
-            entries += [
-                CorpusEntry(readings[each], "unreadable" if readings[each].error else "empty")
-                for each in members
-            ]
-            continue
-        decision = decide([readings[each].midi_sha256 for each in members], assigned_before, config)
-        held_out = {each for each in members if readings[each].midi_sha256 in decision.left_out}
-        near = [
-            pair
-            for pair in pairs_of.get(root, [])
-            if not (held_out | equal.keys()) & {pair.first, pair.second}
-        ]
-        dropped = find_duplicates(near, n_notes)
-        piece = readings[root].midi_sha256[:12]
-        for each in members:
-            status, other, shown = _passable(readings[each]), None, None
-            split = decision.split
-            if each in held_out:
-                status, split = "held out", assigned_before[readings[each].midi_sha256]
-            elif each in equal and equal[each] not in held_out:
-                status, other = "duplicate", equal[each]
-            elif each in dropped:
-                shown = dropped[each]
-                status, other = "duplicate", shown.first + shown.second - each
-            name = "" if other is None else readings[other].name
-            entries.append(CorpusEntry(readings[each], status, piece, split, name, shown))
-    return sorted(entries, key=lambda entry: entry.reading.name)
+    return equal
+
+
+def _of_piece(
+    root: int,
+    members: Sequence[int],
+    near: Sequence[Pair],
+    equal: Mapping[int, int],
+    readings: Sequence[Reading],
+    assigned_before: Mapping[str, str],
+    config: CorpusConfig,
+) -> Iterator[CorpusEntry]:
+    """The recordings of one piece: those of its split, and what is left out of them."""
+    decision = decide([readings[each].midi_sha256 for each in members], assigned_before, config)
+    held_out = {each for each in members if readings[each].midi_sha256 in decision.left_out}
+    settled = held_out | equal.keys()
+    near = [pair for pair in near if not settled & {pair.first, pair.second}]
+    dropped = find_duplicates(near, {each: readings[each].n_notes for each in members})
+    piece = readings[root].midi_sha256[:12]
+    for each in members:
+        status, other, shown = _passable(readings[each]), None, None
+        split = decision.split
+        if each in held_out:
+            status, split = "held out", assigned_before[readings[each].midi_sha256]
+        elif each in equal and equal[each] not in held_out:
+            status, other = "duplicate", equal[each]
+        elif each in dropped:
+            shown = dropped[each]
+            status, other = "duplicate", shown.first + shown.second - each
+        name = "" if other is None else readings[other].name
+        yield CorpusEntry(readings[each], status, piece, split, name, shown)
 
 
 def _passable(reading: Reading) -> str:

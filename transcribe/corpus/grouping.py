@@ -9,7 +9,7 @@ no more than that.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -102,7 +102,9 @@ class Groups:
         return groups
 
 
-def find_duplicates(pairs: Sequence[Pair], n_notes: Sequence[int]) -> dict[int, Pair]:
+def find_duplicates(
+    pairs: Sequence[Pair], n_notes: Sequence[int] | Mapping[int, int]
+) -> dict[int, Pair]:
     """Recordings to drop, each with the pair that shows it is another one over again.
 
     Of two, the one with more notes stays, or the earlier. Nothing is dropped for being like
@@ -112,8 +114,8 @@ def find_duplicates(pairs: Sequence[Pair], n_notes: Sequence[int]) -> dict[int, 
     ----------
     pairs : sequence of Pair
         Of one piece or of all.
-    n_notes : sequence of int
-        Of each recording.
+    n_notes : sequence or mapping of int
+        Of each recording, by its place.
     """
     rivals: dict[int, list[Pair]] = {}
     for pair in pairs:

@@ -47,6 +47,8 @@ from transcribe.generate.events import DURATION, KEY, PEDAL, SHIFT, SIZES, STEP,
 
 Rotation = tuple[Tensor, Tensor]
 """Cosines and sines of the angles by which queries and keys are turned."""
+_NOWHERE, _AT_PEDAL = -1000, 1000
+"""In place of intervals: of what has none, and of the pedal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,9 @@ class Past:
     interval: Tensor
     """From the note before to each note, up from 0 for 87 semitones down; else N_INTERVALS."""
     alike: Tensor
+    """By how many intervals two events are; see `_alike`."""
     heard: Tensor
+    """How much of each key was struck lately; see `_heard`."""
     hidden: Tensor
     """0 where an event may look, minus infinity at what comes later; shape (T, T)."""
     rotation: Rotation
@@ -72,10 +76,6 @@ class Past:
 def earlier(x: Tensor) -> Tensor:
     """One event later: zeros for the first."""
     return functional.pad(x[:, :-1], (0, 0, 1, 0))
-
-
-_NOWHERE, _AT_PEDAL = -1000, 1000
-"""In place of intervals: of what has none, and of the pedal."""
 
 
 class Head(nn.Module):
@@ -101,9 +101,12 @@ class EventModel(nn.Module):
     """The network; see the module."""
 
     times: Tensor
+    """Seconds of `TIMES`."""
     rates: Tensor
     pointer_rates: Tensor
+    """Of rotations, as `angle_rates` gives them."""
     turn: Tensor
+    """Pitch classes as seen from each, shape (12, 12)."""
 
     def __init__(self, config: GeneratorConfig) -> None:
         super().__init__()
@@ -155,6 +158,11 @@ class EventModel(nn.Module):
             nn.Embedding(size, width) for size in list(SIZES.values())[:-1]
         )
         self.heads = nn.ModuleList(Head(width, size) for size in SIZES.values())
+        self._initialise()
+        self._register_constants()
+
+    def _initialise(self) -> None:
+        """What adds to other parts begins with nothing, and copying is rare."""
         for part in (self.look_out, self.narrow, self.near_out, self.interval_head):
             nn.init.zeros_(part.weight)
         for part in (self.judge_head, self.shift_gate_head, self.key_gate_head):
@@ -163,13 +171,18 @@ class EventModel(nn.Module):
         with torch.no_grad():
             self.shift_gate_head.bias[0] = self.key_gate_head.bias[0] = 3.0
         nn.init.normal_(self.register_head.weight, std=0.1)
-        self.register_buffer("times", torch.from_numpy(TIMES) * STEP, persistent=False)
-        rates = torch.from_numpy(angle_rates(width // config.n_heads // 2))
-        self.register_buffer("rates", rates, persistent=False)
-        pointer_rates = torch.from_numpy(angle_rates(POINTER // 2))
-        self.register_buffer("pointer_rates", pointer_rates, persistent=False)
-        turn = (torch.arange(N_PITCH_CLASSES)[:, None] + torch.arange(N_PITCH_CLASSES)) % 12
-        self.register_buffer("turn", turn, persistent=False)
+
+    def _register_constants(self) -> None:
+        """What goes to the device with the weights, but is not of them."""
+        pitch_class = torch.arange(N_PITCH_CLASSES)
+        constants = {
+            "times": torch.from_numpy(TIMES) * STEP,
+            "rates": torch.from_numpy(angle_rates(self.config.width // self.config.n_heads // 2)),
+            "pointer_rates": torch.from_numpy(angle_rates(POINTER // 2)),
+            "turn": (pitch_class[:, None] + pitch_class) % N_PITCH_CLASSES,
+        }
+        for name, constant in constants.items():
+            self.register_buffer(name, constant, persistent=False)
 
     def nats(self, events: Tensor) -> Tensor:
         """Negative log probability of each number of each event but the first.
