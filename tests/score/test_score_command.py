@@ -3,14 +3,18 @@
 import json
 import os
 from dataclasses import replace
+from pathlib import Path
 from xml.etree import ElementTree
 
+import av
 import pytest
 
 from transcribe.cli import main
 from transcribe.midi import read_midi, write_midi
 from transcribe.notes import Note, Performance
 from transcribe.score.heading import heading
+
+PRELUDE = Path(__file__).parents[1] / "data" / "prelude.mp3"
 
 
 @pytest.fixture
@@ -151,6 +155,34 @@ def test_a_number_is_no_ending(waltz):
 
 
 @pytest.mark.parametrize("name", ["ctrl\x01\x1b[31m.mid", os.fsdecode(b"bad\xff.mid")])
+@pytest.mark.parametrize(
+    ("tags", "title", "composer"),
+    [
+        (
+            {"title": "Gymnopédie", "composer": "Satie", "artist": "A. Pianist"},
+            "Gymnopédie",
+            "Satie",
+        ),
+        ({"artist": "A. Pianist"}, "my first take", ""),
+    ],
+)
+def test_the_heading_is_what_the_tags_say(tmp_path, tags, title, composer):
+    path = tmp_path / "my_first_take.flac"
+    with av.open(str(PRELUDE)) as source, av.open(str(path), "w") as written:
+        written.metadata.update(tags)
+        stream = written.add_stream("flac", rate=source.streams.audio[0].rate)
+        for frame in source.decode(audio=0):
+            if frame.time > 6:
+                break
+            frame.pts = None
+            written.mux(stream.encode(frame))
+        written.mux(stream.encode(None))
+    assert main(["score", str(path)]) == 0
+    xml = ElementTree.fromstring(path.with_suffix(".musicxml").read_bytes())
+    assert xml.findtext("work/work-title") == title
+    assert xml.findtext("identification/creator[@type='composer']", "") == composer
+
+
 def test_titles_hold_what_xml_may_hold(waltz, name):
     pytest.importorskip("verovio")
     pytest.importorskip("typst")

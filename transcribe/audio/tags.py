@@ -8,12 +8,14 @@ import av
 
 from transcribe.audio.container import open_recording
 
-_NAMES = {"title": ("title",), "composer": ("composer", "artist")}
-"""What is asked for, and the tags that say it, the first that is there."""
+_ASKED_FOR = ("title", "composer")
 
 
 def read_tags(path: Path) -> dict[str, str]:
-    """Title and composer of a recording, as far as its tags say; nothing for what has none."""
+    """Title and composer of a recording, as far as its tags say; nothing for what has none.
+
+    The artist of a recording is who plays, so an artist is not taken for a composer.
+    """
     try:
         with open_recording(path) as container:
             tags = {name.lower(): text.strip() for name, text in container.metadata.items()}
@@ -21,8 +23,4 @@ def read_tags(path: Path) -> dict[str, str]:
                 tags |= {name.lower(): text.strip() for name, text in stream.metadata.items()}
     except av.error.FFmpegError:
         return {}
-    return {
-        what: next(tags[name] for name in names if tags.get(name))
-        for what, names in _NAMES.items()
-        if any(tags.get(name) for name in names)
-    }
+    return {name: tags[name] for name in _ASKED_FOR if tags.get(name)}

@@ -292,7 +292,10 @@ def _tags(options: argparse.Namespace) -> tuple[str, str]:
     tags = {} if is_midi(options.source) else read_tags(options.source)
     title = options.title if options.title is not None else tags.get("title", "")
     composer = options.composer if options.composer is not None else tags.get("composer", "")
-    return title or (stem_of(options.source.name) if options.title is None else ""), composer
+    if not title and options.title is None:
+        title = stem_of(options.source.name)
+        title = title if " " in title else title.replace("_", " ")
+    return title, composer
 
 
 def _key(text: str) -> Key:
