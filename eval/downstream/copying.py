@@ -56,8 +56,8 @@ class Learnt:
         row = row.astype(np.int64)
         ours, theirs = _codes(row), _codes(self.intervals)
         mine, others = np.zeros(len(row) + 1, np.uint64), np.zeros(len(theirs) + 1, np.uint64)
+        # Where runs begin in here that are in a line too, as far as they have been looked at.
         starts = np.arange(len(others))
-        """Where runs begin in here that are in a line too, as far as they have been looked at."""
         for n_intervals in range(1, LONGEST):
             mine = mine[:-1] * _BASE + ours[n_intervals - 1 :]
             is_within = starts + n_intervals <= len(theirs)

@@ -58,8 +58,8 @@ class Scale:
     def divisor(self) -> int:
         """What full scale seems to be: 1, a power of 2 somewhat above it, or that of integers."""
         total = int(self._counts.sum())
+        # Of samples from 2 ** (k - 1) on.
         at_least = np.cumsum(self._counts[::-1])[::-1]
-        """Of samples from 2 ** (k - 1) on."""
         if not total or at_least[int(np.log2(_HEADROOM)) + 1] <= _BEYOND * total:
             return 1
         power = int(np.flatnonzero(at_least > _CLICKS * total)[-1])

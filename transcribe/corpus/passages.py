@@ -66,8 +66,8 @@ def find_passages(performance: Performance, config: CorpusConfig) -> Cut:
     ends = np.array([note.offset for note in sustained(performance).notes])
     pitches = np.array([note.pitch for note in notes])
     silent_since = np.concatenate([[onsets[0]], np.maximum.accumulate(ends)[:-1]])
+    # Of each note, the seconds of silence before it; below 0 where something sounds on.
     rests = onsets - silent_since
-    """Of each note, the seconds of silence before it; below 0 where something sounds on."""
     doubtful = around(onsets, confidences) < config.confidence
     passages, n_short, n_kept = [], 0, 0
     for start, stop in _runs(doubtful, rests > config.silence):
