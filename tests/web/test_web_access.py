@@ -45,6 +45,7 @@ def test_every_answer_says_what_a_browser_may_do_with_it(client):
         "127.0.0.1.evil.example:{port}",
         "127.0.0.1",
         "127.0.0.1:1",
+        pytest.param(f"127.0.0.1:{'1' * 5000}", id="a port of 5000 digits"),
         "localhost:{port}@evil.example",
         "192.168.1.5:{port}",
         "",

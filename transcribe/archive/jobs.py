@@ -47,7 +47,7 @@ class Job:
     name: str
     """What the archive calls it: its path in the source."""
     source: str
-    """Address of the store it is in (`store.open_store`)."""
+    """Address of the store it is in (`storage.opening.open_store`)."""
     place: str
     """Its name in that store."""
     destination: str

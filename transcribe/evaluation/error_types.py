@@ -161,7 +161,7 @@ class Mistakes:
         }
 
     def as_scores(self) -> Scores:
-        """As metrics, for `summary.aggregate`: its mean, interval and pooled value of each.
+        """As metrics, for `aggregate.aggregate`: its mean, interval and pooled value of each.
 
         Ratios are called such as ``"register/C4 to B4"``; kinds are numbers of notes per
         100 reference notes, ``"missed/merged"`` and ``"false/octave_ghost"``.

@@ -44,8 +44,11 @@ VOICES = ("Soprano", "Alto", "Tenor", "Bass")
 N_VOICES = len(VOICES)
 SOPRANO_BARS = 2
 ROLL_STEPS = 128
+"""Sixteenth notes, as the model was trained on."""
 QUARTERS_A_MINUTE = 60.0
+"""At which four sixteenth notes last a second, as Coconet's reader takes them to."""
 _FEWEST_NOTES = 2
+"""Of a soprano line."""
 
 
 def encode(performance: Performance, settings: Settings, *, target: str) -> Encoded:

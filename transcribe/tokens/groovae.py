@@ -36,13 +36,13 @@ from transcribe.tokens.quantised import BarRange, bars_of, grid_about, performed
 from transcribe.tokens.score_midi import StepNote, Track, read_score_midi, score_midi
 
 WINDOW_BARS = 2
+"""Of a groove, and of hits on three drums."""
 TAP_BARS = (1, 2, 4)
-"""As long as the models of magenta.js."""
+"""Of the tap; as long as the models of magenta.js."""
 BASS_DRUM, SNARE, CLOSED_HIHAT = 36, 38, 42
 N_DRUMS = 9
-TAP_COLUMN = 3
-TAP_PITCH = 46
-"""The open hi-hat, column 3 of GrooVAE's drums."""
+TAP_COLUMN, TAP_PITCH = 3, 46
+"""The open hi-hat, of GrooVAE's nine drums the fourth."""
 _TAP_STEPS = 0.5
 """Sixteenths of a hit that is written as a note."""
 _FARTHEST = 0.49
@@ -96,7 +96,7 @@ def decode(item: Item, *, target: str) -> Performance:
 
 
 def taps(notes: Iterable[StepNote]) -> tuple[StepNote, ...]:
-    """One hit a step: the loudest of the notes nearest to it, a step long."""
+    """One hit a step: the loudest of the notes nearest to it, half a step long or to the next."""
     loudest: dict[int, StepNote] = {}
     for note in notes:
         step = round(note.step)

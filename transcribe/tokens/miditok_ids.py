@@ -39,8 +39,8 @@ TOKENISERS = {"remi": "REMI", "tsd": "TSD", "midi-like": "MIDILike", "compound-w
 ON_BEATS = ("remi", "compound-word")
 _METRES = {denominator: list(range(1, 17)) for denominator in DENOMINATORS}
 """Every metre that `Metre` can be, so that all pieces have one vocabulary."""
-_SIXTEENTHS_A_SECOND = 8
-_QUARTERS_A_MINUTE = 120
+_QUARTERS_A_MINUTE, _SIXTEENTHS_A_SECOND = 120, 8
+"""Of the targets without beats."""
 _STEPS_A_QUARTER = 4
 
 

@@ -37,12 +37,13 @@ from transcribe.notes import (
     without_overlaps,
 )
 from transcribe.tokens.encoded import Encoded, Item, Settings
+from transcribe.wording import count
 
 STEPS_A_SECOND = 100
 _LONGEST_SHIFT = 100
 """Steps of one event; a longer pause has several."""
-_BIN_WIDTH = 4
-_N_BINS = 32
+_BIN_WIDTH, _N_BINS = 4, 32
+"""MIDI velocities of a bin, and how many bins there are."""
 NOTE_ON, NOTE_OFF, TIME_SHIFT, VELOCITY = range(1, 5)
 """As note-seq numbers the kinds of events."""
 PerformanceEvent = tuple[int, int]
@@ -142,7 +143,9 @@ def encode(performance: Performance, settings: Settings, *, target: str) -> Enco
         stop=item.stop,
         about=item.about,
     )
-    remarks = (f"{n_lost} notes struck twice within a step of 10 ms left out",) if n_lost else ()
+    remarks: tuple[str, ...] = ()
+    if n_lost:
+        remarks = (f"{count(n_lost, 'note')} struck twice within a step of 10 ms left out",)
     return Encoded(target, (item, primer), about, remarks)
 
 

@@ -171,7 +171,7 @@ class AccessMiddleware:
         return f"{sessions.cookie}={session}; Path=/; HttpOnly; SameSite=Strict"
 
     def _is_ours(self, host: str) -> bool:
-        named = re.fullmatch(r"(\[[0-9a-fA-F:.]+\]|[^:\[\]]+)(?::(\d+))?", host)
+        named = re.fullmatch(r"(\[[0-9a-fA-F:.]+\]|[^:\[\]]+)(?::(\d{1,5}))?", host, re.ASCII)
         if named is None or int(named[2] or 80) != self._port:
             return False
         name = named[1]
