@@ -30,6 +30,9 @@ UNKNOWN = -1
 """Of hands, beats and metres that are not known."""
 NO_KEY = 99
 """Of fifths that are not known."""
+_OF_NOTES = ("onset", "offset", "pitch", "velocity", "hand", "beat", "place", "length")
+_OF_BEATS = ("beats", "is_down", "numerator", "denominator", "fifths")
+"""Arrays of an `AnnotatedPerformance` with a value for each note, and for each beat."""
 _SAME_ONSET = 0.012
 """Seconds; a matched note is the nearest of its pitch within this."""
 _ON_BEAT = 0.035
@@ -90,11 +93,9 @@ class AnnotatedPerformance:
         """The start of it: notes struck, and beats, before a time."""
         notes = self.onset < seconds
         beats = self.beats < seconds
-        known = self.beat < beats.sum()
-        cut = {each.name: getattr(self, each.name)[notes] for each in fields(self)[:4]}
-        cut |= {each.name: getattr(self, each.name)[beats] for each in fields(self)[5:10]}
-        cut |= {each.name: getattr(self, each.name)[notes] for each in fields(self)[10:]}
-        cut["beat"] = np.where(known, self.beat, UNKNOWN)[notes]
+        cut = {name: getattr(self, name)[notes] for name in _OF_NOTES}
+        cut |= {name: getattr(self, name)[beats] for name in _OF_BEATS}
+        cut["beat"] = np.where(cut["beat"] < beats.sum(), cut["beat"], UNKNOWN)
         pedal = self.pedal[self.pedal[:, 0] < seconds]
         return AnnotatedPerformance(pedal=pedal, **cut)
 

@@ -52,6 +52,7 @@ PREROLL = 0.002
 _REFERENCE_LEVEL = 0.12
 """RMS of the first 0.3 s of a note of velocity 127 in the middle of the keyboard."""
 _INAUDIBLE = 10 ** (-90 / 20)
+"""Of full scale."""
 _RISE = 0.002
 """Seconds from a note's onset to a tenth of its peak, as in most recordings."""
 _LATE_ATTACK = 0.006
