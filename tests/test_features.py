@@ -10,6 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis.strategies import integers, lists, sampled_from
 from numpy.testing import assert_allclose, assert_array_equal
+from paper_settings import mel_features
 
 from transcribe.features import (
     LOG_FREQUENCY,
@@ -18,7 +19,6 @@ from transcribe.features import (
     FrameGrid,
     bin_frequencies,
     filters,
-    mel_features,
 )
 from transcribe.train.features import TorchFeatures
 

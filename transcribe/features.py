@@ -41,7 +41,7 @@ class FeatureConfig:
     """What the network sees of a recording.
 
     The default is the log-frequency pair of spectra that the pitch-shared network
-    stacks into harmonics; `mel_features` gives the single mel spectrum of [1]_.
+    stacks into harmonics; ``conf/model/paper.yaml`` has the single mel spectrum of [1]_.
 
     References
     ----------
@@ -109,11 +109,6 @@ class FeatureConfig:
                     raise ValueError(
                         f"features.{name} is {lowest:g} to {highest:g}; found {each:g}"
                     )
-
-
-def mel_features() -> FeatureConfig:
-    """The input of Onsets and Frames: 229 mel bins, window 2048, hop 512 at 16 kHz."""
-    return FeatureConfig(scale=MEL, windows=[2048], phases=[1], n_bins=229)
 
 
 @dataclass(frozen=True, slots=True)

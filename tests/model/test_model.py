@@ -8,10 +8,11 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
+from paper_settings import SMALL_PAPER, mel_features, paper_model
 from safetensors import safe_open
 
-from transcribe.features import FeatureConfig, mel_features
-from transcribe.model.config import ModelConfig, paper_model
+from transcribe.features import FeatureConfig
+from transcribe.model.config import ModelConfig
 from transcribe.model.harmonic import IntervalNorm
 from transcribe.model.onsets_and_frames import OnsetsAndFrames
 from transcribe.notes import N_PITCHES
@@ -21,16 +22,10 @@ from transcribe.weights_file import PACKAGED_CHECKPOINT
 SMALL = ModelConfig(conv_channels=6, width=8, n_blocks=1, lstm_size=8, context_size=4, pedal_size=4)
 
 
-def small_paper() -> ModelConfig:
-    return dataclasses.replace(
-        paper_model(), conv_channels=4, width=16, lstm_size=8, pedal_size=4, dropout=0.0
-    )
-
-
 def small_network(architecture: str = "harmonic") -> OnsetsAndFrames:
     torch.manual_seed(0)
     if architecture == "paper":
-        return OnsetsAndFrames(small_paper(), mel_features()).eval()
+        return OnsetsAndFrames(SMALL_PAPER, mel_features()).eval()
     return OnsetsAndFrames(SMALL, FeatureConfig()).eval()
 
 

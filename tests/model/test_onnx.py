@@ -8,13 +8,14 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from paper_settings import SMALL_PAPER, mel_features
 
 from tests.model.test_quantisation import largest_sum_of_two
 from transcribe.checkpoint import Checkpoint, load_checkpoint, save_checkpoint, save_exported
 from transcribe.decode.config import DecodeConfig
 from transcribe.errors import CheckpointError, SettingsError
-from transcribe.features import FeatureConfig, mel_features
-from transcribe.model.config import ModelConfig, paper_model
+from transcribe.features import FeatureConfig
+from transcribe.model.config import ModelConfig
 from transcribe.model.onnx_export import LIKELY_ONSET, as_onnx
 from transcribe.model.onnx_graph import Graph
 from transcribe.model.onnx_network import OnnxNetwork
@@ -29,9 +30,6 @@ from transcribe.windows import WindowConfig
 HARMONIC = ModelConfig(
     conv_channels=6, width=8, n_blocks=2, lstm_size=8, context_size=4, pedal_size=4, lstm_stride=3
 )
-PAPER = dataclasses.replace(
-    paper_model(), conv_channels=4, width=16, lstm_size=8, pedal_size=4, dropout=0.0
-)
 VARIANTS = {
     "harmonic": (HARMONIC, FeatureConfig()),
     "without context": (dataclasses.replace(HARMONIC, context_size=0), FeatureConfig()),
@@ -41,7 +39,7 @@ VARIANTS = {
         dataclasses.replace(HARMONIC, intervals=[7, 19]),
         FeatureConfig(),
     ),
-    "paper": (PAPER, mel_features()),
+    "paper": (SMALL_PAPER, mel_features()),
 }
 
 

@@ -9,10 +9,9 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from eval.data.synthetic_bank import SOFT_DB, frequency, string, write_wav
-from transcribe.midi import write_midi
 from transcribe.notes import PedalPress, Performance
 from transcribe.synthesis.performance_arrays import PerformanceArrays
-from transcribe.synthesis.render import render, render_blocks, render_midi
+from transcribe.synthesis.render import render, render_blocks
 from transcribe.synthesis.render_config import RenderConfig
 from transcribe.synthesis.sample_bank import SampleBank
 
@@ -269,11 +268,3 @@ def test_settings_out_of_range_are_refused():
     ):
         with pytest.raises(ValueError, match=next(iter(setting))):
             RenderConfig(**setting)
-
-
-def test_a_midi_file_is_played(bank, tmp_path):
-    performance = Performance([note(0.5, 60, 1.0, 80), note(1.0, 72, 1.5, 100)])
-    write_midi(performance, tmp_path / "a.mid")
-    samples, expected = render_midi(tmp_path / "a.mid", bank), render(performance, bank)
-    assert abs(len(samples) - len(expected)) <= 0.002 * RATE
-    assert rms(samples) == pytest.approx(rms(expected), rel=0.01)

@@ -78,15 +78,3 @@ class ModelConfig:
                 raise ValueError(f"model.intervals are 1 to 87 semitones; found {interval}")
         if max(len(self.harmonics), len(self.intervals), *map(len, self.harmonics)) > N_PITCHES:
             raise ValueError("model.harmonics and model.intervals have at most 88 entries")
-
-
-def paper_model() -> ModelConfig:
-    """Onsets and Frames as in the MAESTRO paper: about 26 M parameters; see `paper`."""
-    return ModelConfig(
-        architecture=PAPER,
-        conv_channels=48,
-        width=768,
-        lstm_size=384,
-        pedal_size=128,
-        dropout=0.25,
-    )

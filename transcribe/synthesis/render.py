@@ -10,11 +10,9 @@ part of a rendering is equal to the same part of the whole.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 
 import numpy as np
 
-from transcribe.midi import read_midi
 from transcribe.notes import Performance
 from transcribe.synthesis.performance_arrays import PerformanceArrays
 from transcribe.synthesis.player import Player
@@ -101,8 +99,3 @@ def n_rendered(
     table = PerformanceArrays.of(performance)
     config = config or RenderConfig()
     return Player(table, bank, config, config.seed).n_samples()
-
-
-def render_midi(midi_path: Path, bank: SampleBank, config: RenderConfig | None = None) -> Samples:
-    """Read a MIDI file and play it whole; samples as from `render`."""
-    return render(read_midi(midi_path), bank, config)

@@ -1,9 +1,9 @@
 """Music that is tested on, found in what is trained on: whoever plays it, in whatever key.
 
-Names don't show it. MAPS calls one étude ``chpn-e01`` on the Disklavier and ``chpn_op10_e01`` on a
+Names don't show it. MAPS calls one étude ``chpn-e01`` on the Disklavier and ``chpn_op10_e01`` on
 software pianos, MAESTRO has it inside "12 Études", a piano roll has a number. So every
-recording to train on is compared with every recording to test on by its `landmarks`
-[1]_, all of them, so that a minute is found in an hour; what shares music is left out whole.
+recording to train on is compared with every recording to test on by its landmarks [1]_, all
+of them, so that a minute is found in an hour; what shares music is left out whole.
 
 Landmarks of a recording are worked out once and kept. Music of a dozen chords, or of nothing but
 trills, scales and repeated notes, has too few to be found.
