@@ -14,7 +14,7 @@ import numpy as np
 from transcribe.audio.resampling import Resampler
 from transcribe.live.events import KeyDown, LiveEvent
 from transcribe.live.live_transcriber import LiveTranscriber
-from transcribe.live.sources import Source
+from transcribe.live.sources import Block, Source
 
 LATE_SECONDS = 0.1
 """Sound that waits longer than this before the network hears it was kept waiting by this
@@ -92,45 +92,70 @@ def play(
     -------
     LiveFigures
     """
-    figures = LiveFigures()
-    resampler = Resampler(source.sample_rate, live.sample_rate, prompt=True)
-    began, worked = clock(), time.process_time()
-    started = 0.0  # on the clock: when sample 0 sounded
-
-    def send(events: Sequence[LiveEvent]) -> None:
-        if not events:
-            return
-        for output in outputs:
-            output.take(events)
-        now = clock()
-        figures.delays.extend(
-            now - (started + event.time) for event in events if isinstance(event, KeyDown)
-        )
-        figures.n_notes = live.n_notes
-
-    n_samples = 0
+    session = _Session(source, live, outputs, clock)
     for block in source:
+        session.hear(block)
+        if progress is not None:
+            progress(session.figures)
+        if session.figures.seconds >= longest:
+            source.stop()
+            break
+    session.end()
+    return session.figures
+
+
+class _Session:
+    """What is heard, sent and measured."""
+
+    def __init__(
+        self,
+        source: Source,
+        live: LiveTranscriber,
+        outputs: Sequence[LiveOutput],
+        clock: Callable[[], float],
+    ) -> None:
+        self.figures = LiveFigures()
+        self._source, self._live, self._outputs, self._clock = source, live, outputs, clock
+        self._resampler = Resampler(source.sample_rate, live.sample_rate, prompt=True)
+        self._began, self._worked = clock(), time.process_time()
+        self._started = 0.0
+        """On the clock: when the first sample sounded."""
+        self._n_samples = 0
+
+    def hear(self, block: Block) -> None:
+        """Transcribe a block, and send what it decides."""
+        figures, source = self.figures, self._source
         # Of its first sample: a block holds all that has sounded since the one before.
-        waited = clock() - block.captured + len(block.samples) / source.sample_rate
+        waited = self._clock() - block.captured + len(block.samples) / source.sample_rate
         if waited > LATE_SECONDS:
             figures.n_late += 1
         figures.longest_wait = max(figures.longest_wait, waited)
-        n_samples += len(block.samples)
-        figures.seconds = n_samples / source.sample_rate
-        started = block.captured - figures.seconds
+        self._n_samples += len(block.samples)
+        figures.seconds = self._n_samples / source.sample_rate
+        self._started = block.captured - figures.seconds
         figures.peak = float(np.abs(block.samples).max(initial=0))
         figures.peak_ever = max(figures.peak_ever, figures.peak)
-        send(live.push(resampler.push(block.samples)))
+        self._send(self._live.push(self._resampler.push(block.samples)))
         figures.n_overruns, figures.seconds_lost = source.n_overruns, source.seconds_lost
-        figures.processor_seconds = time.process_time() - worked
-        figures.wall_seconds = clock() - began
-        if progress is not None:
-            progress(figures)
-        if figures.seconds >= longest:
-            source.stop()
-            break
-    n_before = len(figures.delays)
-    send([*live.push(resampler.push(np.zeros(0, np.float32), last=True)), *live.finish()])
-    del figures.delays[n_before:]  # of what stopping decided, the wait says nothing
-    figures.n_notes = live.n_notes
-    return figures
+        figures.processor_seconds = time.process_time() - self._worked
+        figures.wall_seconds = self._clock() - self._began
+
+    def end(self) -> None:
+        """Send what the end decides."""
+        figures = self.figures
+        n_before = len(figures.delays)
+        last = self._resampler.push(np.zeros(0, np.float32), last=True)
+        self._send([*self._live.push(last), *self._live.finish()])
+        del figures.delays[n_before:]  # of what stopping decided, the wait says nothing
+        figures.n_notes = self._live.n_notes
+
+    def _send(self, events: Sequence[LiveEvent]) -> None:
+        if not events:
+            return
+        for output in self._outputs:
+            output.take(events)
+        now = self._clock()
+        self.figures.delays.extend(
+            now - (self._started + event.time) for event in events if isinstance(event, KeyDown)
+        )
+        self.figures.n_notes = self._live.n_notes

@@ -41,6 +41,8 @@ uncertain, bars are more so, and then common time is the better guess."""
 _NEAR_SECONDS, _AROUND_SECONDS = 0.7, 2.0
 """Before and after an onset: among these it may be the lowest, highest or loudest; it is told
 beside the mean of those."""
+_LEAD = 0.2
+"""Seconds before the first onset from which the pointer walks."""
 _HARMONY_SECONDS = 1.0
 """Before an onset, in which the pitch classes that it has may have been struck."""
 
@@ -174,50 +176,84 @@ def track_beats(
         Logarithm, to compare with that of the other division.
     """
     pace = pace or Pace()
-    start = float(onsets.times[0]) - 0.2
+    states = _PointerStates.of(pace)
+    start = float(onsets.times[0]) - _LEAD
     frames = np.round((onsets.times - start) * FRAME_RATE).astype(int)
     n_frames = int(frames[-1]) + 10
     rates = rhythm().rates[int(in_threes)]
-    classes = _classes(onsets)
-
-    shortest = round(60 / pace.fastest * FRAME_RATE)
-    periods = np.arange(shortest, round(60 / pace.slowest * FRAME_RATE) + 1)
-    firsts = np.concatenate([[0], np.cumsum(periods)[:-1]])
-    lasts = firsts + periods - 1
-    place = np.concatenate([np.arange(period) / period for period in periods])
-    period_of = np.repeat(periods, periods)
-    rate_scores = pace.rate_power * np.stack([_log_rate(rate, place, period_of) for rate in rates])
-    log_period = np.log(periods / FRAME_RATE)
+    rate_scores = pace.rate_power * np.stack(
+        [_log_rate(rate, states.place, states.period) for rate in rates]
+    )
+    log_period = np.log(states.periods / FRAME_RATE)
     prior = -0.5 * ((log_period - np.log(60 / pace.usual)) / pace.spread) ** 2
     beat_cost = pace.prior_weight * prior - pace.rate_power * rates.sum()
     change = -pace.change_cost * np.abs(log_period[:, None] - log_period[None, :])
     change -= np.log(np.exp(change).sum(axis=1, keepdims=True))
 
-    value = prior[np.searchsorted(periods, period_of)] - np.log(period_of)
-    came_from = np.zeros((n_frames, len(periods)), np.int32)
+    value = prior[np.searchsorted(states.periods, states.period)] - np.log(states.period)
+    came_from = np.zeros((n_frames, len(states.periods)), np.int32)
     at_frame: dict[int, list[int]] = {}
-    for frame, kind in zip(frames.tolist(), classes.tolist(), strict=True):
+    for frame, kind in zip(frames.tolist(), _classes(onsets).tolist(), strict=True):
         at_frame.setdefault(frame, []).append(kind)
     for frame in range(n_frames):
         if frame:
-            arriving = value[lasts][:, None] + change
+            arriving = value[states.lasts][:, None] + change
             best = arriving.argmax(axis=0)
             came_from[frame] = best
             value[1:] = value[:-1].copy()
-            value[firsts] = arriving[best, np.arange(len(periods))] + beat_cost
+            value[states.firsts] = arriving[best, np.arange(len(best))] + beat_cost
         for kind in at_frame.get(frame, ()):
             value += rate_scores[kind]
     state = int(value.argmax())
-    likelihood = float(value[state])
-    tempo = int(np.searchsorted(firsts, state, side="right")) - 1
-    frame = n_frames - 1 - (state - int(firsts[tempo]))
-    beats = [frame + int(periods[tempo])]
-    while frame > 0:
+    beats = states.walked_back(state, came_from)
+    return _moved(beats / FRAME_RATE + start, onsets), float(value[state])
+
+
+@dataclass(frozen=True, slots=True)
+class _PointerStates:
+    """Where the pointer may be: every frame of a beat of every period, the shortest first."""
+
+    periods: NDArray[np.int_]
+    """Frames a beat, rising."""
+    firsts: NDArray[np.int_]
+    """Of each period the state at the start of a beat."""
+    lasts: NDArray[np.int_]
+    """The same at its end."""
+    period: NDArray[np.int_]
+    """Of each state."""
+    place: Array
+    """In the beat, 0 to below 1."""
+
+    @classmethod
+    def of(cls, pace: Pace) -> _PointerStates:
+        """For the tempos of a pace."""
+        shortest, longest = (
+            round(60 / tempo * FRAME_RATE) for tempo in (pace.fastest, pace.slowest)
+        )
+        periods = np.arange(shortest, longest + 1)
+        firsts = np.concatenate([[0], np.cumsum(periods)[:-1]])
+        return cls(
+            periods=periods,
+            firsts=firsts,
+            lasts=firsts + periods - 1,
+            period=np.repeat(periods, periods),
+            place=np.concatenate([np.arange(period) / period for period in periods]),
+        )
+
+    def walked_back(self, state: int, came_from: NDArray[np.int32]) -> NDArray[np.int_]:
+        """The frames of the beats on the way to a state in the last frame, and the next beat's.
+
+        ``came_from`` is by frame and period that of the beat before, of one that starts there.
+        """
+        tempo = int(np.searchsorted(self.firsts, state, side="right")) - 1
+        frame = len(came_from) - 1 - (state - int(self.firsts[tempo]))
+        beats = [frame + int(self.periods[tempo])]
+        while frame > 0:
+            beats.append(frame)
+            tempo = int(came_from[frame, tempo])
+            frame -= int(self.periods[tempo])
         beats.append(frame)
-        tempo = int(came_from[frame, tempo])
-        frame -= int(periods[tempo])
-    beats.append(frame)
-    return _moved(np.array(beats[::-1]) / FRAME_RATE + start, onsets), likelihood
+        return np.array(beats[::-1])
 
 
 def steady_beats(onsets: Onsets, *, tempo: float, in_threes: bool) -> Array:
