@@ -59,19 +59,7 @@ def preview(
     duration = sum(map(forecast.duration, plan.todo))
     devices = devices_of(options.device, options.workers)
     time = duration / (forecast.real_time_factor * len(devices))
-    lines = [f"to do: {count_of(len(plan.todo), 'recording')}"]
-    lines += [f"  {n:,} {why}" for why, n in plan.why.items()]
-    lines.append(f"finished earlier: {plan.n_finished:,}")
-    if plan.n_outdated:
-        lines.append(
-            f"  {plan.n_outdated:,} of them with another model or other settings than now "
-            f"({wanted.model}); use --redo to redo them"
-        )
-    for number, what in ((plan.n_moved, "moved in the source"), (plan.n_gone, "gone from it")):
-        if number:
-            lines.append(f"{what}: {number:,}")
-    if listing.ignored:
-        lines.append(describe_ignored(listing))
+    lines = _counts(plan, listing, wanted)
     if plan.todo:
         known = (
             "" if n_probed == len(plan.todo) else f", by {count(n_probed, 'header')} and by size"
@@ -100,6 +88,24 @@ def preview(
         "seconds": round(time, 1),
     }
     return Preview(lines, record)
+
+
+def _counts(plan: Plan, listing: Listing, wanted: Wanted) -> list[str]:
+    """How many recordings are to be done and why, and what becomes of the others."""
+    lines = [f"to do: {count_of(len(plan.todo), 'recording')}"]
+    lines += [f"  {n:,} {why}" for why, n in plan.why.items()]
+    lines.append(f"finished earlier: {plan.n_finished:,}")
+    if plan.n_outdated:
+        lines.append(
+            f"  {plan.n_outdated:,} of them with another model or other settings than now "
+            f"({wanted.model}); use --redo to redo them"
+        )
+    for number, what in ((plan.n_moved, "moved in the source"), (plan.n_gone, "gone from it")):
+        if number:
+            lines.append(f"{what}: {number:,}")
+    if listing.ignored:
+        lines.append(describe_ignored(listing))
+    return lines
 
 
 def describe_ignored(listing: Listing) -> str:

@@ -127,7 +127,6 @@ def add_parser(subparsers: Subparsers) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Find the anchor, place, write."""
-    from transcribe.files.atomic import write_atomically
     from transcribe.midi import midi_content
     from transcribe.tokens.encoded import Settings
     from transcribe.tokens.placing import place
@@ -158,9 +157,19 @@ def run(options: argparse.Namespace) -> int:
         raise MidiError(f"{generated}: {error}") from error
     for remark in placed.remarks:
         say(f"{PROG}: {generated}: warning: {remark}", sys.stderr)
-    start, end = _extent(placed, generated)
-    text = f"{generated.name} placed onto {options.onto.name}"
-    midi = placed.midi(recording=played if options.merge else None, text=text)
+    _write(placed, played if options.merge else None, output, options)
+    return DONE
+
+
+def _write(
+    placed: Placed, recording: Performance | None, output: Path, options: argparse.Namespace
+) -> None:
+    """Write what was placed, and the recording before it if given; print a line."""
+    from transcribe.files.atomic import write_atomically
+
+    start, end = _extent(placed, options.generated)
+    text = f"{options.generated.name} placed onto {options.onto.name}"
+    midi = placed.midi(recording=recording, text=text)
     try:
         write_atomically(output, midi)
     except OSError as error:
@@ -171,7 +180,6 @@ def run(options: argparse.Namespace) -> int:
             f"{clock(end)} of the recording",
             sys.stdout,
         )
-    return DONE
 
 
 def _output(options: argparse.Namespace) -> Path:
