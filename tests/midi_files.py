@@ -1,4 +1,4 @@
-"""MIDI files of a few messages, written with mido."""
+"""Notes and presses in a line each, and the MIDI file of a performance."""
 
 from __future__ import annotations
 

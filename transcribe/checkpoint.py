@@ -90,7 +90,9 @@ class Checkpoint:
             )
         return self.model
 
-    def _settings(self) -> dict[str, Any]:
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What a weights file has beside the network, by name."""
         return {name: getattr(self, name) for name in _SETTINGS}
 
 
@@ -105,7 +107,7 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
     from transcribe.model.parameters import parameters_of
 
     network = checkpoint.trainable
-    settings = {**checkpoint._settings(), "model": network.config}
+    settings = {**checkpoint.settings, "model": network.config}
     write_weights(path, FORMAT, parameters_of(network), settings, checkpoint.metadata)
 
 
@@ -117,7 +119,7 @@ def save_exported(checkpoint: Checkpoint, graph: bytes, path: Path) -> None:
     CheckpointError
         The file can't be written.
     """
-    write_graph(path, ONNX_FORMAT, graph, checkpoint._settings(), checkpoint.metadata)
+    write_graph(path, ONNX_FORMAT, graph, checkpoint.settings, checkpoint.metadata)
 
 
 def load_checkpoint(

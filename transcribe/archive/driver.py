@@ -146,7 +146,7 @@ class Driver:
         row, outcome = self._active[event.job.number], event.outcome
         self._record(row, outcome)
         if outcome.state != DONE:
-            self._check_places(row, outcome)
+            self._check_places(outcome)
             if outcome.may_pass and row.attempts <= self.retries:
                 self._retry(row, outcome.error)
                 return
@@ -160,7 +160,7 @@ class Driver:
         row.settings = self.wanted.settings
         row.finished = datetime.now(timezone.utc).isoformat(timespec="seconds")
 
-    def _check_places(self, row: Row, outcome: Outcome) -> None:
+    def _check_places(self, outcome: Outcome) -> None:
         """Stop where no other recording would fare better."""
         if outcome.cause == DISK_FULL:
             raise StoppedError(
