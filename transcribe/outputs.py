@@ -134,7 +134,7 @@ def check_output(output: Path, sources: Iterable[Path] = (), *, overwrite: bool 
     if output.exists() and not overwrite:
         raise OutputError(f"{output} already exists; use --overwrite to replace it")
     if not output.parent.is_dir():
-        raise OutputError(f"{output.parent}: no such folder")
+        raise OutputError(f"{output.parent}: no such folder; make it first")
     _check_writable(output.parent)
 
 

@@ -319,7 +319,7 @@ def test_offset_and_inversion():
 
 
 def test_a_silent_impulse_response_is_refused():
-    with pytest.raises(ValueError, match="silent"):
+    with pytest.raises(ValueError, match="found silence"):
         Augmenter(AugmentConfig(), [np.zeros(100, np.float32)])
 
 
@@ -350,6 +350,13 @@ def test_folders_of_sounds_are_read_in_order_of_name(load, tmp_path):
     sounds = load(tmp_path)
     assert [len(sound) for sound in sounds] == [1000, 1000]
     assert_allclose([sound[500] for sound in sounds], [0.25, 0.5], atol=1e-3)
+
+
+def test_a_silent_impulse_response_is_named(tmp_path):
+    write_wav(tmp_path / "hall.wav", np.full(1000, 0.5))
+    write_wav(tmp_path / "still.wav", np.zeros(1000))
+    with pytest.raises(DatasetError, match=r"still\.wav: expected an impulse response"):
+        load_impulse_responses(tmp_path)
 
 
 def test_a_noise_may_be_left_out_but_must_exist(tmp_path):

@@ -129,7 +129,9 @@ class Lease:
             there = self._store.version(self._name)  # for places that put whatever is there
             if there is not None and _parse(there.content).get("token") == self._token:
                 return there.version
-        raise BusyError(f"{self._store.address}: another run has just begun on this archive")
+        raise BusyError(
+            f"{self._store.address}: another run has just begun on this archive; wait until it ends"
+        )
 
     def _refuse_living(self, there: Version) -> None:
         content = _parse(there.content)

@@ -259,7 +259,10 @@ def _addressed(names: Sequence[str], patterns: Patterns) -> Listing:
         min(map(len, folders)),
     )
     if shared < 3 or not folders[0][2]:  # PROTOCOL: // PLACE
-        raise StoreError(f"{Address(names[0])}: the addresses of a list must be of one place")
+        raise StoreError(
+            f"{Address(names[0])}: expected addresses of one place in a list; found several: make "
+            "a list for each"
+        )
     root = Address("/".join(folders[0][:shared]))
     listing = Listing(root)
     for address, each in zip(names, parts, strict=True):

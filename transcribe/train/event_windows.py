@@ -7,7 +7,6 @@ As with `training_windows.TrainingWindows`, a window is made of its own random n
 from __future__ import annotations
 
 import hashlib
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -112,7 +111,11 @@ class SourceEvents:
         """As many events in a row from a piece that has them; every place is as likely."""
         places = np.maximum(0, np.diff(self.starts) - size + 1)
         if not places.any():
-            raise SettingsError(f"no performance has {size} events, which a window needs")
+            longest = int(np.diff(self.starts).max(initial=0))
+            raise SettingsError(
+                f"expected performances of {size} events, which a window has; found {longest} at "
+                "most: shorten model.context, or name longer performances"
+            )
         number = rng.choice(len(places), p=places / places.sum())
         start = rng.integers(places[number])
         return self.piece(number)[start : start + size]
@@ -163,16 +166,16 @@ class EventWindows(Dataset[Tensor]):
 def validation_windows(source: SourceEvents, *, context: int, n_windows: int) -> list[Events]:
     """Windows of ``context + 1`` events, evenly from all that the pieces have."""
     pieces = [events_of(source.piece(number)) for number in range(len(source))]
-    whole = list(
-        itertools.chain.from_iterable(
-            (
-                piece[start : start + context + 1]
-                for start in range(0, len(piece) - context, context)
-            )
-            for piece in pieces
-        )
-    )
+    whole = [
+        piece[start : start + context + 1]
+        for piece in pieces
+        for start in range(0, len(piece) - context, context)
+    ]
     if not whole:
-        raise SettingsError(f"no performance to validate on has {context + 1} events")
+        longest = max(map(len, pieces), default=0)
+        raise SettingsError(
+            f"expected performances to validate on of {context + 1} events; found {longest} at "
+            "most: shorten model.context, or name longer performances"
+        )
     chosen = np.linspace(0, len(whole) - 1, min(n_windows, len(whole))).round().astype(int)
     return [whole[number] for number in chosen]

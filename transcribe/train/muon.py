@@ -65,7 +65,8 @@ class Muon(Optimizer):
         momentum: float = 0.95,
     ) -> None:
         if any(parameter.ndim < 2 for parameter in parameters):
-            raise ValueError("Muon is for parameters of two or more dimensions")
+            shapes = [tuple(parameter.shape) for parameter in parameters if parameter.ndim < 2]
+            raise ValueError(f"expected parameters of two or more dimensions; found {shapes}")
         defaults = {"lr": lr, "weight_decay": weight_decay, "momentum": momentum}
         super().__init__(parameters, defaults)
 

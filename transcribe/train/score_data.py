@@ -83,7 +83,10 @@ class ScoreDataConfig:
                 piece = kept.setdefault(key, AnnotatedPiece("/".join(key), weight, []))
                 piece.performances.append(performance)
         if not kept:
-            raise SettingsError(f"no piece of data.sources is in the split {split!r}")
+            raise SettingsError(
+                f"data.sources: expected pieces of the split {split!r} in {self.split}, of whose "
+                f"notes at least {100 * self.labelled:g} % have a beat; found none"
+            )
         return list(kept.values())
 
     def _performances(

@@ -24,8 +24,18 @@ _NOISE_LEVEL_DB = (-40.0, -6.0)
 
 
 def load_impulse_responses(folder: Path, sample_rate: int = 16000) -> tuple[Samples, ...]:
-    """Read every recording of a folder as a room's impulse response, sorted by name."""
-    return _read_folder(Path(folder), sample_rate, "impulse responses")
+    """Read every recording of a folder as a room's impulse response, sorted by name.
+
+    Raises
+    ------
+    DatasetError
+        There is no such folder or no recording in it, or one is silent.
+    """
+    found = _read_folder(Path(folder), sample_rate, "impulse responses")
+    for path, samples in found.items():
+        if not np.any(samples):
+            raise DatasetError(f"{path}: expected an impulse response; found silence: remove it")
+    return tuple(found.values())
 
 
 def load_noises(
@@ -40,13 +50,18 @@ def load_noises(
         In Hz, of what is returned.
     left_out : collection of str
         Names, without suffix, of recordings to leave alone.
+
+    Raises
+    ------
+    DatasetError
+        There is no such folder, no recording in it, or none of a name to leave alone.
     """
-    return _read_folder(Path(folder), sample_rate, "recordings of noise", left_out)
+    return tuple(_read_folder(Path(folder), sample_rate, "recordings of noise", left_out).values())
 
 
 def _read_folder(
     folder: Path, sample_rate: int, what: str, left_out: Collection[str] = ()
-) -> tuple[Samples, ...]:
+) -> dict[Path, Samples]:
     if not folder.is_dir():
         raise DatasetError(f"{folder}: expected a folder of {what}; found none")
     paths = sorted(p for p in folder.iterdir() if is_recording(p))
@@ -55,14 +70,14 @@ def _read_folder(
     unknown = set(left_out) - {path.stem for path in paths}
     if unknown:
         raise DatasetError(f"{folder}: expected {what} named {sorted(unknown)}; found none")
-    return tuple(read_audio(path, sample_rate) for path in paths if path.stem not in left_out)
+    return {path: read_audio(path, sample_rate) for path in paths if path.stem not in left_out}
 
 
 def from_direct_sound(response: Samples) -> Samples:
     """Cut an impulse response at its direct sound: the first peak above half the largest."""
     loud = np.abs(response) >= 0.5 * np.max(np.abs(response), initial=0.0)
     if not np.any(response):
-        raise ValueError("an impulse response is silent")
+        raise ValueError("expected an impulse response; found silence")
     first = int(np.argmax(loud))
     while first + 1 < len(response) and abs(response[first + 1]) > abs(response[first]):
         first += 1
