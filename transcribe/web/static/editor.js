@@ -16,13 +16,14 @@ import { Part } from "./part.js";
 import { Piece } from "./piece.js";
 import { Player } from "./player.js";
 import { Practice } from "./practice.js";
+import { Progress } from "./progress.js";
 import { Roll } from "./roll.js";
 import { Score } from "./score.js";
 import * as server from "./server.js";
 import { offer } from "./download-menu.js";
 import { percent, t } from "./texts.js";
 import { Spectrogram } from "./spectrogram.js";
-import { clock, shareOf, stateOf, troubleOf } from "./words.js";
+import { clock, shareOf, stateOf } from "./words.js";
 import { warningsOf } from "./warnings.js";
 
 /** Pixels of a second in which notes can be read well. */
@@ -55,6 +56,7 @@ export class Editor {
     this.piece = new Piece(() => this.player.position);
     this.beats = new Beats(this);
     this.part = new Part(this);
+    this.progress = new Progress((request) => this.ask(request));
     this.spectrogram = new Spectrogram(this);
     this.practice = new Practice(this.player, () => this.beats.refresh());
     this.falling = new Falling(this.roll);
@@ -66,10 +68,6 @@ export class Editor {
   }
 
   bind() {
-    byId("progress-cancel").addEventListener("click", () => this.ask(server.cancelRecording));
-    byId("progress-pause").addEventListener("click", () => this.ask(server.pauseRecording));
-    byId("progress-resume").addEventListener("click", () => this.ask(server.resumeRecording));
-    byId("progress-again").addEventListener("click", () => this.ask(server.repeatRecording));
     this.player.addEventListener("change", () => this.showPlayer());
     this.player.addEventListener("tuning", () => tell(t("play.soon")));
     this.player.addEventListener("trouble", (event) => tellError(event.detail));
@@ -288,37 +286,18 @@ export class Editor {
   }
 
   showRecording() {
-    const { recording } = this;
-    const { state, duration, heard_seconds: heard } = recording;
-    const { busy } = this;
-    const done = state === "done";
-    const share = shareOf(recording);
-    byId("progress").hidden = done;
+    const { busy, recording } = this;
+    const { state, heard_seconds: heard, name } = recording;
+    this.progress.show(recording, busy);
     byId("editor").classList.toggle("nothing", state === "failed" && !heard);
-    byId("progress-bar").hidden = !busy;
-    byId("progress-bar").value = share;
-    if (!duration || !heard) byId("progress-bar").removeAttribute("value");
-    byId("progress-words").textContent = stateOf(recording);
-    byId("progress-hint").textContent = {
-      queued: t("hint.queued"),
-      working: t(server.WORKING_HINT),
-      paused: t("hint.paused"),
-      cancelled: t("hint.stopped"),
-      failed: troubleOf(recording).hint,
-    }[state] ?? "";
-    const paused = state === "paused";
-    byId("progress-pause").hidden = !busy;
-    byId("progress-resume").hidden = !paused;
-    byId("progress-cancel").hidden = !busy && !paused;
-    byId("progress-again").hidden = busy || paused;
-    byId("name").textContent = recording.name;
-    const title = `${recording.name} · transcribe`;
-    document.title = busy ? t("progress.title", { share: percent(share), name: title }) : title;
+    byId("name").textContent = name;
+    const title = `${name} · transcribe`;
+    document.title = busy ? t("progress.title", { share: percent(shareOf(recording)), name: title }) : title;
     const warnings = warningsOf(recording).map((words) =>
       Object.assign(document.createElement("li"), { textContent: words }),
     );
     byId("warnings").replaceChildren(...warnings);
-    this.roll.heard = done ? Infinity : heard;
+    this.roll.heard = state === "done" ? Infinity : heard;
     this.part.show();
     this.showDuration();
     if (heard) this.hear(recording.id, heard, !busy);

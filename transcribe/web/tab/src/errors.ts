@@ -124,3 +124,16 @@ export function inWords(error: unknown): TabError {
     { what },
   );
 }
+
+/** Of a recording without notes. */
+export const nothingThere = (): TabError =>
+  new TabError(
+    "no_notes",
+    "There are no notes to play or to draw.",
+    "Move the slider to more notes.",
+    409,
+  );
+
+/** Of a recording that is still to be transcribed. */
+export const notYet = (status: number): TabError =>
+  new TabError("not_yet", "This recording is not transcribed yet.", "Wait a moment.", status);

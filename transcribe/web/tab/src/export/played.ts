@@ -3,7 +3,7 @@
  * music needs no more memory than a minute.
  */
 
-import { wavHeader } from "../library/library";
+import { wavHeader } from "./wav";
 
 /** Seconds that are rendered at once, and that a struck string sounds at most. */
 const PART = 30;

@@ -4,30 +4,23 @@
  * It runs in a worker of its own; several tabs each have one, over the same database.
  */
 
-import { samplesOf, SpectrogramTiles } from "../engine/spectrogram";
-import { csvText, jsonText } from "../export/text";
-import { downloadName, shownName, stemOf, suffixOf } from "../export/names";
-import { midiBytes } from "../export/midi";
-import { asSvg } from "../export/picture";
-import { rollPages } from "../export/roll-pages";
+import { notHere, TabError, unreadable } from "../errors";
+import { shownName, suffixOf } from "../export/names";
 import { thumbnail } from "../export/thumbnail";
-import { isAudioWarning } from "../engine/quality";
-import { TabError, notHere, unreadable } from "../errors";
 import {
   type Change,
   type Database,
   type Edit,
   type Entry,
-  excerptOf,
   type News,
   openDatabase,
-  PAIRS_PER_SECOND,
   piecesOf,
   WITHOUT_ERROR,
-  secondsOfWork,
 } from "./database";
 import { describe, type RecordingWords } from "./describe";
+import { type Download, Downloads, type PlayedNotes } from "./downloads";
 import { type Asked, LONGEST, resolved } from "./edits";
+import { KeptSound, type Waveform } from "./kept-sound";
 import { NoteService } from "./notes";
 
 /** Endings of the files that are offered when choosing some. */
@@ -36,32 +29,27 @@ const ENDINGS = [
 ].map((ending) => `.${ending}`);
 const THRESHOLDS = [0.05, 0.95];
 const LONGEST_MINIMUM = 2;
-const WAV_HEADER = 44;
 /** Seconds; the shortest part of a recording that can be transcribed. */
 const SHORTEST_PART = 0.5;
 /** Bytes that are left free when a recording is added; transcribing needs some as well. */
 const SPARE = 50e6;
 const MOST_RECORDINGS = 1000;
 
-export interface Download {
-  blob: Blob;
-  name: string;
-}
-
 export class Library {
   private readonly noteService: NoteService;
-  /** That of the recording that was asked for last, and the number of its next piece. */
-  private waveform: { name: string; pairs: Int8Array; next: number } | null = null;
+  private readonly sound: KeptSound;
+  private readonly downloads: Downloads;
   /** Changes of a recording, one after the other. */
-  private tiles: SpectrogramTiles | null = null;
   private line: Promise<unknown> = Promise.resolve();
 
   constructor(
     private readonly database: Database,
     private readonly tell: (news: News) => void,
-    private readonly version: string,
+    version: string,
   ) {
     this.noteService = new NoteService(database);
+    this.sound = new KeptSound(database);
+    this.downloads = new Downloads(database, this.noteService, version);
   }
 
   /** @param lost called when the browser has closed the library; another can be opened then. */
@@ -299,109 +287,28 @@ export class Library {
     return thumbnail(notes, entry.duration || end);
   }
 
-  /** The waveform as far as there is one; of a recording in work only what is new is read. */
-  async getWaveform(id: string): Promise<{ pairs: Int8Array; perSecond: number }> {
-    const { attempt } = await this.entry(id);
-    const name = `${id} ${attempt}`;
-    const { pairs: before, next } =
-      this.waveform?.name === name ? this.waveform : { pairs: new Int8Array(0), next: 0 };
-    const pieces = await this.database.getAll("heard", piecesOf(id, attempt, next));
-    const pairs = new Int8Array(pieces.reduce((sum, piece) => sum + piece.waveform.length, before.length));
-    pairs.set(before);
-    let place = before.length;
-    for (const { waveform } of pieces) {
-      pairs.set(waveform, place);
-      place += waveform.length;
-    }
-    this.waveform = { name, pairs, next: next + pieces.length };
-    return { pairs, perSecond: PAIRS_PER_SECOND };
+  async getWaveform(id: string): Promise<Waveform> {
+    return this.sound.waveform(await this.entry(id));
   }
 
-  /** What was decoded, as far as it is: a wav file, mono, of 16 bits. */
   async getSoundFile(id: string): Promise<Blob> {
-    const entry = await this.entry(id);
-    const parts = (await this.pieces(entry)).map((piece) => piece.sound);
-    if (!parts.length) throw notYet(404);
-    const nBytes = parts.reduce((sum, part) => sum + part.size, 0);
-    return new Blob([wavHeader(entry.sample_rate, nBytes), ...parts], { type: "audio/wav" });
+    return this.sound.file(await this.entry(id));
   }
 
-  /** A tile of the spectrogram; what is not kept yet is silent. */
   async getSpectrogram(id: string, level: number, number: number): Promise<Uint8Array> {
-    const file = await this.getSoundFile(id);
-    const { first, n } = samplesOf(level, number);
-    const from = Math.max(0, first);
-    const bytes = await file.slice(WAV_HEADER + 2 * from, WAV_HEADER + 2 * (first + n)).arrayBuffer();
-    const there = new Int16Array(bytes, 0, Math.floor(bytes.byteLength / 2));
-    const samples = new Float32Array(n);
-    for (let i = 0; i < there.length; i += 1) samples[from - first + i] = (there[i] as number) / 32_768;
-    this.tiles ??= new SpectrogramTiles();
-    return this.tiles.tile(samples, level);
+    return this.sound.spectrogram(await this.entry(id), level, number);
   }
 
   async getDownload(id: string, kind: string): Promise<Download> {
-    const entry = await this.entry(id);
-    if (kind === "original") {
-      const original = await this.database.get("originals", id);
-      if (!original) throw notHere();
-      return { blob: original.file, name: downloadName(entry.name, suffixOf(entry.name)) };
-    }
-    if (!entry.decode) throw notYet(409);
-    const offsets = kind === "sustained.mid" ? "sustained" : "key";
-    const performance = await this.noteService.performance(entry, offsets);
-    const file = (content: BlobPart, type: string): Download => ({
-      blob: new Blob([content], { type }),
-      name: downloadName(entry.name, `.${kind}`),
-    });
-    switch (kind) {
-      case "mid":
-      case "sustained.mid": {
-        const text = `Transcribed by ${entry.model} (transcribe ${this.version})`;
-        return file(midiBytes(performance, text), "audio/midi");
-      }
-      case "csv":
-        return file(csvText(performance), "text/csv;charset=utf-8");
-      case "json":
-        return file(
-          jsonText(performance, {
-            recording: entry.name,
-            model: entry.model,
-            duration: secondsOfWork(entry) ?? 0,
-            excerpt: excerptOf(entry),
-            offsets,
-            warnings: entry.remarks.filter(isAudioWarning),
-          }),
-          "application/json",
-        );
-      case "svg":
-        if (!performance.notes.length) throw nothingThere();
-        return file(asSvg(performance, entry.name), "image/svg+xml");
-      default:
-        throw new TabError("no_download", "There is no such download.", "", 404);
-    }
+    return this.downloads.file(await this.entry(id), kind);
   }
 
-  /** The roll on pages of A4, an SVG each, and the recording's name. */
   async getRoll(id: string): Promise<{ pages: string[]; name: string }> {
-    const entry = await this.entry(id);
-    if (!entry.decode) throw notYet(409);
-    const performance = await this.noteService.performance(entry);
-    if (!performance.notes.length) throw nothingThere();
-    return { pages: rollPages(performance, stemOf(entry.name)), name: entry.name };
+    return this.downloads.roll(await this.entry(id));
   }
 
-  /** What a sound file of the notes is made of, and its name. */
-  async getPlayed(id: string): Promise<{ rows: unknown[]; pedal: number[][]; name: string }> {
-    const entry = await this.entry(id);
-    const { notes, pedal } = await this.noteService.performance(entry);
-    if (!notes.length) throw nothingThere();
-    return {
-      rows: notes.map((note, index) => [
-        String(index), note.onset, note.pitch, note.offset, note.velocity, null, 0,
-      ]),
-      pedal: pedal.map(({ onset, offset }) => [onset, offset]),
-      name: downloadName(entry.name, ".piano.wav"),
-    };
+  async getPlayed(id: string): Promise<PlayedNotes> {
+    return this.downloads.played(await this.entry(id));
   }
 
   /** Forget everything. */
@@ -417,10 +324,6 @@ export class Library {
     const entry = await this.database.get("recordings", id);
     if (!entry) throw notHere();
     return entry;
-  }
-
-  private pieces(entry: Entry) {
-    return this.database.getAll("heard", piecesOf(entry.id, entry.attempt));
   }
 
   private steps(id: string): Promise<Edit[]> {
@@ -516,36 +419,4 @@ function within(value: number | null, least: number, most: number): number | nul
     throw new TabError("invalid", `A number from ${least} to ${most} was expected.`, "", 422);
   }
   return value;
-}
-
-const nothingThere = (): TabError =>
-  new TabError(
-    "no_notes",
-    "There are no notes to play or to draw.",
-    "Move the slider to more notes.",
-    409,
-  );
-
-const notYet = (status: number): TabError =>
-  new TabError("not_yet", "This recording is not transcribed yet.", "Wait a moment.", status);
-
-/** The first 44 bytes of a wav file: mono, 16 bits. */
-export function wavHeader(rate: number, nBytes: number): ArrayBuffer {
-  const header = new ArrayBuffer(44);
-  const view = new DataView(header);
-  const text = (place: number, letters: string): void =>
-    [...letters].forEach((letter, index) => view.setUint8(place + index, letter.charCodeAt(0)));
-  text(0, "RIFF");
-  view.setUint32(4, 36 + nBytes, true);
-  text(8, "WAVEfmt ");
-  view.setUint32(16, 16, true);
-  view.setUint16(20, 1, true);
-  view.setUint16(22, 1, true);
-  view.setUint32(24, rate, true);
-  view.setUint32(28, 2 * rate, true);
-  view.setUint16(32, 2, true);
-  view.setUint16(34, 16, true);
-  text(36, "data");
-  view.setUint32(40, nBytes, true);
-  return header;
 }
