@@ -17,7 +17,7 @@ from transcribe.web import app
 from transcribe.web.picture import colour, colour_level
 from transcribe.web.roll_file import PDF, PNG, SVG, roll_file
 from transcribe.web.roll_pages import HEIGHT, MOST_PAGES, SECONDS, WIDTH, RollBar, roll_pages
-from transcribe.web.score_service import _roll
+from transcribe.web.score_content import roll_of
 
 SYSTEM = re.compile(r'<g transform="translate\((\S+) (\S+)\)">(.*?)</g>', re.DOTALL)
 NOTES = re.compile(r'<path class="notes" d="(.*?)" fill="(#\w+)"( fill-opacity)?')
@@ -176,9 +176,9 @@ def test_the_roll_is_taken_away_as_a_document():
         ]
     )
     for hints in (None, Hints()):
-        assert _roll(waltz, hints, "Walzer.mp3", PDF).data.startswith(b"%PDF")
+        assert roll_of(waltz, hints, "Walzer.mp3", PDF).data.startswith(b"%PDF")
     one = Performance([Note(onset=1.0, offset=2.0, pitch=60, velocity=80)])
-    made = _roll(one, Hints(), "One.mp3", PDF)
+    made = roll_of(one, Hints(), "One.mp3", PDF)
     assert made.data.startswith(b"%PDF")
     assert (made.name, made.media_type) == ("One.roll.pdf", "application/pdf")
 

@@ -19,17 +19,8 @@ from transcribe.score.analysis import DOUBTS
 from transcribe.score.score import Hints
 from transcribe.web.errors import RefusedError
 from transcribe.web.note_service import NoteService
-from transcribe.web.score_service import (
-    BEATS,
-    ROLL,
-    SCORE,
-    ScoreService,
-    _beats,
-    _file,
-    _score_pages,
-    _shown,
-    hints_of,
-)
+from transcribe.web.score_content import beats_content, score_file, score_pages, shown_content
+from transcribe.web.score_service import BEATS, ROLL, SCORE, ScoreService, hints_of
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +52,9 @@ def test_what_cannot_be_meant_is_refused(query):
 
 def test_the_page_gets_bars_and_their_times(waltz):
     pytest.importorskip("verovio")
-    shown = json.loads(_shown(waltz, Hints(metre=Metre(3, 4), downbeat=1.5, key=Key(0)), 900))
+    shown = json.loads(
+        shown_content(waltz, Hints(metre=Metre(3, 4), downbeat=1.5, key=Key(0)), 900)
+    )
     assert (shown["metre"], shown["key"]) == ("3/4", "C major")
     starts = [seconds for _, seconds in shown["bars"]]
     assert any(abs(seconds - 1.5) < 0.05 for seconds in starts)
@@ -74,18 +67,18 @@ def test_the_page_gets_bars_and_their_times(waltz):
 
 
 def test_what_is_taken_away_is_what_the_command_writes(waltz):
-    xml = _file(waltz, Hints(metre=Metre(3, 4)), "musicxml", "Walzer")
+    xml = score_file(waltz, Hints(metre=Metre(3, 4)), "musicxml", "Walzer")
     assert b"<work-title>Walzer</work-title>" in xml
     assert b"<beats>3</beats>" in xml
 
 
 def test_the_roll_gets_beats_and_which_of_them_begin_bars(waltz):
-    found = json.loads(_beats(waltz, Hints(metre=Metre(3, 4), tempo=120, downbeat=1.5)))
+    found = json.loads(beats_content(waltz, Hints(metre=Metre(3, 4), tempo=120, downbeat=1.5)))
     assert (found["metre"], found["tempo"]) == ("3/4", pytest.approx(120, abs=2))
     at = {number: found["beats"][index] for number, index in found["bars"]}
     assert min(abs(seconds - 1.5) for seconds in at.values()) < 0.05
     assert at[2] - at[1] == pytest.approx(1.5, abs=0.05)
-    slower = json.loads(_beats(waltz, Hints(tempo=60)))
+    slower = json.loads(beats_content(waltz, Hints(tempo=60)))
     assert slower["tempo"] == pytest.approx(60, abs=2)
 
 
@@ -139,7 +132,7 @@ def test_what_could_not_be_made_is_named(wanted):
 
 def test_pages_of_a4_are_those_that_are_taken_away(waltz):
     pytest.importorskip("verovio")
-    pages = _score_pages(waltz, Hints(metre=Metre(3, 4)), "Walzer")
+    pages = score_pages(waltz, Hints(metre=Metre(3, 4)), "Walzer")
     assert all('width="2100"' in page or "210" in page[:600] for page in pages)
     assert "Walzer" in pages[0]
 

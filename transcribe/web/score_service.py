@@ -9,11 +9,10 @@ from __future__ import annotations
 import asyncio
 import json
 import math
-import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from multiprocessing import get_context
 from typing import Any, TypeVar
 
@@ -24,21 +23,23 @@ from transcribe.export import MIDI
 from transcribe.files.names import stem_of
 from transcribe.music.beat_grid import TEMPO_RANGE, Metre
 from transcribe.music.key import Key
-from transcribe.music.tempo_map import TempoMap
 from transcribe.notes import Performance
-from transcribe.score.analysis import DOUBTS, analyse
-from transcribe.score.engraving import pdf
-from transcribe.score.making import make_score, pages, sheet_bytes
-from transcribe.score.midi_beats import beats_for_midi
-from transcribe.score.score import Hints, Score
+from transcribe.score.score import Hints
 from transcribe.web.downloads import exported, sounding
 from transcribe.web.errors import RefusedError
 from transcribe.web.library_entry import LibraryEntry
 from transcribe.web.names import disposition, download_name
 from transcribe.web.note_service import NoteService
 from transcribe.web.roll_file import KINDS as ROLLS
-from transcribe.web.roll_file import RollFile, roll_file
-from transcribe.web.roll_pages import RollBar, roll_pages
+from transcribe.web.score_content import (
+    beats_content,
+    roll_drawn,
+    roll_of,
+    score_file,
+    score_pages,
+    shown_content,
+    tempo_map,
+)
 
 BARS = "bars.mid"
 _SCORES = {
@@ -68,8 +69,6 @@ SCORE = _Wanted("score", "The score", "write a score of")
 BEATS = _Wanted("beats", "The bars", "find bars in")
 ROLL = _Wanted("roll", "The roll on pages")
 _Made = TypeVar("_Made")
-
-
 WISHES = ("tempo", "metre", "key", "downbeat")
 """What a person may say of a piece."""
 
@@ -125,13 +124,15 @@ class ScoreService:
         by_id = await asyncio.to_thread(self._note_service.notes, entry)
         ordered = sorted(by_id.items(), key=lambda each: each[1])
         performance = await self._performance(entry, SCORE)
-        made = await self._run(SCORE, _shown, performance, hints, width)
+        made = await self._run(SCORE, shown_content, performance, hints, width)
         return {**json.loads(made), "ids": [name for name, _ in ordered]}
 
     async def beats(self, entry: LibraryEntry, query: Mapping[str, str]) -> dict[str, Any]:
         """Beats and bars for the roll, as plain data; see ``docs/web.md``."""
         performance = await self._performance(entry, BEATS)
-        return dict(json.loads(await self._run(BEATS, _beats, performance, _hints(entry, query))))
+        return dict(
+            json.loads(await self._run(BEATS, beats_content, performance, _hints(entry, query)))
+        )
 
     async def paper(
         self, entry: LibraryEntry, what: str, query: Mapping[str, str]
@@ -141,7 +142,7 @@ class ScoreService:
         if what == SCORE.kind:
             performance = await self._performance(entry, SCORE)
             title = stem_of(entry.name)
-            return {"pages": await self._run(SCORE, _score_pages, performance, hints, title)}
+            return {"pages": await self._run(SCORE, score_pages, performance, hints, title)}
         if what != ROLL.kind:
             raise RefusedError(
                 404,
@@ -151,7 +152,7 @@ class ScoreService:
             )
         performance = await asyncio.to_thread(sounding, self._note_service, entry)
         barred = hints if query.get("bars") == "true" else None
-        return {"pages": await self._run(ROLL, _drawn, performance, barred, entry.name)}
+        return {"pages": await self._run(ROLL, roll_drawn, performance, barred, entry.name)}
 
     async def download(self, entry: LibraryEntry, kind: str, query: Mapping[str, str]) -> Response:
         """The score, the notes on its beats, or the roll, as a file of one of `KINDS`."""
@@ -161,17 +162,17 @@ class ScoreService:
         media_type, suffix = _SCORES[kind]
         if kind == BARS:
             performance = await self._performance(entry, BEATS)
-            beats = await self._run(BEATS, _tempo_map, performance, hints)
+            beats = await self._run(BEATS, tempo_map, performance, hints)
             data = exported(entry, performance, MIDI, beats=beats)
         else:
             performance = await self._performance(entry, SCORE)
             title = stem_of(entry.name)
-            data = await self._run(SCORE, _file, performance, hints, kind, title)
+            data = await self._run(SCORE, score_file, performance, hints, kind, title)
         return _attached(data, media_type, download_name(entry.name, suffix))
 
     async def _roll(self, entry: LibraryEntry, kind: str, hints: Hints | None) -> Response:
         performance = await asyncio.to_thread(sounding, self._note_service, entry)
-        made = await self._run(ROLL, _roll, performance, hints, entry.name, kind)
+        made = await self._run(ROLL, roll_of, performance, hints, entry.name, kind)
         return _attached(made.data, made.media_type, made.name)
 
     def close(self) -> None:
@@ -223,90 +224,6 @@ def _hints(entry: LibraryEntry, query: Mapping[str, str]) -> Hints:
     """What is known of a piece: as it is kept, unless the address says otherwise."""
     asked = {name: query[name] for name in WISHES if name in query}
     return hints_of({**entry.wishes, **asked})
-
-
-def _beats(performance: Performance, hints: Hints) -> bytes:
-    score = analyse(performance, hints)
-    bars = list(zip(range(1, score.n_bars + 1), score.bar_starts, strict=False))
-    if score.first_downbeat:
-        bars.insert(0, (0, 0))
-    content = {
-        "beats": [round(seconds, 4) for seconds in score.beats],
-        "bars": [[number, index] for number, index in bars],
-        "tempo": _usual_tempo(score),
-        "metre": str(score.metre(1)),
-        "doubts": _for_page(score.doubts),
-    }
-    return json.dumps(content).encode()
-
-
-def _tempo_map(performance: Performance, hints: Hints) -> TempoMap:
-    return beats_for_midi(analyse(performance, hints))
-
-
-def _usual_tempo(score: Score) -> float:
-    return round(sorted(score.tempo)[len(score.tempo) // 2], 1)
-
-
-def _for_page(doubts: Iterable[str]) -> list[dict[str, str]]:
-    """Kind and sentence of each, without the options of the command line."""
-    kinds = {sentence: kind for kind, sentence in DOUBTS.items()}
-    return [
-        {"kind": kinds.get(doubt, ""), "message": re.sub(r" \(--\w+\)|; --\w+ says it", "", doubt)}
-        for doubt in doubts
-    ]
-
-
-def _shown(performance: Performance, hints: Hints, width: int) -> bytes:
-    score = make_score(performance, hints)
-    first = 0 if score.first_downbeat and any(note.bar == 0 for note in score.notes) else 1
-    bars = list(range(first, score.n_bars + 1))
-    content = {
-        "pages": list(pages(score, sheet_bytes(score), width=width)),
-        "bars": [[bar, round(score.seconds(bar, _bar_start(score, bar)), 4)] for bar in bars],
-        "tempo": _usual_tempo(score),
-        "metre": str(score.metre(1)),
-        "key": str(score.key(1)),
-        "trills": [
-            [played, note.trill_of]
-            for played, note in enumerate(score.notes)
-            if note.trill_of is not None
-        ],
-        "doubts": _for_page(score.doubts),
-    }
-    return json.dumps(content).encode()
-
-
-def _bar_start(score: Score, bar: int) -> Any:
-    """Where the music of a bar starts, in quarters: later in an upbeat."""
-    if bar > 0:
-        return 0
-    return min(note.beat for note in score.notes if note.bar == 0)
-
-
-def _file(performance: Performance, hints: Hints, kind: str, title: str) -> bytes:
-    if kind == "score.pdf":
-        return pdf(_score_pages(performance, hints, title))
-    return sheet_bytes(replace(make_score(performance, hints), title=title))
-
-
-def _score_pages(performance: Performance, hints: Hints, title: str) -> tuple[str, ...]:
-    score = replace(make_score(performance, hints), title=title)
-    return pages(score, sheet_bytes(score))
-
-
-def _roll(performance: Performance, hints: Hints | None, name: str, kind: str) -> RollFile:
-    return roll_file(_drawn(performance, hints, name), kind, name)
-
-
-def _drawn(performance: Performance, hints: Hints | None, name: str) -> tuple[str, ...]:
-    """The roll of a recording on pages; with bars where there are hints, be they empty."""
-    bars: list[RollBar] = []
-    if hints is not None:
-        score = analyse(performance, hints)
-        starts = zip(range(1, score.n_bars + 1), score.bar_starts, strict=False)
-        bars = [RollBar(number, score.beats[index]) for number, index in starts]
-    return roll_pages(performance, stem_of(name), bars)
 
 
 # --- the words of an address ---
