@@ -9,8 +9,8 @@ from pathlib import PurePosixPath
 from transcribe.archive.rows import Row
 
 REAL_TIME_FACTOR = 50.0
-"""Seconds of music that one worker transcribes in a second, where none has been measured: what one
-core of a server (AMD EPYC) does with the packaged weights, rounded down."""
+"""Seconds of music that one worker transcribes in a second, where none has been measured: 55 on a
+core of an Intel Xeon (``eval/results/runtime.json``), rounded down."""
 _LEAST_MUSIC = 600.0
 """Seconds of music from which on a measured rate counts."""
 _BYTES_PER_SECOND = {

@@ -60,7 +60,19 @@ def add_parser(subparsers: Subparsers) -> None:
         help="MIDI file to write (default: the name of the source with .continued.mid)",
     )
     add_overwrite(group)
-    add = parser.add_argument_group("generation").add_argument
+    _add_generation(parser.add_argument_group("generation"))
+    group = parser.add_argument_group("run")
+    add_checkpoint(group, help="weights of the transcriber to use instead of the packaged ones")
+    add_device(
+        group,
+        help="where to transcribe; the continuation is generated on the CPU (default: auto)",
+    )
+    add_threads(group)
+    add_quiet(group)
+
+
+def _add_generation(group: argparse._ArgumentGroup) -> None:
+    add = group.add_argument
     add(
         "--seconds",
         metavar="SECONDS",
@@ -105,14 +117,6 @@ def add_parser(subparsers: Subparsers) -> None:
         metavar="FILE",
         help="weights of the generator to use instead of the packaged ones",
     )
-    group = parser.add_argument_group("run")
-    add_checkpoint(group, help="weights of the transcriber to use instead of the packaged ones")
-    add_device(
-        group,
-        help="where to transcribe; the continuation is generated on the CPU (default: auto)",
-    )
-    add_threads(group)
-    add_quiet(group)
 
 
 def run(options: argparse.Namespace) -> int:
