@@ -59,9 +59,11 @@ if TYPE_CHECKING:
     from transcribe.music.tempo_map import TempoMap
 
 _QUARTERS_A_MINUTE = 120
+"""Tempo of the files that are written without beats."""
 _RESOLUTIONS = (960, 480, 384, 240, 192, 96, 48, 24)
 """Ticks a quarter note, all common in sequencers; the finest that fits is taken."""
 _MOST_TICKS = 9_990_000
+"""Of a file: pretty_midi refuses those of 10 million and more."""
 _log = logging.getLogger(__name__)
 
 

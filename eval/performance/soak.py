@@ -126,7 +126,6 @@ def soak(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
         wrong.append(f"the second run did not come to its end: {second.end}")
     if before != after or second.n_settled:
         wrong.append(f"the second run settled {second.n_settled} and changed the outputs")
-    seconds = sum(row.duration or 0 for row in rows.values() if row.state == DONE)
     return {
         "ray": version("ray"),
         "archive": {
@@ -135,7 +134,9 @@ def soak(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
             "broken": dict(Counter(each.what for each in made if each.fate == BROKEN)),
             "poison": [each.what for each in made if each.fate == POISON],
             "formats": dict(Counter(each.what for each in made if each.fate == GOOD)),
-            "seconds_of_music": seconds,
+            "seconds_of_music": sum(
+                row.duration or 0 for row in rows.values() if row.state == DONE
+            ),
         },
         "disturbances": vars(disturbances),
         "states": dict(Counter(row.state for row in rows.values())),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import time
 from pathlib import Path
 
 import numpy as np
@@ -67,7 +68,9 @@ def test_good_recordings_are_readable_and_broken_ones_are_not(
 def test_a_small_soak_finds_nothing_wrong(tmp_path: Path) -> None:
     out = tmp_path / "soak.json"
     words = ["--files", "48", "--kill-every", "8", "--time-limit", "8", "--compared", "3"]
+    started = time.monotonic()
     code = soak.main([*words, "--folder", str(tmp_path), "--out", str(out)])
+    wall = time.monotonic() - started
     record = json.loads(out.read_text())
     assert record["wrong"] == []
     assert code == 0
@@ -76,6 +79,9 @@ def test_a_small_soak_finds_nothing_wrong(tmp_path: Path) -> None:
     assert record["disturbances"]["workers_killed"] > 0
     assert record["states"] == {"done": 35, "failed": 11, "quarantined": 2}
     assert record["second_run"]["settled"] == 0
+    assert record["archive"]["seconds_of_music"] > 0
+    assert record["seconds"] != record["archive"]["seconds_of_music"]
+    assert 0 < record["seconds"] + record["second_run"]["seconds"] < wall
 
 
 # The judgement itself

@@ -12,7 +12,6 @@ import secrets
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -134,8 +133,7 @@ class LiveService:
 
     def _load(self) -> Transcriber:
         try:
-            load = partial(Transcriber.load, self._checkpoint, device="cpu", threads=1)
-            transcriber = load()
+            transcriber = Transcriber.load(self._checkpoint, device="cpu", threads=1)
         except TranscribeError as error:
             raise RefusedError(
                 503,

@@ -13,7 +13,9 @@ from typing import IO, Any
 from transcribe.web.messages import UserMessage
 
 _LONGEST_LINE = 1 << 26
+"""Bytes of one message, notes and all."""
 _LONGEST_LOG = 1 << 20
+"""Bytes of the file of what workers write to stderr, before it begins anew."""
 
 
 class WorkerError(Exception):
