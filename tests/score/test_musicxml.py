@@ -1,5 +1,8 @@
 """MusicXML: valid, and read back by other programs' readers as the notes that were written."""
 
+import os
+import shutil
+import subprocess
 from collections import Counter
 from fractions import Fraction
 from importlib.util import find_spec
@@ -12,6 +15,8 @@ from scores import score_of
 from transcribe.music.key import Key
 from transcribe.score.making import sheet_bytes
 
+PROGRAMS = ("mscore", "mscore3", "mscore4", "musescore")
+MUSESCORE = next((found for name in PROGRAMS if (found := shutil.which(name))), None)
 MUSIC = [
     ("right", 0, "2", "1", 74),
     *(("right", 1, f"{i}/3", "1/3", 79 - i) for i in range(3)),
@@ -64,6 +69,35 @@ def test_partitura_reads_the_same_notes(xml, tmp_path):
         for _, bar, beat, length, pitch in MUSIC
     )
     assert found == expected
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(MUSESCORE is None, reason="MuseScore is not installed")
+def test_musescore_reads_the_same_notes(xml, tmp_path):
+    path, read = tmp_path / "written.musicxml", tmp_path / "read.musicxml"
+    path.write_bytes(xml)
+    environment = {**os.environ, "QT_QPA_PLATFORM": "offscreen"}
+    subprocess.run([MUSESCORE, "-o", read, path], check=True, env=environment, timeout=300)
+    assert noteheads(read.read_bytes()) == noteheads(xml)
+
+
+def noteheads(xml: bytes) -> Counter:
+    """Of each notehead its bar, staff, pitch and length in quarters."""
+    root = ElementTree.fromstring(xml)
+    divisions = int(root.findtext(".//divisions", "0"))
+    return Counter(
+        (
+            index,
+            note.findtext("staff"),
+            note.findtext("pitch/step"),
+            int(note.findtext("pitch/alter", "0")),
+            note.findtext("pitch/octave"),
+            Fraction(int(note.findtext("duration", "0")), divisions),
+        )
+        for index, measure in enumerate(root.iter("measure"))
+        for note in measure.iter("note")
+        if note.find("pitch") is not None
+    )
 
 
 def test_every_written_note_can_be_found_by_its_number(xml):
