@@ -17,11 +17,10 @@
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import math
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,7 +32,7 @@ from eval.common.record import provenance, rounded, write_record
 from recipes.check import benchmark
 from transcribe.errors import DatasetError, TranscribeError
 from transcribe.evaluation.figures import new_figure
-from transcribe.files.atomic import atomic_path, write_atomically
+from transcribe.files.atomic import atomic_path, write_atomically, write_csv
 
 METRICS = {
     "as_found/onset": "onset, 50 ms",
@@ -128,26 +127,30 @@ def read_runs(folder: Path, data: Path) -> list[Run]:
 
 def write_tables(runs: Sequence[Run], points: Mapping[str, Mapping[str, Point]], out: Path) -> str:
     """``runs.csv``, ``table.csv`` and ``table.md``; returns the last, in percent."""
+    write_csv(out / "runs.csv", _run_rows(runs))
+    write_csv(out / "table.csv", _point_rows(points))
+    text = _markdown(points)
+    write_atomically(out / "table.md", text)
+    return text
+
+
+def _run_rows(runs: Sequence[Run]) -> Iterator[Sequence[str]]:
     settings = list(dict.fromkeys(name for run in runs for name in run.varied))
-    with (
-        atomic_path(out / "runs.csv") as temporary,
-        temporary.open("w", encoding="utf-8", newline="") as file,
-    ):
-        table = csv.writer(file)
-        table.writerow([*settings, *METRICS])
-        for run in sorted(runs, key=lambda run: [_place(each) for each in run.varied.values()]):
-            figures = [f"{run.figures[name]:.6f}" for name in METRICS]
-            table.writerow([*(run.varied.get(name, "") for name in settings), *figures])
-    with (
-        atomic_path(out / "table.csv") as temporary,
-        temporary.open("w", encoding="utf-8", newline="") as file,
-    ):
-        table = csv.writer(file)
-        table.writerow(["value", "metric", "n_seeds", "mean", "low_95", "high_95"])
-        for value, by_metric in points.items():
-            for name, each in by_metric.items():
-                edges = ["", ""] if each.interval is None else [f"{x:.6f}" for x in each.interval]
-                table.writerow([value, name, each.n_seeds, f"{each.mean:.6f}", *edges])
+    yield [*settings, *METRICS]
+    for run in sorted(runs, key=lambda run: [_place(each) for each in run.varied.values()]):
+        figures = [f"{run.figures[name]:.6f}" for name in METRICS]
+        yield [*(run.varied.get(name, "") for name in settings), *figures]
+
+
+def _point_rows(points: Mapping[str, Mapping[str, Point]]) -> Iterator[Sequence[object]]:
+    yield "value", "metric", "n_seeds", "mean", "low_95", "high_95"
+    for value, by_metric in points.items():
+        for name, each in by_metric.items():
+            edges = ["", ""] if each.interval is None else [f"{x:.6f}" for x in each.interval]
+            yield value, name, each.n_seeds, f"{each.mean:.6f}", *edges
+
+
+def _markdown(points: Mapping[str, Mapping[str, Point]]) -> str:
     lines = [
         "F1 in %, mean over seeds of the mean over recordings, with the 95 % interval over seeds.",
         "",
@@ -158,9 +161,7 @@ def write_tables(runs: Sequence[Run], points: Mapping[str, Mapping[str, Point]],
         n_seeds = next(iter(by_metric.values())).n_seeds
         cells = " | ".join(_cell(each) for each in by_metric.values())
         lines.append(f"| {value} | {n_seeds} | {cells} |")
-    text = "\n".join(lines) + "\n"
-    write_atomically(out / "table.md", text)
-    return text
+    return "\n".join(lines) + "\n"
 
 
 def draw(runs: Sequence[Run], points: Mapping[str, Mapping[str, Point]], path: Path) -> None:

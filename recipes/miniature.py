@@ -14,7 +14,6 @@ What is there already, made by the same code, is kept.
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import sys
 from collections.abc import Callable, Sequence
@@ -26,7 +25,7 @@ from recipes import studies
 from recipes.studies import study
 from transcribe.audio.wav import write_wav
 from transcribe.datasets.index import COLUMNS
-from transcribe.files.atomic import atomic_path, write_atomically
+from transcribe.files.atomic import write_atomically, write_csv
 from transcribe.midi import write_midi
 from transcribe.notes import Performance, sustained
 from transcribe.synthesis.render import render
@@ -43,8 +42,10 @@ INSTRUMENTS = {
 HELD_OUT = "upright"
 N_STUDIES = {"train": 16, "validation": 3, "test": 5}
 STUDY_SECONDS = 20.0
+"""Of a piece of ``studies``."""
 _ROOM = RenderConfig(key_noise=0.003, pedal_noise=0.005, resonance=0.2)
 _SHORT = 8.0
+"""Seconds of a piece of the other two."""
 _DONE = "complete.txt"
 
 
@@ -125,11 +126,11 @@ def _record(played: Performance, bank: SampleBank, path: Path) -> None:
 
 
 def _write_index(path: Path, rows: Sequence[Sequence[object]]) -> None:
-    with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
-        table = csv.writer(file)
-        table.writerow(COLUMNS)
-        for title, split, midi, audio, duration in rows:
-            table.writerow(["Nobody", title, split, 2018, midi, audio, f"{duration:.3f}"])
+    table = [
+        ("Nobody", title, split, 2018, midi, audio, f"{duration:.3f}")
+        for title, split, midi, audio, duration in rows
+    ]
+    write_csv(path, (COLUMNS, *table))
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -17,7 +17,6 @@ In ``FOLDER`` come an index of MAESTRO's columns, copies of the recordings, ``NA
 from __future__ import annotations
 
 import argparse
-import csv
 import shutil
 import sys
 from collections.abc import Sequence
@@ -31,7 +30,7 @@ from transcribe.audio.reader import read_audio
 from transcribe.datasets.index import COLUMNS
 from transcribe.errors import DatasetError, TranscribeError
 from transcribe.evaluation.matching import match_aligned
-from transcribe.files.atomic import atomic_path
+from transcribe.files.atomic import write_csv
 from transcribe.files.endings import is_recording
 from transcribe.midi import read_midi, write_midi
 from transcribe.notes import PedalPress, Performance, sustained
@@ -120,7 +119,7 @@ def _write(options: argparse.Namespace) -> None:
     transcriber = Transcriber.load(options.checkpoint, device="cpu")
     sample_rate = transcriber.checkpoint.features.sample_rate
     options.out.mkdir(parents=True, exist_ok=True)
-    rows = []
+    rows: list[Sequence[object]] = [COLUMNS]
     for name, audio in sorted(paths.items()):
         if name in options.leave_out:
             continue
@@ -136,13 +135,7 @@ def _write(options: argparse.Namespace) -> None:
         shutil.copyfile(audio, options.out / audio.name)
         rows.append(("", name, split, "", midi.name, audio.name, duration))
         print(f"{name}: {len(labels.notes)} notes, {len(doubts)} doubts")
-    with (
-        atomic_path(options.out / "index.csv") as temporary,
-        temporary.open("w", encoding="utf-8", newline="") as file,
-    ):
-        writer = csv.writer(file)
-        writer.writerow(COLUMNS)
-        writer.writerows(rows)
+    write_csv(options.out / "index.csv", rows)
 
 
 def recordings_with_teacher(folder: Path) -> dict[str, Path]:

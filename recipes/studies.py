@@ -11,9 +11,12 @@ import numpy as np
 
 from transcribe.notes import Note, PedalPress, Performance, without_overlaps
 
-SCALE = (0, 2, 4, 5, 7, 9, 11)
+_SCALE = (0, 2, 4, 5, 7, 9, 11)
+"""Semitones above the keynote."""
 _CHORD = (0, 2, 4, 6)
+"""Steps of the scale above the root."""
 _LOWEST, _HIGHEST = 33, 96
+"""MIDI numbers of what is played."""
 _BEFORE, _AFTER = 0.3, 1.2
 """Seconds of rest before the first note, and at least so many after the last."""
 
@@ -84,8 +87,8 @@ def _note(rng: np.random.Generator, pitch: int, onset: float, held: float, loudn
 
 def _pitch(key: int, degree: int) -> int:
     """MIDI number of a scale degree; octaves fold back into what is played."""
-    octave, step = divmod(degree, len(SCALE))
-    pitch = 24 + key + 12 * octave + SCALE[step]
+    octave, step = divmod(degree, len(_SCALE))
+    pitch = 24 + key + 12 * octave + _SCALE[step]
     while pitch > _HIGHEST:
         pitch -= 12
     while pitch < _LOWEST:

@@ -6,7 +6,6 @@ the same files. The passages are those of `eval.accuracy.validation`.
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 import hashlib
 import shutil
@@ -20,7 +19,7 @@ from transcribe.datasets import Recording, load_dataset
 from transcribe.datasets.index import COLUMNS
 from transcribe.errors import DatasetError
 from transcribe.features import FeatureConfig
-from transcribe.files.atomic import atomic_folder
+from transcribe.files.atomic import atomic_folder, write_csv
 from transcribe.midi import write_midi
 from transcribe.train.data import DataConfig
 from transcribe.train.sources import SourceConfig
@@ -90,7 +89,7 @@ def _render(wanted: BenchmarkSet, index: Path, instruments: Path, folder: Path) 
 def _write_pieces(
     folder: Path, pieces: ValidationPieces, wanted: BenchmarkSet, features: FeatureConfig
 ) -> None:
-    rows = []
+    rows: list[tuple[str, ...]] = [COLUMNS]
     for number in range(len(pieces)):
         piece = pieces[number]
         name = f"{wanted.name}-{number:02d}"
@@ -98,20 +97,9 @@ def _write_pieces(
         write_midi(piece.performance, folder / f"{name}.mid")
         duration = len(piece.samples) / features.sample_rate
         instrument = wanted.instruments[number % len(wanted.instruments)]
-        values = (
-            instrument,
-            piece.name,
-            wanted.split,
-            "",
-            f"{name}.mid",
-            f"{name}.wav",
-            f"{duration:.3f}",
-        )
-        rows.append(dict(zip(COLUMNS, values, strict=True)))
-    with (folder / "index.csv").open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS)
-        writer.writeheader()
-        writer.writerows(rows)
+        files = (f"{name}.mid", f"{name}.wav")
+        rows.append((instrument, piece.name, wanted.split, "", *files, f"{duration:.3f}"))
+    write_csv(folder / "index.csv", rows)
 
 
 def synthesised_noise(folder: Path) -> Path:

@@ -8,13 +8,14 @@ tells it from one that is being written.
 from __future__ import annotations
 
 import contextlib
+import csv
 import errno
 import hashlib
 import os
 import shutil
 import socket
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from transcribe.files.names import unfinished_name
@@ -90,6 +91,12 @@ def write_atomically(path: str | os.PathLike[str], content: bytes | str) -> None
         content = content.encode("utf-8", "backslashreplace")
     with atomic_path(path) as temporary:
         temporary.write_bytes(content)
+
+
+def write_csv(path: str | os.PathLike[str], rows: Iterable[Iterable[object]]) -> None:
+    """Write a table of rows, its head the first, whole or not at all; UTF-8, lines end in CRLF."""
+    with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows(rows)
 
 
 def remove_file(path: str | os.PathLike[str]) -> None:

@@ -16,7 +16,6 @@ References
 from __future__ import annotations
 
 import argparse
-import csv
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -28,7 +27,7 @@ from transcribe.datasets import load_dataset
 from transcribe.datasets.annotated import UNKNOWN, AnnotatedPerformance, without_labels
 from transcribe.datasets.index import COLUMNS, Recording, reference_performance
 from transcribe.errors import TranscribeError
-from transcribe.files.atomic import atomic_path
+from transcribe.files.atomic import write_csv
 from transcribe.notes import Performance
 from transcribe.score.beat_targets import PLACES
 from transcribe.score.beats import BeatSettings, track_beats
@@ -134,16 +133,16 @@ def _write(options: argparse.Namespace) -> None:
     found.sort(key=lambda item: -item[0])
     options.output.mkdir(parents=True, exist_ok=True)
     index = options.output.parent / f"{options.output.name}.csv"
-    with atomic_path(index) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(COLUMNS)
-        for number, (_, recording, each) in enumerate(found[: int(options.keep * len(found))]):
-            name = f"{number:04}.npz"
-            each.save(options.output / name)
-            duration = f"{each.offset.max():.3f}"
-            row = (recording.composer, recording.title, "train", recording.year or "")
-            writer.writerow([*row, name, "", duration])
-    print(f"{index}: {int(options.keep * len(found))} of {len(found)} performances")
+    kept = found[: int(options.keep * len(found))]
+    rows: list[Sequence[object]] = [COLUMNS]
+    for number, (_, recording, each) in enumerate(kept):
+        name = f"{number:04}.npz"
+        each.save(options.output / name)
+        duration = f"{each.offset.max():.3f}"
+        row = (recording.composer, recording.title, "train", recording.year or "")
+        rows.append((*row, name, "", duration))
+    write_csv(index, rows)
+    print(f"{index}: {len(kept)} of {len(found)} performances")
 
 
 if __name__ == "__main__":

@@ -15,7 +15,6 @@ References
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import logging
 import os
@@ -36,7 +35,7 @@ from transcribe.corpus.fingerprint import (
 )
 from transcribe.datasets import Recording, load_dataset, reference_performance
 from transcribe.errors import DatasetError
-from transcribe.files.atomic import atomic_path, write_atomically
+from transcribe.files.atomic import write_atomically, write_csv
 
 _VERSION = 1
 """Of the landmarks that are kept."""
@@ -205,24 +204,19 @@ def training_recordings(
 def write_left_out(found: Sequence[LeftOut], path: Path) -> None:
     """A table of what was left out and why, one row a recording."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with (
-        atomic_path(path) as temporary,
-        temporary.open("w", encoding="utf-8", newline="") as file,
-    ):
-        table = csv.writer(file)
-        table.writerow(["source", "title", "file", "tested", "semitones", "landmarks_in_order"])
-        for each in found:
-            likeness = each.likeness
-            table.writerow(
-                [
-                    each.source,
-                    each.recording.title,
-                    each.recording.name,
-                    each.tested.name,
-                    likeness.transposition,
-                    likeness.n_in_order,
-                ]
-            )
+    head = ("source", "title", "file", "tested", "semitones", "landmarks_in_order")
+    rows = (
+        (
+            each.source,
+            each.recording.title,
+            each.recording.name,
+            each.tested.name,
+            each.likeness.transposition,
+            each.likeness.n_in_order,
+        )
+        for each in found
+    )
+    write_csv(path, (head, *rows))
 
 
 def landmarks_of(recordings: Sequence[Recording], cache: Path) -> list[Landmarks]:
