@@ -12,7 +12,8 @@ import pytest
 
 from eval.data.synthetic_bank import frequency, string, write_wav
 from transcribe.cli import main
-from transcribe.errors import InstrumentError, MidiError
+from transcribe.errors import AudioError, InstrumentError, MidiError
+from transcribe.midi import read_midi
 from transcribe.midi_file import NOTE_OFF, NOTE_ON, midi_file_bytes
 from transcribe.notes import Performance
 from transcribe.synthesis.fluidsynth import render_soundfont
@@ -22,7 +23,8 @@ from transcribe.synthesis.sample_bank import SampleBank
 
 from .playing import RATE, note, one, partial_hz
 
-A_NOTE = midi_file_bytes(480, [[(0, bytes((NOTE_ON, 60, 80))), (480, bytes((NOTE_OFF, 60, 0)))]])
+A_NOTE_S_TRACK = [[(0, bytes((NOTE_ON, 60, 80))), (480, bytes((NOTE_OFF, 60, 0)))]]
+A_NOTE = midi_file_bytes(480, A_NOTE_S_TRACK)
 
 
 def test_a_bank_keeps_the_voices_it_made(folder):
@@ -139,6 +141,7 @@ def test_fluidsynth_is_asked_for_the_file_and_its_failure_told(tmp_path, monkeyp
     for content, found in (
         (b"MThdxx", "MIDI"),
         (midi_file_bytes(480, [[]]), "no notes|found none"),
+        (midi_file_bytes(480, [[(0, bytes((NOTE_ON, 60, 0)))]]), "found none"),
     ):
         (tmp_path / "none.mid").write_bytes(content)
         with pytest.raises(MidiError, match=found):
@@ -147,6 +150,53 @@ def test_fluidsynth_is_asked_for_the_file_and_its_failure_told(tmp_path, monkeyp
         render_soundfont(midi, midi)
     with pytest.raises(InstrumentError, match="No such file"):
         render_soundfont(midi, Path(tmp_path / "gone.sf2"))
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the stand-in for fluidsynth is a shell script")
+@pytest.mark.parametrize(
+    ("content", "notes"),
+    [
+        (A_NOTE[:-4], [(60, 0.0, 0.5)]),  # cut off before the track's end
+        (midi_file_bytes(0xE728, A_NOTE_S_TRACK), [(60, 0.0, 0.48)]),  # 25 frames of 40 ticks
+    ],
+    ids=["cut off", "SMPTE"],
+)
+def test_of_a_file_that_fluidsynth_can_t_read_what_we_read_is_played(
+    tmp_path, monkeypatch, caplog, content, notes
+):
+    program, soundfont, midi = (tmp_path / name for name in ("fluidsynth", "a.sf2", "a.mid"))
+    program.write_text(
+        '#!/bin/sh\nfor midi; do true; done\nwhile [ "$1" != -F ]; do shift; done\n'
+        f'if [ "$midi" = {midi} ]; then echo "fluidsynth: error: not implemented" >&2; exit; fi\n'
+        f'cp {tmp_path}/sound.wav "$2"; cp "$midi" {tmp_path}/played.mid\n'
+    )
+    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    soundfont.write_bytes(b"RIFF\0\0\0\0sfbk")
+    write_wav(tmp_path / "sound.wav", 0.5 * string(60, bright=True, sample_rate=44100), 44100)
+    midi.write_bytes(content)
+    assert len(render_soundfont(midi, soundfont, sample_rate=RATE))
+    played = read_midi(tmp_path / "played.mid").notes
+    assert [(note.pitch, note.onset, note.offset) for note in played] == [
+        (pitch, onset, pytest.approx(offset, abs=1e-3)) for pitch, onset, offset in notes
+    ]
+    assert "not implemented; what can be read of it is played" in caplog.text
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the stand-in for fluidsynth is a shell script")
+def test_music_that_no_wav_file_holds_is_refused_before_it_is_played(tmp_path, monkeypatch):
+    program, soundfont, midi = (tmp_path / name for name in ("fluidsynth", "a.sf2", "a.mid"))
+    program.write_text(f"#!/bin/sh\ntouch {tmp_path}/played\n")
+    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    soundfont.write_bytes(b"RIFF\0\0\0\0sfbk")
+    day = 24 * 3600 * 2 * 480
+    midi.write_bytes(
+        midi_file_bytes(480, [[(0, bytes((NOTE_ON, 60, 80))), (day, bytes((NOTE_OFF, 60, 0)))]])
+    )
+    with pytest.raises(AudioError, match=r"a\.mid: a wav file holds 6:45:48 at most.* 24:00:00"):
+        render_soundfont(midi, soundfont)
+    assert not (tmp_path / "played").exists()
 
 
 @pytest.mark.skipif(os.name != "posix", reason="the stand-in for fluidsynth is a shell script")
