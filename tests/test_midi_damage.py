@@ -20,6 +20,7 @@ from transcribe.midi_file import (
     DamagedError,
 )
 from transcribe.notes import Note, PedalPress, Performance
+from transcribe.wording import count
 
 BOTH = sorted([*FOUR, *((onset, pitch + 12) for onset, pitch in FOUR)])
 
@@ -40,7 +41,7 @@ def test_a_wrong_number_of_tracks_costs_no_note_and_is_said(n_tracks):
     reading = read(header(n_tracks) + chunk(SCALE + END) + chunk(HIGHER + END))
     assert onsets(reading) == BOTH
     (warning,) = reading.warnings
-    assert f"{n_tracks} tracks, found 2" in warning
+    assert f"{count(n_tracks, 'track')}, found 2" in warning
 
 
 def test_a_missing_track_is_said():

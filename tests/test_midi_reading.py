@@ -221,7 +221,7 @@ def test_any_bytes_are_read_or_refused(
     [
         (b"", "no MThd header"),
         (b"I am a love song, not a MIDI file. " * 20, "no MThd header"),
-        (raw(b"\0\x90\x3c\x40")[:14], "expected 1 tracks, found 0"),
+        (raw(b"\0\x90\x3c\x40")[:14], "expected 1 track, found none"),
         (raw(b"\0\x3c\x40\x10"), "expected an event"),  # data before any status
         (raw(b"\0\xf1\0"), "no end"),
         (raw(b"\xff" * 2000), "four bytes or less"),

@@ -21,6 +21,7 @@ import struct
 
 from transcribe.midi_events import EventReader
 from transcribe.midi_file import FRAME_RATES, DamagedError, MidiFile, MidiTrack
+from transcribe.wording import count
 
 _MOST_BEFORE_HEADER = 256
 """Bytes that may stand before the MIDI file itself."""
@@ -57,12 +58,18 @@ def parse_midi(data: bytes) -> MidiFile:
             damage.append(f"expected a track at byte {position}, found one at byte {following}")
             position = following
     if not tracks:
-        raise DamagedError(f"truncated: expected {n_tracks or 'some'} tracks, found 0")
+        raise DamagedError(f"truncated: expected {_tracks(n_tracks)}, found none")
     if len(tracks) < n_tracks:
-        damage.append(f"truncated: expected {n_tracks} tracks, found {len(tracks)}")
+        damage.append(f"truncated: expected {_tracks(n_tracks)}, found {len(tracks)}")
     elif len(tracks) > n_tracks:
-        damage.append(f"its header counts {n_tracks} tracks, found {len(tracks)}; all are read")
+        damage.append(
+            f"its header counts {count(n_tracks, 'track')}, found {len(tracks)}; all are read"
+        )
     return MidiFile(kind, division, tuple(tracks), tuple(damage))
+
+
+def _tracks(number: int) -> str:
+    return count(number, "track") if number else "a track"
 
 
 def _read_header(data: bytes, damage: list[str]) -> tuple[int, int, int, int]:

@@ -12,9 +12,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from transcribe.errors import AudioError, OutputError
-from transcribe.files.endings import MIDI_SUFFIXES
+from transcribe.files.endings import MIDI_SUFFIXES, is_midi
 from transcribe.files.names import output_stem
 from transcribe.wording import reason
+
+_NO_RECORDING = (
+    "expected a recording; MIDI files are read by transcribe score, render, continue and tokens"
+)
 
 
 @dataclass(frozen=True)
@@ -76,7 +80,7 @@ def plan(
             made.mkdir(parents=True, exist_ok=True)
             _check_writable(made)
         except OSError as error:
-            raise ValueError(f"-o {output}: {reason(error)}") from error
+            raise ValueError(f"-o {output}: {reason(error, about=made)}") from error
     return tuple(jobs)
 
 
@@ -98,7 +102,12 @@ def checked(job: RecordingPlan, *, overwrite: bool = False) -> RecordingPlan:
         raise AudioError(
             f"is a folder; name the recordings in it: {job.recording / '*.mp3'}", kind="not_a_file"
         )
-    info = probe(job.recording)
+    try:
+        info = probe(job.recording)
+    except AudioError as error:
+        if is_midi(job.recording) and error.kind == "not_a_recording":
+            raise AudioError(_NO_RECORDING, kind=error.kind) from error
+        raise
     for output in job.outputs:
         if output.is_dir():
             raise OutputError(f"{output} is a folder, not a file to write")
@@ -134,7 +143,9 @@ def check_output(output: Path, sources: Iterable[Path] = (), *, overwrite: bool 
     if output.exists() and not overwrite:
         raise OutputError(f"{output} already exists; use --overwrite to replace it")
     if not output.parent.is_dir():
-        raise OutputError(f"{output.parent}: no such folder; make it first")
+        is_there = output.parent.exists()
+        found = "expected a folder, found a file" if is_there else "no such folder; make it first"
+        raise OutputError(f"{output.parent}: {found}")
     _check_writable(output.parent)
 
 
@@ -196,7 +207,9 @@ def _check_distinct(jobs: Sequence[RecordingPlan]) -> None:
                     "transcribe them one at a time, with -o"
                 )
             if identity in sources:
-                raise ValueError(f"{sources[identity]}: this recording would be overwritten")
+                source = sources[identity]
+                why = _NO_RECORDING if is_midi(source) else "this recording would be overwritten"
+                raise ValueError(f"{source}: {why}")
 
 
 def _identity(path: Path) -> str:

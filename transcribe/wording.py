@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import unicodedata
 from pathlib import Path
@@ -38,11 +39,24 @@ def reason(error: BaseException, *, about: Path | None = None) -> str:
     """What went wrong, without the name of the file that the line begins with anyway."""
     if isinstance(error, MemoryError):
         return "not enough memory"
+    if isinstance(error, FileExistsError | NotADirectoryError):
+        blocking = _in_place_of_a_folder(error.filename)
+        if blocking is not None:
+            return "expected a folder, found a file" + (f" ({blocking})" * (blocking != about))
     if isinstance(error, OSError) and error.strerror:
         where = f" ({error.filename})" if error.filename not in (None, str(about)) else ""
         return error.strerror[:1].lower() + error.strerror[1:] + where
     text = str(error) or type(error).__name__
     return text.removeprefix(f"{about}: ") if about is not None else text
+
+
+def _in_place_of_a_folder(name: object) -> Path | None:
+    """The path of this name, or the first on the way to it, that is there and is no folder."""
+    if not isinstance(name, str | os.PathLike):
+        return None
+    path = Path(name)
+    taken = (each for each in (*reversed(path.parents), path) if os.path.lexists(each))
+    return next((each for each in taken if not each.is_dir()), None)
 
 
 def count(number: int, one: str, many: str | None = None) -> str:

@@ -16,6 +16,7 @@ from conftest import SAMPLE_RATE, melody_samples, write_pcm
 from transcribe import cli
 from transcribe.errors import AudioError
 from transcribe.midi import read_midi
+from transcribe.midi_file import NOTE_ON, midi_file_bytes
 from transcribe.notes import Performance
 from transcribe.transcriber import Transcriber
 
@@ -35,16 +36,14 @@ from .running import PITCHES, files, pitches
         (["song.wav", "--overwrit"], "unrecognized"),
         (["song.wav", "other.wav", "-o", "x.mid"], "2 recordings need a folder"),
         (["song.wav", "-o", "x.wav"], "expected a MIDI file, which ends in .mid"),
-        (["song.wav", "-o", "song.wav/"], "-o song.wav/: "),
+        (["song.wav", "-o", "song.wav/"], "-o song.wav/: expected a folder, found a file\n"),
         (["song.wav", "song.wav"], "song.wav and song.wav would both be written to song.mid"),
         (["song.wav", "./song.flac"], "would both be written to song.mid"),
         (["a/song.wav", "b/song.wav", "-o", "out/"], "written to out/song.mid"),
-        (
-            ["song.wav", "taken.mid", "--overwrite"],
-            "taken.mid: this recording would be overwritten",
-        ),
-        (["song.mid"], "song.mid: this recording would be overwritten"),
+        (["song.wav", "taken.mid", "--overwrite"], "taken.mid: expected a recording; MIDI"),
+        (["song.mid"], "song.mid: expected a recording; MIDI files are read by transcribe score"),
         (["song.wav", "song.json", "-o", "./", "--json"], "song.json: this recording would"),
+        (["song.wav", "-o", "song.wav/deeper/"], "expected a folder, found a file (song.wav)"),
         ([""], "the name of a recording is empty"),
     ],
 )
@@ -217,3 +216,36 @@ def test_a_real_interrupt(melody_wav, random_checkpoint, name):
     assert process.returncode == 130
     assert err == "transcribe: interrupted; no partial files are left\n"
     assert files(song.parent) == {"song.wav"}
+
+
+def test_a_midi_file_is_named_as_one_and_the_recordings_go_on(run, melody_wav, tmp_path):
+    melody_wav("song.wav")
+    (tmp_path / "other.mid").write_bytes(midi_file_bytes(480, [[]]))
+    ran = run(tmp_path / "other.mid", tmp_path / "song.wav", "-o", tmp_path / "out")
+    assert ran.code == 1
+    assert "other.mid: expected a recording; MIDI files are read by transcribe score" in ran.err
+    assert files(tmp_path / "out") == {"song.mid"}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["score", "a.mid", "-o", "taken"],
+        ["score", "a.mid", "-o", "taken/deeper"],
+        ["tokens", "a.mid", "--for", "abc", "-o", "taken"],
+        ["render", "a.mid", "-o", "taken/a.wav"],
+        ["continue", "a.mid", "-o", "taken/b.mid"],
+        ["serve", "--folder", "taken", "--no-browser"],
+    ],
+    ids=" ".join,
+)
+def test_a_file_in_place_of_a_folder_is_named_as_one(run, tmp_path, monkeypatch, words):
+    monkeypatch.chdir(tmp_path)
+    strikes = [(tick, bytes((NOTE_ON, 60 + tick // 480, 80))) for tick in range(0, 3840, 480)]
+    (tmp_path / "a.mid").write_bytes(midi_file_bytes(480, [strikes]))
+    (tmp_path / "taken").write_text("mine")
+    ran = run(*words)
+    assert ran.code == 1
+    assert "taken" in ran.err
+    assert "expected a folder, found a file" in ran.err
+    assert (tmp_path / "taken").read_text() == "mine"

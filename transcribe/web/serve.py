@@ -27,6 +27,7 @@ from transcribe.web.http_protocol import HeaderTimeoutProtocol
 from transcribe.web.library import RecordingLibrary
 from transcribe.web.port import DEFAULT_PORT
 from transcribe.web.uploads import UploadLimits
+from transcribe.wording import reason
 
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
@@ -50,7 +51,7 @@ def serve(folder: Path, options: argparse.Namespace) -> int:
                 return _already_running(folder, options)
             return _serve(folder, options)
     except OSError as error:
-        what = error.strerror or str(error)
+        what = reason(error, about=folder)
         raise TranscribeError(
             f"{folder}: this folder can't be used: {what}; choose another with --folder"
         ) from error
