@@ -38,13 +38,14 @@ def average(before: Checkpoint, after: Checkpoint, share: float) -> Checkpoint:
     Raises
     ------
     CheckpointError
-        They are not of one network.
+        They are not of one network, or were exported.
     """
     if not 0 <= share <= 1:
         raise ValueError(f"share is 0 to 1; found {share}")
-    if before.model.config != after.model.config or before.features != after.features:
+    networks = before.trainable, after.trainable
+    if networks[0].config != networks[1].config or before.features != after.features:
         raise CheckpointError("expected two checkpoints of one network; found two networks")
-    old, new = before.model.state_dict(), after.model.state_dict()
+    old, new = (network.state_dict() for network in networks)
     for name, tensor in new.items():
         if tensor.is_floating_point():
             tensor.copy_((1 - share) * old[name] + share * tensor)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 from eval.common.command import new_parser
 from eval.common.record import data_name
@@ -24,6 +24,17 @@ from transcribe.transcription import Transcription
 
 Transcribe: TypeAlias = Callable[[Path], Transcription]
 Outcome = TypeVar("Outcome")
+
+
+class Timed(Protocol):
+    """An outcome that says how much music it is of."""
+
+    @property
+    def duration(self) -> float:
+        """Seconds."""
+
+
+TimedOutcome = TypeVar("TimedOutcome", bound=Timed)
 
 
 @dataclass(frozen=True)
@@ -97,16 +108,13 @@ def load_transcriber(options: argparse.Namespace) -> FileTranscriber:
 
 
 def measure_each(
-    job: Callable[[Recording, Transcribe], Outcome],
+    job: Callable[[Recording, Transcribe], TimedOutcome],
     options: argparse.Namespace,
     *,
     conventions: str | None,
-    line: Callable[[Outcome], str],
-) -> tuple[list[Outcome], dict[str, Any]]:
-    """Do a job for every recording of the data set, as `for_each`; with the record's beginning.
-
-    Outcomes have a ``duration``, in seconds.
-    """
+    line: Callable[[TimedOutcome], str],
+) -> tuple[list[TimedOutcome], dict[str, Any]]:
+    """Do a job for every recording of the data set, as `for_each`; with the record's beginning."""
     recordings = recordings_with_audio(options)
     transcribe = load_transcriber(options)
     outcomes = for_each(job, recordings, transcribe, options, line=line)

@@ -130,8 +130,8 @@ def passage(rng: np.random.Generator) -> Performance:
         )
         for onset, pitch in zip(onsets, pitches, strict=True)
     ]
-    pedal = [PedalPress(onset=1.0, offset=1.4)] if rng.random() < 0.3 else []
-    return Performance(notes, pedal)
+    pedal = (PedalPress(onset=1.0, offset=1.4),) if rng.random() < 0.3 else ()
+    return Performance(tuple(notes), pedal)
 
 
 def _played(performance: Performance, bank: SampleBank, rate: int) -> NDArray[np.float32]:

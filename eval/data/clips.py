@@ -108,22 +108,22 @@ def pieces_of(
                 f"{options.data} has no audio for any of its {n_all} recordings; "
                 "`transcribe render` makes some"
             )
-        said: dict[str, Any] = {"name": data_name(options.data), "split": options.split}
+        name = data_name(options.data)
+        said: dict[str, Any] = {"name": name, "split": options.split}
     elif wanted.kind == RENDERED:
-        folder = options.work / "sets" / folder_name(wanted)
+        said, name = wanted.as_json(), folder_name(wanted)
+        folder = options.work / "sets" / name
         recordings = rendered_recordings(wanted, wanted.path(options.data), folder)
-        said = wanted.as_json()
     else:
+        said, name = wanted.as_json(), wanted.name
         recordings = recordings_of(wanted, wanted.path(options.data))
-        said = wanted.as_json()
     names = [each.name for each in recordings]
     if len(set(names)) < len(names):
         raise DatasetError(
             f"{said['name']} has recordings of one name in several folders; one MIDI file "
             "would be written over another"
         )
-    made = wanted is not None and wanted.kind == RENDERED
-    folder = options.work / "clips" / (folder_name(wanted) if made else str(said["name"]))
+    folder = options.work / "clips" / name
     pieces = []
     for each in recordings[: options.first]:
         assert each.audio_path is not None

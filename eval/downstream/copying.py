@@ -28,7 +28,8 @@ LONGEST = 256
 
 def intervals_of(notes: Sequence[Note]) -> Intervals:
     """Semitones from each note to the next of a line."""
-    return np.diff(np.array(in_order(notes), np.int64))
+    pitches = np.array(in_order(notes), np.int64)
+    return pitches[1:] - pitches[:-1]
 
 
 class Learnt:
@@ -50,10 +51,11 @@ class Learnt:
 
         One note always is.
         """
-        longest = [1] * len(lines)
-        places = np.concatenate([np.full(len(line) + 1, n) for n, line in enumerate(lines)] or [[]])
-        row = np.concatenate([p for line in lines for p in (line, [_BETWEEN])] or [[]])
-        row = row.astype(np.int64)
+        longest, nothing = [1] * len(lines), np.empty(0, np.int64)
+        places = np.concatenate(
+            [np.full(len(line) + 1, n) for n, line in enumerate(lines)] or [nothing]
+        )
+        row = np.concatenate([p for line in lines for p in (line, [_BETWEEN])] or [nothing])
         ours, theirs = _codes(row), _codes(self.intervals)
         mine, others = np.zeros(len(row) + 1, np.uint64), np.zeros(len(theirs) + 1, np.uint64)
         # Where runs begin in here that are in a line too, as far as they have been looked at.

@@ -321,7 +321,7 @@ def report_heard(heard: Path, played: Path) -> dict[str, Any]:
 
 def _matched(ref: Sequence[Note], est: Sequence[Note]) -> set[int]:
     """Which estimated notes were played, the recording's median onset deviation taken off."""
-    played, found = Events.of_notes(Performance(ref)), Events.of_notes(Performance(est))
+    played, found = (Events.of_notes(Performance(tuple(notes))) for notes in (ref, est))
     pairs = match(played, found)
     late = found.intervals[pairs[:, 1], 0] - played.intervals[pairs[:, 0], 0]
     return set(match(played, found.moved(-float(np.median(late))))[:, 1].tolist())

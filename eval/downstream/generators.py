@@ -168,10 +168,9 @@ def placed_on(
     off_grid = None
     if anchor.grid is not None and on_grid:
         last = max(onsets)
-        lines, step = [], 0
-        while not lines or lines[-1] <= last:
-            lines.append(anchor.seconds(step))
-            step += 1
+        lines = [anchor.seconds(0)]
+        while lines[-1] <= last:
+            lines.append(anchor.seconds(len(lines)))
         off_grid = max(min(abs(onset - line) for line in lines) for onset in onsets)
     return Played(n_written, placed.n_notes, off_grid)
 
@@ -203,7 +202,7 @@ def in_browser(tokens: Path) -> dict[str, Played]:
     soprano, *_ = written("coconet", "soprano-*")
     voices, *_ = written("coconet", "voices-*")
     one, other = melodies[0], melodies[-1]
-    calls = {
+    calls: dict[str, tuple[Any, ...]] = {
         "Continue": ("continued", "models/melody_rnn", primer, 64),
         "Interpolate": ("interpolated", "models/mel_4bar", one, other, 3),
         "Drumify": ("grooved", "models/groovae_tap2bar", tap),

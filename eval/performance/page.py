@@ -124,11 +124,13 @@ def first_notes(page: Any, address: str, recording: Path) -> dict[str, Any]:
     """Seconds from the upload's end to the first notes on the page."""
     page.goto(address)
     page.locator("#list-empty").wait_for()
-    ended = []
-    page.on(
-        "response",
-        lambda answer: answer.request.method == "POST" and ended.append(time.perf_counter()),
-    )
+    ended: list[float] = []
+
+    def note_the_end(answer: Any) -> None:
+        if answer.request.method == "POST":
+            ended.append(time.perf_counter())
+
+    page.on("response", note_the_end)
     began = time.perf_counter()
     page.set_input_files("#files", recording)
     page.locator("#n-notes", has_text=re.compile("^[1-9]")).wait_for()

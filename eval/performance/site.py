@@ -275,7 +275,7 @@ def _worker_seconds(process: int) -> float:
 def agreement(page: Any, address: str, folder: Path, work: Path) -> dict[str, Any]:
     """Every recording through the tab and through the command."""
     transcriber = Transcriber.load()
-    rows = []
+    rows: list[dict[str, Any]] = []
     for recording in sorted(folder.glob("*.flac")):
         ref = Performance(read_labels(recording.with_suffix(".tsv")))
         by_command = transcriber(recording)

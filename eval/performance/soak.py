@@ -58,7 +58,7 @@ def opened(event, words):
         os.kill(os.getpid(), signal.SIGSEGV)
 sys.addaudithook(opened)
 """
-_NODE = {"num_cpus": 1, "object_store_memory": 80 << 20}
+_NODE: dict[str, Any] = {"num_cpus": 1, "object_store_memory": 80 << 20}
 _ONSET_TOLERANCE = 0.05
 _LEAST_RECALL = 0.5
 """Of the notes of a good recording; of another's notes far fewer are found."""

@@ -170,7 +170,9 @@ def _speed(
     window = np.zeros((checkpoint.windows.window_frames, config.n_channels, config.n_bins))
     with precision(precision_name):
         best = time_stages(transcriber, path, options.repeats)
-        network = network_cost(checkpoint.model, window.astype(np.float32), repeats=options.repeats)
+        network = network_cost(
+            checkpoint.trainable, window.astype(np.float32), repeats=options.repeats
+        )
     peak = peak_gflops(device, precision_name, size=options.matrix)
     new_frames = checkpoint.windows.window_frames - 2 * checkpoint.windows.context_frames
     new_seconds = config.grid.seconds(new_frames)

@@ -58,10 +58,13 @@ def results(
     rows = [
         [
             label,
-            *(mean_cell(each.get(f"aligned/{name}"), *how, interval=False) for each in summaries),
+            *(
+                mean_cell(each.get(f"aligned/{name}"), scale, digits, interval=False)
+                for each in summaries
+            ),
         ]
         for name in (*SHORT_ROWS, "velocity_error")
-        for label, *how in [SCALES[name]]
+        for label, scale, digits in [SCALES[name]]
     ]
     longest = runtime["memory"][-1]
     times_real_time = 60 * longest["minutes"] / longest["wall_seconds"]

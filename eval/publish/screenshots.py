@@ -22,7 +22,7 @@ from eval.common.command import new_parser, run
 from eval.performance.browser import HOW_TO, browser, chromium, serving
 from transcribe.errors import TranscribeError
 
-SIZES = {
+SIZES: dict[str, dict[str, Any]] = {
     "light": {"viewport": {"width": 1280, "height": 800}, "color_scheme": "light"},
     "dark": {"viewport": {"width": 1280, "height": 800}, "color_scheme": "dark"},
     "phone": {

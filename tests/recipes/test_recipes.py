@@ -20,7 +20,7 @@ from recipes.check import main, misses
 from recipes.gather import Run, by_value_and_metric, point, varied_by, write_tables
 from recipes.studies import study
 from transcribe.audio.reader import read_audio
-from transcribe.checkpoint import PACKAGED_CHECKPOINT, load_checkpoint, save_checkpoint
+from transcribe.checkpoint import PACKAGED, PACKAGED_CHECKPOINT, load_checkpoint, save_checkpoint
 from transcribe.datasets import load_dataset
 from transcribe.evaluation.metrics import onset_f1
 from transcribe.features import Features
@@ -371,3 +371,10 @@ def test_there_is_nothing_between_two_kinds_of_networks(tmp_path, random_checkpo
     assert average_main(words) == 1
     assert "two networks" in capsys.readouterr().err
     assert not (tmp_path / "mean.safetensors").exists()
+
+
+def test_exported_weights_are_not_averaged(tmp_path, capsys):
+    out = tmp_path / "mean.safetensors"
+    assert average_main([str(PACKAGED), str(PACKAGED_CHECKPOINT), "--out", str(out)]) == 1
+    assert "found an exported network" in capsys.readouterr().err
+    assert not out.exists()
