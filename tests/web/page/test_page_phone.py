@@ -194,3 +194,26 @@ def test_no_form_scrolls_sideways_and_the_transport_keeps_to_its_lines(opened, h
             close.click()
         n_lines = 2 if width < 544 else 1
         assert page.locator(".transport").bounding_box()["height"] < 65 * n_lines + 10, width
+
+
+@pytest.mark.parametrize("locale", ["en", "de"])
+def test_bars_are_shown_and_hidden_again_on_a_phone_by_touch_alone(opened, heard, locale):
+    page = opened(viewport=SMALL_SCREENS["phone"], has_touch=True, locale=locale)
+    page.goto(heard)
+    expect(page.locator("#n-notes")).to_have_text(re.compile(r"^[1-9]"))
+    page.tap("#bars")
+    expect(page.locator("#piece-words")).to_contain_text("4/4")
+    page.tap("#bars")
+    expect(page.locator("#piece")).to_be_hidden()
+
+
+@pytest.mark.parametrize("size", [*SMALL_SCREENS.values(), {"width": 1000, "height": 560}], ids=str)
+def test_stop_is_in_sight_while_it_records(opened, address, size):
+    page = opened(viewport=size)
+    page.goto(address)
+    page.click("#record")
+    expect(page.locator("#live-roll")).to_be_visible()
+    expect(page.locator("#recorder-stop")).to_be_in_viewport(ratio=1)
+    expect(page.locator("#recorder-discard")).to_be_in_viewport(ratio=1)
+    page.click("#recorder-discard")
+    page.click("#question-yes")

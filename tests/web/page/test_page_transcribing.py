@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from conftest import write_pcm
 from page_parts import expect_wrong_parts_refused
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 from site_checks import PRELUDE
 from web_server import wait_until
 
@@ -186,7 +186,16 @@ def test_only_a_part_is_transcribed(opened, address):
     expect(page.locator("#part-from")).to_have_value(re.compile(r"^0:0\d\.\d$"))
     page.fill("#part-from", "10")
     page.fill("#part-to", "0:25.5")
+    held: list[Route] | None = []  # by a slow server
+    page.route(
+        re.compile("/notes"),
+        lambda route: route.continue_() if held is None else held.append(route),
+    )
     page.click("#part-start")
+    expect(page.locator("#notices .notice")).to_have_text("Only 0:10 to 0:25 is transcribed.")
+    late, held = held, None
+    for route in late:
+        route.continue_()
     expect(page.locator("#part-now")).to_have_text(
         "Only 0:10 to 0:25 is transcribed.", timeout=DONE
     )

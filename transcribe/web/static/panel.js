@@ -83,9 +83,8 @@ export class Panel {
     const { length, nDoubtful } = this.notes;
     byId("n-notes").textContent = t("notes.n", { n: length });
     byId("threshold").setAttribute("aria-valuetext", t("notes.n", { n: length }));
-    byId("doubtful-words").textContent = nDoubtful
-      ? t("doubtful.n", { n: nDoubtful })
-      : t("doubtful.none");
+    const none = length ? t("doubtful.none") : ""; // none of those that are to come yet
+    byId("doubtful-words").textContent = nDoubtful ? t("doubtful.n", { n: nDoubtful }) : none;
     byId("doubtful-next").hidden = !nDoubtful;
   }
 

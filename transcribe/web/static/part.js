@@ -53,13 +53,19 @@ export class Part {
     byId("part-to").value = clock(end, 1);
   }
 
+  /** What is transcribed now, in a sentence. */
+  get words() {
+    const { recording } = this.editor;
+    return recording?.part ? t("part.now", { part: partOf(recording) }) : t("part.all");
+  }
+
   /** Another recording, or another part of it. */
   show() {
     const { editor } = this;
     const { start, end } = this.now;
     const part = editor.recording?.part ?? null;
     editor.roll.part = part && { start, end };
-    byId("part-now").textContent = part ? t("part.now", { part: partOf(editor.recording) }) : t("part.all");
+    byId("part-now").textContent = this.words;
     byId("part-whole").disabled = !part;
   }
 
@@ -101,7 +107,7 @@ export class Part {
     if (await editor.ask((id) => server.putPart(id, { from, to }))) {
       editor.player.setPassage(null);
       this.close();
-      tell(byId("part-now").textContent);
+      tell(this.words); // what the panel says may still be that of before
     }
   }
 }
