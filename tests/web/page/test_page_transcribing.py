@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from conftest import write_pcm
 from page_parts import expect_wrong_parts_refused
-from playwright.sync_api import Route, expect
+from playwright.sync_api import expect
 from site_checks import PRELUDE
 from web_server import wait_until
 
@@ -25,6 +25,7 @@ from .actions import (
     drop,
     expect_heard,
     n_notes,
+    show,
 )
 from .server import ask, call, send
 
@@ -166,6 +167,19 @@ def test_a_long_transcription_is_paused_and_goes_on(opened, address, tmp_path, p
     assert ask(page.url, "")["n_notes"] > len(before) + 100
 
 
+def test_a_part_is_named_before_its_notes_are_there(opened, heard):
+    page = opened()
+    show(page, heard)
+    begun = {**ask(heard, ""), "state": "queued", "part": [10, 25.5]}
+    page.route("**/part", lambda route: route.fulfill(json=begun))
+    page.route(re.compile("/notes"), lambda route: None)  # never answered
+    page.click("#part-open")
+    page.fill("#part-from", "10")
+    page.fill("#part-to", "0:25.5")
+    page.click("#part-start")
+    expect(page.locator("#notices .notice")).to_have_text("Only 0:10 to 0:25 is transcribed.")
+
+
 def test_only_a_part_is_transcribed(opened, address):
     send(address, "prelude.mp3", PRELUDE.read_bytes())
     page = opened()
@@ -186,16 +200,7 @@ def test_only_a_part_is_transcribed(opened, address):
     expect(page.locator("#part-from")).to_have_value(re.compile(r"^0:0\d\.\d$"))
     page.fill("#part-from", "10")
     page.fill("#part-to", "0:25.5")
-    held: list[Route] | None = []  # by a slow server
-    page.route(
-        re.compile("/notes"),
-        lambda route: route.continue_() if held is None else held.append(route),
-    )
     page.click("#part-start")
-    expect(page.locator("#notices .notice")).to_have_text("Only 0:10 to 0:25 is transcribed.")
-    late, held = held, None
-    for route in late:
-        route.continue_()
     expect(page.locator("#part-now")).to_have_text(
         "Only 0:10 to 0:25 is transcribed.", timeout=DONE
     )
