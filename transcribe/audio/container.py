@@ -71,7 +71,8 @@ def open_recording(path: Path, part: Part | None = None) -> InputContainer:
     except av.error.FFmpegError as error:
         if head[4:8] == b"ftyp":
             raise AudioError(
-                f"{path}: this mp4/m4a has no index; it was cut off before it was finished",
+                f"{path}: this mp4/m4a has no index, as it was cut off before it was finished; "
+                "copy or export it again",
                 kind="cut_off",
             ) from error
         raise AudioError(
