@@ -92,6 +92,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Wrong usage raises SystemExit(2), as argparse does.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
+    prog = f"transcribe {words[0]}" if words and words[0] in COMMANDS else "transcribe"
     # Of numpy, which is not imported yet: its products here are small, and its other threads
     # would do no more than wait for them, at full load.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -100,7 +101,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             with _requests_to_end(words):
                 return _run(words)
         except KeyboardInterrupt:
-            say("transcribe: interrupted; no partial files are left", sys.stderr)
+            say(f"{prog}: interrupted; no partial files are left", sys.stderr)
             return INTERRUPTED
         except BrokenPipeError:  # the reader of the results has gone
             let_go(sys.stdout)
@@ -108,14 +109,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except FAILURES as error:
             if "--verbose" in words:
                 traceback.print_exc()
-            say(f"transcribe: {reason(error)}", sys.stderr)
+            say(f"{prog}: {reason(error)}", sys.stderr)
             return FAILED
         except ModuleNotFoundError as error:
             package = (error.name or "").partition(".")[0]
             if package in ("", "transcribe"):
                 raise
             say(
-                f"transcribe: {package} is not installed, though this version needs it; install "
+                f"{prog}: {package} is not installed, though this version needs it; install "
                 "transcribe again, as you did at first",
                 sys.stderr,
             )

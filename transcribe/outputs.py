@@ -149,6 +149,23 @@ def check_output(output: Path, sources: Iterable[Path] = (), *, overwrite: bool 
     _check_writable(output.parent)
 
 
+def check_folder(folder: Path) -> None:
+    """See that files may be written to a folder, which is there or is to be made.
+
+    Raises
+    ------
+    OutputError
+        A file stands in its place, or on the way to it.
+    PermissionError
+        The folder, or that in which it is to be made, may not be written to.
+    """
+    there = next((each for each in (folder, *folder.parents) if os.path.lexists(each)), Path())
+    if not there.is_dir():
+        where = "" if there == folder else f" ({there})"
+        raise OutputError(f"{folder}: expected a folder, found a file{where}")
+    _check_writable(there)
+
+
 def midi_output(output: Path | None, source: Path, *, ending: str) -> Path:
     """The MIDI file that a command writes of one source, beside it if no other is named.
 

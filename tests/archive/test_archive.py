@@ -73,7 +73,10 @@ def test_a_file_is_no_place_for_the_outputs(archive, words):
     (archive.source / "a.mp3").write_bytes(PRELUDE.read_bytes())
     archive.out.write_text("a list, say")
     code, _, err = archive(*words)
-    assert (code, err) == (1, f"transcribe: -o {archive.out}: expected a folder, found a file\n")
+    assert (code, err) == (
+        1,
+        f"transcribe archive: -o {archive.out}: expected a folder, found a file\n",
+    )
 
 
 @pytest.mark.parametrize("limit", ["--time-limit", "--stall-limit"])

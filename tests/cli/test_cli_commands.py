@@ -177,7 +177,8 @@ def test_a_missing_extra_is_named(command, package, extra):
     ran = in_subprocess(code, *command)
     assert ran.returncode == 1
     assert ran.stderr.splitlines() == [
-        f"transcribe: {package} is not installed; it comes with: pip install 'transcribe[{extra}]'"
+        f"transcribe {command[0]}: {package} is not installed; it comes with: "
+        f"pip install 'transcribe[{extra}]'"
     ]
 
 
@@ -192,3 +193,24 @@ def test_an_installation_from_before_a_new_requirement_is_told(run, monkeypatch,
         "transcribe: onnxruntime is not installed, though this version needs it; install "
         "transcribe again, as you did at first"
     ]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["archive", "nowhere", "-o", "midi"],
+        ["continue", "nowhere.mid"],
+        ["corpus", "nowhere", "-o", "set"],
+        ["evaluate", "nowhere.mid", "nowhere.mid"],
+        ["place", "nowhere.mid", "--onto", "nowhere.mid"],
+        ["render", "nowhere.mid"],
+        ["score", "nowhere.mid"],
+    ],
+    ids=lambda command: command[0],
+)
+def test_every_command_names_itself_before_its_errors(run, monkeypatch, tmp_path, command):
+    monkeypatch.chdir(tmp_path)
+    ran = run(*command)
+    assert ran.code
+    assert ran.complaints[-1].startswith(f"transcribe {command[0]}: ")
+    assert "nowhere" in ran.complaints[-1]

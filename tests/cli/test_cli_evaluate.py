@@ -52,3 +52,18 @@ def test_evaluate_refuses_in_one_line(run, tmp_path, played):
     assert ran.code == 1
     assert len(ran.complaints) == 1
     assert "nowhere.mid" in ran.err
+
+
+@pytest.mark.parametrize("place", ["taken", "taken/deep/report"])
+def test_evaluate_sees_before_comparing_that_no_report_can_be_written(
+    run, tmp_path, played, monkeypatch, place
+):
+    write_midi(played, tmp_path / "ref.mid")
+    (tmp_path / "taken").touch()
+    monkeypatch.setattr(
+        "transcribe.evaluation.evaluate.evaluate", lambda *_, **__: pytest.fail("compared")
+    )
+    ran = run("evaluate", tmp_path / "ref.mid", tmp_path / "ref.mid", "-o", tmp_path / place)
+    assert ran.code == 1
+    assert f"{tmp_path / place}: expected a folder, found a file" in ran.err
+    assert len(ran.complaints) == 1

@@ -23,6 +23,7 @@ from transcribe.options import (
     path_name,
     positive_seconds,
 )
+from transcribe.outputs import check_folder
 from transcribe.terminal import progress_of, say
 from transcribe.wording import count
 
@@ -190,7 +191,6 @@ def exit_code(prog: str, remarks: Sequence[str], left_out: Mapping[str, int]) ->
 
 def _check_report_folder(folder: Path, *, overwrite: bool) -> None:
     """Before anything slow is done, see that the report can be written."""
-    if folder.exists() and not folder.is_dir():
-        raise OutputError(f"{folder}: expected a folder for the report, found a file")
+    check_folder(folder)
     if (folder / "evaluation.json").exists() and not overwrite:
         raise OutputError(f"{folder} already holds a report; use --overwrite to replace it")

@@ -27,6 +27,7 @@ from transcribe.options import (
     tempo,
     usage_errors,
 )
+from transcribe.outputs import check_folder
 from transcribe.terminal import reported, say
 from transcribe.tokens.targets import TARGETS, encode
 from transcribe.wording import count
@@ -132,7 +133,9 @@ def _one(
     if not source.path.exists():
         raise TranscribeError("no such file", kind="not_found")
     for target in targets:
-        description = options.output / target / source.name.parent / f"{source.name.name}.json"
+        folder = options.output / target / source.name.parent
+        check_folder(folder)
+        description = folder / f"{source.name.name}.json"
         if description.exists() and not options.overwrite:
             raise TranscribeError(f"{description} already exists; use --overwrite to replace it")
     performance = reader.read(source.path)
