@@ -71,7 +71,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
                 "title": recording.title,
                 "metre": metre,
                 "found": found,
-                "tempo": round(sorted(score.tempo)[len(score.tempo) // 2], 1),
+                "tempo": round(score.usual_tempo, 1),
             }
         )
     scores = [Scores({}, {"first": float(row["metre"] == row["found"])}) for row in rows]

@@ -183,3 +183,13 @@ def test_what_is_struck_just_before_the_first_beat_is_on_it():
     score = analyse(Performance(tuple(notes), ()), Hints(beats=tuple(map(float, range(2, 11)))))
     first, second = score.notes[:2]
     assert (first.bar, first.beat) <= (second.bar, second.beat)
+
+
+@pytest.mark.parametrize("music", [march(8), slow_song(quarter=1.0)], ids=["march", "song"])
+def test_a_note_an_hour_after_the_rest_changes_neither_metre_nor_tempo(music):
+    """Nobody plays in the pause, whose beats are slow and many."""
+    late = Note(onset=3600.0, offset=3601.0, pitch=60, velocity=70)
+    alone, score = analyse(music), analyse(Performance((*music.notes, late)))
+    assert [change.metre for change in score.metres] == [change.metre for change in alone.metres]
+    assert score.usual_tempo == pytest.approx(alone.usual_tempo, rel=0.01)
+    assert [note.bar for note in score.notes[:-1]] == [note.bar for note in alone.notes]

@@ -1,7 +1,7 @@
 """Beats of MIDI files that were written with them are kept; where they say nothing, found."""
 
 import json
-from itertools import accumulate
+from itertools import accumulate, pairwise
 
 import pytest
 from exact_midi import exact_midi
@@ -140,3 +140,22 @@ def test_beats_that_nobody_can_write_are_not_the_files(content):
 def test_a_metre_of_nothing_is_none():
     content = exact_midi(every(240, 9600), (0, meta_event(METRE, bytes((0, 2, 24, 8)))))
     assert file_beats(content).beats[1] == pytest.approx(0.4)
+
+
+@pytest.mark.parametrize("metre", [Metre(3, 4), Metre(6, 8)])
+def test_a_note_hours_after_the_rest_is_not_counted_to(metre):
+    """Of the pause there are fewer, slower bars; those that are played stay the file's."""
+    played, late = 30 * 480, 480 * 3 * 20_000
+    head = (0, metre_event(metre.numerator, metre.denominator))
+    alone = file_beats(exact_midi([*every(240, played), played], head))
+    found = file_beats(exact_midi([*every(240, played), played, late, late + 240], head))
+    end = late / 480 * 0.4
+    assert len(found.beats) < 3000
+    assert found.beats[: len(alone.beats)] == alone.beats
+    assert found.downbeats[: len(alone.downbeats)] == alone.downbeats
+    assert any(time == pytest.approx(end) for time in found.downbeats)
+    gaps = [after - before for before, after in pairwise(found.beats)]
+    assert 10 < max(gaps) <= 15
+    starts = [found.beats.index(time) for time in found.downbeats]
+    assert {after - before for before, after in pairwise(starts)} == {metre.beats_per_bar}
+    assert set(found.metres) == {metre}

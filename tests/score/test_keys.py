@@ -54,3 +54,22 @@ def test_signatures_are_all_told_of():
     profiles = packaged_networks().key_profiles
     said = profiles(np.random.default_rng(0).random((3, profiles.weights.shape[1], 12)))
     np.testing.assert_allclose(np.exp(said).sum(axis=1), 1)
+
+
+def test_a_long_pause_says_nothing_of_the_key():
+    """Nor does it take long: a note that is hours away costs nothing."""
+    music = chords(*[0] * 4, *[4] * 16)
+    hours = 40 * 3600.0
+    late = Note(onset=hours, offset=hours + 1, pitch=60, velocity=70)
+    profiles = packaged_networks().key_profiles
+    asked = []
+
+    def counting(chromas):
+        asked.append(len(chromas))
+        return profiles(chromas)
+
+    alone, sure = key_signatures(NoteArrays.of(music), counting)
+    found, as_sure = key_signatures(NoteArrays.of(Performance((*music.notes, late))), counting)
+    assert found[: len(alone)] == alone
+    assert as_sure == pytest.approx(sure, abs=0.1)
+    assert asked[1] < asked[0] + 40

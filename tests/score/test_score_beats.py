@@ -8,6 +8,7 @@ import pytest
 from transcribe.score.bars import BarEvidence, track_bars
 from transcribe.score.beat_targets import METRE_NAMES, N_PERIODS, N_PLACES, PLACES
 from transcribe.score.beats import BeatSettings, OnsetEvidence, track_beats
+from transcribe.score.pauses import in_pauses, played_gaps
 
 METRES = [(4, 4, 4), (3, 4, 3), (2, 4, 2)]
 
@@ -134,3 +135,25 @@ def test_beats_go_on_through_a_pause_between_two_pieces(pause):
         of_piece = found[(found > start + 2) & (found < start + 10)]
         np.testing.assert_allclose(np.diff(of_piece), 0.5, atol=1e-6)
     assert (onset[onset >= 0] % 2 == 0).all()
+
+
+@pytest.mark.parametrize("tempo", [None, 120])
+def test_a_pause_of_days_has_no_more_beats_than_a_midi_file_needs(tempo):
+    """Which can't say beats of more than 16 s."""
+    one = np.arange(0, 12, 0.25)
+    days = 100 * 3600.0
+    times = np.concatenate([one, one + days])
+    beat = np.where(np.arange(len(times)) % 2 == 0, 3.0, -3.0)
+    found, _ = track_beats(evidence(times, beat), BeatSettings(), tempo=tempo)
+    assert 14 < np.diff(found).max() <= 15
+    assert len(found) < days / 14
+    of_second = found[found > days + 2]
+    np.testing.assert_allclose(np.diff(of_second[:-2]), 0.5, atol=1e-6)
+
+
+def test_times_in_pauses():
+    onsets = np.array([0.0, 1.0, 60.0, 70.0])
+    times = np.array([-50.0, 0.5, 1.0, 1.5, 30.0, 60.0, 65.0, 70.0, 200.0])
+    assert in_pauses(times, onsets).tolist() == [False] * 3 + [True] * 2 + [False] * 4
+    np.testing.assert_allclose(played_gaps(np.array([0, 1, 20, 40, 60, 60.5]), onsets), [1, 0.5])
+    assert not in_pauses(times, np.empty(0)).any()

@@ -22,6 +22,7 @@ from transcribe.web.access import Sessions
 from transcribe.web.errors import RefusedError
 from transcribe.web.library import RecordingLibrary
 from transcribe.web.messages import user_message
+from transcribe.web.uploads import UploadLimits
 
 
 def test_help_is_there_and_the_others_import_no_web_server(capsys):
@@ -63,6 +64,25 @@ def test_wrong_usage(words):
     with pytest.raises(SystemExit) as ended:
         main(["serve", *words])
     assert ended.value.code == 2
+
+
+def test_gigabytes_are_the_same_in_the_option_on_the_page_and_in_its_errors(monkeypatch, tmp_path):
+    taken = []
+
+    class StoppedError(Exception):
+        pass
+
+    def server(library, limits, **_):
+        taken.append(limits)
+        raise StoppedError
+
+    monkeypatch.setattr("transcribe.web.serve.Server", server)
+    for words in ([], ["--max-upload", "2"], ["--max-upload", "0.5"]):
+        with pytest.raises(StoppedError):
+            main(["serve", "--folder", str(tmp_path / "library"), "--no-browser", *words])
+    # The page writes 1e9 bytes as 1 GB (static/words.js).
+    assert [limits.n_bytes for limits in taken] == [2e9, 2e9, 0.5e9]
+    assert UploadLimits().n_bytes == 2e9
 
 
 def test_a_folder_that_is_a_file_is_named(tmp_path, capsys):

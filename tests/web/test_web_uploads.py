@@ -16,7 +16,7 @@ from web_server import PATIENCE, serving, wait_until
 from transcribe.web.names import disposition, download_name, shown
 from transcribe.web.uploads import SPARE_DISK, UploadLimits
 
-MEGABYTE = 1 << 20
+MEGABYTE = 1_000_000
 
 
 @pytest.fixture
@@ -108,7 +108,7 @@ def test_a_file_that_is_too_large_is_refused_before_it_is_sent(folder):
         assert {".qta", ".3gp", ".m2ts", ".wav"} < set(limits["endings"])
         answer = client.upload(bytes(2 * MEGABYTE))
         assert answer.status == 413
-        assert answer.json["error"].startswith("This file is larger than 0.000977 GB")
+        assert answer.json["error"].startswith("This file is larger than 0.001 GB")
         assert "Convert it" in answer.json["hint"]
         assert client.upload(bytes(MEGABYTE)).status == 201
         assert len(kept(folder)) == 1

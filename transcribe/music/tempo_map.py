@@ -20,7 +20,7 @@ _AT_ONCE = 0.02
 """Seconds; a first beat before that is the start of the file."""
 _MOST_STRETCHED = 1.5
 """How much faster or slower than the first beats a lead-in may be counted."""
-_LONGEST_BEAT = 15.0
+LONGEST_BEAT = 15.0
 """Seconds a quarter: more than a MIDI file can say. A longer lead-in has more bars."""
 
 
@@ -145,7 +145,7 @@ def _lead_in(beats: Sequence[float], first_downbeat: int, metre: Metre) -> tuple
     whole = missing + n * max(round((wanted - missing) / n), 0 if missing else 1)
     if 1 / _MOST_STRETCHED <= whole / wanted <= _MOST_STRETCHED:
         return whole, None
-    fewest = int(beats[0] / _LONGEST_BEAT) + 1
+    fewest = int(beats[0] / LONGEST_BEAT) + 1
     n_lead = max(round(wanted), fewest)
     return n_lead, _bar_of(n_lead + first_downbeat, metre)
 

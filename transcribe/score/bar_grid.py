@@ -10,12 +10,14 @@ from numpy.typing import NDArray
 
 from transcribe.music.beat_grid import COMMON_TIME, DEFAULT_TEMPO, Metre
 from transcribe.score.bars import BarEvidence, Bars, track_bars
+from transcribe.score.beat_targets import METRE_NAMES
 from transcribe.score.beat_targets import METRES as METRE_CLASSES
 from transcribe.score.beat_targets import PLACES as BEAT_PLACES
 from transcribe.score.beats import BeatSettings, OnsetEvidence, track_beats
 from transcribe.score.networks import ScoreNetworks
 from transcribe.score.note_features import BeatArrays
 from transcribe.score.onset_features import NoteArrays
+from transcribe.score.pauses import in_pauses, played_gaps
 from transcribe.score.score import Hints
 
 Array = NDArray[np.float64]
@@ -82,15 +84,17 @@ def find_bars(
     first, last = float(notes.onset[0]), float(notes.onset[-1])
     metres = _possible_metres(hints)
     times, onset = _beats(evidence, hints, settings, first, last)
-    heard = networks.hear_bars(notes, times)
+    heard = _heard(networks, notes, times, evidence.times)
     is_free = hints.metre is None and hints.tempo is None and hints.beats is None
-    if is_free and float(np.median(np.diff(times))) > _SLOWEST_IN_THREES:
+    pace = float(np.median(played_gaps(times, evidence.times)))
+    if is_free and pace > _SLOWEST_IN_THREES:
         finer, on_finer = _thirds(times, onset, evidence.times, first, last)
-        of_finer = networks.hear_bars(notes, finer)
-        if _in_threes(of_finer):
+        of_finer = _heard(networks, notes, finer, evidence.times)
+        if _in_threes(of_finer.metre[~in_pauses(finer, evidence.times)]):
             times, onset, heard = finer, on_finer, of_finer
     on_onset = np.where(onset >= 0, evidence.down[np.maximum(onset, 0)], settings.missing_down)
     down = settings.onset_share * on_onset + (1 - settings.onset_share) * heard.down
+    down = np.where(in_pauses(times, evidence.times), -settings.down_bias, down)
     bars = track_bars(
         BarEvidence(down, heard.metre),
         times,
@@ -103,6 +107,20 @@ def find_bars(
     if is_free:
         times, onset, bars = _without_halves(times, onset, bars, evidence.times)
     return _filled_up(times, onset, bars, metres, last)
+
+
+def _heard(networks: ScoreNetworks, notes: NoteArrays, times: Array, onsets: Array) -> BarEvidence:
+    """What the network says of beats, of one piece after the other; nothing of those in pauses."""
+    is_played = ~in_pauses(times, onsets)
+    if is_played.all():
+        return networks.hear_bars(notes, times)
+    down, metre = np.zeros(len(times)), np.zeros((len(times), len(METRE_NAMES)))
+    bounds = np.flatnonzero(np.diff(is_played, prepend=False, append=False))
+    for start, stop in zip(bounds[::2], bounds[1::2], strict=True):
+        if stop - start > 1:
+            said = networks.hear_bars(notes, times[start:stop])
+            down[start:stop], metre[start:stop] = said.down, said.metre
+    return BarEvidence(down, metre)
 
 
 def _filled_up(
@@ -195,10 +213,10 @@ def _thirds(
     return finer[start:stop], near[start:stop]
 
 
-def _in_threes(heard: BarEvidence) -> bool:
-    """Whether these beats are very likely three to a bar."""
+def _in_threes(metre: Array) -> bool:
+    """Whether beats of which this is said (`BarEvidence.metre`) are very likely three to a bar."""
     three = [METRE_CLASSES[3, 4], METRE_CLASSES[3, 8]]
-    return bool(np.logaddexp.reduce(heard.metre[:, three], axis=1).mean() > np.log(_THREES))
+    return bool(np.logaddexp.reduce(metre[:, three], axis=1).mean() > np.log(_THREES))
 
 
 def _without_halves(
@@ -206,11 +224,13 @@ def _without_halves(
 ) -> tuple[Array, NDArray[np.int64], Bars]:
     """With two beats for each where slow ones of 2/4 are more likely the halves of 4/4."""
     in_twos = bars.metre == METRES.index(Metre(2, 4))
-    gaps = np.diff(times, append=2 * times[-1] - times[-2])
+    ends = np.append(times, 2 * times[-1] - times[-2])
+    gaps = np.diff(ends)
     is_half = np.zeros(len(times), bool)
     bounds = np.flatnonzero(np.diff(in_twos, prepend=False, append=False))
     for start, stop in zip(bounds[::2], bounds[1::2], strict=True):
-        is_half[start:stop] = np.median(gaps[start:stop]) > _SLOWEST_IN_TWOS
+        pace = float(np.median(played_gaps(ends[start : stop + 1], onsets)))
+        is_half[start:stop] = pace > _SLOWEST_IN_TWOS
     if not is_half.any():
         return times, onset, bars
     halves = np.flatnonzero(is_half[:-1])  # nothing comes after the last beat

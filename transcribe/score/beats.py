@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from transcribe.score.beat_paths import BeatPaths
 from transcribe.score.beat_targets import PERIODS, PLACES
+from transcribe.score.pauses import PAUSE, beats_in_pause
 
 Array = NDArray[np.float64]
 
@@ -94,9 +95,6 @@ class OnsetEvidence:
         )
 
 
-_PAUSE = 40.0
-"""Seconds without an onset that part two pieces: their beats are found one by one, and those
-between them, where nothing is struck, are slow."""
 _LONGEST_STEP = 0.1
 """Seconds between places for beats where nothing is struck."""
 _TOLD = 30.0
@@ -135,6 +133,9 @@ def track_beats(
 ) -> tuple[Array, NDArray[np.int64]]:
     """The likeliest beats.
 
+    The beats of two pieces with a long pause between them are found one by one, and those in the
+    pause, where nothing is struck, are slow (`pauses`).
+
     Parameters
     ----------
     evidence : OnsetEvidence
@@ -152,13 +153,13 @@ def track_beats(
     onset : array
         Of each beat the onset that it is on, or -1, shape (m,).
     """
-    pauses = np.flatnonzero(np.diff(evidence.times) > _PAUSE) + 1
+    pauses = np.flatnonzero(np.diff(evidence.times) > PAUSE) + 1
     edges = [0, *pauses.tolist(), len(evidence.times)]
     times, onset = np.empty(0), np.empty(0, np.int64)
     for start, stop in itertools.pairwise(edges):
         piece = evidence.part(start, stop)
         is_told = downbeat is not None and (
-            stop == len(evidence.times) or downbeat < evidence.times[stop] - _PAUSE / 2
+            stop == len(evidence.times) or downbeat < evidence.times[stop] - PAUSE / 2
         )
         its_times, its_onset = _track_piece(piece, settings, tempo, downbeat if is_told else None)
         if is_told:
@@ -169,7 +170,7 @@ def track_beats(
             its_times, its_onset = _extended(its_times, its_onset, on_to=piece.times[-1])
         if len(times):
             gap = its_times[0] - times[-1]
-            n_between = math.ceil(gap / (settings.longest if tempo is None else 60 / tempo))
+            n_between = beats_in_pause(gap, settings.longest if tempo is None else 60 / tempo)
             between = times[-1] + gap * np.arange(1, n_between) / n_between
             times, onset = np.append(times, between), np.append(onset, np.full(len(between), -1))
         times = np.append(times, its_times)

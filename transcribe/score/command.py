@@ -212,7 +212,7 @@ def _names(written: list[Path]) -> str:
 
 def _summary(score: Score) -> str:
     n_bars = max(note.bar for note in score.notes)
-    median = sorted(score.tempo)[len(score.tempo) // 2]
+    median = score.usual_tempo
     pace = f"{median:.0f}" if median >= 1 else f"{median:.2g}"
     return f"{count(n_bars, 'bar')} of {score.metre(1)} in {score.key(1)}, {pace} beats per minute"
 

@@ -7,7 +7,7 @@ nothing, and beats are found from the notes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise, takewhile
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from transcribe.midi import midi_content
 from transcribe.midi_file import DRUM_CHANNEL, NOTE_ON, MidiFile
 from transcribe.midi_parser import parse_midi
 from transcribe.music.beat_grid import COMMON_TIME, DEFAULT_TEMPO, Metre
+from transcribe.score.pauses import beats_in_pause
 from transcribe.score.score import Hints
 
 _ON_GRID = 0.9
@@ -80,6 +81,8 @@ def file_beats(content: bytes) -> Hints | None:
     gaps = np.diff(seconds)
     if len(gaps) < 2 or gaps.min() < _SHORTEST or gaps.max() > _LONGEST:
         return None
+    beats, downs = _without_long_pauses(beats, downs, struck, clock)
+    seconds = [clock(tick) for tick, _ in beats]
     if knows_nothing:
         return Hints(beats=tuple(seconds))
     return Hints(
@@ -138,6 +141,32 @@ def _beats(
     while len(beats) > 2 and beats[1][0] <= first:
         beats.pop(0)
     return beats, [tick for tick in downs if tick >= beats[0][0]]
+
+
+def _without_long_pauses(
+    beats: list[tuple[int, Metre]],
+    downs: list[int],
+    struck: np.ndarray,
+    clock: Callable[[int], float],
+) -> tuple[list[tuple[int, Metre]], list[int]]:
+    """With fewer and slower bars where nothing is struck for longer than anyone counts."""
+    ticks = np.array([tick for tick, _ in beats])
+    bars = np.array(downs)
+    first, last = np.searchsorted(bars, struck[:-1], "right"), np.searchsorted(bars, struck[1:])
+    for index in np.flatnonzero(last - first > 1)[::-1]:
+        start, stop = downs[first[index]], downs[last[index] - 1]
+        begin, end = np.searchsorted(ticks, [start, stop]).tolist()
+        seconds = clock(stop) - clock(start)
+        fewer = beats_in_pause(seconds, seconds / (end - begin))
+        metre = beats[begin][1]
+        n_bars = -(-fewer // metre.beats_per_bar)
+        if n_bars >= last[index] - 1 - first[index]:
+            continue
+        places = np.linspace(start, stop, n_bars * metre.beats_per_bar, endpoint=False)
+        slow = np.round(places).astype(int).tolist()
+        beats[begin:end] = [(tick, metre) for tick in slow]
+        downs[first[index] : last[index] - 1] = slow[:: metre.beats_per_bar]
+    return beats, downs
 
 
 def _has_upbeat(changes: Mapping[int, Metre], first: int, stop: int, quarter: int) -> bool:

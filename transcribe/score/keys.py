@@ -24,7 +24,8 @@ from transcribe.score.onset_features import NoteArrays
 
 Array = NDArray[np.float64]
 
-REACHES = (2.5, 8.0, 30.0, 1e9)
+_WHOLE_PIECE = 1e9
+REACHES = (2.5, 8.0, 30.0, _WHOLE_PIECE)
 """Seconds around a place within which pitch classes are counted."""
 N_CHROMAS = 2 * len(REACHES)
 STEP = 2.0
@@ -129,6 +130,7 @@ def key_signatures(
     """
     first, last = float(notes.onset[0]), float(notes.onset[-1])
     places = np.arange(first + STEP / 2, max(last, first + STEP), STEP)
+    places = places[_near_a_note(places, notes.onset)]
     said = np.maximum(profiles(chromas_around(notes, places)), _LEAST)
     value, came = said[0], np.zeros(said.shape, np.int8)
     everything = np.arange(12)
@@ -147,6 +149,13 @@ def key_signatures(
     starts = [0, *(i for i in range(1, len(path)) if path[i] != path[i - 1])]
     times = [first, *(float(places[i]) - STEP / 2 for i in starts[1:])]
     return [(time, path[i]) for time, i in zip(times, starts, strict=True)], sure
+
+
+def _near_a_note(places: Array, onset: Array) -> NDArray[np.bool_]:
+    """Those in whose surroundings something is struck: a long pause says nothing of the key."""
+    reach = max(reach for reach in REACHES if reach < _WHOLE_PIECE)
+    near = np.searchsorted(onset, places + reach) > np.searchsorted(onset, places - reach)
+    return np.asarray(near)
 
 
 def key_of(signature: int, notes: Sequence[Note]) -> Key:

@@ -20,9 +20,12 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, Literal
 
+import numpy as np
+
 from transcribe.music.beat_grid import Metre
 from transcribe.music.key import Key
 from transcribe.notes import Note, PedalPress
+from transcribe.score.pauses import played_gaps
 
 Hand = Literal["left", "right"]
 LEFT: Hand = "left"
@@ -146,6 +149,12 @@ class Score:
         """Beats a minute from each beat to the next; the last one's is that before it."""
         gaps = [b - a for a, b in zip(self.beats, self.beats[1:], strict=False)]
         return tuple(60 / gap for gap in [*gaps, *gaps[-1:]])
+
+    @property
+    def usual_tempo(self) -> float:
+        """Beats a minute, the median; long pauses do not count."""
+        onsets = np.array([each.note.onset for each in self.notes])
+        return float(60 / np.median(played_gaps(np.array(self.beats), onsets)))
 
     def metre(self, bar: int) -> Metre:
         """The time signature of a bar."""

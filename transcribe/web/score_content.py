@@ -33,7 +33,7 @@ def beats_content(performance: Performance, hints: Hints) -> bytes:
     content = {
         "beats": [round(seconds, 4) for seconds in score.beats],
         "bars": [[number, index] for number, index in bars],
-        "tempo": _usual_tempo(score),
+        "tempo": round(score.usual_tempo, 1),
         "metre": str(score.metre(1)),
         "doubts": _for_page(score.doubts),
     }
@@ -43,10 +43,6 @@ def beats_content(performance: Performance, hints: Hints) -> bytes:
 def tempo_map(performance: Performance, hints: Hints) -> TempoMap:
     """Beats and bars for a MIDI file."""
     return beats_for_midi(analyse(performance, hints))
-
-
-def _usual_tempo(score: Score) -> float:
-    return round(sorted(score.tempo)[len(score.tempo) // 2], 1)
 
 
 def _for_page(doubts: Iterable[str]) -> list[dict[str, str]]:
@@ -66,7 +62,7 @@ def shown_content(performance: Performance, hints: Hints, width: int) -> bytes:
     content = {
         "pages": list(pages(score, sheet_bytes(score), width=width)),
         "bars": [[bar, round(score.seconds(bar, _bar_start(score, bar)), 4)] for bar in bars],
-        "tempo": _usual_tempo(score),
+        "tempo": round(score.usual_tempo, 1),
         "metre": str(score.metre(1)),
         "key": str(score.key(1)),
         "trills": [

@@ -99,7 +99,7 @@ def _serve(folder: Path, options: argparse.Namespace) -> int:
     try:
         server = Server(
             library,
-            UploadLimits(n_bytes=round(options.max_upload * 1024**3)),
+            UploadLimits(n_bytes=round(options.max_upload * 10**9)),
             n_jobs=options.jobs,
             worker_options=_worker_options(options),
             checkpoint=_live_checkpoint(options),

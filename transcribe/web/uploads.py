@@ -29,7 +29,7 @@ _NOTHING_MORE = 1.0
 class UploadLimits:
     """How much may be uploaded."""
 
-    n_bytes: int = 2 * 1024**3
+    n_bytes: int = 2 * 10**9
     """Of one recording."""
     n_recordings: int = 1000
     """In the library."""
@@ -109,10 +109,10 @@ def _check(n_bytes: int, limits: UploadLimits, folder: Path, n_coming: int) -> N
     if n_bytes > limits.n_bytes:
         raise RefusedError(
             413,
-            f"This file is larger than {limits.n_bytes / 1024**3:.3g} GB, the most that is taken.",
+            f"This file is larger than {limits.n_bytes / 10**9:.3g} GB, the most that is taken.",
             "Convert it to mp3 or flac, or cut it into parts.",
             kind="too_large",
-            values={"gigabytes": round(limits.n_bytes / 1024**3, 2)},
+            values={"gigabytes": round(limits.n_bytes / 10**9, 2)},
         )
     if shutil.disk_usage(folder).free - n_coming < SPARE_DISK:
         raise disk_full()
