@@ -8,7 +8,7 @@ import pytest
 from transcribe.music.beat_grid import Metre
 from transcribe.music.key import Key
 from transcribe.notes import Note, Performance
-from transcribe.score.analysis import analyse
+from transcribe.score.analysis import DOUBTS, analyse
 from transcribe.score.score import Hints
 
 GAP = 0.5
@@ -193,3 +193,16 @@ def test_a_note_an_hour_after_the_rest_changes_neither_metre_nor_tempo(music):
     assert [change.metre for change in score.metres] == [change.metre for change in alone.metres]
     assert score.usual_tempo == pytest.approx(alone.usual_tempo, rel=0.01)
     assert [note.bar for note in score.notes[:-1]] == [note.bar for note in alone.notes]
+
+
+def test_a_doubt_asks_for_nothing_that_was_said():
+    rng = np.random.default_rng(1)
+    notes = [
+        Note(onset=onset, offset=onset + 0.2, pitch=int(rng.integers(40, 90)), velocity=60)
+        for onset in np.cumsum(rng.exponential(0.3, 60)).tolist()
+    ]
+    anywhere = Performance(tuple(notes))
+    assert {DOUBTS["beats"], DOUBTS["bars"]} <= set(analyse(anywhere).doubts)
+    told = analyse(anywhere, Hints(tempo=90, metre=Metre(3, 4))).doubts
+    assert {DOUBTS["tempo"], DOUBTS["downbeat"]} <= set(told)
+    assert not {DOUBTS["beats"], DOUBTS["bars"]} & set(told)

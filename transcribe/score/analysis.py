@@ -40,6 +40,8 @@ DOUBTS = {
     "beats": "The beats are uncertain; a tempo (--tempo) may help.",
     "bars": "Where bars start is uncertain; the start of one (--downbeat) and the metre (--metre) "
     "may help.",
+    "tempo": "The beats are uncertain; another tempo (--tempo) may help.",
+    "downbeat": "Where bars start is uncertain; the start of one (--downbeat) may help.",
     "key": "The key is uncertain; --key says it.",
     "rhythm": "The rhythm is uncertain in many places.",
 }
@@ -221,18 +223,18 @@ def _doubts(
     sure_of_key: float,
     hints: Hints,
 ) -> tuple[str, ...]:
-    """What is uncertain, a sentence each."""
+    """What is uncertain, a sentence each; what was said already is not asked for."""
     doubts = []
     on = grid.onset[grid.onset >= 0]
     if hints.beats is None:
         sure = 1 / (1 + np.exp(-evidence.beat[on]))
         if len(on) < _FEWEST_BEATS or sure.mean() < _UNSURE:
-            doubts.append(DOUBTS["beats"])
+            doubts.append(DOUBTS["beats" if hints.tempo is None else "tempo"])
     starts = [grid.onset[start] for start in grid.starts[:-1] if grid.onset[start] >= 0]
     if hints.downbeats is None and hints.downbeat is None:
         sure = 1 / (1 + np.exp(-evidence.down[starts]))
         if len(starts) < _FEWEST_BARS or sure.mean() < _UNSURE:
-            doubts.append(DOUBTS["bars"])
+            doubts.append(DOUBTS["bars" if hints.metre is None else "downbeat"])
     if sure_of_key < _UNSURE:
         doubts.append(DOUBTS["key"])
     if sure_of_places < _UNSURE_OF_PLACES:

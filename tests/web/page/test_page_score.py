@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import expect
+from web_server import wait_until
 
 from .actions import (
     DONE,
@@ -70,6 +71,12 @@ def test_bars_on_the_roll_obey_who_knows_the_piece(opened, heard, tmp_path):
     expect(words).to_contain_text("3/4", timeout=DONE)
     page.click("#piece-reset")
     expect(words).to_have_text(re.compile(rf"^{found} beats"), timeout=DONE)
+    page.evaluate("for (const _ of 'ab') document.querySelector('#piece-slower').click()")
+    wait_until(
+        lambda: float(ask(heard, "")["wishes"].get("tempo", 0)) == pytest.approx(found / 4, abs=1)
+    )
+    page.click("#piece-reset")
+    wait_until(lambda: not ask(heard, "")["wishes"])
 
 
 def test_tapping_along_says_which_pulse_is_the_beat(opened, heard):

@@ -211,3 +211,16 @@ def test_only_a_part_is_transcribed(opened, address):
     assert 40 < len(part) < len(whole) / 2
     assert {row[0] for row in part if 10.1 < row[1] < 25.4} <= whole
     expect(page.locator("#of")).to_have_text("of 0:40")
+
+
+def test_what_is_no_recording_is_shown_with_nothing_to_look_at(opened, address, tmp_path):
+    """Neither its notes nor a score, for which one could only be told to move a slider."""
+    page = opened()
+    page.goto(address)
+    letter = tmp_path / "letter.wav"
+    letter.write_text("Dear Clara, " * 200)
+    drop(page, letter)
+    expect(page.locator("#progress-words")).to_have_text("This is not a recording.", timeout=DONE)
+    for what in ("#views", "#download", ".transport", "#panel-toggle"):
+        expect(page.locator(what)).to_be_hidden()
+    expect(page.locator("#back")).to_be_visible()

@@ -79,7 +79,9 @@ export class Piece extends EventTarget {
   }
 
   pace(factor) {
-    if (this.tempo) this.wish("tempo", clamped(this.tempo * factor));
+    if (!this.tempo) return;
+    this.tempo = clamped(this.tempo * factor); // twice at once is a quarter as fast
+    this.wish("tempo", this.tempo);
   }
 
   /** A bar begins where the playhead is. */

@@ -551,6 +551,8 @@ export default {
     "Dieses Gerät ist langsam: Es braucht länger, als die Musik dauert. Lassen Sie die Seite offen und das Gerät am Strom; was gefunden ist, bleibt.",
   "doubt.beats": "Die Schläge sind unsicher; ein Tempo kann helfen.",
   "doubt.bars": "Wo Takte beginnen, ist unsicher; der Beginn eines Taktes und die Taktart können helfen.",
+  "doubt.tempo": "Die Schläge sind unsicher; ein anderes Tempo kann helfen.",
+  "doubt.downbeat": "Wo Takte beginnen, ist unsicher; der Beginn eines Taktes kann helfen.",
   "doubt.key": "Die Tonart ist unsicher.",
   "doubt.rhythm": "Der Rhythmus ist an vielen Stellen unsicher.",
 

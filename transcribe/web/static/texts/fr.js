@@ -555,6 +555,8 @@ export default {
     "Cet appareil est lent : il met plus de temps que la musique n’en dure. Laissez la page ouverte et l’appareil branché ; ce qui est trouvé est conservé.",
   "doubt.beats": "Les temps sont incertains ; un tempo peut aider.",
   "doubt.bars": "Le début des mesures est incertain ; indiquer un premier temps et le chiffrage peut aider.",
+  "doubt.tempo": "Les temps sont incertains ; un autre tempo peut aider.",
+  "doubt.downbeat": "Le début des mesures est incertain ; indiquer un premier temps peut aider.",
   "doubt.key": "La tonalité est incertaine.",
   "doubt.rhythm": "Le rythme est incertain en bien des endroits.",
 
