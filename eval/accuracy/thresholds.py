@@ -1,15 +1,18 @@
 """Choose the decoder's thresholds on an experiment's validation passages.
 
     python -m eval.accuracy.thresholds --checkpoint LAST.safetensors --out CHOSEN.safetensors \\
-        --pedalled audio/ddsp-piano/index.csv experiment=default
+        --recorded audio/ddsp-piano/index.csv --second-opinion second-opinion/index.csv \\
+        experiment=default
 
 The network runs on every passage once; then each threshold in turn takes the value with the
 best mean F1 of what it decides (or the middle of those that are as good), the others staying:
-onsets, key releases, ends of sound, pedal. How the pedal is read, its threshold and the shortest
-press above all, is judged on the validation recordings of ``--pedalled`` as well, each set
-counting half: dampers of sampled pianos are not all there is. Confidences are then scaled so that
-of the notes found in these passages that say 0.8, eight in ten are right. No test recording is
-touched. The weights are written again with the thresholds.
+onsets, key releases, ends of sound, pedal; and velocities the tilt with the highest correlation.
+Sampled pianos are not all there is: all but key releases is judged on the validation recordings of
+``--recorded`` as well, and on the recordings of ``--second-opinion`` with what another transcriber
+hears in them, each set counting as much as the passages. (Under the pedal keys come up unheard,
+so such labels say little of releases.) Confidences are then scaled so that of the notes found in
+the passages that say 0.8, eight in ten are right. No test recording is touched. The weights are
+written again with the thresholds.
 """
 
 from __future__ import annotations
@@ -34,6 +37,7 @@ from transcribe.datasets.index import reference_performance
 from transcribe.decode.config import DecodeConfig
 from transcribe.decode.decoder import Decoder
 from transcribe.errors import DatasetError
+from transcribe.evaluation.counts import Correlation
 from transcribe.evaluation.matching import match_aligned
 from transcribe.evaluation.metrics import Scores, frame_f1, note_f1, onset_f1, score
 from transcribe.features import Features, FrameGrid
@@ -71,6 +75,15 @@ def _pedal(piece: ValidationPiece, est: Performance, _: Performance) -> float:
     return scores.ratios["as_found/pedal/onset_offset"].f1
 
 
+def _velocities(piece: ValidationPiece, est: Performance, _: Performance) -> float:
+    """Their correlation; of notes that were all struck alike there is none, and nothing is said."""
+    played = piece.performance
+    pairs = match_aligned(played, est).pairs
+    wanted = np.array([played.notes[index].velocity for index in pairs[:, 0]], np.float64)
+    heard = np.array([est.notes[index].velocity for index in pairs[:, 1]], np.float64)
+    return Correlation.of(wanted, heard).value or 0.0
+
+
 DECIDES: dict[str, Judge] = {
     "onset_threshold": _onsets,
     "frame_threshold": _releases,
@@ -79,11 +92,12 @@ DECIDES: dict[str, Judge] = {
     "pedal_threshold": _pedal,
 }
 """Which figure each threshold is chosen by, in the order in which they are chosen."""
-OF_PEDAL = {
-    "pedal_hysteresis": (0.02, 0.05, 0.1, 0.15),
-    "minimum_press": (0.03, 0.05, 0.08, 0.12, 0.16, 0.2),
+REFINES: dict[str, tuple[Sequence[float], Judge]] = {
+    "pedal_hysteresis": ((0.02, 0.05, 0.1, 0.15), _pedal),
+    "minimum_press": ((0.03, 0.05, 0.08, 0.12, 0.16, 0.2), _pedal),
+    "velocity_tilt": (tuple(np.arange(-1.0, 4.1, 0.5).tolist()), _velocities),
 }
-"""How else the pedal is read, and what is tried; each stays where another is no better."""
+"""How else the rolls are read, what is tried and what by; each stays where no other is better."""
 Heard = tuple[ValidationPiece, Rolls]
 
 
@@ -102,20 +116,20 @@ def choose(
     start: DecodeConfig,
     candidates: Sequence[float] = CANDIDATES,
     *,
-    pedalled: Sequence[Heard] = (),
+    recorded: Sequence[Sequence[Heard]] = (),
 ) -> tuple[DecodeConfig, dict[str, dict[float, float]]]:
     """The best thresholds, and every candidate's mean F1 by threshold.
 
     Of those that do as well, or less than a tenth of a point worse, the middle one is chosen:
     a few passages don't separate them, and music that is not theirs is likelier to want more
-    or less. Ties go to the candidate nearest one half. The pedal is judged on ``pedalled`` as
-    well, which then counts as much as all passages.
+    or less. Ties go to the candidate nearest one half. All but key releases is judged on each set
+    of ``recorded`` as well, which then counts as much as all passages.
     """
     chosen = start
     table: dict[str, dict[float, float]] = {}
 
     def try_all(name: str, values: Sequence[float], judge: Judge) -> dict[float, float]:
-        sets = [passages, pedalled] if judge is _pedal and pedalled else [passages]
+        sets = [passages] if judge is _releases else [passages, *recorded]
         table[name] = {}
         for value in values:
             config = _with(chosen, name, value)
@@ -126,10 +140,11 @@ def choose(
     for name, judge in DECIDES.items():
         nearest = middle_of_the_best(try_all(name, candidates, judge))
         chosen = _with(chosen, name, nearest)
-    for name, values in OF_PEDAL.items():
+    for name, (values, judge) in REFINES.items():
         now = getattr(chosen, name)
-        tried = {now, *(each for each in values if each < chosen.pedal_threshold)}
-        figures = try_all(name, sorted(tried), _pedal)
+        below = chosen.pedal_threshold if name == "pedal_hysteresis" else np.inf
+        tried = {now, *(each for each in values if each < below)}
+        figures = try_all(name, sorted(tried), judge)
         if figures[now] <= max(figures.values()) - AS_GOOD:
             chosen = _with(chosen, name, middle_of_the_best(figures))
     return chosen, table
@@ -183,9 +198,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--checkpoint", type=Path, required=True)
     parser.add_argument("--passages", type=int, default=24, help="default: 24")
     parser.add_argument(
-        "--pedalled",
+        "--recorded",
         type=Path,
-        help="index of recordings whose validation split the pedal is judged on as well",
+        help="index of recordings whose validation split is listened to as well",
+    )
+    parser.add_argument(
+        "--second-opinion",
+        type=Path,
+        help="index of recordings, of any split, with what another transcriber hears in them",
     )
     parser.add_argument("overrides", nargs="*", help="Hydra overrides that name the data")
     return run(parser, thresholds, arguments, positional=["overrides"])
@@ -199,9 +219,13 @@ def thresholds(options: argparse.Namespace) -> None:
     checkpoint = load_checkpoint(options.checkpoint, threads=1)
     pieces = ValidationPieces(config.data, checkpoint.features)
     passages = [_heard(checkpoint, pieces[index]) for index in range(len(pieces))]
-    pedalled = [_heard(checkpoint, piece) for piece in _recorded(options.pedalled, checkpoint)]
+    recorded = [
+        [_heard(checkpoint, piece) for piece in _recordings(index, split, checkpoint)]
+        for index, split in ((options.recorded, "validation"), (options.second_opinion, None))
+        if index is not None
+    ]
     grid = checkpoint.features.grid
-    chosen, table = choose(passages, grid, checkpoint.decode, pedalled=pedalled)
+    chosen, table = choose(passages, grid, checkpoint.decode, recorded=recorded)
     chosen = calibrate(passages, grid, chosen)
     for name, figures in table.items():
         line = ", ".join(f"{each:.2f}: {100 * f1:.1f}" for each, f1 in figures.items())
@@ -218,10 +242,11 @@ def _heard(checkpoint: Checkpoint, piece: ValidationPiece) -> Heard:
     return piece, Rolls.unstack(apply_in_windows(checkpoint.model.activations, frames, **windows))
 
 
-def _recorded(index: Path | None, checkpoint: Checkpoint) -> Iterator[ValidationPiece]:
-    """The validation recordings of an index; raises DatasetError where one has no audio."""
-    recordings = load_dataset(index, split="validation") if index else []
-    for recording in recordings:
+def _recordings(
+    index: Path, split: str | None, checkpoint: Checkpoint
+) -> Iterator[ValidationPiece]:
+    """The recordings of an index; raises DatasetError where one has no audio."""
+    for recording in load_dataset(index, split=split):
         if recording.audio_path is None:
             raise DatasetError(f"{index}: expected recordings; found no audio of {recording.title}")
         samples = read_audio(recording.audio_path, checkpoint.features.sample_rate)

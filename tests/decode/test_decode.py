@@ -23,7 +23,7 @@ from hypothesis.strategies import (
 )
 
 from transcribe.decode.config import DecodeConfig
-from transcribe.decode.decoder import Decoder, calibrated, decode
+from transcribe.decode.decoder import Decoder, calibrated, decode, midi_velocity
 from transcribe.notes import KEY, SUSTAINED, Note, PedalPress, Performance, sustained
 from transcribe.rolls import SHIFT_PLANES, Rolls, encode
 
@@ -259,6 +259,8 @@ def test_a_note_struck_in_the_last_frame_is_found() -> None:
         ({"minimum_press": -1}, "minimum_press"),
         ({"minimum_lift": -1}, "minimum_lift"),
         ({"pedal_grace": -1}, "pedal_grace"),
+        ({"velocity_tilt": 21.0}, "velocity_tilt is -20 to 20; found 21.0"),
+        ({"velocity_tilt": float("nan")}, "velocity_tilt is -20 to 20; found nan"),
         ({"bridge_frames": -1}, "bridge_frames is 0 or more; found -1"),
         ({"bridge_frames": 10**18}, "bridge_frames is at most 1000"),
         ({"prolong_to": 1e308}, r"prolong_to is at most 60; found 1e\+308"),
@@ -305,6 +307,26 @@ def test_both_conventions_from_one_recording():
     assert ends == [pytest.approx(end, abs=0.02) for end in (1.5, 2.8, 1.5)]
     with pytest.raises(ValueError, match="'key' or 'sustained'"):
         decoder.finish("pedal")
+
+
+@pytest.mark.parametrize(
+    ("tilt", "expected"),
+    [(0.0, [60, 60, 60]), (6.0, [48, 60, 72]), (-1.0, [62, 60, 58]), (20.0, [20, 60, 100])],
+)
+def test_velocities_are_tilted_around_e4_octave_by_octave(tilt, expected):
+    notes = [
+        Note(onset=0.5 + i, pitch=pitch, offset=0.8 + i, velocity=60)
+        for i, pitch in enumerate((40, 64, 88))
+    ]
+    rolls = encode(Performance(notes=notes), GRID, 120)
+    found = decode(rolls, GRID, DecodeConfig(velocity_tilt=tilt)).notes
+    assert [note.velocity for note in found] == expected
+
+
+def test_tilted_velocities_stay_in_their_range():
+    config = DecodeConfig(velocity_tilt=20.0)
+    assert [midi_velocity(share, 108, config) for share in (0.0, 0.9, 1.0)] == [73, 127, 127]
+    assert [midi_velocity(share, 21, config) for share in (0.0, 0.5, 1.0)] == [1, 1, 55]
 
 
 def test_a_confidence_is_the_onsets_probability_on_a_scale_of_its_own():

@@ -57,7 +57,7 @@ def test_the_pedal_is_judged_on_other_recordings_too():
     candidates = (0.3, 0.7)
     alone, _ = choose([passage], GRID, DecodeConfig(), candidates)
     assert alone.pedal_threshold == 0.3
-    both, table = choose([passage], GRID, DecodeConfig(), candidates, pedalled=others)
+    both, table = choose([passage], GRID, DecodeConfig(), candidates, recorded=[others])
     figures = table["pedal_threshold"]
     assert figures[0.3] == pytest.approx((1 + 2 / 3) / 2, abs=0.02)
     assert figures[0.7] == pytest.approx((0 + 1) / 2, abs=0.02)
@@ -145,3 +145,73 @@ def test_where_every_note_is_right_confidences_stay():
     rolls = encode(Performance(notes=notes), GRID, 100)
     piece = ValidationPiece("note", np.zeros(0, np.float32), Performance(notes=notes), True)
     assert calibrate([(piece, rolls)], GRID, DecodeConfig()) == DecodeConfig()
+
+
+def loud_in_the_treble(octaves: float):
+    """Forty notes of one key after another, in the treble as many velocities louder an octave."""
+    pitches = [40 + 12 * (i % 5) for i in range(40)]
+    played = Performance(
+        notes=[
+            Note(onset=0.5 + 0.4 * i, pitch=pitch, offset=0.7 + 0.4 * i, velocity=50 + i)
+            for i, pitch in enumerate(pitches)
+        ]
+    )
+    heard = Performance(
+        notes=[
+            Note(
+                onset=note.onset,
+                pitch=note.pitch,
+                offset=note.offset,
+                velocity=round(note.velocity - octaves * (note.pitch - 64) / 12),
+            )
+            for note in played.notes
+        ]
+    )
+    piece = ValidationPiece("scale", np.zeros(0, np.float32), played, has_pedal=True)
+    return piece, encode(heard, GRID, 560)
+
+
+def test_velocities_are_tilted_by_as_much_as_the_treble_is_heard_too_soft():
+    """By one an octave in one set, by three in another: in the middle where both count."""
+    candidates = (0.5,)
+    for octaves in (1.0, 3.0):
+        chosen, _ = choose([loud_in_the_treble(octaves)], GRID, DecodeConfig(), candidates)
+        assert chosen.velocity_tilt == octaves
+    both, table = choose(
+        [loud_in_the_treble(1.0)],
+        GRID,
+        DecodeConfig(),
+        candidates,
+        recorded=[[loud_in_the_treble(3.0)] * 5],
+    )
+    assert both.velocity_tilt == 2.0
+    assert table["velocity_tilt"][2.0] > table["velocity_tilt"][0.0]
+
+
+def test_onsets_and_ends_of_sound_are_judged_on_recordings_too_but_not_key_releases():
+    """The passage says all at .9; in the recordings there are ghosts below .6, too."""
+    played = Performance(
+        notes=[
+            Note(onset=0.5 + 0.4 * i, pitch=60 + i, offset=0.75 + 0.4 * i, velocity=80)
+            for i in range(10)
+        ]
+    )
+    clean, ghosts = encode(played, GRID, 200), encode(played, GRID, 200)
+    clean.onset[:] *= 0.4
+    ghosts.onset[20:160:10, 5] = 0.6
+    piece = ValidationPiece("study", np.zeros(0, np.float32), played, has_pedal=True)
+    candidates = (0.3, 0.7)
+    _, table = choose(
+        [(piece, clean)], GRID, DecodeConfig(), candidates, recorded=[[(piece, ghosts)]]
+    )
+    assert table["onset_threshold"][0.3] == pytest.approx((1 + 20 / 34) / 2)
+    assert table["onset_threshold"][0.7] == pytest.approx((0 + 1) / 2)
+    ghosts.sounding[:] = ghosts.frame[:] = 1.0
+    _, table = choose(
+        [(piece, encode(played, GRID, 200))],
+        GRID,
+        DecodeConfig(onset_threshold=0.7),
+        candidates,
+        recorded=[[(piece, ghosts)]],
+    )
+    assert table["frame_threshold"][0.7] > 0.99 > 0.9 > table["sounding_threshold"][0.7]

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from transcribe.decode.events import Thresholds
 from transcribe.notes import KEY, SUSTAINED
 
+_MOST_TILT = 20
+"""MIDI velocities an octave."""
+
 
 @dataclass
 class DecodeConfig:
@@ -45,6 +48,9 @@ class DecodeConfig:
     pedal_grace: float = 0.05
     """Seconds; a key released so shortly before the pedal goes down, of a note that
     sounds on, is released just after it: the pedal was meant to hold it."""
+    velocity_tilt: float = 0.0
+    """MIDI velocities added for each octave above E4, and taken away below: what is audible of how
+    hard a key was struck is learnt less well than which key it was."""
     confidence_slope: float = 1.0
     """A note's confidence is its onset's probability with its log odds multiplied by this ..."""
     confidence_shift: float = 0.0
@@ -81,6 +87,10 @@ class DecodeConfig:
             value = getattr(self, name)
             if not (math.isfinite(value) and value >= 0):
                 raise ValueError(f"decode.{name} is 0 or more seconds; found {value}")
+        if not abs(self.velocity_tilt) <= _MOST_TILT:
+            raise ValueError(
+                f"decode.velocity_tilt is -{_MOST_TILT} to {_MOST_TILT}; found {self.velocity_tilt}"
+            )
         if not (math.isfinite(self.confidence_slope) and self.confidence_slope > 0):
             raise ValueError(f"decode.confidence_slope is above 0; found {self.confidence_slope}")
         if not math.isfinite(self.confidence_shift):

@@ -24,6 +24,8 @@ from transcribe.rolls import Rolls
 
 _AFTER_PEDAL = 0.01
 """Seconds from a pedal press to the release of a key that the pedal must hold."""
+_TILT_AROUND = 64
+"""MIDI number, E4, about the mean of the notes of piano music."""
 _SUREST = 1e-6
 """Probabilities are held so far from 0 and 1 where their odds are taken."""
 
@@ -83,6 +85,15 @@ def calibrated(probability: float, config: DecodeConfig) -> float:
     bounded = min(max(probability, _SUREST), 1 - _SUREST)
     odds = math.log(bounded / (1 - bounded))
     return 1 / (1 + math.exp(-config.confidence_slope * odds - config.confidence_shift))
+
+
+def midi_velocity(share: float, pitch: int, config: DecodeConfig) -> int:
+    """The velocity of a note, 1 to 127, from what the velocity plane says of it, 0 to 1.
+
+    It is higher for treble keys and lower for bass keys by `DecodeConfig.velocity_tilt`.
+    """
+    tilt = config.velocity_tilt * (pitch - _TILT_AROUND) / 12
+    return min(max(round(share * 127 + tilt), 1), 127)
 
 
 class Decoder:
@@ -182,7 +193,7 @@ class Decoder:
                 onset=onset,
                 pitch=int(pitch),
                 offset=offset,
-                velocity=min(max(round(velocity * 127), 1), 127),
+                velocity=midi_velocity(velocity, int(pitch), self._config),
                 confidence=calibrated(min(confidence, 1.0), self._config),
             )
             yield int(peak), note

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from transcribe.decode.config import DecodeConfig
-from transcribe.decode.decoder import calibrated
+from transcribe.decode.decoder import calibrated, midi_velocity
 from transcribe.decode.peaks import (
     AGREEMENT,
     LAG,
@@ -176,7 +176,7 @@ class LiveDecoder:
         self._open[column] = _Open(
             position=position,
             frame=attack,
-            velocity=min(max(round(velocity * 127), 1), 127),
+            velocity=midi_velocity(velocity, column + LOWEST_PITCH, self._config),
             confidence=calibrated(min(confidence, 1.0), self._config),
             shown=bool((shown >= self._config.frame_threshold).any()),
         )

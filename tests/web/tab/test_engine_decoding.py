@@ -84,6 +84,7 @@ CASES = {
         played_rolls(6),
         replace(PACKAGED_CONFIG, release_tolerance=0.0, pedal_grace=0.2),
     ),
+    "played, tilted": (played_rolls(8), replace(PACKAGED_CONFIG, velocity_tilt=-7.3)),
     "shorter than what an event depends on": (random_rolls(7, 3), PACKAGED_CONFIG),
     "nothing": (Rolls.empty(0), PACKAGED_CONFIG),
 }

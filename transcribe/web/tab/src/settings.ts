@@ -33,6 +33,7 @@ export interface DecodeSettings {
   minimum_press: number;
   minimum_lift: number;
   pedal_grace: number;
+  velocity_tilt: number;
   confidence_slope: number;
   confidence_shift: number;
 }

@@ -23,6 +23,8 @@ const RELEASE_DELAY = 0.5;
 const SHORTEST = 0.001;
 /** Seconds from a pedal press to the release of a key it must catch. */
 const AFTER_PEDAL = 0.01;
+/** MIDI number, E4, about the mean of the notes of piano music. */
+const TILT_AROUND = 64;
 /** Probabilities are held so far from 0 and 1 where their odds are taken. */
 const SUREST = 1e-6;
 
@@ -62,6 +64,12 @@ export function calibrated(probability: number, settings: DecodeSettings): numbe
   const bounded = clipped(probability, SUREST, 1 - SUREST);
   const odds = Math.log(bounded / (1 - bounded));
   return 1 / (1 + Math.exp(-settings.confidence_slope * odds - settings.confidence_shift));
+}
+
+/** The velocity of a note, 1 to 127, from what the velocity plane says of it, 0 to 1. */
+export function midiVelocity(share: number, pitch: number, settings: DecodeSettings): number {
+  const tilt = (settings.velocity_tilt * (pitch - TILT_AROUND)) / 12;
+  return clipped(roundHalfEven(share * 127 + tilt), 1, 127);
 }
 
 export class Decoder {
@@ -263,7 +271,7 @@ export class Decoder {
         offsets === "sustained"
           ? soundEnd
           : this.extendedIntoPedal(release, soundEnd, following, pressed),
-      velocity: clipped(roundHalfEven(row.velocity * 127), 1, 127),
+      velocity: midiVelocity(row.velocity, row.pitch, this.settings),
       confidence: calibrated(Math.min(row.confidence, 1), this.settings),
     };
   }

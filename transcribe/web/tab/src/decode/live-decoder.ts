@@ -5,10 +5,10 @@
  * why; tests hold the two to each other. Positions are in frames.
  */
 
-import { clipped, roundHalfEven } from "../numbers";
+import { roundHalfEven } from "../numbers";
 import type { DecodeSettings, FrameGrid } from "../settings";
 import { thresholdsOf } from "./candidates";
-import { calibrated } from "./decoder";
+import { calibrated, midiVelocity } from "./decoder";
 import { AGREEMENT, crossing, LAG, onsets, REACH, RELEASE_REACH, type RollEvent, releaseNear } from "./peaks";
 import { emptyRolls, FRAME_PLANE, LOWEST_PITCH, N_ACTIVATIONS, N_PITCHES, PEDAL, type Rolls, value } from "./rolls";
 
@@ -122,7 +122,7 @@ export class LiveDecoder {
       "down",
       this.grid.seconds(position),
       column + LOWEST_PITCH,
-      clipped(roundHalfEven(velocity * 127), 1, 127),
+      midiVelocity(velocity, column + LOWEST_PITCH, this.settings),
       calibrated(Math.min(probability, 1), this.settings),
     ]);
     return events;
