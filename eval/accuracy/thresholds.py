@@ -7,12 +7,11 @@
 The network runs on every passage once; then each threshold in turn takes the value with the
 best mean F1 of what it decides (or the middle of those that are as good), the others staying:
 onsets, key releases, ends of sound, pedal; and velocities the tilt with the highest correlation.
-Sampled pianos are not all there is: all but key releases is judged on the validation recordings of
+Sampled pianos are not all there is: pedal and velocities are judged on the validation recordings of
 ``--recorded`` as well, and on the recordings of ``--second-opinion`` with what another transcriber
-hears in them, each set counting as much as the passages. (Under the pedal keys come up unheard,
-so such labels say little of releases.) Confidences are then scaled so that of the notes found in
-the passages that say 0.8, eight in ten are right. No test recording is touched. The weights are
-written again with the thresholds.
+hears in them, each set counting as much as the passages. Confidences are then scaled so that of
+the notes found in the passages that say 0.8, eight in ten are right. No test recording is touched.
+The weights are written again with the thresholds.
 """
 
 from __future__ import annotations
@@ -122,14 +121,14 @@ def choose(
 
     Of those that do as well, or less than a tenth of a point worse, the middle one is chosen:
     a few passages don't separate them, and music that is not theirs is likelier to want more
-    or less. Ties go to the candidate nearest one half. All but key releases is judged on each set
+    or less. Ties go to the candidate nearest one half. Pedal and velocities are judged on each set
     of ``recorded`` as well, which then counts as much as all passages.
     """
     chosen = start
     table: dict[str, dict[float, float]] = {}
 
     def try_all(name: str, values: Sequence[float], judge: Judge) -> dict[float, float]:
-        sets = [passages] if judge is _releases else [passages, *recorded]
+        sets = [passages, *recorded] if judge in (_pedal, _velocities) else [passages]
         table[name] = {}
         for value in values:
             config = _with(chosen, name, value)

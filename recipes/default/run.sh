@@ -34,7 +34,8 @@ python=${PYTHON:-python} output=${OUTPUT:-outputs/default}
 "$python" -m recipes.average "$output/together/last.safetensors" "$output/real/last.safetensors" \
     --share 0.65 --out "$output/last.safetensors"
 "$python" -m eval.accuracy.thresholds --checkpoint "$output/last.safetensors" \
-    --pedalled "$PIANO_DATA/audio/ddsp-piano/index.csv" \
+    --recorded "$PIANO_DATA/audio/ddsp-piano/index.csv" \
+    --second-opinion "$output/second-opinion/index.csv" \
     --out "$output/chosen.safetensors" experiment=default_dampers_real
 "$python" -m recipes.check recipes/default/expected.json "$output/maps-real-dev.json" \
     --data "$PIANO_DATA/audio/maps-real-dev" --checkpoint "$output/chosen.safetensors"
