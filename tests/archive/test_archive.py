@@ -160,6 +160,21 @@ def test_a_tree_is_transcribed_and_reported_and_the_second_run_does_nothing(arch
     assert "1 .pdf" in complaints
 
 
+def test_recordings_that_a_pattern_leaves_out_are_not_called_something_else(archive):
+    for name in ("a.wav", "b.wav"):
+        write_pcm(archive.source / name, melody_samples())
+    (archive.source / "notes.txt").touch()
+    code, _, complaints = archive("--include", "*.flac")
+    assert code == 1
+    assert "ignored, not recordings: 1 file (1 .txt)" in complaints
+    assert "left out by --include or --exclude: 2 files (2 .wav)" in complaints
+    assert "patterns" in complaints
+    assert "mounted" not in complaints
+    code, told, _ = archive("--exclude", "b.*", "--dry-run")
+    assert code == 0
+    assert "left out by --include or --exclude: 1 file (1 .wav)" in told
+
+
 def test_a_plan_is_told_and_nothing_is_written(archive):
     for name in ("a.wav", "b.wav", "drafts/c.wav"):
         write_pcm(archive.source / name, melody_samples())

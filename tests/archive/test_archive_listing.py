@@ -165,7 +165,9 @@ def test_what_is_no_recording_is_counted_and_patterns_choose(tree):
         return {entry.name for entry in listing.entries}
 
     everything = list_source(str(tree.source.root), Patterns(), tree.out)
-    assert everything.ignored == {".txt": 1, ".wav": 1}
+    assert (everything.ignored, everything.left_out) == ({".txt": 1, ".wav": 1}, {})
+    some = list_source(str(tree.source.root), Patterns(("*.mp3",)), tree.out)
+    assert (some.ignored, some.left_out) == ({".txt": 1, ".wav": 1}, {".wav": 3})
     assert names() == {"a.wav", "b.MP3", "drafts/c.wav", "drafts/d/e.wav"}
     assert names((), ("drafts",)) == {"a.wav", "b.MP3"}
     assert names(("*.mp3",)) == {"b.MP3"}
@@ -200,7 +202,7 @@ def test_what_patterns_leave_out_of_a_list_is_counted_by_ending(tree):
     path.write_text("a.wav\nb.mp3\n")
     listing = list_source(str(path), Patterns(("*.wav",)), tree.out)
     assert [each.name for each in listing.entries] == ["a.wav"]
-    assert listing.ignored == {".mp3": 1}
+    assert (listing.left_out, listing.ignored) == ({".mp3": 1}, {})
 
 
 @linux_only

@@ -51,7 +51,12 @@ def print_troubles(listing: Listing) -> None:
 
 def print_plan(plan: Plan, listing: Listing, wanted: Wanted, options: argparse.Namespace) -> None:
     if options.progress == JSON:
-        event = {"event": "start", **plan.figures(), "ignored": dict(listing.ignored)}
+        event = {
+            "event": "start",
+            **plan.figures(),
+            "ignored": dict(listing.ignored),
+            "left_out": dict(listing.left_out),
+        }
         show(json.dumps(event) + "\n", sys.stdout)
         return
     why = ", ".join(f"{n:,} {why}" for why, n in plan.why.items())
@@ -60,8 +65,8 @@ def print_plan(plan: Plan, listing: Listing, wanted: Wanted, options: argparse.N
         notify(options, f"{todo} to do ({why}); {plan.n_finished:,} finished earlier")
     else:
         notify(options, f"nothing to do; {plan.n_finished:,} finished earlier")
-    if listing.ignored:
-        notify(options, describe_ignored(listing))
+    for line in describe_ignored(listing):
+        notify(options, line)
     if plan.n_moved:
         notify(options, f"{plan.n_moved:,} moved in the source; their outputs were moved too")
     if plan.n_gone:

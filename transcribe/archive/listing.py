@@ -46,6 +46,8 @@ class Listing:
     troubles: list[Trouble] = field(default_factory=list)
     ignored: Counter[str] = field(default_factory=Counter)
     """Files that are not taken for recordings, by their endings."""
+    left_out: Counter[str] = field(default_factory=Counter)
+    """Recordings that the patterns leave out, by their endings."""
 
     def add(self, entry: ListedRecording) -> None:
         """Take a recording, if there is a place for its outputs."""
@@ -56,8 +58,9 @@ class Listing:
             self.entries.append(entry)
 
     def ignore(self, name: str) -> None:
-        """Count a file that is not taken for a recording."""
-        self.ignored[PurePosixPath(name).suffix.lower()] += 1
+        """Count a file that is not taken for a recording, or left out."""
+        counted = self.left_out if _looks_like_a_recording(name) else self.ignored
+        counted[PurePosixPath(name).suffix.lower()] += 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +81,7 @@ class Patterns:
             return False
         if self.include:
             return _holds(self.include, name)
-        path = PurePosixPath(name)
-        return is_recording(path) and not path.name.startswith("._")
+        return _looks_like_a_recording(name)
 
     def take_named(self, name: str) -> bool:
         """Whether a file that a list names is to be transcribed, whatever its ending."""
@@ -88,6 +90,12 @@ class Patterns:
     def leave(self, name: str) -> bool:
         """Whether a file or folder is excluded."""
         return _holds(self.exclude, name)
+
+
+def _looks_like_a_recording(name: str) -> bool:
+    """By its ending; what macOS writes beside files on other disks has theirs, and is none."""
+    path = PurePosixPath(name)
+    return is_recording(path) and not path.name.startswith("._")
 
 
 def list_source(source: str, patterns: Patterns, destination: Store) -> Listing:
@@ -138,7 +146,7 @@ def list_source(source: str, patterns: Patterns, destination: Store) -> Listing:
 def _addressed_source(source: Address, patterns: Patterns, destination: Store) -> Listing:
     """What is under an address, or the one recording that it is."""
     listing = _walked(open_store(source), patterns, destination)
-    if listing.entries or listing.troubles or listing.ignored:
+    if listing.entries or listing.troubles or listing.ignored or listing.left_out:
         return listing
     if source.rstrip("/").count("/") > 2:
         listing = _addressed([source.whole.rstrip("/")], Patterns())

@@ -80,6 +80,7 @@ def preview(
         "event": "plan",
         **plan.figures(),
         "ignored": dict(listing.ignored),
+        "left_out": dict(listing.left_out),
         "troubles": len(listing.troubles),
         "seconds_of_music": round(duration, 1),
         "workers": len(devices),
@@ -103,15 +104,20 @@ def _counts(plan: Plan, listing: Listing, wanted: Wanted) -> list[str]:
     for number, what in ((plan.n_moved, "moved in the source"), (plan.n_gone, "gone from it")):
         if number:
             lines.append(f"{what}: {number:,}")
-    if listing.ignored:
-        lines.append(describe_ignored(listing))
-    return lines
+    return [*lines, *describe_ignored(listing)]
 
 
-def describe_ignored(listing: Listing) -> str:
-    """How many files of the source are left out, and of which endings."""
-    n_files = count_of(listing.ignored.total(), "file")
-    return f"ignored, not recordings: {n_files} ({in_words(listing.ignored)})"
+def describe_ignored(listing: Listing) -> list[str]:
+    """How many files of the source are ignored, and why; of which endings."""
+    counted = {
+        "ignored, not recordings": listing.ignored,
+        "left out by --include or --exclude": listing.left_out,
+    }
+    return [
+        f"{what}: {count_of(files.total(), 'file')} ({in_words(files)})"
+        for what, files in counted.items()
+        if files
+    ]
 
 
 def probe_some(

@@ -70,11 +70,11 @@ def run_archive(options: argparse.Namespace) -> int:
 
 def _nothing_there(listing: Listing) -> StoreError:
     """A mistyped name and a disk that is not mounted look like an empty folder."""
-    left_out = f"; {describe_ignored(listing)}" if listing.ignored else ""
-    return StoreError(
-        f"{listing.source}: no recordings to transcribe{left_out}. Is this the right place, and "
-        "the disk mounted? --allow-empty makes this no error"
-    )
+    found = "; ".join(["no recordings to transcribe", *describe_ignored(listing)])
+    question = "Is this the right place, and the disk mounted?"
+    if listing.left_out:
+        question = "Do the patterns say what they should?"
+    return StoreError(f"{listing.source}: {found}. {question} --allow-empty makes this no error")
 
 
 def _run(
