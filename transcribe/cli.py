@@ -173,6 +173,9 @@ def _parse_recordings(parser: argparse.ArgumentParser, words: Sequence[str]) -> 
     """Options and recordings in any order; after ``--`` all are recordings."""
     words = list(words)
     stop = words.index("--") if "--" in words else len(words)
+    for word in words[:stop]:
+        if word.startswith("-") and "." in word and Path(word).is_file():
+            raise UsageError(f"{word} looks like an option; write ./{word} to transcribe the file")
     options = parser.parse_intermixed_args(words[:stop])
     options.recordings += words[stop + 1 :]
     return options

@@ -219,6 +219,8 @@ def _check_distinct(jobs: Sequence[RecordingPlan]) -> None:
             identity = _identity(output)
             other = owners.setdefault(identity, job)
             if other is not job:
+                if _identity(other.recording) == _identity(job.recording):
+                    raise ValueError(f"{job.recording}: this recording is named twice")
                 raise ValueError(
                     f"{other.recording} and {job.recording} would both be written to {output}; "
                     "transcribe them one at a time, with -o"

@@ -92,7 +92,9 @@ def _shortened(sound: np.ndarray) -> np.ndarray:
 
 def main() -> None:
     """Write the notes of a bank into the package."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m eval.data.packaged_piano", description=__doc__.partition("\n")[0]
+    )
     parser.add_argument("bank", type=Path, help="the instrument as a sample bank")
     options = parser.parse_args()
     n_bytes = write_piano(options.bank, PACKAGED)

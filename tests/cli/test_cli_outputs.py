@@ -187,3 +187,20 @@ def test_odd_names(run, melody_wav, tmp_path, monkeypatch, name):
     assert files(tmp_path) == {name, *(f"{stem}.{kind}" for kind in ("mid", "csv", "json"))}
     assert pitches(tmp_path / f"{stem}.mid") == PITCHES
     assert json.loads(Path(f"{stem}.json").read_bytes())["recording"] == name
+
+
+def test_a_recording_that_is_named_twice_is_called_so(run, melody_wav, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    melody_wav("a.wav")
+    ran = run("a.wav", "./a.wav", "-o", "out/")
+    assert ran.code == 2
+    assert ran.complaints[-1].endswith("a.wav: this recording is named twice")
+
+
+def test_a_recording_whose_name_looks_like_an_option(run, melody_wav, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    melody_wav("-take 1.wav")
+    ran = run("-take 1.wav", "-o", "out/")
+    assert ran.code == 2
+    assert "write ./-take 1.wav to transcribe the file" in ran.complaints[-1]
+    assert run("./-take 1.wav", "-o", "out/").code == 0

@@ -126,6 +126,12 @@ def test_equal_folders_give_equal_bytes_with_any_number_of_workers(
     assert snapshot(again) == snapshot(corpus.folder)
 
 
+def test_a_corpus_is_not_made_among_its_transcriptions(transcriptions):
+    for place in (transcriptions, transcriptions.parent, transcriptions / "sub" / ".."):
+        with pytest.raises(DatasetError, match="expected another folder for the corpus"):
+            build_corpus(transcriptions, place, FEW)
+
+
 def test_a_second_run_writes_nothing_anew(corpus, transcriptions):
     before = {p: p.stat().st_mtime_ns for p in (corpus.folder / "data").iterdir()}
     words = snapshot(corpus.folder)

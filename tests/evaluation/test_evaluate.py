@@ -234,6 +234,13 @@ def test_recordings_without_a_piano(capsys, tmp_path):
         main(["false-notes", str(tmp_path / "noise"), words[1]])
 
 
+def test_one_file_is_no_transcription_of_a_data_set(run, tmp_path):
+    write_midi(PLAYED, tmp_path / "a.mid")
+    code, _, err = run(tmp_path, tmp_path / "a.mid", "--split", "test")
+    assert code == 1
+    assert "a.mid: expected a folder with a transcription of each recording" in err
+
+
 def test_a_data_set_can_be_the_reference(run, tmp_path):
     from data_sets import write_data_set
 

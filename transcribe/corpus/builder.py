@@ -103,6 +103,11 @@ def build_corpus(
     source, dest, config = Path(source), Path(dest), config or CorpusConfig()
     if not source.is_dir():
         raise DatasetError(f"expected a folder of transcriptions; found none at {source}")
+    if dest.resolve() in (source.resolve(), *source.resolve().parents):
+        raise DatasetError(
+            f"{dest}: expected another folder for the corpus, found that of the transcriptions, "
+            "or one around it; choose another -o (a folder inside it will do)"
+        )
     sources = find_sources(source, without=dest)
     if not sources:
         raise DatasetError(f"{source}: expected MIDI files, such as of transcribe; found none")

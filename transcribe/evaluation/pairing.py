@@ -87,6 +87,8 @@ def pair(ref: Path, est: Path, *, split: str | None = None, est_suffix: str = ""
     """Find what belongs together; raises TranscribeError if nothing does."""
     if split is None and not ref.is_dir():
         return Pairing(((named_source(ref), named_source(est)),))
+    if split is not None and not est.is_dir():
+        raise TranscribeError(f"{est}: expected a folder with a transcription of each recording")
     estimates = find_sources(est, without=ref, name_suffix=est_suffix)
     if split is None:
         references = find_sources(ref, without=est)
