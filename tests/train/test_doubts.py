@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 
 from recipes.second_opinion import agreed, main, moved, recordings_with_teacher
+from transcribe.audio.reader import read_audio
 from transcribe.audio.wav import write_wav
+from transcribe.checkpoint import PACKAGED_CHECKPOINT, load_checkpoint, save_checkpoint
 from transcribe.datasets import load_dataset
 from transcribe.errors import DatasetError
 from transcribe.features import FeatureConfig
@@ -22,7 +26,9 @@ from transcribe.train.doubts import Doubt, doubts_beside, read_doubts, trusted, 
 from transcribe.train.losses import LossConfig, transcription_loss
 from transcribe.train.sources import SourceConfig
 from transcribe.train.training_windows import TrainingWindows, held_by_pedal
+from transcribe.transcriber import Transcriber
 
+PRELUDE = Path(__file__).parents[1] / "data" / "prelude.mp3"
 GRID = FrameGrid(16000, 160)  # a frame is 10 ms
 KNOWN = torch.ones(1)
 
@@ -201,6 +207,16 @@ def test_what_only_one_has_heard_is_in_doubt():
     assert [each.offset for each in doubts] == pytest.approx([1.8, 1.89])
 
 
+def test_what_we_hear_faintly_is_enough_to_believe_the_teacher_and_no_note_of_ours():
+    teacher = Performance([note(0.5, 60, 0.7), note(1.0, 64, 1.2), note(1.5, 67, 1.7)])
+    ours = Performance([note(0.5, 60, 0.7), note(2.0, 72, 2.2)])
+    faint = Performance([*ours.notes, note(1.01, 64, 1.3), note(2.5, 76, 2.7)])
+    labels, doubts = agreed(teacher, ours, ours, faint)
+    assert labels.notes == teacher.notes
+    assert [each.pitch for each in doubts] == [67, 72]
+    assert [each.pitch for each in agreed(teacher, ours, ours)[1]] == [64, 67, 72]
+
+
 def test_a_doubt_about_a_note_lasts_as_long_as_the_pedal_holds_it():
     teacher = Performance([note(0.5, 60, 0.7)], [PedalPress(onset=0.6, offset=2.0)])
     assert agreed(teacher, Performance(), Performance())[1] == (Doubt(0.4, 2.2, 60),)
@@ -231,6 +247,25 @@ def test_second_opinions_become_a_data_set(tmp_path):
     assert found[0].midi_path is not None
     assert read_midi(found[0].midi_path).notes[0].pitch == 60
     assert [each.pitch for each in read_doubts(out / "a.doubts.tsv")] == [60]
+
+
+def test_a_faint_note_of_a_recording_is_believed(tmp_path):
+    """A note that the other puts where the packaged weights hear the prelude, not quite surely."""
+    recordings, unsure = tmp_path / "recordings", tmp_path / "unsure.safetensors"
+    recordings.mkdir()
+    write_wav(recordings / "a.wav", read_audio(PRELUDE, 16000)[: 6 * 16000], 16000)
+    checkpoint = load_checkpoint(PACKAGED_CHECKPOINT)
+    heard = Transcriber(checkpoint).transcribe(recordings / "a.wav").performance
+    write_midi(heard, recordings / "a.teacher.mid")
+    checkpoint.decode.onset_threshold = 0.9999
+    save_checkpoint(checkpoint, unsure)
+    n_doubts = []
+    for words in ([], ["--faint", "0.75"]):
+        out = str(tmp_path / f"out{len(words)}")
+        assert main([str(recordings), "--out", out, "--checkpoint", str(unsure), *words]) == 0
+        n_doubts.append(len(read_doubts(Path(out) / "a.doubts.tsv")))
+    assert n_doubts[0] > 10
+    assert n_doubts[1] == 0
 
 
 def test_a_name_that_is_not_there_is_refused(tmp_path, capsys):
