@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from eval.common.tables import markdown
+from transcribe.errors import TranscribeError
 from transcribe.files.atomic import write_atomically
 
 
@@ -68,10 +69,11 @@ def benchmark(data: Path, split: str, checkpoint: Path, device: str, record: Pat
 
 
 def verdict(expected_path: Path, record_path: Path) -> int:
-    """Print the verdict and write its table; 0 for reproduced."""
-    expected, record = (
-        json.loads(path.read_text(encoding="utf-8")) for path in (expected_path, record_path)
-    )
+    """Print the verdict and write its table; 0 for reproduced.
+
+    Raises TranscribeError where a file is missing or is no record.
+    """
+    expected, record = _read(expected_path, "metrics"), _read(record_path, "summary")
     found = misses(expected, record)
     outcome = "not reproduced" if found else "reproduced"
     table = verdict_table(expected, record)
@@ -82,8 +84,19 @@ def verdict(expected_path: Path, record_path: Path) -> int:
     return 1 if found else 0
 
 
+def _read(path: Path, part: str) -> dict[str, Any]:
+    """A record that has this part."""
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise TranscribeError(f"{path}: expected a record as JSON; {error}") from error
+    if not isinstance(record, dict) or not isinstance(record.get(part), dict):
+        raise TranscribeError(f"{path}: expected a record with {part!r}; found none")
+    return record
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Do what the arguments say; 0 for reproduced, 1 for not, 2 for a wrong call."""
+    """Do what the arguments say; 0 for reproduced, 1 for not, 2 for a call that can't be met."""
     parser = argparse.ArgumentParser(
         prog="python -m recipes.check",
         description=__doc__,
@@ -105,7 +118,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         if code:
             return code
-    return verdict(options.expected, options.record)
+    try:
+        return verdict(options.expected, options.record)
+    except TranscribeError as error:
+        print(f"recipes.check: {error}", file=sys.stderr)
+        return 2
 
 
 if __name__ == "__main__":

@@ -72,6 +72,20 @@ def recipe_environment() -> dict[str, str]:
 
 class TestCheck:
     @pytest.mark.parametrize(
+        ("content", "message"),
+        [(None, "No such file"), ("{", "as JSON"), ("[]", "'summary'"), ('{"summary": 1}', "none")],
+    )
+    def test_what_is_no_record_is_refused_in_a_line(self, tmp_path, capsys, content, message):
+        paths = [tmp_path / "expected.json", tmp_path / "record.json"]
+        paths[0].write_text(json.dumps(EXPECTED))
+        if content is not None:
+            paths[1].write_text(content)
+        assert main([str(path) for path in paths]) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert line.startswith(f"recipes.check: {paths[1]}: expected a record")
+        assert message in line
+
+    @pytest.mark.parametrize(
         ("mean", "reproduced"),
         [(0.9, True), (0.891, True), (0.95, True), (0.889, False), (0.885, False), (0.88, False)],
     )
