@@ -9,6 +9,7 @@ from dataclasses import asdict
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 
 from transcribe.audio.quality import AudioWarning, most_serious_first
@@ -34,6 +35,17 @@ def test_settings_come_from_the_weights(ask):
     assert settings["name"] == Transcriber(checkpoint).name
     for name in ("features", "windows", "decode"):
         assert settings[name] == asdict(getattr(checkpoint, name))
+
+
+def test_weights_of_before_velocities_were_tilted_tilt_none(ask):
+    model = onnx.load(PACKAGED)
+    (said,) = (each for each in model.metadata_props if each.key == "decode")
+    before = json.loads(said.value)
+    before.pop("velocity_tilt", None)
+    said.value = json.dumps(before)
+    content = base64.b64encode(model.SerializeToString()).decode()
+    (settings,) = ask({"room": "settings", "model": content})
+    assert settings["decode"] == {"velocity_tilt": 0, **before}
 
 
 def some_performance() -> Performance:

@@ -14,6 +14,8 @@ const VARINT = 0;
 const FIXED_64 = 1;
 const BYTES = 2;
 const FIXED_32 = 5;
+/** What weights that were written before these were settings mean. */
+const UNSAID = { velocity_tilt: 0 };
 
 /** What the weights say of themselves; throws where these bytes are no weights of this program. */
 export function settingsOf(content: Uint8Array): Settings {
@@ -27,7 +29,7 @@ export function settingsOf(content: Uint8Array): Settings {
     name: `${said.get("name") ?? "unnamed"} ${said.get("version") ?? ""}`.trim(),
     features: parsed<FeatureSettings>("features"),
     windows: parsed<WindowSettings>("windows"),
-    decode: parsed<DecodeSettings>("decode"),
+    decode: { ...UNSAID, ...parsed<DecodeSettings>("decode") },
   };
 }
 
