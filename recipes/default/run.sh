@@ -45,6 +45,8 @@ choose=("$python" -m eval.accuracy.thresholds
 "$python" -m transcribe.train experiment=default_real output="$output/real" \
     initial_weights="$output/dampers-real/chosen.safetensors" \
     data.sources.second_opinion.index="$output/second-opinion-faint/index.csv" "$@"
-"${choose[@]}" --checkpoint "$output/real/last.safetensors" --out "$output/chosen.safetensors"
+"$python" -m recipes.average "$output/dampers-real/chosen.safetensors" \
+    "$output/real/last.safetensors" --share 0.7 --out "$output/last.safetensors"
+"${choose[@]}" --checkpoint "$output/last.safetensors" --out "$output/chosen.safetensors"
 "$python" -m recipes.check recipes/default/expected.json "$output/maps-real-dev.json" \
     --data "$PIANO_DATA/audio/maps-real-dev" --checkpoint "$output/chosen.safetensors"
