@@ -84,6 +84,33 @@ def test_a_note_at_no_time_is_refused(onset):
     assert refused.value.status == 422
 
 
+def note_at(velocity):
+    return {"onset": 25.2, "pitch": 60, "offset": 25.5, "velocity": velocity}
+
+
+MOVED = [
+    Edit(1, [{"id": "m788.60", "note": None}, {"id": "m788.61", "note": note_at(1)}]),
+    Edit(2, [{"id": "m31.60", "note": note_at(2)}, {"note": note_at(3)}]),
+    Edit(3, [{"id": "m787.60", "note": note_at(4)}, {"id": "m786.60", "note": note_at(5)}]),
+]
+"""What was done to notes of which those at 788 and 786 are at 787 and 785 now."""
+
+
+def test_what_was_done_to_a_note_finds_it_in_the_next_frame():
+    """The later change of one note counts, whichever frame it was in; others stay as they are."""
+    present = {"m787.60": 0, "m785.60": 0, "m787.62": 0}
+    assert by_hand(MOVED, present) == {
+        "m787.60": Note(**note_at(4)),
+        "m788.61": Note(**note_at(1)),
+        "m31.60": Note(**note_at(2)),
+        "h2.1": Note(**note_at(3)),
+        "m785.60": Note(**note_at(5)),
+    }
+    assert by_hand(MOVED[:1], {"m787.60", "m788.60"})["m788.60"] is None
+    assert "m787.60" not in by_hand(MOVED[:1], {"m787.60", "m788.60"})
+    assert list(by_hand(MOVED[:1], {"m786.60", "m790.60"})) == ["m788.60", "m788.61"]
+
+
 def test_a_faint_note_that_is_added_keeps_its_id():
     note = {"onset": 1.0, "pitch": 60, "offset": 1.5, "velocity": 30}
     changes = resolved([{"do": "add", "id": "m31.60", **note}], {}, 10.0)

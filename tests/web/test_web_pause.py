@@ -15,6 +15,7 @@ from transcribe.excerpt import Excerpt
 from transcribe.transcriber import Transcriber
 from transcribe.web.kept_sound import KeptSound
 from transcribe.web.library import RecordingLibrary
+from transcribe.web.note_rows import present_id
 from transcribe.web.note_service import read_candidates
 from transcribe.web.transcription_job import transcribe_into
 from transcribe.web.unfinished import is_unfinished
@@ -252,10 +253,11 @@ def test_a_part_has_the_recordings_times_and_all_of_its_sound(tmp_path):
         part = notes_of(client, name)
         assert all(10 <= row[1] < 25.5 for row in part)
         inside = [row[0] for row in whole if 10.1 < row[1] < 25.4]
-        # Ids are those of the whole, so what was changed by hand is as it was.
-        assert [row[0] for row in part if 10.1 < row[1] < 25.4] == [
-            each for each in inside if each != edit["id"]
-        ]
+        # Ids are those of the whole or of the next frame: what was changed by hand is as it was.
+        found = [row[0] for row in part if 10.1 < row[1] < 25.4]
+        expected = [each for each in inside if each != edit["id"]]
+        assert [present_id(each, set(found)) for each in expected] == found
+        assert sum(a != b for a, b in zip(expected, found, strict=True)) <= 2
         assert client.get(f"{address}/sound").body == sound
         assert client.get(f"{address}/waveform").body == waveform
 

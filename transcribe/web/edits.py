@@ -15,14 +15,14 @@ when the slider would bring it back.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeGuard
 
 from transcribe.notes import HIGHEST_PITCH, LOWEST_PITCH, Note, PedalPress
 from transcribe.web.errors import RefusedError
 from transcribe.web.library_entry import Edit
-from transcribe.web.note_rows import is_model_id
+from transcribe.web.note_rows import is_model_id, present_id
 
 _FIELDS = ("onset", "pitch", "offset", "velocity")
 LONGEST = 24 * 3600.0
@@ -38,14 +38,14 @@ ByHand = dict[str, "Note | None"]
 """The edited note by the id of the original; None where it was removed."""
 
 
-def by_hand(edits: Iterable[Edit]) -> ByHand:
-    """The outcome of all edits, each in its turn."""
+def by_hand(edits: Iterable[Edit], present: Container[str] = ()) -> ByHand:
+    """The outcome of all edits, each in its turn, by the ids that their notes have at present."""
     outcome: ByHand = {}
     for edit in edits:
         for index, change in enumerate(edit.changes):
             if "pedal" in change:
                 continue
-            name = change.get("id", f"h{edit.step}.{index}")
+            name = present_id(change.get("id", f"h{edit.step}.{index}"), present)
             note = change.get("note")
             outcome[name] = None if note is None else Note(**note)
     return outcome

@@ -2,13 +2,16 @@
 
 The id of a note that the model found is made of the frame in which its onset peaks and of
 its pitch (``m1234.60``). No setting moves a peak, so the id stays the same however the
-slider is moved, and what was done to a note by hand finds it again. A note added by hand
-is named by the step that added it (``h5.0``).
+slider is moved, and what was done to a note by hand finds it again. Where the recording is
+transcribed again, a part of it or with other weights, a peak may move to the next frame; one key
+has no two notes in neighbouring frames, so that it is the same note is sure (`present_id`). A note
+added by hand is named by the step that added it (``h5.0``).
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Container
 from typing import Any
 
 from transcribe.notes import Note
@@ -25,6 +28,15 @@ def model_id(peak: int, pitch: int) -> str:
 def is_model_id(name: str) -> bool:
     """Whether a note that the model found could have this id."""
     return re.fullmatch(r"m\d{1,9}\.\d{1,3}", name, re.ASCII) is not None
+
+
+def present_id(name: str, present: Container[str]) -> str:
+    """The id among those present of the note that had this one, or this one if there is none."""
+    if name in present or not is_model_id(name):
+        return name
+    peak, pitch = map(int, name[1:].split("."))
+    near = (model_id(other, pitch) for other in (peak - 1, peak + 1))
+    return next((each for each in near if each in present), name)
 
 
 def as_row(struck: tuple[int, Note]) -> Row:

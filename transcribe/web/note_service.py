@@ -130,7 +130,8 @@ class NoteService:
 
     def notes(self, entry: LibraryEntry) -> dict[str, Note]:
         """The notes as they are now, by id: the model's, with the edits."""
-        return _edited(self.decoded(entry).key, by_hand(self._library.edits(entry)))
+        notes = self.decoded(entry).key
+        return _edited(notes, by_hand(self._library.edits(entry), notes))
 
     def faint(self, entry: LibraryEntry) -> list[Row]:
         """What the model took for too faint at the chosen threshold, as rows, by onset.
@@ -138,8 +139,8 @@ class NoteService:
         Notes that were changed or deleted by hand are not among them.
         """
         known = self.decoded(entry).rows
-        edits = by_hand(self._library.edits(entry))
         all_rows = self.decoded(replace(entry, threshold=LOWEST_THRESHOLD)).rows
+        edits = by_hand(self._library.edits(entry), all_rows)
         rows = [row for name, row in all_rows.items() if name not in known and name not in edits]
         return sorted(rows, key=lambda row: (row[1], row[2]))
 
@@ -150,7 +151,8 @@ class NoteService:
         changed, every note does.
         """
         steps = self._library.edits(entry)
-        decoded, edits = self.decoded(entry), by_hand(steps)
+        decoded = self.decoded(entry)
+        edits = by_hand(steps, decoded.key)
         pedal = pedal_by_hand(steps, decoded.pedal)
         notes = _edited(decoded.key, edits)
         if not notes:
@@ -186,8 +188,8 @@ class NoteService:
             ``pedal`` is left out where it is the same.
         """
         steps = self._library.edits(entry)
-        edits = by_hand(steps)
         decoded = self.decoded(entry)
+        edits = by_hand(steps, decoded.key)
         rows = dict(decoded.rows)
         for name, note in edits.items():
             if note is None:

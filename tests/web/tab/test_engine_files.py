@@ -19,7 +19,7 @@ from transcribe.midi import midi_bytes
 from transcribe.music.clicks import find_clicks
 from transcribe.notes import Note, PedalPress, Performance, sustained
 from transcribe.transcriber import Transcriber
-from transcribe.web.edits import pedal_by_hand
+from transcribe.web.edits import by_hand, pedal_by_hand
 from transcribe.web.library_entry import Edit
 from transcribe.web.names import download_name, shown
 from transcribe.web.picture import as_svg
@@ -204,6 +204,35 @@ def test_the_pedal_is_changed_by_hand_as_in_python(ask):
         expected = [asdict(press) for press in pedal_by_hand(edits, pedal)]
         told = {"pedal": [asdict(press) for press in pedal], "changes": changes}
         assert ask({"room": "pedal", **told}) == [expected]
+
+
+@pytest.mark.parametrize(
+    "present", [["m787.60", "m785.60", "m787.62"], ["m788.60", "m787.60"], ["m31.60"], []]
+)
+def test_what_was_done_by_hand_finds_its_notes_as_in_python(ask, present):
+    def note(velocity: int) -> dict[str, Any]:
+        return {"onset": 25.2, "pitch": 60, "offset": 25.5, "velocity": velocity}
+
+    changes = [
+        [{"id": "m788.60", "note": None}, {"id": "m788.61", "note": note(1)}],
+        [{"id": "m31.60", "note": note(2)}, {"note": note(3)}],
+        [{"id": "m787.60", "note": note(4)}, {"id": "m786.60", "note": note(5)}],
+    ]
+    expected = by_hand([Edit(step, of) for step, of in enumerate(changes)], present)
+    steps = [{"step": step, "changes": of} for step, of in enumerate(changes)]
+    (answer,) = ask({"room": "byHand", "steps": steps, "present": present})
+    assert {name: each and Note(**each) for name, each in answer.items()} == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "n_openings"),
+    [
+        pytest.param("UnknownError", "no_storage", 5, id="emptied this moment, or forbidden"),
+        pytest.param("VersionError", "newer_library", 1, id="of a newer version"),
+    ],
+)
+def test_a_library_that_does_not_open_is_tried_again(ask, name, kind, n_openings):
+    assert ask({"room": "refusals", "name": name}) == [[kind, n_openings]]
 
 
 def test_numbers_are_rounded_and_written_as_in_python(ask):

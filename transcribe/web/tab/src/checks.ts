@@ -21,14 +21,15 @@ import { readSafetensors } from "./engine/safetensors";
 import { samplesOf, SpectrogramTiles } from "./engine/spectrogram";
 import { TuningMeter } from "./engine/tuning";
 import { firstNeeded, type Window, Windows, type WindowState } from "./engine/windows";
+import { inWords } from "./errors";
 import { downloadName, shownName } from "./export/names";
 import { midiBytes } from "./export/midi";
 import { asSvg } from "./export/picture";
 import { rollPages } from "./export/roll-pages";
 import { thumbnail } from "./export/thumbnail";
 import { csvText, jsonText, type Told } from "./export/text";
-import { excerptOf, type PedalChange } from "./library/database";
-import { pedalByHand } from "./library/edits";
+import { type Edit, excerptOf, openDatabase, type PedalChange } from "./library/database";
+import { byHand, pedalByHand } from "./library/edits";
 import { joined } from "./library/job";
 import { asRow } from "./library/rows";
 import { fixed, pythonFloat, roundHalfEven } from "./numbers";
@@ -186,6 +187,18 @@ const ROOMS: Record<string, (asked: any) => unknown> = {
       asked.changes.map((pedal, step) => ({ step, recording: "", changes: [{ pedal }], undone: 0 })),
       asked.pedal,
     ),
+  byHand: (asked: { steps: Edit[]; present: string[] }) =>
+    Object.fromEntries(byHand(asked.steps, new Map(asked.present.map((id) => [id, null])))),
+  async refusals(asked: { name: string }) {
+    let n = 0;
+    const open = (): never => {
+      n += 1;
+      throw new DOMException("", asked.name);
+    };
+    Object.assign(globalThis, { indexedDB: { open } });
+    const { kind } = await openDatabase().then(() => ({ kind: "" }), inWords);
+    return [kind, n];
+  },
   names: (asked: { names: string[] }) =>
     asked.names.map((name) => [shownName(name), downloadName(name, ".mid"), shownName(name, ".mp3")]),
   numbers: (asked: { values: number[] }) =>

@@ -21,15 +21,24 @@ const tell = (news: News): void => channel.postMessage(news);
 const version = new URL(self.location.href).searchParams.get("version") ?? "";
 let library: Promise<Library> | null = null;
 
+/** The library; opened again where it was closed, or could not be opened. */
+async function theLibrary(): Promise<Library> {
+  try {
+    return await (library ??= Library.open(tell, version, () => {
+      library = null;
+      tell({ kind: "reopened" });
+    }));
+  } catch (error) {
+    library = null;
+    throw error;
+  }
+}
+
 self.onmessage = async ({ data }: MessageEvent<Question>) => {
   const { number, method, given } = data;
   let answer: Answer;
   try {
-    library ??= Library.open(tell, version, () => {
-      library = null;
-      tell({ kind: "reopened" });
-    });
-    const opened = (await library) as unknown as Record<string, (...given: unknown[]) => unknown>;
+    const opened = (await theLibrary()) as unknown as Record<string, (...given: unknown[]) => unknown>;
     const asked = opened[method];
     if (!asked) throw new Error(`the library has no ${method}`);
     answer = { number, value: await asked.apply(opened, given) };

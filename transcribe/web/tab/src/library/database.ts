@@ -142,43 +142,55 @@ export type Database = IDBPDatabase<Schema>;
 const NAME = "transcribe-library";
 const VERSION = 1;
 
+/** Attempts to open the library, and milliseconds between them: it can't be while it is emptied. */
+const OPENINGS = 5;
+const BETWEEN_OPENINGS = 200;
+
 /**
  * Open the library; throws where this browser lets the page keep nothing.
  *
  * @param lost called when the browser has closed it: somebody has deleted what sites have stored
  */
 export async function openDatabase(lost = (): void => {}): Promise<Database> {
-  try {
-    return await openDB<Schema>(NAME, VERSION, {
-      upgrade(database) {
-        database.createObjectStore("recordings", { keyPath: "id" });
-        database.createObjectStore("originals", { keyPath: "id" });
-        database.createObjectStore("found", { keyPath: ["id", "attempt", "index"] });
-        database.createObjectStore("heard", { keyPath: ["id", "attempt", "index"] });
-        database
-          .createObjectStore("edits", { keyPath: "step", autoIncrement: true })
-          .createIndex("recording", "recording");
-      },
-      blocking(_, __, event) {
-        (event.target as IDBDatabase).close();
-      },
-      terminated: lost,
-    });
-  } catch (error) {
-    if ((error as Error).name === "VersionError") {
-      throw new TabError(
-        "newer_library",
-        "What is kept here was written by a newer version of this page.",
-        "Load the page again; if that does not help, close all its tabs first.",
-      );
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await open(lost);
+    } catch (error) {
+      if ((error as Error).name === "VersionError") {
+        throw new TabError(
+          "newer_library",
+          "What is kept here was written by a newer version of this page.",
+          "Load the page again; if that does not help, close all its tabs first.",
+        );
+      }
+      if (attempt === OPENINGS) {
+        throw new TabError(
+          "no_storage",
+          "This browser does not let the page keep anything, which it needs for its work.",
+          "Allow this page to store data (cookies and site data), or use another browser or window.",
+        );
+      }
     }
-    throw new TabError(
-      "no_storage",
-      "This browser does not let the page keep anything, which it needs for its work.",
-      "Allow this page to store data (cookies and site data), or use another browser or window.",
-    );
+    await new Promise((resolve) => setTimeout(resolve, BETWEEN_OPENINGS));
   }
 }
+
+const open = (lost: () => void): Promise<Database> =>
+  openDB<Schema>(NAME, VERSION, {
+    upgrade(database) {
+      database.createObjectStore("recordings", { keyPath: "id" });
+      database.createObjectStore("originals", { keyPath: "id" });
+      database.createObjectStore("found", { keyPath: ["id", "attempt", "index"] });
+      database.createObjectStore("heard", { keyPath: ["id", "attempt", "index"] });
+      database
+        .createObjectStore("edits", { keyPath: "step", autoIncrement: true })
+        .createIndex("recording", "recording");
+    },
+    blocking(_, __, event) {
+      (event.target as IDBDatabase).close();
+    },
+    terminated: lost,
+  });
 
 /** The keys of all pieces of a recording, or of one attempt at it, from one of them on. */
 export const piecesOf = (id: string, attempt?: number, first = 0): IDBKeyRange =>

@@ -5,6 +5,7 @@ import { HIGHEST_PITCH, LOWEST_PITCH } from "../decode/rolls";
 import { fixed, roundHalfEven } from "../numbers";
 import type { PedalPress } from "../performance";
 import type { Change, Edit, EditedNote, PedalChange } from "./database";
+import { presentId } from "./rows";
 
 /** Seconds; the latest time a note may have in a recording of unknown duration. */
 export const LONGEST = 24 * 3600;
@@ -23,12 +24,12 @@ export interface Asked extends Partial<Record<(typeof FIELDS)[number], number | 
   down?: boolean;
 }
 
-/** The outcome of all steps that count, each in its turn. */
-export function byHand(steps: Edit[]): ByHand {
+/** The outcome of all steps that count, each in its turn, by the ids of the notes at present. */
+export function byHand(steps: Edit[], present: ReadonlyMap<string, unknown>): ByHand {
   const outcome: ByHand = new Map();
   for (const { step, changes } of steps) {
     changes.forEach((change, index) => {
-      if (!change.pedal) outcome.set(change.id ?? `h${step}.${index}`, change.note);
+      if (!change.pedal) outcome.set(presentId(change.id ?? `h${step}.${index}`, present), change.note);
     });
   }
   return outcome;

@@ -44,13 +44,12 @@ export class NoteService {
     const { key } = await this.decode(entry);
     const notes = new Map<string, EditedNote>();
     for (const [id, { note }] of key) notes.set(id, note);
-    return edited(notes, await this.byHand(entry));
+    return edited(notes, byHand(await this.counting(entry), notes));
   }
 
   /** What the model took for too faint at the chosen threshold, without what was changed by hand. */
   async faint(entry: Entry): Promise<Row[]> {
     if (!entry.decode) return [];
-    const edits = await this.byHand(entry);
     const { key } = await this.decode(entry);
     const known = new Set(key.keys());
     const decoder = new Decoder(new FrameGrid(entry.sample_rate, entry.hop_length), {
@@ -59,14 +58,16 @@ export class NoteService {
     });
     decoder.take(await this.read(entry));
     decoder.finish();
-    return decoder.struck("key").map(asRow).filter(([id]) => !known.has(id) && !edits.has(id));
+    const rows = new Map(decoder.struck("key").map(asRow).map((row) => [row[0], row]));
+    const edits = byHand(await this.counting(entry), rows);
+    return [...rows.values()].filter(([id]) => !known.has(id) && !edits.has(id));
   }
 
   /** The notes as they are now, ending with the key or where they cease to sound. */
   async performance(entry: Entry, offsets: "key" | "sustained" = "key"): Promise<Performance> {
     const decoded = await this.decode(entry);
-    const steps = (await this.steps(entry)).filter((step) => !step.undone);
-    const edits = byHand(steps);
+    const steps = await this.counting(entry);
+    const edits = byHand(steps, decoded.key);
     const pedal = pedalByHand(steps, decoded.pedal);
     const sure = ([id, note]: [string, EditedNote]): [string, Note] => [
       id,
@@ -88,8 +89,8 @@ export class NoteService {
   async answer(entry: Entry, since = ""): Promise<Record<string, unknown>> {
     const steps = await this.steps(entry);
     const counting = steps.filter((step) => !step.undone);
-    const edits = byHand(counting);
     const decoded = await this.decode(entry);
+    const edits = byHand(counting, decoded.key);
     const rows = new Map<string, Row>();
     for (const [id, struck] of decoded.key) rows.set(id, asRow(struck));
     for (const [id, note] of edits) {
@@ -135,8 +136,8 @@ export class NoteService {
     return this.database.getAllFromIndex("edits", "recording", entry.id);
   }
 
-  private async byHand(entry: Entry): Promise<ByHand> {
-    return byHand((await this.steps(entry)).filter((step) => !step.undone));
+  private async counting(entry: Entry): Promise<Edit[]> {
+    return (await this.steps(entry)).filter((step) => !step.undone);
   }
 
   private async decode(entry: Entry): Promise<Decoded> {

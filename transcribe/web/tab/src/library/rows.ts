@@ -10,6 +10,14 @@ export type Row = [string, number, number, number, number, number | null, 0 | 1]
 /** The id of a note that the model heard. */
 export const modelId = ({ peak, note }: Struck): string => `m${peak}.${note.pitch}`;
 
+/** The id among those present of the note that had this one, or this one if there is none. */
+export function presentId(id: string, present: ReadonlyMap<string, unknown>): string {
+  const parts = /^m(\d{1,9})\.(\d{1,3})$/.exec(id);
+  if (present.has(id) || !parts) return id;
+  const near = [-1, 1].map((step) => `m${Number(parts[1]) + step}.${parts[2]}`);
+  return near.find((each) => present.has(each)) ?? id;
+}
+
 /** A note that the model heard. */
 export const asRow = (struck: Struck): Row => [
   modelId(struck),
