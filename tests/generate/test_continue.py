@@ -95,6 +95,7 @@ class TestCommand:
             (["-o", "out.wav"], 2, "ends in .mid"),
             (["-o", "tune.mid"], 2, "overwritten"),
             (["--at", "0.001", "--seconds", "1"], 0, ""),
+            (["--at", "5:00"], 1, f"the music's end at {TUNE.duration:.1f} s; found 300 s"),
             (["-o", "there.mid"], 1, "use --overwrite to replace it"),
             (["-o", "no/such/folder.mid"], 1, "no such folder"),
             (["--generator", "none.safetensors"], 1, "no such weights file"),

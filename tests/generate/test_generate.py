@@ -352,6 +352,10 @@ class TestContinuer:
             self.continuer(Performance((Note(onset=1, pitch=60, offset=2, velocity=9),)), at=0.5)
         with pytest.raises(ValueError, match="more than 0"):
             self.continuer(prelude(), seconds=0)
+        end = prelude().duration
+        assert self.continuer(prelude(), seconds=1, at=end).notes
+        with pytest.raises(ValueError, match=rf"the music's end at {end:.1f} s; found {end + 1:g}"):
+            self.continuer(prelude(), seconds=1, at=end + 1)
 
 
 class TestMarkovChain:

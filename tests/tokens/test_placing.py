@@ -326,6 +326,15 @@ def test_wrong_usage_of_place_says_what_to_do(tmp_path, capsys):
             cli.main(["place", str(made), "--onto", str(song), *words])
         assert error.value.code == 2
         assert complaint in capsys.readouterr().err
+    for code, moment in ((0, 20), (1, "4:00")):
+        words = ["--onto", str(song), "--at", str(moment), "--overwrite"]
+        made.write_bytes(
+            a_file(1, 480, [list(keys(0, 480, [(0, 60, 1, 90)], release=0x80))], running=False)
+        )
+        assert cli.main(["place", str(made), *words]) == code
+    assert "--at: expected a time at most a bar after the recording's last beat" in (
+        capsys.readouterr().err
+    )
     assert cli.main(["place", str(made), "--onto", str(tmp_path / "gone.mid")]) == 1
     assert "no such file" in capsys.readouterr().err
     with pytest.raises(SystemExit) as error:

@@ -119,7 +119,8 @@ class Continuer:
         Raises
         ------
         ValueError
-            ``seconds`` or ``at`` is no such time, or nothing was played before it.
+            ``seconds`` or ``at`` is no such time, nothing was played before it, or the music
+            has ended by then.
         """
         if not 0 < seconds < np.inf:
             raise ValueError(f"expected a continuation of more than 0 seconds; found {seconds:g}")
@@ -127,6 +128,11 @@ class Continuer:
         if not opening.notes:
             found = "no notes" if at is None else f"no notes before {at:g} s"
             raise ValueError(f"expected notes to continue from; found {found}")
+        if at is not None and round(at, 1) > round(performance.duration, 1):
+            raise ValueError(
+                f"expected a time to continue from before the music's end at "
+                f"{performance.duration:.1f} s; found {at:g} s"
+            )
         last = max(opening.notes[-1].onset, opening.pedal[-1].onset if opening.pedal else 0.0)
         start = last if at is None else at
         last = max(last, start - float(TIMES[-1]) * STEP)

@@ -32,6 +32,7 @@ from transcribe.tokens.command import add_beats
 from transcribe.wording import clock, count
 
 if TYPE_CHECKING:
+    from transcribe.music.beat_grid import BeatGrid
     from transcribe.tokens.encoded import Settings
     from transcribe.tokens.placing import Anchor, Placed
 
@@ -216,7 +217,7 @@ def _anchor(options: argparse.Namespace, settings: Settings) -> tuple[Anchor, Pe
         raise UsageError("--recording is for an item that transcribe tokens wrote; --onto is none")
     played = _recording(onto, options)
     settings = replace(settings, own=beats_of(onto))
-    return Anchor.at(settings.grid_of(played), options.at), played
+    return _at(settings.grid_of(played), options.at), played
 
 
 def _moved(anchor: Anchor, options: argparse.Namespace) -> Anchor:
@@ -231,7 +232,17 @@ def _moved(anchor: Anchor, options: argparse.Namespace) -> Anchor:
         return anchor
     if anchor.grid is None:
         return Anchor(options.at, stop=anchor.stop, source=anchor.source)
-    return Anchor.at(anchor.grid, options.at)
+    return _at(anchor.grid, options.at)
+
+
+def _at(grid: BeatGrid, seconds: float | None) -> Anchor:
+    """The bar line nearest to ``--at``."""
+    from transcribe.tokens.placing import Anchor
+
+    try:
+        return Anchor.at(grid, seconds)
+    except ValueError as error:
+        raise TranscribeError(f"--at: {error}") from error
 
 
 def _extent(placed: Placed, generated: Path) -> tuple[float, float]:

@@ -119,10 +119,22 @@ class Anchor:
 
     @classmethod
     def at(cls, grid: BeatGrid, seconds: float | None = None) -> Anchor:
-        """The bar line of a grid that is nearest to a moment; its first downbeat if left out."""
+        """The bar line of a grid that is nearest to a moment; its first downbeat if left out.
+
+        Raises
+        ------
+        ValueError
+            The moment is more than a bar after the last beat, where nothing is played.
+        """
         step = 0.0
         if seconds is not None:
             per_bar = grid.metre.steps_per_bar
+            last = _seconds(grid, _step(grid, grid.beats[-1]) + per_bar)
+            if round(seconds, 1) > round(last, 1):
+                raise ValueError(
+                    f"expected a time at most a bar after the recording's last beat, until "
+                    f"{last:.1f} s; found {seconds:g} s"
+                )
             step = float(round(_step(grid, seconds) / per_bar) * per_bar)
         return cls(_seconds(grid, step), grid, step)
 

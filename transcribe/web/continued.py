@@ -31,6 +31,8 @@ from transcribe.web.request_body import number
 KIND = "continued.mid"
 _LONGEST = 300.0
 """Seconds of a continuation."""
+_FIRST = 0.001
+"""Seconds at which one may begin at the earliest."""
 _MOST_SEEDS = 10_000
 _LOOK_AGAIN = 0.5
 """Seconds between looks at whether the page is still there."""
@@ -47,7 +49,8 @@ class ContinuationWishes:
     seconds: float = 30.0
     """Of music that is added."""
     at: float | None = None
-    """Seconds; where it begins, in place of what was played. None: after the last note."""
+    """Seconds; where it begins, in place of what was played. None: after the last note. After
+    the music's end, which is where the playhead stays, it is that end."""
     tame: float = 0.5
     """0 to 1: how closely it keeps to what was played."""
     seed: int | None = None
@@ -92,7 +95,7 @@ async def shown(
     notes = [note for note in whole.notes if (note.onset, note.pitch) not in known]
     return {
         "seed": seed,
-        "start": played.notes[-1].onset if wanted.at is None else wanted.at,
+        "start": played.notes[-1].onset if wanted.at is None else _begins(played, wanted.at),
         "notes": [note_row(f"c{index}", note, BY_MODEL) for index, note in enumerate(notes)],
         "pedal": [
             [round(press.onset, 4), round(press.offset, 4)]
@@ -112,7 +115,7 @@ async def response(
     Raises
     ------
     RefusedError
-        There are no notes to go on from.
+        There are no notes to go on from, or none before where it begins.
     """
     seed = _seed(wanted)
     content = await _file(note_service, entry, wanted, seed, gone)
@@ -158,7 +161,16 @@ async def _file(
             "Move the slider to more notes.",
             kind="no_notes_to_continue",
         )
-    at = () if wanted.at is None else ("--at", f"{wanted.at:.3f}")
+    at: tuple[str, ...] = ()
+    if wanted.at is not None:
+        if performance.notes[0].onset >= wanted.at:
+            raise RefusedError(
+                409,
+                "Nothing was played yet where the music is to go on.",
+                "Move the playhead behind the first notes, or let it go on after the end.",
+                kind="no_notes_before",
+            )
+        at = ("--at", f"{_begins(performance, wanted.at):.4f}")
     with tempfile.TemporaryDirectory() as folder:
         played, continued = Path(folder) / "played.mid", Path(folder) / "continued.mid"
         await asyncio.to_thread(write_midi, performance, played)
@@ -170,6 +182,11 @@ async def _file(
                 *("--tame", f"{wanted.tame:g}", *at),
             )
         return continued.read_bytes()
+
+
+def _begins(played: Performance, at: float) -> float:
+    """Where it begins; no later than the music's end, and never at 0."""
+    return max(min(at, played.duration), _FIRST)
 
 
 async def _run(gone: Gone, *words: str) -> None:
@@ -194,7 +211,8 @@ async def _run(gone: Gone, *words: str) -> None:
         if process.returncode is None:
             process.kill()
     if process.returncode:
-        reason = re.sub(r"^transcribe[^:]*: ", "", errors.decode("utf-8", "replace").strip())
+        *_, last = errors.decode("utf-8", "replace").strip().splitlines() or [""]
+        reason = re.sub(r"^transcribe[^:]*: (error: )?(\S*played\.mid: )?", "", last)
         raise RefusedError(
             500,
             f"The music could not be continued: {reason or 'no reason given'}",

@@ -170,6 +170,15 @@ def test_a_continuation_is_heard_before_it_is_kept(client, prelude, tmp_path):
     assert [[row[1], row[2]] for row in heard["notes"]] == [
         [pytest.approx(onset, abs=1e-4), pitch] for onset, pitch in later
     ]
+    # The playhead is where the page has put it: at the very beginning, or where all is over.
+    for too_early in (0, 0.2):
+        refused = client.ask("POST", f"{address}/continuation", {"seconds": 1, "at": too_early})
+        assert (refused.status, refused.json["kind"]) == (409, "no_notes_before")
+    played = client.get(f"{address}/notes").json
+    end = max(row[3] for row in played["notes"])
+    end = max(end, *(offset for _, offset in played["pedal"]))
+    over = client.ask("POST", f"{address}/continuation", {"seconds": 5, "at": 500}).json
+    assert over["start"] == pytest.approx(end, abs=0.01)
     for nonsense in ({"seconds": 0}, {"tame": 2}, {"at": "soon"}):
         assert client.ask("POST", f"{address}/continuation", nonsense).status == 422
 

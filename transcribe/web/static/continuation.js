@@ -93,7 +93,7 @@ export class Continuation {
     if (!this.made) return;
     const { start } = this.made;
     const { rows, pedal } = this.editor.notes;
-    const before = rows.filter((row) => row[1] < start || !this.made.wanted.at);
+    const before = rows.filter((row) => row[1] < start || this.made.wanted.at === null);
     const pressed = pedal.filter(([onset]) => onset < start);
     this.joined = new Notes([...before, ...this.notes.rows], [...pressed, ...this.notes.pedal]);
   }
@@ -114,7 +114,7 @@ export class Continuation {
         ? t("continue.more", { n: this.notes.length })
         : "";
     roll.future = this.notes;
-    roll.futureStart = this.made?.wanted.at ?? Infinity;
+    roll.futureStart = this.made && this.made.wanted.at !== null ? this.made.start : Infinity;
     roll.changed();
   }
 

@@ -643,6 +643,8 @@ export default {
   "error.no_notes_for_beats.hint": "Schieben Sie den Regler auf mehr Töne.",
   "error.no_notes_to_continue": "Es sind keine Töne da, von denen aus es weitergehen könnte.",
   "error.no_notes_to_continue.hint": "Schieben Sie den Regler auf mehr Töne.",
+  "error.no_notes_before": "Wo die Musik weitergehen soll, wurde noch nichts gespielt.",
+  "error.no_notes_before.hint": "Setzen Sie die Abspielposition hinter die ersten Töne, oder lassen Sie die Musik nach dem Ende weitergehen.",
   "error.not_continued": "Die Musik ließ sich nicht weiterführen: {reason}",
   "error.not_continued.hint": "Versuchen Sie es noch einmal.",
   "error.no_score": "Das Notenblatt ließ sich nicht erstellen.",

@@ -645,6 +645,8 @@ export default {
   "error.no_notes_for_beats.hint": "Poussez le curseur vers plus de notes.",
   "error.no_notes_to_continue": "Il n’y a pas de notes à partir desquelles continuer.",
   "error.no_notes_to_continue.hint": "Poussez le curseur vers plus de notes.",
+  "error.no_notes_before": "Là où la musique doit continuer, rien n’a encore été joué.",
+  "error.no_notes_before.hint": "Placez le curseur de lecture après les premières notes, ou continuez après la fin.",
   "error.not_continued": "La musique n’a pas pu être continuée : {reason}",
   "error.not_continued.hint": "Réessayez.",
   "error.no_score": "La partition n’a pas pu être écrite.",
