@@ -42,7 +42,7 @@ class LocalStore:
         return self.root / (name if os.path.isabs(name) else checked_name(name))
 
     def walk(self, *, skip: Skip = skip_nothing) -> Iterator[StoredFile | Trouble]:
-        """Links to folders are followed last, and only to folders not seen before."""
+        """Links to folders are followed last, and below them only folders not seen before."""
         seen: dict[tuple[int, int], str] = {}
         links: list[str] = []
         yield from self._walk("", seen, links, skip)
@@ -69,7 +69,12 @@ class LocalStore:
             try:
                 path = self.root / folder
                 status = path.stat()
-                seen[status.st_dev, status.st_ino] = folder
+                place = (status.st_dev, status.st_ino)
+                if place in seen:  # below a link
+                    why = f"leads to {seen[place] or 'the source itself'}"
+                    yield Trouble(folder, why, is_loss=False)
+                    continue
+                seen[place] = folder
                 with os.scandir(path) as listed:
                     entries = sorted(listed, key=lambda entry: entry.name)
             except OSError as error:
