@@ -18,6 +18,7 @@ AudioProblem: TypeAlias = Literal[
     "empty",
     "cut_off",
     "not_a_recording",
+    "midi",
     "no_audio_track",
     "no_decoder",
     "damaged",
@@ -27,7 +28,7 @@ AudioProblem: TypeAlias = Literal[
 ]
 """Why a recording can't be used: its file is missing, may not be read, can't be read (the
 disk or the network), is a folder or no ordinary file, or holds nothing; it was cut off
-before it was finished, is no recording at all, has no sound, has sound in an encoding that
+before it was finished, is no recording at all, or MIDI, has no sound, has sound in an encoding that
 can't be decoded, or is damaged throughout; it is longer than is allowed, or ends before what
 is wanted of it; or something else."""
 

@@ -12,13 +12,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from transcribe.errors import AudioError, OutputError
-from transcribe.files.endings import MIDI_SUFFIXES, is_midi
+from transcribe.files.endings import MIDI_IS_NO_RECORDING, MIDI_SUFFIXES, is_midi
 from transcribe.files.names import output_stem
 from transcribe.wording import reason
-
-_NO_RECORDING = (
-    "expected a recording; MIDI files are read by transcribe score, render, continue and tokens"
-)
 
 
 @dataclass(frozen=True)
@@ -102,12 +98,7 @@ def checked(job: RecordingPlan, *, overwrite: bool = False) -> RecordingPlan:
         raise AudioError(
             f"is a folder; name the recordings in it: {job.recording / '*.mp3'}", kind="not_a_file"
         )
-    try:
-        info = probe(job.recording)
-    except AudioError as error:
-        if is_midi(job.recording) and error.kind == "not_a_recording":
-            raise AudioError(_NO_RECORDING, kind=error.kind) from error
-        raise
+    info = probe(job.recording)
     for output in job.outputs:
         if output.is_dir():
             raise OutputError(f"{output} is a folder, not a file to write")
@@ -227,7 +218,11 @@ def _check_distinct(jobs: Sequence[RecordingPlan]) -> None:
                 )
             if identity in sources:
                 source = sources[identity]
-                why = _NO_RECORDING if is_midi(source) else "this recording would be overwritten"
+                why = (
+                    MIDI_IS_NO_RECORDING
+                    if is_midi(source)
+                    else "this recording would be overwritten"
+                )
                 raise ValueError(f"{source}: {why}")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import struct
 from pathlib import Path
 
 import av
@@ -12,7 +13,10 @@ import pytest
 from tones import RATE, cut, refusal, tone, write_pcm
 
 from eval.data.recordings import encode
+from transcribe.audio.probing import probe
 from transcribe.audio.reader import AudioReader
+from transcribe.errors import AudioError
+from transcribe.midi_file import midi_file_bytes
 
 
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
@@ -50,6 +54,18 @@ def test_an_empty_file_is_refused(tmp_path: Path) -> None:
 def test_text_is_no_recording_whatever_its_name(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text("Dear diary, today I practised for two hours.\n" * 100)
     assert "not a recording; expected wav, flac" in refusal(tmp_path / name)
+
+
+@pytest.mark.parametrize("name", ["a.mid", "a.mp3"])
+def test_midi_is_no_recording_and_what_reads_it_is_said(tmp_path: Path, name: str) -> None:
+    midi = midi_file_bytes(480, [[]])
+    wrapped = b"RIFF" + struct.pack("<I", len(midi) + 12) + b"RMIDdata"
+    for content in (midi, wrapped + struct.pack("<I", len(midi)) + midi):
+        (tmp_path / name).write_bytes(content)
+        assert "expected a recording; MIDI files are read by" in refusal(tmp_path / name)
+        with pytest.raises(AudioError) as error:
+            probe(tmp_path / name)
+        assert error.value.kind == "midi"
 
 
 def test_a_playlist_is_not_followed(tmp_path: Path) -> None:

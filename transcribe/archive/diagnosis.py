@@ -32,6 +32,7 @@ CAUSES: dict[AudioProblem, str] = {
     "empty": "empty",
     "cut_off": "cut off before it was finished",
     "not_a_recording": "not a recording",
+    "midi": "MIDI, not a recording",
     "no_audio_track": "no sound in it",
     "no_decoder": "unknown encoding",
     "damaged": "damaged",

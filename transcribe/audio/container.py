@@ -24,6 +24,7 @@ from av.stream import Disposition
 from transcribe.audio.headers import TruthfulFile, find_samples
 from transcribe.audio.joined import Part, PartOfFile
 from transcribe.errors import AudioError, AudioProblem
+from transcribe.files.endings import MIDI_IS_NO_RECORDING
 
 _READABLE = "wav, flac, mp3, ogg, opus, m4a, aac, aiff, wma, or a video with sound"
 _DEMUXERS = (
@@ -55,6 +56,8 @@ _ASF_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
 def open_recording(path: Path, part: Part | None = None) -> InputContainer:
     """Open a recording, or one part of a file, or say why that can't be done."""
     head = _head_of(path)
+    if head[:4] == b"MThd" or (head[:4] == b"RIFF" and head[8:12] == b"RMID"):
+        raise AudioError(f"{path}: {MIDI_IS_NO_RECORDING}", kind="midi")
     samples = find_samples(path)
     mended: TruthfulFile | PartOfFile | None = None
     if part is not None:

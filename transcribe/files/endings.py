@@ -26,6 +26,10 @@ RECORDING_SUFFIXES = tuple(
 """Of recordings and of videos with sound; where several lie beside a MIDI file, the first
 of these is its recording."""
 MIDI_SUFFIXES = (".mid", ".midi", ".kar", ".smf")
+MIDI_IS_NO_RECORDING = (
+    "expected a recording; MIDI files are read by transcribe score, render, continue and tokens"
+)
+"""What to say of a MIDI file where sound is wanted."""
 LABEL_SUFFIXES = (".tsv", ".txt")
 """Of notes as text (`transcribe.datasets.labels`)."""
 

@@ -55,6 +55,12 @@ AUDIO_ERRORS: dict[AudioProblem, UserMessage] = {
     "not_a_recording": UserMessage(
         "This is not a recording.", f"Use {READABLE}.", "not_a_recording", {"formats": FORMATS}
     ),
+    "midi": UserMessage(
+        "This is a MIDI file: it holds notes and no sound.",
+        "Sheet music and sound are made of it by the commands transcribe score and "
+        "transcribe render.",
+        "midi",
+    ),
     "empty": UserMessage("This recording is empty.", "Copy or record it again.", "empty"),
     "damaged": UserMessage(
         "This recording is damaged; none of it can be played.", "Copy it again.", "damaged"

@@ -35,6 +35,7 @@ def test_junk_is_named_and_the_next_recording_is_transcribed(client, tmp_path):
     junk = {
         "text": (b"this is no sound\n" * 100, "This is not a recording."),
         "zip": (b"PK\x03\x04" + bytes(500), "This is not a recording."),
+        "midi": (b"MThd" + bytes(500), "This is a MIDI file: it holds notes and no sound."),
         "wav without sound": (wav_of(np.zeros(0), tmp_path), "This recording is empty."),
         "m4a cut off": (
             b"\0\0\0\x20ftypM4A " + bytes(200),

@@ -18,6 +18,7 @@ from site_checks import PRELUDE, assert_as_the_command, by_command, rows_of
 from eval.data.recordings import encode
 from eval.performance import browser
 from transcribe.audio.reader import read_audio
+from transcribe.midi_file import midi_file_bytes
 from transcribe.version import __version__
 
 from .actions import DONE, RATE, add, download, expect_done
@@ -99,10 +100,14 @@ def test_what_is_no_recording_is_refused_in_a_sentence(visit, tmp_path):
     # A FLAC file in which the beginning of an mp3 is kept as a foreign block.
     misleading = encode(tmp_path / "misleading.flac", "flac", read_audio(PRELUDE)[: 4 * RATE], RATE)
     misleading.write_bytes(with_block(misleading.read_bytes(), b"test" + content[:4000]))
-    add(page, empty, text, cut, misleading)
+    midi = tmp_path / "song.mid"
+    midi.write_bytes(midi_file_bytes(480, [[]]))
+    add(page, empty, text, cut, midi, misleading)
     expect(page.locator("#uploads .failed .what")).to_contain_text("“empty.wav” is empty")
     said = page.locator("#recordings .card").filter(has_text="text.mp3")
     expect(said.locator(".what")).to_contain_text("This is not a recording", timeout=DONE)
+    said = page.locator("#recordings .card").filter(has_text="song.mid")
+    expect(said.locator(".what")).to_contain_text("This is a MIDI file", timeout=DONE)
     for name in ("cut.mp3", "misleading.flac"):
         said = page.locator("#recordings .card").filter(has_text=name)
         expect(said.locator(".what")).to_have_text(re.compile(r"^\d+ notes"), timeout=DONE)

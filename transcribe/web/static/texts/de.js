@@ -564,6 +564,9 @@ export default {
   "error.not_a_recording": "Das ist keine Aufnahme, oder keine in einem lesbaren Format.",
   "error.not_a_recording.hint":
     "Verwenden Sie {formats} oder ein Video mit Ton; anderes wandeln Sie zuerst in WAV oder MP3 um.",
+  "error.midi": "Das ist eine MIDI-Datei: Sie enthält Töne, aber keinen Klang.",
+  "error.midi.hint":
+    "Notenblatt und Klang machen daraus die Befehle transcribe score und transcribe render.",
   "error.empty": "Diese Aufnahme ist leer.",
   "error.empty.hint": "Kopieren Sie sie oder nehmen Sie noch einmal auf.",
   "error.damaged": "Diese Aufnahme ist beschädigt; nichts davon lässt sich abspielen.",

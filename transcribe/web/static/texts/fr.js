@@ -568,6 +568,9 @@ export default {
   "error.not_a_recording": "Ce n’est pas un enregistrement, ou pas d’un format lisible ici.",
   "error.not_a_recording.hint":
     "Utilisez {formats}, ou une vidéo avec du son ; convertissez d’abord le reste en WAV ou en MP3.",
+  "error.midi": "C’est un fichier MIDI : il contient des notes, mais pas de son.",
+  "error.midi.hint":
+    "Les commandes transcribe score et transcribe render en font une partition et du son.",
   "error.empty": "Cet enregistrement est vide.",
   "error.empty.hint": "Copiez-le ou enregistrez de nouveau.",
   "error.damaged": "Cet enregistrement est endommagé ; rien ne peut en être écouté.",

@@ -43,6 +43,10 @@ const CONVERT = "Convert it to wav or mp3, then try again; the transcribe comman
 export const RECORDING_ERRORS = {
   empty: ["This recording is empty.", "Copy or record it again."],
   not_a_recording: ["This is not a recording, or one of a kind that browsers can't read.", `Use ${READABLE}. ${CONVERT}`],
+  midi: [
+    "This is a MIDI file: it holds notes and no sound.",
+    "Sheet music and sound are made of it by the commands transcribe score and transcribe render.",
+  ],
   no_audio_track: ["There is no sound in this file.", `Use ${READABLE}.`],
   no_decoder: ["The sound of this file is in an encoding that this browser can't read.", CONVERT],
   damaged: ["This recording is damaged; none of it can be played.", "Copy it again."],

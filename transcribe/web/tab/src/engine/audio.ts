@@ -64,6 +64,7 @@ export type WholeDecoder = (file: Blob) => Promise<Piece | null>;
 /** Open a recording; throws a `RecordingError` where it is none, or none that can be read. */
 export async function openRecording(file: Blob, decodeWhole: WholeDecoder): Promise<OpenRecording> {
   if (!file.size) throw new RecordingError("empty");
+  if (await isMidi(file)) throw new RecordingError("midi");
   const input = new Input({ source: new BlobSource(file), formats: FORMATS });
   const track = await trackOf(input).catch((error: unknown) => error as RecordingError);
   if (track instanceof Error || !(await decodable(track))) {
@@ -75,6 +76,12 @@ export async function openRecording(file: Blob, decodeWhole: WholeDecoder): Prom
   }
   const duration = await track.getDurationFromMetadata().catch(() => null);
   return new StreamedRecording(file, input, track, duration);
+}
+
+/** By its first bytes, whatever its name. */
+async function isMidi(file: Blob): Promise<boolean> {
+  const head = await file.slice(0, 12).text();
+  return head.startsWith("MThd") || (head.startsWith("RIFF") && head.endsWith("RMID"));
 }
 
 async function trackOf(input: Input): Promise<InputAudioTrack> {
