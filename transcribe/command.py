@@ -276,8 +276,9 @@ def _with_beats(
         return performance, None
     from transcribe.score.analysis import analyse
     from transcribe.score.midi_beats import beats_for_midi, quantised
+    from transcribe.score.score import Hints
 
-    score = analyse(performance)
+    score = analyse(performance, Hints(swing=False))  # which MIDI has no word for
     if options.quantise:
         performance = quantised(performance, score, options.quantise)
     return performance, beats_for_midi(score)

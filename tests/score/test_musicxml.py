@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 from collections import Counter
+from dataclasses import replace
 from fractions import Fraction
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,6 +15,7 @@ from scores import score_of
 
 from transcribe.music.key import Key
 from transcribe.score.making import sheet_bytes
+from transcribe.score.swing import Swing
 
 PROGRAMS = ("mscore", "mscore3", "mscore4", "musescore")
 MUSESCORE = next((found for name in PROGRAMS if (found := shutil.which(name))), None)
@@ -28,12 +30,13 @@ MUSIC = [
     ("left", 2, "0", "3", 38),
     ("left", 2, "3/2", "1/2", 61),
 ]
-"""An upbeat, a triplet, a tie, two voices, chords, a very high note, in 3/4."""
+"""An upbeat, a triplet, a tie, two voices, chords, a very high note, in 3/4; swung."""
 
 
 @pytest.fixture(scope="module")
 def xml() -> bytes:
-    return sheet_bytes(score_of(MUSIC, metre="3/4", key=Key(7)), with_pedal=True)
+    score = replace(score_of(MUSIC, metre="3/4", key=Key(7)), swing=Swing(2.0, 1.0))
+    return sheet_bytes(score, with_pedal=True)
 
 
 def test_it_is_valid(xml):

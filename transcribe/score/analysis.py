@@ -4,17 +4,20 @@ Four small networks say how likely everything is: of each onset, whether it is a
 (`networks.ScoreNetworks.hear`); with the beats decided, of each beat, whether it starts a bar
 (`hear_bars`); with the bars decided, of each note its hand and its place (`read`); with those
 decided, its length (`write`). The likeliest whole is found by dynamic programming (`bar_grid`,
-`rhythm`, `keys`). What is known of the piece is obeyed.
+`rhythm`, `keys`). What is known of the piece is obeyed. Music that is swung is straightened once
+its beats are known, and read again (`swing`).
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
 
+from transcribe.music.beat_grid import COMMON_TIME
 from transcribe.notes import Performance
 from transcribe.score.bar_grid import BarGrid, find_bars
 from transcribe.score.beats import BeatSettings, OnsetEvidence
@@ -33,6 +36,7 @@ from transcribe.score.score import (
     Score,
     ScoreNote,
 )
+from transcribe.score.swing import Swung, can_swing, find_swing, told_swing
 
 Array = NDArray[np.float64]
 
@@ -91,6 +95,11 @@ def analyse(
     notes = NoteArrays.of(performance)
     evidence = networks.hear(notes)
     grid = find_bars(evidence, notes, hints, networks, settings)
+    swung = _swung(notes, grid, hints)
+    if swung is not None:  # the networks know straight music
+        notes = swung.straightened(notes)
+        evidence = networks.hear(notes)
+        grid = find_bars(evidence, notes, _with_beats(hints, swung), networks, settings)
     written, sure_of_places = _written(performance, notes, grid, networks)
     keys, sure_of_key = _keys(performance, notes, grid, networks.key_profiles, hints)
     return Score(
@@ -101,8 +110,26 @@ def analyse(
         notes=written,
         pedal=performance.pedal,
         bar_starts=grid.starts,
+        swing=None if swung is None else swung.swing,
         doubts=_doubts(evidence, grid, sure_of_places, sure_of_key, hints),
     )
+
+
+def _swung(notes: NoteArrays, grid: BarGrid, hints: Hints) -> Swung | None:
+    """Swing where it is heard or told, unless the beats are said to be other than quarters."""
+    told = hints.metres or (hints.metre or COMMON_TIME,)
+    if hints.swing is False or not can_swing(told):
+        return None
+    is_pulse_known = hints.beats is not None or hints.tempo is not None
+    in_threes = 2 * sum(metre.is_compound for metre in grid.metres) > len(grid.metres)
+    find = told_swing if hints.swing else find_swing
+    return find(notes.onset, grid.times, is_pulse_known=is_pulse_known, in_threes=in_threes)
+
+
+def _with_beats(hints: Hints, swung: Swung) -> Hints:
+    """What is known of swung music once its beats are."""
+    beats = hints.beats or tuple(swung.beats.tolist())
+    return replace(hints, beats=beats, swing=True)
 
 
 def _written(

@@ -27,6 +27,8 @@ METRES = tuple(
     for text in ("4/4", "3/4", "2/4", "6/8", "2/2", "3/8", "12/8", "9/8", "3/2", "5/4")
 )
 """Those that are found."""
+SWUNG_METRES = tuple(map(Metre.parse, ("4/4", "3/4", "5/4")))
+"""Those of swung music: it is counted in quarters, and nobody writes it in bars of two."""
 _EARLY = 0.25
 """Beats before a beat within which what is struck belongs to it."""
 _SLOWEST_IN_THREES = 0.8
@@ -175,7 +177,9 @@ def _known_downbeats(hints: Hints, times: Array) -> NDArray[np.bool_] | None:
 def _possible_metres(hints: Hints) -> tuple[Metre, ...]:
     if hints.metre is not None:
         return (hints.metre,)
-    return METRES if hints.metres is None else tuple(dict.fromkeys(hints.metres))
+    if hints.metres is not None:
+        return tuple(dict.fromkeys(hints.metres))
+    return SWUNG_METRES if hints.swing else METRES
 
 
 def _known_metres(

@@ -32,7 +32,7 @@ def find_grid(
     is_steady = tempo is not None and not follow
     if is_steady or len({note.onset for note in performance.notes}) < FEWEST_ONSETS:
         return find_beats(performance, tempo=tempo, metre=metre, follow=follow)
-    return _analysed(performance, Hints(tempo=tempo, metre=metre))
+    return _analysed(performance, Hints(tempo=tempo, metre=metre, swing=False))
 
 
 def _analysed(performance: Performance, hints: Hints) -> BeatGrid:
@@ -59,7 +59,7 @@ def _stated(performance: Performance, own: Hints) -> BeatGrid:
         return BeatGrid(beats, main, first, "stated", "stated")
     if len({note.onset for note in performance.notes}) < FEWEST_ONSETS:
         return BeatGrid(known, tempo_origin="stated")
-    return replace(_analysed(performance, Hints(beats=known)), tempo_origin="stated")
+    return replace(_analysed(performance, Hints(beats=known, swing=False)), tempo_origin="stated")
 
 
 def _in_one_metre(

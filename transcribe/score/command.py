@@ -101,6 +101,12 @@ def add_parser(subparsers: Subparsers) -> None:
         type=moment,
         help="where in the recording a bar starts, in seconds or as 1:30 (default: found)",
     )
+    add(
+        "--swing",
+        action=argparse.BooleanOptionalAction,
+        help="whether eighths that are played long and short are written as even ones, with "
+        "'Swing' at the head (default: found)",
+    )
     group = parser.add_argument_group("run")
     add_checkpoint(group)
     add_device(group)
@@ -117,6 +123,11 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _one(options: argparse.Namespace) -> None:
+    if options.swing and options.metre is not None and options.metre.quarters_per_beat != 1:
+        raise UsageError(
+            "argument --swing: expected a metre in quarters, such as 4/4, whose eighths are "
+            f"swung; found --metre {options.metre}"
+        )
     target = _ready_target(options)
     score = _score(options)
     made = _files(score, target, options)
@@ -173,13 +184,18 @@ def _hints(options: argparse.Namespace) -> Hints:
     """What the person knows; without a word on beats, those of a MIDI file that it states."""
     from transcribe.score.file_beats import beats_of
     from transcribe.score.score import Hints
+    from transcribe.score.swing import can_swing
 
     told = (options.tempo, options.metre, options.downbeat)
     own = beats_of(options.source) if all(each is None for each in told) else None
-    if own is not None:
-        return replace(own, key=options.key)
+    if own is not None and not (options.swing and own.metres and not can_swing(own.metres)):
+        return replace(own, key=options.key, swing=options.swing)
     return Hints(
-        tempo=options.tempo, metre=options.metre, key=options.key, downbeat=options.downbeat
+        tempo=options.tempo,
+        metre=options.metre,
+        key=options.key,
+        downbeat=options.downbeat,
+        swing=options.swing,
     )
 
 
@@ -214,7 +230,11 @@ def _summary(score: Score) -> str:
     n_bars = max(note.bar for note in score.notes)
     median = score.usual_tempo
     pace = f"{median:.0f}" if median >= 1 else f"{median:.2g}"
-    return f"{count(n_bars, 'bar')} of {score.metre(1)} in {score.key(1)}, {pace} beats per minute"
+    swung = "" if score.swing is None else ", swung"
+    return (
+        f"{count(n_bars, 'bar')} of {score.metre(1)} in {score.key(1)}, {pace} beats per minute"
+        f"{swung}"
+    )
 
 
 def _target(options: argparse.Namespace) -> Path:

@@ -36,8 +36,11 @@ _HALF = Fraction(1, 2)
 
 
 def tempo_marks(score: Score, last: int) -> dict[int, list[Mark]]:
-    """A metronome mark at the beginning and at lasting changes, and where the player slows."""
+    """A metronome mark at the beginning and at lasting changes, and where the player slows; at
+    the beginning, that it is swung."""
     marks: defaultdict[int, list[Mark]] = defaultdict(list)
+    if score.swing is not None:
+        marks[1].append(Mark(0, "swing", "Swing", ratio=score.swing.small_ratio))
     tempos = _bar_tempos(score)[:last]
     if not len(tempos):
         return marks

@@ -239,6 +239,10 @@ class _Writer:
             for _ in range(beat.dots):
                 SubElement(metronome, "beat-unit-dot")
             SubElement(metronome, "per-minute").text = str(mark.per_minute)
+        elif mark.kind == "swing":
+            direction.attrib |= {"placement": "above", "system": "only-top"}  # of both staves
+            style = {"font-style": "normal", "font-weight": "bold"}
+            SubElement(kind, "words", style).text = mark.text
         elif mark.kind == "words":
             direction.set("placement", "above")
             SubElement(kind, "words", {"font-style": "italic"}).text = mark.text
@@ -264,6 +268,11 @@ class _Writer:
         if mark.kind == "tempo":
             tempo = float(mark.per_minute * metre.quarters_per_beat)
             SubElement(direction, "sound", tempo=f"{tempo:g}")
+        elif mark.kind == "swing":
+            swing = SubElement(SubElement(direction, "sound"), "swing")
+            for name, part in zip(("first", "second"), mark.ratio, strict=True):
+                SubElement(swing, name).text = str(part)
+            SubElement(swing, "swing-type").text = "eighth"
         measure.append(direction)
 
 

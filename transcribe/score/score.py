@@ -26,6 +26,7 @@ from transcribe.music.beat_grid import Metre
 from transcribe.music.key import Key
 from transcribe.notes import Note, PedalPress
 from transcribe.score.pauses import played_gaps
+from transcribe.score.swing import Swing
 
 Hand = Literal["left", "right"]
 LEFT: Hand = "left"
@@ -48,6 +49,8 @@ class Hints:
     """Seconds of those of `beats` that start bars."""
     metres: tuple[Metre, ...] | None = None
     """The metre at each of `beats`, where it is known too."""
+    swing: bool | None = None
+    """Whether off-beats that come late are written as if they did not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +124,8 @@ class Score:
     bar_starts: tuple[int, ...] = field(default=(), compare=False)
     """Indices in `beats` of the starts of bars 1, 2, ... and of the end of the last; from the
     metres where left out."""
+    swing: Swing | None = None
+    """How the halves of its beats are played; None where they are even, or unlike each other."""
     doubts: tuple[str, ...] = ()
     """What is uncertain, a sentence each, for whoever asked for the score."""
 
@@ -174,11 +179,17 @@ class Score:
         return (self.bar_starts[bar] - self.bar_starts[bar - 1]) * metre.quarters_per_beat
 
     def seconds(self, bar: int, beat: Fraction) -> float:
-        """When a place in a bar is reached; between beats, and beyond them, time runs evenly."""
+        """When a place in a bar is reached; between beats, and beyond them, time runs evenly.
+
+        Swung halves of beats are as long and short as they are played; triplets are even.
+        """
         metre = self.metre(bar)
         last = min(max(bar, 1), len(self.bar_starts))
         first = self.bar_starts[last - 1] + (bar - last) * metre.beats_per_bar
-        position = first + float(beat / metre.quarters_per_beat)
+        whole, place = divmod(beat / metre.quarters_per_beat, 1)
+        position = first + whole + float(place)
+        if self.swing is not None and place.denominator % 3:
+            position = first + whole + self.swing.played(float(place))
         index = min(max(int(position), 0), len(self.beats) - 2)
         start, stop = self.beats[index], self.beats[index + 1]
         return start + (position - index) * (stop - start)
@@ -204,6 +215,11 @@ class Score:
                 for each in self.keys
             ],
             "tempo": [round(each, 2) for each in self.tempo],
+            "swing": self.swing
+            and {
+                "ratio": round(self.swing.ratio, 2),
+                "confidence": round(self.swing.confidence, 3),
+            },
             "doubts": list(self.doubts),
             "notes": [
                 {

@@ -92,13 +92,15 @@ class Mark:
     """Something written above, between or below the staves."""
 
     place: int
-    kind: Literal["tempo", "words", "dynamic", "wedge", "ottava", "pedal"]
+    kind: Literal["tempo", "words", "swing", "dynamic", "wedge", "ottava", "pedal"]
     text: str
-    """``pp`` to ``ff``; ``crescendo``, ``diminuendo`` or ``stop`` of a hairpin; ``up``, ``down``
-    or ``stop`` of an octave line; ``start`` or ``stop`` of a pedal press."""
+    """Words; ``pp`` to ``ff``; ``crescendo``, ``diminuendo`` or ``stop`` of a hairpin; ``up``,
+    ``down`` or ``stop`` of an octave line; ``start`` or ``stop`` of a pedal press."""
     staff: int = UPPER
     per_minute: int = 0
     """Beats a minute of a tempo mark."""
+    ratio: tuple[int, int] = (1, 1)
+    """How long the first and the second eighth of a beat are, from a mark of swing on."""
 
 
 @dataclass(slots=True)

@@ -42,7 +42,7 @@ def beats_content(performance: Performance, hints: Hints) -> bytes:
 
 def tempo_map(performance: Performance, hints: Hints) -> TempoMap:
     """Beats and bars for a MIDI file."""
-    return beats_for_midi(analyse(performance, hints))
+    return beats_for_midi(analyse(performance, replace(hints, swing=False)))
 
 
 def _for_page(doubts: Iterable[str]) -> list[dict[str, str]]:
