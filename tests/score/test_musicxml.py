@@ -49,7 +49,11 @@ def test_it_is_valid(xml):
         if element.tag.endswith("import") or ":" in element.get("ref", ""):
             element.getparent().remove(element)  # xml: and xlink: are described elsewhere
     schema = etree.XMLSchema(tree)
-    assert schema.validate(etree.fromstring(xml)), schema.error_log
+    root = etree.fromstring(xml)
+    (swing,) = root.iter("swing")  # of MusicXML 4.0, and the schema is that of 3.1
+    swing.getparent().remove(swing)
+    del root.find(".//direction[@system]").attrib["system"]
+    assert schema.validate(root), schema.error_log
 
 
 @pytest.mark.slow  # partitura takes seconds to import
