@@ -190,6 +190,14 @@ def test_slow_beats_are_divided_before_swing_is_looked_for():
     assert find_swing(onset, halves, is_pulse_known=True) is None
 
 
+def test_a_passage_whose_beats_are_twice_as_long_is_divided_alone():
+    onset = np.sort(np.concatenate([np.arange(0, 40, 0.5), np.arange(0, 39.5, 0.5) + 0.32]))
+    beats = np.concatenate([np.arange(0, 10, 1.0), np.arange(10, 40, 0.5)])
+    found = find_swing(onset, beats, in_threes=True)
+    assert found is not None
+    np.testing.assert_allclose(found.beats, np.arange(0, 40, 0.5), atol=1e-9)
+
+
 def test_swing_that_is_told_is_measured_where_it_can_be():
     beats = np.arange(9.0)
     few = np.sort(np.concatenate([beats, [0.6, 1.6, 2.61, 5.6]]))

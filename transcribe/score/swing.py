@@ -13,7 +13,7 @@ References
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -49,6 +49,8 @@ _QUICKEST, _SLOWEST = 0.24, 1.0
 """Seconds of a beat."""
 _LONG_BEAT = 2.0
 """Times the usual, above which nobody counts a beat."""
+_TWICE, _FEWEST_TWICE = (1.5, 2.6), 4
+"""Times the usual that beats are which are two, and how many of them come in a row."""
 _USUAL = 2.0
 """The ratio where none can be measured."""
 _RATIOS = ((3, 2), (5, 3), (2, 1), (5, 2))
@@ -141,7 +143,7 @@ def find_swing(
     in_threes : bool
         Whether the beats are taken for those of 6/8 and the like.
     """
-    for times in _pulses(onset, beats, is_pulse_known=is_pulse_known or in_threes):
+    for times in _pulses(onset, beats, is_pulse_known=is_pulse_known, in_threes=in_threes):
         found = _Divisions.of(onset, times)
         if found.are_swung(in_threes=in_threes):
             return Swung(Swing(found.ratio, found.share), times)
@@ -160,8 +162,31 @@ def told_swing(
     return Swung(Swing(heard.ratio if is_late else _USUAL, 1.0), beats)
 
 
-def _pulses(onset: Array, beats: Array, *, is_pulse_known: bool) -> tuple[Array, ...]:
-    return (beats,) if is_pulse_known else (beats, _halved(onset, beats))
+def _pulses(
+    onset: Array, beats: Array, *, is_pulse_known: bool, in_threes: bool
+) -> Iterator[Array]:
+    """Beats that may be those of swung music."""
+    if is_pulse_known:
+        yield beats
+        return
+    even = _evened(onset, beats)
+    yield even
+    if not in_threes:
+        yield _halved(onset, even)
+
+
+def _evened(onset: Array, beats: Array) -> Array:
+    """With two beats for each where some in a row are about twice as long as usual."""
+    gaps = np.diff(beats)
+    usual = float(np.median(gaps))
+    is_long = (gaps > _TWICE[0] * usual) & (gaps < _TWICE[1] * usual)
+    bounds = np.flatnonzero(np.diff(is_long, prepend=False, append=False))
+    added = [
+        _halved(onset, beats[start : stop + 1])
+        for start, stop in zip(bounds[::2], bounds[1::2], strict=True)
+        if stop - start >= _FEWEST_TWICE
+    ]
+    return np.unique(np.concatenate([beats, *added]))
 
 
 def _halved(onset: Array, beats: Array) -> Array:
