@@ -33,15 +33,16 @@ def waltz() -> Performance:
 
 
 def test_wishes_are_words_of_the_address():
-    query = QueryParams("tempo=72&metre=3/4&key=Ebm&downbeat=1.5")
+    query = QueryParams("tempo=72&metre=3/4&key=Ebm&downbeat=1.5&swing=false")
     assert hints_of(query) == Hints(
-        tempo=72.0, metre=Metre(3, 4), key=Key(3, is_minor=True), downbeat=1.5
+        tempo=72.0, metre=Metre(3, 4), key=Key(3, is_minor=True), downbeat=1.5, swing=False
     )
     assert hints_of(QueryParams("tempo=")) == Hints()
 
 
 @pytest.mark.parametrize(
-    "query", ["metre=waltz", "tempo=0", "tempo=fast", "tempo=nan", "downbeat=-1", "key=H"]
+    "query",
+    ["metre=waltz", "tempo=0", "tempo=fast", "tempo=nan", "downbeat=-1", "key=H", "swing=yes"],
 )
 def test_what_cannot_be_meant_is_refused(query):
     name, _, value = query.partition("=")
@@ -66,6 +67,12 @@ def test_the_page_gets_bars_and_their_times(waltz):
     assert {doubt["kind"] for doubt in shown["doubts"]} <= set(DOUBTS)
 
 
+@pytest.mark.parametrize(("told", "ratio"), [(None, None), (True, 2.0), (False, None)])
+def test_the_page_is_told_whether_it_is_swung(waltz, told, ratio):
+    hints = Hints(metre=Metre(3, 4), swing=told)
+    assert json.loads(beats_content(waltz, hints))["swing"] == ratio
+
+
 def test_what_is_taken_away_is_what_the_command_writes(waltz):
     xml = score_file(waltz, Hints(metre=Metre(3, 4)), "musicxml", "Walzer")
     assert b"<work-title>Walzer</work-title>" in xml
@@ -83,10 +90,12 @@ def test_the_roll_gets_beats_and_which_of_them_begin_bars(waltz):
 
 
 def test_what_is_known_of_a_piece_is_kept(tmp_path):
-    known = {"tempo": "72.0", "metre": "3/4", "downbeat": "1.5"}
+    known = {"tempo": "72.0", "metre": "3/4", "downbeat": "1.5", "swing": "true"}
     with web_server.serving(tmp_path) as client:
         where = f"/api/recordings/{client.upload(b'RIFF0000WAVE').json['id']}"
-        answer = client.ask("PUT", f"{where}/wishes", {**known, "tempo": 72.0, "key": ""})
+        answer = client.ask(
+            "PUT", f"{where}/wishes", {**known, "tempo": 72.0, "key": "", "swing": True}
+        )
         assert answer.json["wishes"] == known
         for nonsense in ({"metre": "waltz"}, {"tempo": -1}, {"swing": "yes"}):
             assert client.ask("PUT", f"{where}/wishes", nonsense).status == 422

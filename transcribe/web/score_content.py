@@ -35,9 +35,15 @@ def beats_content(performance: Performance, hints: Hints) -> bytes:
         "bars": [[number, index] for number, index in bars],
         "tempo": round(score.usual_tempo, 1),
         "metre": str(score.metre(1)),
+        "swing": _ratio(score),
         "doubts": _for_page(score.doubts),
     }
     return json.dumps(content).encode()
+
+
+def _ratio(score: Score) -> float | None:
+    """Of swung eighths; None of straight ones."""
+    return None if score.swing is None else round(score.swing.ratio, 2)
 
 
 def tempo_map(performance: Performance, hints: Hints) -> TempoMap:
@@ -65,6 +71,7 @@ def shown_content(performance: Performance, hints: Hints, width: int) -> bytes:
         "tempo": round(score.usual_tempo, 1),
         "metre": str(score.metre(1)),
         "key": str(score.key(1)),
+        "swing": _ratio(score),
         "trills": [
             [played, note.trill_of]
             for played, note in enumerate(score.notes)

@@ -69,7 +69,7 @@ SCORE = _Wanted("score", "The score", "write a score of")
 BEATS = _Wanted("beats", "The bars", "find bars in")
 ROLL = _Wanted("roll", "The roll on pages")
 _Made = TypeVar("_Made")
-WISHES = ("tempo", "metre", "key", "downbeat")
+WISHES = ("tempo", "metre", "key", "downbeat", "swing")
 """What a person may say of a piece."""
 
 
@@ -89,7 +89,7 @@ def wishes_of(content: Mapping[str, Any]) -> dict[str, str]:
             "",
             kind="invalid",
         )
-    wishes = {name: str(value) for name, value in content.items() if value not in (None, "")}
+    wishes = {name: _word(value) for name, value in content.items() if value not in (None, "")}
     hints_of(wishes)
     return wishes
 
@@ -107,6 +107,7 @@ def hints_of(query: Mapping[str, str]) -> Hints:
         metre=_read(query, "metre", Metre.parse),
         key=_read(query, "key", Key.parse),
         downbeat=_read(query, "downbeat", _seconds),
+        swing=_read(query, "swing", _truth),
     )
 
 
@@ -242,6 +243,17 @@ def _read(query: Mapping[str, str], name: str, parse: Callable[[str], Any]) -> A
             "",
             kind="invalid",
         ) from error
+
+
+def _word(value: object) -> str:
+    """As it stands in an address."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _truth(text: str) -> bool:
+    if text not in ("true", "false"):
+        raise ValueError(f"expected true or false; found {text!r}")
+    return text == "true"
 
 
 def _tempo(text: str) -> float:

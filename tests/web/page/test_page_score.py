@@ -38,6 +38,12 @@ def test_the_score_follows_what_is_played_clicked_and_corrected(opened, heard):
     expect(page.locator("#score-words")).to_contain_text("3/4")
     expect(pages.locator(".measure.playing")).to_have_count(1)
     assert pages.locator(".measure").count() > bars
+    page.select_option("#piece-metre", "4/4")
+    page.select_option("#piece-swing", "true")
+    expect(page.locator("#score-words")).to_contain_text("C major, swung")
+    expect(pages.get_by_text("Swing", exact=True)).to_have_count(1)
+    page.select_option("#piece-swing", "false")
+    expect(page.locator("#score-words")).not_to_contain_text("swung")
     page.locator("#views").get_by_text("Notes").click()
     expect(page.locator("#roll")).to_be_visible()
     assert page.locator("#selected-name").text_content() == name

@@ -108,7 +108,7 @@ export class Editor {
   /** What is known of the piece is asked where bars or the score are shown. */
   arrangeStage() {
     byId("piece").hidden = !(this.beats?.shown || this.score?.shown);
-    byId("piece-key").parentElement.hidden = !this.score?.shown;
+    for (const id of ["piece-key", "piece-swing"]) byId(id).parentElement.hidden = !this.score?.shown;
     this.roll.resize(true);
   }
 

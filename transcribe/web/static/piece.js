@@ -1,4 +1,4 @@
-/** What the person knows of the piece: the pulse, metre and key, and where a bar begins. */
+/** What the person knows of the piece: the pulse, metre, key and swing, and where a bar begins. */
 
 import { byId } from "./elements.js";
 import { say, tellError } from "./notices.js";
@@ -42,6 +42,7 @@ export class Piece extends EventTarget {
     byId("piece-downbeat").addEventListener("click", () => this.downbeat());
     byId("piece-metre").addEventListener("change", (event) => this.wish("metre", event.target.value));
     keys.addEventListener("change", (event) => this.wish("key", event.target.value));
+    byId("piece-swing").addEventListener("change", (event) => this.wish("swing", event.target.value));
     byId("piece-reset").addEventListener("click", () => this.keep(() => ({})));
     byId("piece").addEventListener("submit", (event) => event.preventDefault());
   }
@@ -49,7 +50,7 @@ export class Piece extends EventTarget {
   /** Begin with another recording. */
   open({ id, wishes = {} }) {
     this.id = id;
-    /** `{tempo, metre, key, downbeat}`, of which what is known. */
+    /** `{tempo, metre, key, downbeat, swing}`, of which what is known. */
     this.wishes = wishes;
     /** Resolves when everything that was said is kept. */
     this.line = Promise.resolve();
@@ -75,6 +76,7 @@ export class Piece extends EventTarget {
   show() {
     byId("piece-metre").value = this.wishes.metre ?? "";
     byId("piece-key").value = this.wishes.key ?? "";
+    byId("piece-swing").value = this.wishes.swing ?? "";
     byId("piece-reset").disabled = !Object.keys(this.wishes).length;
   }
 

@@ -111,7 +111,8 @@ export class Score {
     this.bar = null;
     this.host.replaceChildren(...pages);
     const { metre } = found;
-    const words = t("score.found", { n: Math.round(found.tempo), metre, key: keyOf(found.key) });
+    const plain = t("score.found", { n: Math.round(found.tempo), metre, key: keyOf(found.key) });
+    const words = found.swing ? `${plain}, ${t("piece.swung")}` : plain;
     byId("score-words").textContent = [`${words}.`, ...doubtsOf(found)].join(" ");
     say(t("score.said", { words }));
     this.select(this.editor.roll.selection);

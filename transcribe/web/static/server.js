@@ -149,7 +149,7 @@ export async function getSpectrogram(id, level, number) {
   return new Uint8Array(await answer.arrayBuffer());
 }
 
-/** Keep what the person knows of the piece: `{tempo, metre, key, downbeat}`; the recording. */
+/** Keep what the person knows of the piece: `{tempo, metre, key, downbeat, swing}`; the recording. */
 export const putWishes = (id, wishes) => json(at(id, "/wishes"), { method: "PUT", body: wishes });
 
 /** Beats in seconds, and bars as `[number, index of a beat]`: `{beats, bars, tempo, metre, doubts}`. */
