@@ -18,7 +18,6 @@ from typing import Any
 
 import torch
 from hydra import compose, initialize_config_dir
-from omegaconf import OmegaConf
 
 from eval.common.command import new_parser, run
 from eval.common.tables import metrics_table
@@ -26,7 +25,7 @@ from eval.common.transcribing import describe
 from transcribe.evaluation.aggregate import aggregate
 from transcribe.evaluation.metrics import score
 from transcribe.train.conf import CONF
-from transcribe.train.config import TrainConfig
+from transcribe.train.config import TrainConfig, plain
 from transcribe.train.validation_pieces import ValidationPieces
 from transcribe.transcriber import Transcriber
 
@@ -50,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def train_config(overrides: Sequence[str]) -> TrainConfig:
     """The settings of ``conf/train.yaml`` with overrides."""
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        config = OmegaConf.to_object(compose("train", overrides=list(overrides)))
+        config = plain(compose("train", overrides=list(overrides)))
     assert isinstance(config, TrainConfig)
     return config
 

@@ -14,13 +14,13 @@ from omegaconf.errors import ConfigAttributeError, ConfigKeyError
 from pytorch_lightning.trainer.connectors.data_connector import warning_cache
 
 from transcribe.checkpoint import load_checkpoint
-from transcribe.errors import CheckpointError
+from transcribe.errors import CheckpointError, SettingsError
 from transcribe.features import FeatureConfig
 from transcribe.model.planes import Planes
 from transcribe.rolls import N_ACTIVATIONS, Rolls, encode
 from transcribe.train.__main__ import train
 from transcribe.train.conf import CONF
-from transcribe.train.config import OptimizerConfig
+from transcribe.train.config import OptimizerConfig, plain
 from transcribe.train.lit_transcriber import LitTranscriber
 from transcribe.train.trainer import make_trainer
 
@@ -41,6 +41,18 @@ class TestConfig:
         assert isinstance(
             caught.value.__cause__ or caught.value, (ConfigAttributeError, ConfigKeyError)
         )
+
+    @pytest.mark.parametrize(
+        ("word", "name"),
+        [("+lr=1", "lr"), ("+optimizer.lr=1", "optimizer.lr"), ("+model.new.width=8", "model.new")],
+    )
+    def test_a_setting_that_is_added_and_that_nothing_reads_is_refused(self, word, name):
+        """As Hydra itself proposes it for one that is misspelt."""
+        with initialize_config_dir(str(CONF), version_base="1.3"):
+            composed = compose("train", overrides=["experiment=tiny", word])
+            with pytest.raises(SettingsError, match=f"found {name}: write it without"):
+                plain(composed)
+            assert plain(compose("train", overrides=["++optimizer.learning_rate=1"]))
 
 
 """Epochs of two steps."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
+from omegaconf import DictConfig, OmegaConf
 
 from transcribe.decode.config import DecodeConfig
 from transcribe.errors import SettingsError
@@ -160,6 +161,36 @@ class ScoreTrainConfig(RunConfig):
     notes: NoteNetworkConfig = field(default_factory=NoteNetworkConfig)
     lengths: LengthNetworkConfig = field(default_factory=LengthNetworkConfig)
     data: ScoreDataConfig = field(default_factory=ScoreDataConfig)
+
+
+def plain(settings: DictConfig) -> Any:
+    """The dataclass that composed settings are of.
+
+    Raises
+    ------
+    SettingsError
+        ``+NAME=VALUE`` added a setting that nothing reads.
+    """
+    config = OmegaConf.to_object(settings)
+    unknown = sorted(_unknown(config))
+    if unknown:
+        raise SettingsError(
+            f"expected settings that there are; found {', '.join(unknown)}: write it without the "
+            "+ and spelt as `transcribe train --cfg job` lists it"
+        )
+    return config
+
+
+def _unknown(config: Any, prefix: str = "") -> Iterator[str]:
+    """Names of what is no field of a dataclass, with those of the dataclasses in it."""
+    if not is_dataclass(config):
+        return
+    known = {each.name for each in fields(config)}
+    for name, value in getattr(config, "__dict__", {}).items():
+        if name not in known:
+            yield prefix + name
+        else:
+            yield from _unknown(value, f"{prefix}{name}.")
 
 
 # Whoever composes a file of conf/ checks it against these settings.

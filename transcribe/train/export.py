@@ -21,7 +21,6 @@ import numpy as np
 import onnx
 from hydra import compose, initialize_config_dir
 from numpy.typing import NDArray
-from omegaconf import OmegaConf
 
 from transcribe.checkpoint import Checkpoint, load_checkpoint, save_exported
 from transcribe.errors import SettingsError, TranscribeError
@@ -33,7 +32,7 @@ from transcribe.model.onnx_network import OnnxNetwork
 from transcribe.model.quantisation import Spread, Spreads
 from transcribe.onnx_runtime import onnxruntime
 from transcribe.train.conf import CONF
-from transcribe.train.config import TrainConfig
+from transcribe.train.config import TrainConfig, plain
 from transcribe.train.training_windows import TrainingWindows
 from transcribe.train.validation_pieces import ValidationPieces
 from transcribe.transcriber import Transcriber
@@ -77,10 +76,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.output.suffix != ".onnx":
         parser.error(f"the output is an .onnx file; found {options.output}")
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        config = OmegaConf.to_object(compose("train", overrides=options.overrides))
-    assert isinstance(config, TrainConfig)
-    config.data.validation_windows = options.passages
+        composed = compose("train", overrides=options.overrides)
     try:
+        config = plain(composed)
+        assert isinstance(config, TrainConfig)
+        config.data.validation_windows = options.passages
         checkpoint = load_checkpoint(options.checkpoint)
         spreads = None
         if options.precision == INT8:

@@ -18,7 +18,6 @@ import numpy as np
 import torch
 from hydra import compose, initialize_config_dir
 from numpy.typing import NDArray
-from omegaconf import OmegaConf
 from torch import Tensor, nn
 
 from transcribe.datasets.annotated import NO_KEY, AnnotatedPerformance
@@ -26,7 +25,7 @@ from transcribe.errors import TranscribeError
 from transcribe.score.keys import N_CHROMAS, SHARPNESS, chromas_around
 from transcribe.score.onset_features import NoteArrays
 from transcribe.train.conf import CONF
-from transcribe.train.config import ScoreTrainConfig
+from transcribe.train.config import ScoreTrainConfig, plain
 from transcribe.train.score_data import AnnotatedPiece
 
 N_PROFILES = 6
@@ -129,9 +128,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("overrides", nargs="*", help="Hydra overrides that name the data")
     options = parser.parse_intermixed_args(arguments)
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        config = OmegaConf.to_object(compose("score", overrides=options.overrides))
-    assert isinstance(config, ScoreTrainConfig)
+        composed = compose("score", overrides=options.overrides)
     try:
+        config = plain(composed)
+        assert isinstance(config, ScoreTrainConfig)
         config.data.check()
         profiles = fit(examples(config.data.pieces("train")))
     except TranscribeError as error:

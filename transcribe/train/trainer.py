@@ -28,7 +28,7 @@ from transcribe.errors import SettingsError, TranscribeError
 from transcribe.files.atomic import write_atomically
 from transcribe.model.onsets_and_frames import fast_bfloat16
 from transcribe.train.conf import CONF
-from transcribe.train.config import RunConfig
+from transcribe.train.config import RunConfig, plain
 from transcribe.train.loggers import make_loggers
 
 WEIGHTS = "last.safetensors"
@@ -273,7 +273,7 @@ class Jobs:
     def run(self, settings: DictConfig) -> None:
         """One run: settings as plain dataclasses, a folder of its own, errors in one line."""
         try:
-            config = OmegaConf.to_object(settings)
+            config = plain(settings)
             if not isinstance(config, self.kinds):
                 names = " or ".join(kind.__name__ for kind in self.kinds)
                 raise SettingsError(
