@@ -31,7 +31,7 @@ _PAIR = (0.42, 0.82)
 _TOGETHER = 0.06
 """Seconds between the first and the last that is struck there, at the most."""
 _LATE = (0.58, 0.71)
-"""Where in a beat off-beats that are swung come, in the middle of all: 1.4:1 to 2.5:1."""
+"""Where in a beat off-beats that are swung come, in the middle of all: 1.4:1 to 2.4:1."""
 _NEAR = 0.09
 """Of a beat, from there to an off-beat that is swung."""
 _SECOND_THIRD = (0.24, 0.42)
