@@ -347,8 +347,8 @@ def test_a_list_of_lines_names_recordings_here_and_elsewhere(tmp_path):
     assert entries == {"a.wav": "a.wav", far.as_posix().lstrip("/"): far.as_posix()}
     assert [(each.name, each.reason, each.is_loss) for each in troubles] == [
         ("lost.wav", "no such file", True),
-        ("", "lines that begin with # and name no file, taken for remarks: 1", False),
-        ("", "lines that name a recording again: 1", False),
+        ("tapes.txt", "lines that begin with # and name no file, taken for remarks: 1", False),
+        ("tapes.txt", "lines that name a recording again: 1", False),
     ]
 
 

@@ -120,7 +120,7 @@ def test_a_list_of_addresses_accounts_for_every_line(bucket: str, tmp_path: Path
         lines[1]: "the name begins with a slash; rename it",
         lines[2]: "the name has the part '..'; rename it",
         "c.wv": "no such file",
-        "": "lines that name a recording again: 1",
+        "tapes.txt": "lines that name a recording again: 1",
     }
 
 

@@ -123,7 +123,8 @@ def list_source(source: str, patterns: Patterns, destination: Store) -> Listing:
     if _SCHEME not in source and source != "-" and not path.exists():
         raise StoreError(f"{source}: no such folder, list or recording")
     if source == "-":
-        return _listed(read_lines(sys.stdin.buffer.read(), Path.cwd()), Path.cwd(), patterns)
+        lines = read_lines(sys.stdin.buffer.read(), Path.cwd(), "standard input")
+        return _listed(lines, Path.cwd(), patterns)
     if _SCHEME in source:
         return _addressed_source(source, patterns, destination)
     if path.is_dir():
@@ -140,7 +141,7 @@ def list_source(source: str, patterns: Patterns, destination: Store) -> Listing:
         raise StoreError(
             f"{source}: expected a folder, an address, a recording, or a list (.csv or .txt)"
         )
-    return _listed(read_lines(content, path.parent), path.parent, patterns)
+    return _listed(read_lines(content, path.parent, path.name), path.parent, patterns)
 
 
 def _addressed_source(source: Address, patterns: Patterns, destination: Store) -> Listing:

@@ -20,17 +20,19 @@ class NamedRecordings:
     """The names in a list, and the lines of it that name nothing."""
 
     names: list[str] = field(default_factory=list)
+    source: str = ""
+    """What the list itself is called."""
     troubles: list[Trouble] = field(default_factory=list)
 
     def leave_out(self, n: int, what: str) -> None:
         """Count lines that are left out on purpose."""
         if n:
-            self.troubles.append(Trouble("", f"{what}: {n:,}", is_loss=False))
+            self.troubles.append(Trouble(self.source, f"{what}: {n:,}", is_loss=False))
 
 
-def read_lines(content: bytes, folder: Path) -> NamedRecordings:
+def read_lines(content: bytes, folder: Path, source: str) -> NamedRecordings:
     """One a line, or zero bytes between; empty lines and a playlist's remarks are none."""
-    named = NamedRecordings()
+    named = NamedRecordings(source=source)
     text = decode_text(content, keep_bytes=True)
     if "\0" in text:
         named.names = [item for item in text.split("\0") if item]
@@ -47,7 +49,7 @@ def read_lines(content: bytes, folder: Path) -> NamedRecordings:
 
 
 def read_csv(content: bytes, source: str) -> NamedRecordings:
-    named = NamedRecordings()
+    named = NamedRecordings(source=Path(source).name)
     text = decode_text(content, keep_bytes=True)
     head = text.partition("\n")[0]
     delimiter = max(",;\t", key=head.count)
@@ -70,7 +72,7 @@ def read_csv(content: bytes, source: str) -> NamedRecordings:
             )
         for line in table:
             beyond, name = line.pop(None, None), line.get(column)
-            where = f"{Path(source).name}, line {table.line_num}"
+            where = f"{named.source}, line {table.line_num}"
             if any(beyond or ()):
                 why = f"more cells than column names; put a name with {delimiter!r} in it in quotes"
                 named.troubles.append(Trouble(where, why))
