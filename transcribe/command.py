@@ -19,6 +19,7 @@ from transcribe.excerpt import Excerpt
 from transcribe.options import (
     DONE,
     FAILED,
+    NO_ADDRESSES,
     Subparsers,
     UsageError,
     add_command,
@@ -30,6 +31,7 @@ from transcribe.options import (
     add_threads,
     add_transcription,
     add_verbose,
+    is_address,
     moment,
     usage_errors,
 )
@@ -132,6 +134,8 @@ def run(options: argparse.Namespace) -> int:
         raise UsageError("name at least one recording (transcribe --help shows how)")
     if "" in options.recordings:
         raise UsageError("the name of a recording is empty")
+    for name in filter(is_address, options.recordings):
+        raise UsageError(f"{name}: {NO_ADDRESSES}")
     with usage_errors():
         options.excerpt = Excerpt(options.start, options.stop)
     if options.verbose:

@@ -213,7 +213,19 @@ def file_name(text: str) -> Path:
     path = path_name(text)
     if not path.name:
         raise argparse.ArgumentTypeError(f"expected the name of a file; found {text!r}")
+    if is_address(text):
+        raise argparse.ArgumentTypeError(f"{NO_ADDRESSES}; found {text!r}")
     return path
+
+
+NO_ADDRESSES = (
+    "expected a file, not an address: download it first (transcribe archive alone reads addresses)"
+)
+
+
+def is_address(text: str) -> bool:
+    """Whether a name is an address, such as of the web, and no file here has it."""
+    return "://" in text and not Path(text).exists()
 
 
 def tempo(text: str) -> float:

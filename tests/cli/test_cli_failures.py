@@ -45,6 +45,8 @@ from .running import PITCHES, files, pitches
         (["song.wav", "song.json", "-o", "./", "--json"], "song.json: this recording would"),
         (["song.wav", "-o", "song.wav/deeper/"], "expected a folder, found a file (song.wav)"),
         ([""], "the name of a recording is empty"),
+        (["song.wav", "https://a.example/b.mp3"], "https://a.example/b.mp3: expected a file, not"),
+        (["score", "https://a.example/b.mp3"], "expected a file, not an address: download it"),
     ],
 )
 def test_wrong_usage_does_nothing(run, melody_wav, tmp_path, monkeypatch, words, message):
