@@ -282,7 +282,7 @@ def _with_beats(
     from transcribe.score.midi_beats import beats_for_midi, quantised
     from transcribe.score.score import Hints
 
-    score = analyse(performance, Hints(swing=False))  # which MIDI has no word for
+    score = analyse(performance, Hints())
     if options.quantise:
         performance = quantised(performance, score, options.quantise)
     return performance, beats_for_midi(score)

@@ -17,8 +17,10 @@ from transcribe.notes import Note, Performance, without_overlaps
 from transcribe.score.analysis import analyse
 from transcribe.score.beat_grid import find_grid
 from transcribe.score.making import make_score, sheet_bytes
+from transcribe.score.midi_beats import beats_for_midi, quantised
 from transcribe.score.score import Hints, Score
 from transcribe.score.swing import Swing, find_swing, told_swing
+from transcribe.web.score_content import tempo_map
 
 Strike = tuple[float, float, int, int]
 """Place and length in beats, as played, pitch and velocity."""
@@ -213,7 +215,18 @@ def test_places_of_swung_music_have_the_times_at_which_they_are_played():
         assert due == pytest.approx(note.note.onset, abs=0.03)
 
 
-def test_midi_beats_know_nothing_of_swing():
+def test_midi_has_the_bars_of_the_score_and_swings_when_quantised():
+    music = blues(2.0)
+    score = analyse(music)
+    assert tempo_map(music, Hints()) == beats_for_midi(score)
+    drawn = [note.onset for note in quantised(music, score, 1.0).notes]
+    place = np.interp(drawn, score.beats, np.arange(len(score.beats))) % 1
+    inside = place[(place > 0.1) & (place < 0.9)]
+    assert len(inside) > len(drawn) / 3
+    np.testing.assert_allclose(inside, score.swing.late, atol=1e-6)
+
+
+def test_grids_for_generators_know_nothing_of_swing():
     swung = blues(2.0)
     plain = analyse(swung, Hints(swing=False))
     assert find_grid(swung).beats == plain.beats

@@ -48,7 +48,7 @@ def _ratio(score: Score) -> float | None:
 
 def tempo_map(performance: Performance, hints: Hints) -> TempoMap:
     """Beats and bars for a MIDI file."""
-    return beats_for_midi(analyse(performance, replace(hints, swing=False)))
+    return beats_for_midi(analyse(performance, hints))
 
 
 def _for_page(doubts: Iterable[str]) -> list[dict[str, str]]:
