@@ -44,9 +44,20 @@ def test_a_file_that_can_not_be_synced_is_not_renamed(tmp_path, monkeypatch):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(OSError, match="No space") as caught:
         write_atomically(tmp_path / "a.mid", b"whole")
+    assert caught.value.filename == str(tmp_path / "a.mid")
     assert os.listdir(tmp_path) == []
+
+
+def test_an_error_names_the_file_that_was_to_be_written_or_what_it_named(tmp_path):
+    for given, named in ((None, None), (tmp_path / "other.wav", tmp_path / "other.wav")):
+        with pytest.raises(OSError, match="output") as caught, atomic_path(tmp_path / "a.mid"):
+            raise OSError(errno.EIO, "Input/output error", given and str(given))
+        assert caught.value.filename == (named and str(named))
+    with pytest.raises(FileNotFoundError) as missing:
+        write_atomically(tmp_path / "gone" / "a.mid", b"whole")
+    assert missing.value.filename == str(tmp_path / "gone" / "a.mid")
 
 
 def test_file_systems_that_can_not_sync_are_written_to_all_the_same(tmp_path, monkeypatch):

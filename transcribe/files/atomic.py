@@ -24,6 +24,8 @@ _CANNOT_SYNC = frozenset({errno.EINVAL, errno.ENOSYS, errno.ENOTSUP})
 """What file systems answer that have no means to sync a file."""
 
 
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""Errors of writing, which come without a name."""
 _THIS_MACHINE = hashlib.sha256(socket.gethostname().encode()).hexdigest()[:8]
 """Of a folder that machines share, not every system's locks are seen by the others."""
 
@@ -50,7 +52,7 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     Raises
     ------
     OSError
-        The file can't be written, synced to the disk or renamed.
+        The file can't be written, synced to the disk or renamed; its ``filename`` is ``path``.
     """
     path = Path(path)
     with _unfinished(path) as temporary:
@@ -58,10 +60,18 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
             yield temporary
             _sync(temporary)
             temporary.replace(path)
-        except BaseException:
+        except BaseException as error:
             temporary.unlink(missing_ok=True)
+            if isinstance(error, OSError):
+                _name(error, temporary, path)
             raise
     _sync_folder(path.parent)
+
+
+def _name(error: OSError, temporary: Path, path: Path) -> None:
+    """Have an error name the file that was to be written, not its hidden one or none."""
+    if error.filename == str(temporary) or (error.filename is None and error.errno in _FULL):
+        error.filename = str(path)
 
 
 @contextlib.contextmanager
