@@ -6,10 +6,12 @@ import re
 from typing import Any
 
 import pytest
+from chromium import watched
 from playwright.sync_api import expect
 
 from .actions import (
     DONE,
+    SOON,
     drag,
     n_notes,
     over,
@@ -166,6 +168,22 @@ def test_undo_takes_back_an_edit_that_the_server_has_not_answered_yet(opened, he
     expect(page.locator("#n-notes")).to_have_text(f"{before} notes")
     expect(page.locator("#undo")).to_be_disabled()
     assert not any(row[6] for row in ask(heard, "notes")["notes"])
+
+
+def test_a_length_that_is_refused_leaves_the_field_as_it_was(chromium, served, heard):
+    refused = "status of 422"
+    with watched(chromium, served, patience=SOON, forgiven=refused) as new_context:
+        page = new_context().new_page()
+        show(page, heard)
+        page.locator("#roll").focus()
+        page.keyboard.press("ArrowRight")
+        page.keyboard.press("Enter")
+        length = page.locator("#field-length").input_value()
+        page.fill("#field-length", "99999")
+        page.keyboard.press("Tab")
+        expect(page.locator("#notices")).to_contain_text("Nothing was changed.")
+        expect(page.locator("#field-length")).to_have_value(length)
+        expect(page.locator("#undo")).to_be_disabled()
 
 
 def test_an_onset_after_the_end_is_refused_and_nothing_is_undone(opened, heard):

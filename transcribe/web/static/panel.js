@@ -12,7 +12,8 @@ const PAUSE = 90;
 export class Panel {
   /**
    * @param {import("./notes.js").Notes} notes
-   * @param {object} does `settings({threshold, minimum_duration})`, `change(notes)`
+   * @param {object} does `settings({threshold, minimum_duration})`, `change(notes)`,
+   *   which resolves to whether it was done
    */
   constructor(notes, does) {
     this.notes = notes;
@@ -118,11 +119,11 @@ export class Panel {
     byId("field-velocity").setAttribute("aria-valuetext", t("loudness.of", { mark: loudness(velocity), n: Number(velocity) }));
   }
 
-  typed(name, field) {
+  async typed(name, field) {
     const value = Number(field.value);
     if (field.value === "" || !Number.isFinite(value) || !field.checkValidity()) {
       tell(t("typed.unchanged", { why: field.validationMessage || t("typed.no.number") }));
-      this.select(this.selected.map((note) => note.id));
+      this.showAgain();
       return;
     }
     const length = (note) => note.offset - note.onset;
@@ -132,7 +133,13 @@ export class Panel {
       pitch: (note) => ({ ...note, pitch: value }),
       velocity: (note) => ({ ...note, velocity: value }),
     }[name];
-    this.does.change(asChanges(this.selected.map(changed)));
+    const wasDone = await this.does.change(asChanges(this.selected.map(changed)));
+    if (!wasDone) this.showAgain();
+  }
+
+  /** The selected notes as they are, in place of what was typed and refused. */
+  showAgain() {
+    this.select(this.selected.map((note) => note.id));
   }
 }
 
