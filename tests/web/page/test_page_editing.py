@@ -170,7 +170,18 @@ def test_undo_takes_back_an_edit_that_the_server_has_not_answered_yet(opened, he
     assert not any(row[6] for row in ask(heard, "notes")["notes"])
 
 
-def test_a_length_that_is_refused_leaves_the_field_as_it_was(chromium, served, heard):
+@pytest.mark.parametrize(
+    ("field", "typed"),
+    [
+        pytest.param("#field-length", "99999", id="beyond the end"),
+        pytest.param("#field-onset", "50000", id="after the end"),
+        pytest.param("#field-onset", "soon", id="no time"),
+        pytest.param("#field-length", "-1", id="less than nothing"),
+    ],
+)
+def test_what_is_typed_and_refused_leaves_the_field_as_it_was(
+    chromium, served, heard, field, typed
+):
     refused = "status of 422"
     with watched(chromium, served, patience=SOON, forgiven=refused) as new_context:
         page = new_context().new_page()
@@ -178,26 +189,36 @@ def test_a_length_that_is_refused_leaves_the_field_as_it_was(chromium, served, h
         page.locator("#roll").focus()
         page.keyboard.press("ArrowRight")
         page.keyboard.press("Enter")
-        length = page.locator("#field-length").input_value()
-        page.fill("#field-length", "99999")
+        before = page.locator(field).input_value()
+        page.fill(field, typed)
         page.keyboard.press("Tab")
         expect(page.locator("#notices")).to_contain_text("Nothing was changed.")
-        expect(page.locator("#field-length")).to_have_value(length)
+        expect(page.locator(field)).to_have_value(before)
         expect(page.locator("#undo")).to_be_disabled()
 
 
-def test_an_onset_after_the_end_is_refused_and_nothing_is_undone(opened, heard):
-    page = opened()
-    show(page, heard)
+@pytest.mark.parametrize("locale", ["en-US", "de-DE"])
+def test_seconds_are_typed_with_a_point_or_a_comma_whatever_the_browser_s_language(
+    opened, heard, locale
+):
+    """A browser's own field for numbers made 5 s of 0,5 where it writes 0.5."""
+    page = opened(locale=locale)
+    page.goto(heard)
+    expect(page.locator("#n-notes")).to_have_text(re.compile(r"^\d+ (notes|Töne)$"))
     page.locator("#roll").focus()
     page.keyboard.press("ArrowRight")
     page.keyboard.press("Enter")
-    onset = page.locator("#field-onset").input_value()
-    page.fill("#field-onset", "50000")
-    page.keyboard.press("Tab")
-    expect(page.locator("#notices")).to_contain_text("Nothing was changed.")
-    expect(page.locator("#field-onset")).to_have_value(onset)
-    expect(page.locator("#undo")).to_be_disabled()
+    length = page.locator("#field-length")
+    comma = "," if locale == "de-DE" else "."
+    for typed, shown in (("0,5", f"0{comma}500"), ("0.25", f"0{comma}250")):
+        page.fill("#field-length", "")
+        length.press_sequentially(typed)
+        page.keyboard.press("Tab")
+        expect(length).to_have_value(shown)
+    length.press("ArrowUp")
+    expect(length).to_have_value(f"0{comma}260")
+    length.press("ArrowDown")
+    expect(length).to_have_value(f"0{comma}250")
 
 
 def selected_notes(page: Any) -> int:

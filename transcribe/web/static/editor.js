@@ -338,7 +338,6 @@ export class Editor {
     byId("download").disabled = this.busy;
     byId("continue").disabled = !notes.length;
     for (const radio of document.getElementsByName("view")) radio.disabled = this.busy;
-    byId("field-onset").max = this.recording ? this.duration.toFixed(3) : "";
     const empty = !notes.length;
     byId("roll-empty").hidden = !empty;
     byId("roll-empty").textContent = this.busy

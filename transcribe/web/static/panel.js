@@ -3,11 +3,15 @@
 import { asChanges } from "./edits.js";
 import { byId } from "./elements.js";
 import { tell } from "./notices.js";
-import { decimals, percent, t } from "./texts.js";
+import { decimals, number, percent, t } from "./texts.js";
+import { secondsOf } from "./times.js";
 import { certainty, certaintyOf, HIGHEST, LOWEST, loudness, pitchName } from "./words.js";
 
 /** Milliseconds after the last move of a slider before the server is asked. */
 const PAUSE = 90;
+
+/** Seconds by which the arrow keys change a time that is typed. */
+const STEP = 0.01;
 
 export class Panel {
   /**
@@ -29,6 +33,9 @@ export class Panel {
     });
     for (const name of ["onset", "length", "pitch", "velocity"]) {
       byId(`field-${name}`).addEventListener("change", (event) => this.typed(name, event.target));
+    }
+    for (const name of ["onset", "length"]) {
+      byId(`field-${name}`).addEventListener("keydown", (event) => this.stepped(name, event));
     }
     byId("field-velocity").addEventListener("input", (event) => this.mark(event.target.value));
   }
@@ -105,8 +112,8 @@ export class Panel {
       const field = byId(`field-${name}`);
       field.hidden = document.querySelector(`label[for="field-${name}"]`).hidden = !one;
     }
-    byId("field-onset").value = note.onset.toFixed(3);
-    byId("field-length").value = (note.offset - note.onset).toFixed(3);
+    byId("field-onset").value = asTyped(note.onset);
+    byId("field-length").value = asTyped(note.offset - note.onset);
     byId("field-pitch").value = note.pitch;
     const velocities = this.selected.map((each) => each.velocity);
     const mean = Math.round(velocities.reduce((sum, each) => sum + each) / velocities.length);
@@ -120,9 +127,10 @@ export class Panel {
   }
 
   async typed(name, field) {
-    const value = Number(field.value);
-    if (field.value === "" || !Number.isFinite(value) || !field.checkValidity()) {
-      tell(t("typed.unchanged", { why: field.validationMessage || t("typed.no.number") }));
+    const isTime = name === "onset" || name === "length";
+    const value = isTime ? secondsOf(field.value) : Number(field.value);
+    if (value === null) {
+      tell(t("typed.unchanged", { why: t("part.no.time") }));
       this.showAgain();
       return;
     }
@@ -137,11 +145,25 @@ export class Panel {
     if (!wasDone) this.showAgain();
   }
 
+  /** The arrow keys in a field of seconds. */
+  stepped(name, event) {
+    const step = { ArrowUp: STEP, ArrowDown: -STEP }[event.key];
+    const value = secondsOf(event.target.value);
+    if (step === undefined || value === null || value + step < 0) return;
+    event.preventDefault();
+    event.target.value = asTyped(value + step);
+    this.typed(name, event.target);
+  }
+
   /** The selected notes as they are, in place of what was typed and refused. */
   showAgain() {
     this.select(this.selected.map((note) => note.id));
   }
 }
+
+/** Seconds as a person would type them, which `secondsOf` reads. */
+const asTyped = (seconds) =>
+  number(seconds, { minimumFractionDigits: 3, maximumFractionDigits: 3, useGrouping: false });
 
 function inWords({ hand, confidence }) {
   if (hand && confidence === null) return t("note.hand");

@@ -309,7 +309,6 @@ export default {
   "doubtful.n": { one: "{n} Ton ist zweifelhaft.", other: "{n} Töne sind zweifelhaft." },
   "doubtful.none": "Keiner davon ist zweifelhaft.",
   "doubtful.none.said": "Keine zweifelhaften Töne",
-  "typed.no.number": "Das ist keine Zahl.",
   "typed.unchanged": "{why} Es wurde nichts geändert.",
   "said.selected": "Ausgewählt: {note}",
   "said.selected.n": { one: "{n} Ton ausgewählt", other: "{n} Töne ausgewählt" },

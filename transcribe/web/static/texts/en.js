@@ -311,7 +311,6 @@ export default {
   "doubtful.n": { one: "{n} note is doubtful.", other: "{n} notes are doubtful." },
   "doubtful.none": "None of them is doubtful.",
   "doubtful.none.said": "No doubtful notes",
-  "typed.no.number": "That is not a number.",
   "typed.unchanged": "{why} Nothing was changed.",
   "said.selected": "Selected: {note}",
   "said.selected.n": { one: "{n} note selected", other: "{n} notes selected" },

@@ -314,7 +314,6 @@ export default {
   "doubtful.n": { one: "{n} note est douteuse.", other: "{n} notes sont douteuses." },
   "doubtful.none": "Aucune n’est douteuse.",
   "doubtful.none.said": "Aucune note douteuse",
-  "typed.no.number": "Ce n’est pas un nombre.",
   "typed.unchanged": "{why} Rien n’a été modifié.",
   "said.selected": "Sélectionnée : {note}",
   "said.selected.n": { one: "{n} note sélectionnée", other: "{n} notes sélectionnées" },
