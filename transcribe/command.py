@@ -280,9 +280,8 @@ def _with_beats(
         return performance, None
     from transcribe.score.analysis import analyse
     from transcribe.score.midi_beats import beats_for_midi, quantised
-    from transcribe.score.score import Hints
 
-    score = analyse(performance, Hints())
+    score = analyse(performance)
     if options.quantise:
         performance = quantised(performance, score, options.quantise)
     return performance, beats_for_midi(score)
