@@ -111,6 +111,25 @@ def test_what_was_done_to_a_note_finds_it_in_the_next_frame():
     assert list(by_hand(MOVED[:1], {"m786.60", "m790.60"})) == ["m788.60", "m788.61"]
 
 
+def test_a_note_that_is_too_faint_at_present_is_the_same_in_the_next_frame():
+    """What was changed in one frame and deleted in the next does not come back with the slider."""
+    assert by_hand([MOVED[1], MOVED[0], MOVED[2]]) == {
+        "m31.60": Note(**note_at(2)),
+        "h2.1": Note(**note_at(3)),
+        "m788.60": Note(**note_at(4)),
+        "m788.61": Note(**note_at(1)),
+        "m786.60": Note(**note_at(5)),
+    }
+    changed, deleted = (
+        Edit(step, [change])
+        for step, change in enumerate(
+            [{"id": "m100.60", "note": note_at(6)}, {"id": "m101.60", "note": None}]
+        )
+    )
+    assert by_hand([changed, deleted]) == {"m100.60": None}
+    assert by_hand([changed, deleted], {"m101.60"}) == {"m101.60": None}
+
+
 def test_a_faint_note_that_is_added_keeps_its_id():
     note = {"onset": 1.0, "pitch": 60, "offset": 1.5, "velocity": 30}
     changes = resolved([{"do": "add", "id": "m31.60", **note}], {}, 10.0)

@@ -39,13 +39,18 @@ ByHand = dict[str, "Note | None"]
 
 
 def by_hand(edits: Iterable[Edit], present: Container[str] = ()) -> ByHand:
-    """The outcome of all edits, each in its turn, by the ids that their notes have at present."""
+    """The outcome of all edits, each in its turn, by the ids that their notes have at present.
+
+    Those of a note that is not there at present go by the first id that it had.
+    """
     outcome: ByHand = {}
     for edit in edits:
         for index, change in enumerate(edit.changes):
             if "pedal" in change:
                 continue
             name = present_id(change.get("id", f"h{edit.step}.{index}"), present)
+            if name not in present:
+                name = present_id(name, outcome)
             note = change.get("note")
             outcome[name] = None if note is None else Note(**note)
     return outcome

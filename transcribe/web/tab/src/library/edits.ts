@@ -24,12 +24,18 @@ export interface Asked extends Partial<Record<(typeof FIELDS)[number], number | 
   down?: boolean;
 }
 
-/** The outcome of all steps that count, each in its turn, by the ids of the notes at present. */
+/**
+ * The outcome of all steps that count, each in its turn, by the ids of the notes at present.
+ *
+ * Those of a note that is not there at present go by the first id that it had.
+ */
 export function byHand(steps: Edit[], present: ReadonlyMap<string, unknown>): ByHand {
   const outcome: ByHand = new Map();
   for (const { step, changes } of steps) {
     changes.forEach((change, index) => {
-      if (!change.pedal) outcome.set(presentId(change.id ?? `h${step}.${index}`, present), change.note);
+      if (change.pedal) return;
+      const id = presentId(change.id ?? `h${step}.${index}`, present);
+      outcome.set(present.has(id) ? id : presentId(id, outcome), change.note);
     });
   }
   return outcome;
