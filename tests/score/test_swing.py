@@ -122,6 +122,17 @@ def places(score: Score) -> Counter[Fraction]:
     return Counter(note.beat % 1 for note in score.notes)
 
 
+def test_half_straight_and_half_late_is_no_swing_between_the_two():
+    """As many beats of a sequencer's straight eighths as of its swung ones."""
+    beats = 0.5 * np.arange(65)
+    off_beats = beats[:-1] + 0.5 * np.repeat([1 / 2, 2 / 3], 32)
+    assert find_swing(np.sort(np.concatenate([beats, off_beats])), beats) is None
+    late = beats[:-1] + 0.5 * np.repeat([1 / 2, 2 / 3], [10, 54])
+    found = find_swing(np.sort(np.concatenate([beats, late])), beats)
+    assert found is not None
+    assert found.swing.ratio == pytest.approx(2)
+
+
 @pytest.mark.parametrize("tempo", [96, 132, 176])
 @pytest.mark.parametrize("ratio", [1.6, 2.0, 2.4])
 def test_a_swung_blues_is_written_in_even_eighths_of_common_time(ratio, tempo):

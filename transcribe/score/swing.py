@@ -248,9 +248,9 @@ class _Divisions:
 
     @property
     def late(self) -> float:
-        """Where in a beat most of them are."""
+        """Where in a beat most of them are; one's own place, not one between straight and late."""
         pairs = self.off_beats
-        return float(np.median(pairs)) if len(pairs) else 0.5
+        return float(np.percentile(pairs, 50, method="lower")) if len(pairs) else 0.5
 
     @property
     def ratio(self) -> float:
