@@ -4,8 +4,9 @@ The id of a note that the model found is made of the frame in which its onset pe
 its pitch (``m1234.60``). No setting moves a peak, so the id stays the same however the
 slider is moved, and what was done to a note by hand finds it again. Where the recording is
 transcribed again, a part of it or with other weights, a peak may move to the next frame; one key
-has no two notes in neighbouring frames, so that it is the same note is sure (`present_id`). A note
-added by hand is named by the step that added it (``h5.0``).
+hardly ever has two notes in neighbouring frames, as strikes are more than a frame apart, so where a
+note's own frame has none, that of the next is taken for it (`present_id`). A note added by hand is
+named by the step that added it (``h5.0``).
 """
 
 from __future__ import annotations
