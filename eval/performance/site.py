@@ -106,8 +106,7 @@ def visited(started: Any, address: str, *, threads: bool = True) -> Iterator[Any
     page.goto(address)
     page.locator("#list-empty").wait_for()
     if threads:
-        page.locator("body[data-kept]").wait_for(timeout=SOON)
-        page.wait_for_timeout(2000)  # the page may load itself once more, to use several cores
+        page.locator("body[data-kept]").wait_for(timeout=SOON)  # loaded once more, for all cores
     try:
         yield page
     finally:

@@ -98,7 +98,7 @@ def test_tapping_along_says_which_pulse_is_the_beat(opened, heard):
         page.keyboard.press("t")
         page.wait_for_timeout(800)  # 0.4 s of the music: about 150 a minute
     page.click("#play")
-    page.wait_for_timeout(2000)
+    wait_until(lambda: "tempo" in ask(heard, "")["wishes"])
     tapped = float(ask(heard, "")["wishes"]["tempo"])
     ask(heard, "wishes", "PUT", {})
     assert 100 < tapped < 160

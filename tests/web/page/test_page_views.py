@@ -25,8 +25,7 @@ def test_notes_fall_onto_their_keys(opened, heard):
     expect(page.locator("#roll")).to_be_hidden()
     first = falling.screenshot()
     page.keyboard.press("k")
-    page.wait_for_timeout(300)
-    assert falling.screenshot() != first
+    wait_until(lambda: falling.screenshot() != first)
     page.locator("#views").get_by_text("Notes").click()
     expect(page.locator("#roll")).to_be_visible()
 

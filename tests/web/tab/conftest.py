@@ -59,8 +59,7 @@ def visit(chromium: Any, address: str) -> Iterator[Callable[..., Any]]:
         def new(context: Any = None, **options: Any) -> Any:
             page = (context or new_context(**options)).new_page()
             page.goto(address)
-            page.locator("body[data-kept]").wait_for()
-            page.wait_for_timeout(1500)  # it loads itself once more, to use several cores
+            page.locator("body[data-kept]").wait_for()  # it has loaded itself once more
             return page
 
         yield new

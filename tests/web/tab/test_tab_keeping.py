@@ -63,7 +63,7 @@ def test_paused_it_waits_and_goes_on_from_there(visit, long):
     begin(page, long)
     pause(page)
     page.reload()
-    page.wait_for_timeout(2000)
+    expect(page.locator("#progress-resume")).to_be_visible()
     kept = page.evaluate(KEPT)
     assert kept["state"] == "paused"
     page.click("#progress-resume")

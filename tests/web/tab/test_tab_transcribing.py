@@ -69,7 +69,6 @@ def test_without_a_network_it_opens_and_transcribes(visit, chromium, folder, tmp
         page = context.new_page()
         page.goto(f"{host}/")
         page.locator("body[data-kept]").wait_for()
-        page.wait_for_timeout(1500)
         page.close()
     context.set_offline(True)
     page = context.new_page()
@@ -127,6 +126,7 @@ def test_a_file_that_is_not_as_it_was_chosen_is_told(visit, tmp_path):
     )
     path = shutil.copy(PRELUDE, tmp_path / "changed.mp3")
     add(page, path)
+    assert page.evaluate("document.getElementById('files').files[0].size") == path.stat().st_size
     path.write_bytes(b"Something else")
     os.utime(path, (0, 0))  # browsers tell by the time, and only to the second
     page.evaluate(

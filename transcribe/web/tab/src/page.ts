@@ -54,12 +54,12 @@ async function prepare(): Promise<void> {
     try {
       await navigator.serviceWorker.register(place("service-worker.js"));
       await navigator.serviceWorker.ready;
-      document.body.dataset.kept = "yes";
       if (!crossOriginIsolated && !busy && !location.hash && !sessionStorage.getItem(LOADED_AGAIN)) {
         sessionStorage.setItem(LOADED_AGAIN, "yes");
         location.reload();
         return;
       }
+      document.body.dataset.kept = "yes";
     } catch (error) {
       console.warn("the page can't be kept for use without a network:", error);
     }
