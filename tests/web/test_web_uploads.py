@@ -5,8 +5,8 @@ from __future__ import annotations
 import shutil
 import socket
 import threading
-import time
 from collections import namedtuple
+from concurrent.futures import ThreadPoolExecutor
 from email.message import Message
 from urllib.parse import unquote
 
@@ -14,6 +14,7 @@ import pytest
 from web_server import PATIENCE, serving, wait_until
 
 from transcribe.web.names import disposition, download_name, shown
+from transcribe.web.note_service import NoteService
 from transcribe.web.uploads import SPARE_DISK, UploadLimits
 
 MEGABYTE = 1_000_000
@@ -257,6 +258,29 @@ def test_a_recording_gets_another_name_and_keeps_its_ending(folder):
         assert client.recordings()[0]["name"] == "Op. 27/2, II.m4a"
 
 
+def test_what_is_chosen_while_notes_are_read_anew_is_kept(folder, monkeypatch):
+    begun, gate, read = threading.Event(), threading.Event(), NoteService.answer
+
+    def slowly(*given):
+        begun.set()
+        assert gate.wait(PATIENCE)
+        return read(*given)
+
+    monkeypatch.setattr(NoteService, "answer", slowly)
+    with serving(folder) as client:
+        where = f"/api/recordings/{client.upload(b'data').json['id']}"
+        with ThreadPoolExecutor(1) as other:
+            fewer = other.submit(client.ask, "PUT", f"{where}/settings", {"threshold": 0.9})
+            assert begun.wait(PATIENCE)
+            client.ask("PUT", f"{where}/part", {"from": 1, "to": 2})
+            client.ask("PUT", f"{where}/wishes", {"metre": "3/4"})
+            gate.set()
+            assert fewer.result().status == 200
+        found = client.get(where).json
+    assert (found["part"], found["wishes"]) == ([1, 2], {"metre": "3/4"})
+    assert found["settings"]["threshold"] == 0.9
+
+
 def test_a_deleted_recording_is_gone(folder):
     with serving(folder) as client:
         name = client.upload(b"data").json["id"]
@@ -273,7 +297,7 @@ def test_uploads_are_told_to_whoever_watches(folder):
         seen: list[bytes] = []
 
         def watch():
-            with socket.create_connection(("127.0.0.1", client.port), timeout=5) as sock:
+            with socket.create_connection(("127.0.0.1", client.port), timeout=PATIENCE) as sock:
                 sock.sendall(
                     f"GET /api/events HTTP/1.1\r\nHost: 127.0.0.1:{client.port}\r\n\r\n".encode()
                 )
@@ -284,9 +308,8 @@ def test_uploads_are_told_to_whoever_watches(folder):
         thread.start()
         wait_until(lambda: b"retry" in b"".join(seen))
         name = client.upload(b"data", "song.mp3").json["id"]
-        time.sleep(0.1)
         client.ask("DELETE", f"/api/recordings/{name}")
-        thread.join(10)
+        thread.join(PATIENCE)
         text = b"".join(seen).decode()
         assert "text/event-stream" in text
         assert text.index("event: state") < text.index("event: deleted")

@@ -61,6 +61,7 @@ class NoteRoutes:
             await asyncio.to_thread(change, entry)
             since = request.query_params.get("since", "")
             answer = await asyncio.to_thread(self._state.note_service.answer, entry, since)
+            entry = self._state.entry(request)  # something else may have been chosen meanwhile
             if entry.state != WORKING:
                 entry.n_notes = answer["n_notes"]
                 await asyncio.to_thread(self._state.library.save, entry)
