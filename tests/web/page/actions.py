@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import re
 from pathlib import Path
 from typing import Any
@@ -19,19 +18,12 @@ RATE = 48000
 
 
 def drop(page: Any, path: Path) -> None:
-    """Drop a file on the page."""
-    data = base64.b64encode(path.read_bytes()).decode()
-    transfer = page.evaluate_handle(
-        """([data, name]) => {
-          const transfer = new DataTransfer();
-          const bytes = Uint8Array.from(atob(data), (each) => each.charCodeAt(0));
-          transfer.items.add(new File([bytes], name));
-          return transfer;
-        }""",
-        [data, path.name],
-    )
-    for event in ("dragenter", "dragover", "drop"):
-        page.dispatch_event("body", event, {"dataTransfer": transfer})
+    """Drop a file or a folder on the page."""
+    hand = page.context.new_cdp_session(page)
+    data = {"items": [], "files": [str(path)], "dragOperationsMask": 1}
+    for kind in ("dragEnter", "dragOver", "drop"):
+        hand.send("Input.dispatchDragEvent", {"type": kind, "x": 300, "y": 300, "data": data})
+    hand.detach()
 
 
 def expect_heard(page: Any, least: int) -> None:

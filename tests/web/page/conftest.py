@@ -98,6 +98,7 @@ def transcribed(chromium: Any, served: str) -> str:
 def heard(transcribed: str) -> Iterator[str]:
     """Address of a page that shows the prelude's notes, as they were heard at first."""
     yield transcribed
+    ask(transcribed, "wishes", "PUT", {})
     chosen = {"threshold": None, "minimum_duration": None}
     left = ask(transcribed, "settings", "PUT", chosen)
     while left["can_undo"]:

@@ -81,6 +81,12 @@ def test_the_keyboard_alone_is_enough(opened, heard, address):
     expect(first).to_be_focused()
     page.keyboard.press("Escape")
     expect(page.locator("#download")).to_be_focused()
+    page.locator("#practice").press("Enter")
+    expect(page.locator("#metronome")).to_be_focused()
+    for _ in range(2):
+        page.keyboard.press("Shift+Tab")
+    expect(page.locator("#loop")).to_be_focused()
+    expect(page.locator("#practice-menu")).to_be_hidden()
 
 
 CHECKS = """() => {

@@ -175,7 +175,7 @@ def answering(**answer: Any) -> Callable[[Any], None]:
     return lambda route: route.fulfill(**answer)
 
 
-def test_errors_and_warnings_are_told_by_their_kind_or_else_in_english(opened, address):
+def test_errors_and_warnings_are_told_by_their_kind_or_else_in_english(opened, heard, address):
     page = opened("de")
     answers = {
         "known": (404, {"error": "Gone.", "hint": "Go.", "kind": "not_here", "values": {}}),
@@ -215,11 +215,23 @@ def test_errors_and_warnings_are_told_by_their_kind_or_else_in_english(opened, a
     expect(page.locator(".card", has_text="b.wav")).to_contain_text("Diese Aufnahme ist leer.")
     for name, words in (
         ("known", "Diese Aufnahme gibt es hier nicht mehr."),
+        ("%E0%A4%A", "Diese Aufnahme gibt es hier nicht mehr."),
         ("odd", "A new thing."),
         ("bare", "It ended after {seconds}."),
     ):
         page.goto(f"{address}/#/recording/{name}")
         expect(page.locator(".notice.error").last).to_contain_text(words)
+    # One that is told late does not close what is open by then.
+    late: list[Any] = []
+    page.route("**/api/recordings/late", lambda route: late.append(route))
+    page.goto(f"{address}/#/recording/late")
+    wait_until(lambda: page.evaluate("1") and late)
+    page.goto(heard)
+    expect(page.locator("#n-notes")).to_have_text(re.compile(r"^\d"))
+    with page.expect_response("**/late"):
+        late[0].fulfill(status=404, json=answers["known"][1])
+    page.evaluate("new Promise(requestAnimationFrame)")
+    assert page.url == heard
 
 
 def test_the_language_is_chosen_on_the_page_or_by_the_address_and_kept(opened, address):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from playwright.sync_api import expect
@@ -70,6 +71,11 @@ def test_the_list_is_searched_sorted_played_taken_from_and_renamed(
     expect(cards).to_have_text(["Etude.mp3", "Prelude in C.mp3", "Waltz.mp3", "waltz 2.mp3"])
     ask(heard, "", "PATCH", {"name": "prelude"})
     expect(cards.nth(1)).to_have_text("prelude.mp3")
+    # Who goes there and back with the keyboard is where they were.
+    page.get_by_role("link", name="prelude.mp3", exact=True).press("Enter")
+    expect(page.locator("#n-notes")).to_have_text(re.compile(r"^[1-9]"))
+    page.locator("#back").press("Enter")
+    expect(page.get_by_role("link", name="prelude.mp3", exact=True)).to_be_focused()
 
 
 def test_notices_leave_by_themselves(opened, address):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import wave
+from typing import Any
 
 import numpy as np
 import pytest
@@ -33,7 +34,6 @@ from .server import ask, call, send
 pytestmark = pytest.mark.slow
 
 
-# Everything that is said of the progress, however soon something else is said.
 def test_a_dropped_file_becomes_the_notes_that_the_command_writes(
     opened, address, tmp_path, monkeypatch
 ):
@@ -99,9 +99,16 @@ def test_what_is_no_recording_is_said_and_can_be_removed(opened, address, tmp_pa
     )
     expect(page.locator("#progress-hint")).not_to_be_empty()
     expect(page.locator("#progress-again")).to_be_visible()
+    # The page may be left before the answer is there.
+    asked: list[Any] = []
+    page.route("**/again", lambda route: asked.append(route))
+    page.click("#progress-again")
+    wait_until(lambda: page.evaluate("1") and asked)
     empty = tmp_path / "empty.wav"
     empty.touch()
     page.click("#back")
+    with page.expect_response("**/again"):
+        asked[0].continue_()
     page.set_input_files("#files", empty)
     expect(page.locator("#uploads .card")).to_contain_text("is empty. Choose another file")
 
@@ -210,9 +217,11 @@ def test_what_is_no_recording_is_shown_with_nothing_to_look_at(opened, address, 
     """Neither its notes nor a score, for which one could only be told to move a slider."""
     page = opened()
     page.goto(address)
-    letter = tmp_path / "letter.wav"
-    letter.write_text("Dear Clara, " * 200)
-    drop(page, letter)
+    folder = tmp_path / "letters"
+    folder.mkdir()
+    (folder / "letter.wav").write_text("Dear Clara, " * 200)
+    (folder / "about.txt").write_text("Letters to Clara")
+    drop(page, folder)
     expect(page.locator("#progress-words")).to_have_text("This is not a recording.", timeout=DONE)
     for what in ("#views", "#download", ".transport", "#panel-toggle"):
         expect(page.locator(what)).to_be_hidden()

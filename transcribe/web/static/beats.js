@@ -14,6 +14,7 @@ export class Beats {
   constructor(editor) {
     this.editor = editor;
     this.shown = false;
+    this.asked = 0;
     this.clear();
     byId("bars").addEventListener("click", () => this.toggle());
     editor.piece.addEventListener("change", () => this.changed());
@@ -23,24 +24,22 @@ export class Beats {
   open() {
     byId("bars").hidden = !server.offers.score;
     this.clear();
-    if (this.shown) this.refresh();
   }
 
   clear() {
     clearTimeout(this.timer);
     /** Seconds of each beat, `[number, index of its beat]` of each bar. */
-    this.grid = null;
+    this.grid = this.editor.roll.grid = this.editor.player.metronome.grid = null;
     this.stale = true;
-    this.asking = null;
-    this.editor.roll.grid = null;
+    this.asked += 1;
   }
 
   toggle() {
     this.shown = !this.shown;
     byId("bars").setAttribute("aria-pressed", String(this.shown));
     this.editor.arrangeStage();
-    if (this.shown && this.stale) this.refresh();
-    else this.draw();
+    this.draw();
+    if (this.shown) this.refresh();
   }
 
   draw() {
@@ -52,35 +51,31 @@ export class Beats {
   changed() {
     this.stale = true;
     clearTimeout(this.timer);
-    if (this.shown) this.timer = setTimeout(() => this.refresh(), PATIENCE);
+    const { ticking, countsIn } = this.editor.player;
+    if (this.shown || ticking || countsIn) this.timer = setTimeout(() => this.refresh(), PATIENCE);
   }
 
-  /** Ask for the beats as they are now; resolves to them, or to null where there are none. */
-  refresh() {
-    if (!this.stale && this.grid) return Promise.resolve(this.grid);
-    this.asking ??= this.ask().finally(() => (this.asking = null));
-    return this.asking;
-  }
-
-  async ask() {
+  /** Ask for the beats as they are now, unless they are known or asked for already. */
+  async refresh() {
     const { editor } = this;
     const { id } = editor;
-    if (!id || editor.busy || !server.offers.score) return null;
+    if (!this.stale || !id || editor.busy || !server.offers.score) return;
     this.stale = false;
+    this.asked += 1;
+    const { asked } = this;
     try {
       await editor.edits.line;
       const grid = await server.getBeats(id);
-      if (id !== editor.id) return null;
+      if (asked !== this.asked) return;
       this.grid = editor.player.metronome.grid = grid;
       editor.piece.found(grid);
       const words = t("piece.beats", { n: Math.round(grid.tempo), metre: grid.metre });
       editor.piece.tell(words, doubtsOf(grid));
       this.draw();
-      return grid;
     } catch (error) {
+      if (asked !== this.asked) return;
       this.stale = true;
-      if (id === editor.id) tellError(error);
-      return null;
+      tellError(error);
     }
   }
 }

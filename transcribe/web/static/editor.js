@@ -121,18 +121,17 @@ export class Editor {
     try {
       recording = await server.getRecording(id);
     } catch (error) {
-      this.leave(() => tellError(error));
+      if (this.id === id) this.leave(() => tellError(error));
       return;
     }
     if (this.id !== id) return;
     this.recording = recording;
+    if (this.busy) this.showView("notes"); // the others want all of the notes
     byId("name").textContent = recording.name;
     offer(recording);
     this.piece.open(recording);
     this.score.open();
-    this.showView("notes");
     this.beats.open();
-    this.practice.open();
     this.player.open(this.duration);
     this.panel.open(recording.settings, recording.settings_default);
     this.showRecording();
@@ -156,6 +155,7 @@ export class Editor {
     this.part.close();
     this.spectrogram.forget();
     this.piece.open({ id: null });
+    this.showView("notes");
     this.notes.set([], []);
     this.roll.waveform.set(new Int8Array(0), 50);
     Object.assign(this.roll, { playhead: 0, passage: null, focused: null, faint: null, heard: Infinity });
@@ -174,7 +174,8 @@ export class Editor {
       edited: mine(({ version }) => this.edits.refresh(version)),
       deleted: mine(() => this.deleted()),
       refused: mine(() => this.refresh()),
-    });
+      opened: mine(() => this.busy || this.edits.refresh()),
+    }, () => this.busy);
   }
 
   deleted() {
@@ -190,12 +191,15 @@ export class Editor {
 
   /** Ask for everything again, after the server was away. */
   async refresh() {
+    const { id } = this;
+    if (!id) return;
     try {
-      if (!this.id) return;
-      await this.turned(await server.getRecording(this.id));
+      const recording = await server.getRecording(id);
+      if (id !== this.id) return;
+      await this.turned(recording);
       await this.edits.refresh();
     } catch (error) {
-      if (error.status === 404) this.leave(() => tellError(error));
+      if (error.status === 404 && id === this.id) this.leave(() => tellError(error));
       else tellError(error);
     }
   }
@@ -274,10 +278,13 @@ export class Editor {
     }
   }
 
-  /** Ask something of the recording that answers with it; resolves to whether that was done. */
+  /** Ask something of the recording that answers with it; resolves to whether it was done here. */
   async ask(request) {
+    const { id } = this;
     try {
-      this.turned(await request(this.id));
+      const recording = await request(id);
+      if (id !== this.id) return false;
+      this.turned(recording);
       return true;
     } catch (error) {
       tellError(error);

@@ -70,7 +70,11 @@ export class Edits extends EventTarget {
 
   /** Fetch the notes as they are now, unless they are of this version already. */
   refresh(version = null) {
-    return this.step((id, since) => (since === version ? null : server.getNotes(id, since)));
+    return this.step(async (id, since) => {
+      if (since === version) return null;
+      const answer = await server.getNotes(id, since);
+      return answer.version === since ? null : answer;
+    });
   }
 
   /** Read the notes anew with other settings; of several that wait only the last is done. */

@@ -36,16 +36,16 @@ export class LiveDraft {
   async start(stream) {
     this.stream = stream;
     byId("live-words").textContent = "";
+    const run = { stream };
+    this.run = run;
     try {
-      await this.begin();
+      await this.begin(run);
     } catch (error) {
-      this.fail(error);
+      if (this.run === run) this.fail(error);
     }
   }
 
-  async begin() {
-    const run = { stream: this.stream };
-    this.run = run;
+  async begin(run) {
     const latency = Number(byId("live-latency").value);
     const { id, sample_rate: rate } = await openLive(latency);
     Object.assign(run, { id, rate, waiting: [], n: 0, captured: 0, rows: [], open: new Map() });

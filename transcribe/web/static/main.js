@@ -3,12 +3,13 @@
 import { button, byId, make, placeIcons } from "./elements.js";
 import { bindKeys, writeHelp } from "./keys.js";
 import { Microphone } from "./microphone.js";
-import { ask, clearNotices, tellError } from "./notices.js";
+import { ask, clearNotices, tell, tellError } from "./notices.js";
 import { bindPrinting } from "./printing.js";
 import { pageOf, Recordings } from "./recordings.js";
 import { connection, quit } from "./server.js";
 import { Editor } from "./editor.js";
 import { bindDownloadMenu, closeMenu } from "./download-menu.js";
+import { droppedFiles } from "./dropped.js";
 import { discardRecording, recordingBlob, unfinishedRecordings } from "./recordings-store.js";
 import { loadTexts, t } from "./texts.js";
 import { Uploads } from "./uploads.js";
@@ -30,9 +31,20 @@ const uploads = new Uploads({
 });
 const microphone = new Microphone((recording) => transcribeUnfinished(recording));
 
+/** Id of the recording that the address asks for, if any. */
+function asked() {
+  const [, id] = location.hash.match(/^#\/recording\/(.+)$/) ?? [];
+  try {
+    return id && decodeURIComponent(id);
+  } catch {
+    return id; // cut off within a letter: there is no such recording, which is said
+  }
+}
+
 /** Show what the address asks for. */
 async function route() {
-  const [, id] = location.hash.match(/^#\/recording\/(.+)$/) ?? [];
+  const id = asked();
+  const left = editor.id;
   byId("home").hidden = Boolean(id);
   byId("editor").hidden = !id;
   document.body.classList.toggle("editing", Boolean(id));
@@ -42,11 +54,12 @@ async function route() {
     recordings.close();
     byId("name").textContent = "";
     byId("name").focus();
-    await editor.open(decodeURIComponent(id));
+    await editor.open(id);
   } else {
     editor.close();
     document.title = "transcribe";
     await recordings.open();
+    if (left && !document.activeElement?.closest("main:not([hidden])")) recordings.focus(left);
     await showUnfinished();
   }
 }
@@ -109,11 +122,17 @@ function bindFiles() {
   addEventListener("dragenter", (event) => carriesFiles(event) && show(1));
   addEventListener("dragleave", (event) => carriesFiles(event) && show(-1));
   addEventListener("dragover", (event) => carriesFiles(event) && event.preventDefault());
-  addEventListener("drop", (event) => {
+  addEventListener("drop", async (event) => {
     if (!carriesFiles(event)) return;
     event.preventDefault();
     show(-inside);
-    addFiles([...event.dataTransfer.files]);
+    try {
+      const files = await droppedFiles(event.dataTransfer, recordings.limits?.endings);
+      if (!files.length) tell(t("drop.none"));
+      addFiles(files);
+    } catch (error) {
+      tellError(error);
+    }
   });
 }
 

@@ -194,6 +194,7 @@ export class Player extends EventTarget {
     if (this.audible) {
       this.audio.currentTime = this.origin;
       await this.audio.play();
+      if (!this.playing) return;
     }
     this.begun = true;
     this.resync(this.origin);
@@ -304,6 +305,7 @@ export class Player extends EventTarget {
     this.piano.connect(this.context, level);
     this.metronome.connect(this.context, this.volume.metronome);
     this.volume.metronome.connect(this.context.destination);
+    this.balance();
   }
 
   balance() {

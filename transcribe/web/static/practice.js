@@ -7,7 +7,7 @@ import { t } from "./texts.js";
 export class Practice {
   /**
    * @param {import("./player.js").Player} player
-   * @param {() => Promise<object|null>} beats asks for the beats of the recording
+   * @param {() => void} beats lets the metronome have the beats of the recording
    */
   constructor(player, beats) {
     this.player = player;
@@ -29,6 +29,9 @@ export class Practice {
       close();
       opener.focus();
     });
+    opener.parentElement.addEventListener("focusout", ({ relatedTarget }) => {
+      if (relatedTarget && !relatedTarget.closest(".practice")) close();
+    });
     byId("metronome").addEventListener("change", (event) => this.tick(event.target.checked));
     byId("count-in").addEventListener("change", (event) => this.countIn(event.target.checked));
     byId("loop-speed").addEventListener("change", (event) => (player.loopStep = Number(event.target.value)));
@@ -38,24 +41,14 @@ export class Practice {
     player.addEventListener("faster", () => this.changeSpeed(player.loopStep));
   }
 
-  /** Another recording has other beats. */
-  open() {
-    this.player.metronome.grid = null;
-    if (this.player.ticking || this.player.countsIn) this.find();
-  }
-
-  async tick(on) {
+  tick(on) {
     this.player.setTicking(on);
-    if (on) await this.find();
+    if (on) this.beats();
   }
 
-  async countIn(on) {
+  countIn(on) {
     this.player.countsIn = on;
-    if (on) await this.find();
-  }
-
-  async find() {
-    this.player.metronome.grid = await this.beats();
+    if (on) this.beats();
   }
 
   /** The next speed of the list, up or down, but no faster than the music was. */

@@ -40,6 +40,7 @@ export class Recordings {
     this.unwatch ??= server.watchAll(
       (recording) => this.show(recording),
       ({ id }) => this.drop(id),
+      () => this.refresh(),
     );
     await this.refresh();
   }
@@ -79,6 +80,12 @@ export class Recordings {
     } else card.show(recording);
     this.arrange();
     if (recording.state === "working") sayNowAndThen(`${recording.name}: ${stateOf(recording)}`);
+  }
+
+  /** Where the keyboard goes on after a recording was looked at. */
+  focus(id) {
+    const link = this.cards.get(id)?.element.querySelector("a");
+    (link ?? byId("list-title")).focus();
   }
 
   drop(id) {

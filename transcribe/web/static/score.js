@@ -77,6 +77,7 @@ export class Score {
     const { id } = this.editor;
     if (!id || !this.shown || this.editor.busy) return;
     clearTimeout(this.timer);
+    this.stale = false;
     this.asked += 1;
     const { asked } = this;
     this.width = this.host.clientWidth;
@@ -89,6 +90,7 @@ export class Score {
       this.receive(found);
     } catch (error) {
       if (asked !== this.asked) return;
+      this.stale = true;
       byId("score-words").textContent = inWords(error).message;
       tellError(error);
     } finally {
@@ -104,7 +106,6 @@ export class Score {
     });
     this.found = found;
     this.editor.piece.found(found);
-    this.stale = false;
     this.numbers = new Map(found.ids.map((id, number) => [id, number]));
     for (const [played, written] of found.trills) this.numbers.set(found.ids[played], written);
     this.marked = [];

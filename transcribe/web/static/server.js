@@ -275,42 +275,68 @@ export const connection = new EventTarget();
 /** Milliseconds without an answer before the server counts as gone. */
 const PATIENCE = 4000;
 
-function listen(path, handlers) {
-  const source = new EventSource(path);
+/**
+ * Listen while the page is seen, or for as long as `needed()`: browsers keep six connections to a
+ * server, for all of their windows, and a seventh that listened would not even open.
+ */
+function listen(path, handlers, needed = () => false) {
+  let source = null;
   let lost = false;
   let timer = 0;
-  for (const [name, handle] of Object.entries(handlers)) {
-    source.addEventListener(name, (event) => event.data && handle(JSON.parse(event.data)));
-  }
-  source.addEventListener("error", () => {
-    if (source.readyState === EventSource.CLOSED) handlers.refused?.();
-    if (source.readyState === EventSource.CLOSED || lost || timer) return;
-    timer = setTimeout(() => {
-      lost = true;
-      connection.dispatchEvent(new Event("lost"));
-    }, PATIENCE);
-  });
-  source.addEventListener("open", () => {
+  const open = () => {
+    source = new EventSource(path);
+    for (const [name, handle] of Object.entries(handlers)) {
+      source.addEventListener(name, (event) => event.data && handle(JSON.parse(event.data)));
+    }
+    source.addEventListener("error", ({ target }) => {
+      if (target.readyState === EventSource.CLOSED) handlers.refused?.();
+      if (target.readyState === EventSource.CLOSED || lost || timer) return;
+      timer = setTimeout(() => {
+        lost = true;
+        connection.dispatchEvent(new Event("lost"));
+      }, PATIENCE);
+    });
+    source.addEventListener("open", () => {
+      clearTimeout(timer);
+      timer = 0;
+      if (lost) connection.dispatchEvent(new Event("back"));
+      lost = false;
+      handlers.opened();
+    });
+  };
+  const close = () => {
     clearTimeout(timer);
     timer = 0;
-    if (lost) connection.dispatchEvent(new Event("back"));
-    lost = false;
-  });
+    source?.close();
+    source = null;
+  };
+  const turned = () => {
+    if (document.hidden && !needed()) close();
+    else if (!source) open();
+  };
+  document.addEventListener("visibilitychange", turned);
+  turned();
   return () => {
-    clearTimeout(timer);
-    source.close();
+    document.removeEventListener("visibilitychange", turned);
+    close();
   };
 }
 
-/** Watch every recording that changes or is deleted; returns a function that ends it. */
-export const watchAll = (onRecording, onDeleted) =>
-  listen("/api/events", { progress: onRecording, state: onRecording, deleted: onDeleted });
+/**
+ * Watch every recording that changes or is deleted; returns a function that ends it.
+ *
+ * `opened()` is called whenever it begins to be told: what happened before has to be asked for.
+ */
+export const watchAll = (onRecording, onDeleted, opened) =>
+  listen("/api/events", { progress: onRecording, state: onRecording, deleted: onDeleted, opened });
 
 /**
  * Watch one recording; returns a function that ends it.
  *
  * Handlers: `progress(recording)`, `state(recording)`, `notes({notes})` while it is transcribed,
- * `edited({version})` when there are other notes, `deleted()`, and `refused()` when the server
- * knows it no more.
+ * `edited({version})` when there are other notes, `deleted()`, `refused()` when the server
+ * knows it no more, and `opened()` as for `watchAll`.
+ *
+ * @param {() => boolean} needed whether it is watched where nobody sees the page, too
  */
-export const watchOne = (id, handlers) => listen(at(id, "/events"), handlers);
+export const watchOne = (id, handlers, needed) => listen(at(id, "/events"), handlers, needed);

@@ -36,6 +36,7 @@ export default {
   skip: "Zum Inhalt springen",
   language: "Sprache",
   drop: "Loslassen, um zu transkribieren",
+  "drop.none": "In diesem Ordner ist keine Aufnahme.",
   "lost.gone": "transcribe läuft nicht.",
   "lost.ended": "transcribe ist beendet.",
   "lost.again":

@@ -43,6 +43,7 @@ export default {
   skip: "Skip to the content",
   language: "Language",
   drop: "Drop to transcribe",
+  "drop.none": "There is no recording in this folder.",
   "lost.gone": "transcribe is not running.",
   "lost.ended": "transcribe has ended.",
   "lost.again":

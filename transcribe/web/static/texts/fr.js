@@ -38,6 +38,7 @@ export default {
   skip: "Aller au contenu",
   language: "Langue",
   drop: "Déposez pour transcrire",
+  "drop.none": "Il n’y a pas d’enregistrement dans ce dossier.",
   "lost.gone": "transcribe ne fonctionne pas.",
   "lost.ended": "transcribe est arrêté.",
   "lost.again":
