@@ -77,6 +77,7 @@ def test_printing_is_of_whole_pages_without_the_screen(opened, language, view):
 
 def test_what_the_browser_prints_by_itself_is_light_and_marks_nothing(opened):
     page = opened(color_scheme="dark")
+    wait_until(lambda: any(page.evaluate(CORNER)))  # it is drawn
     dark = page.evaluate(CORNER)
     assert max(dark) < 60
     page.evaluate("dispatchEvent(new Event('beforeprint'))")

@@ -10,6 +10,7 @@ from playwright.sync_api import expect
 from transcribe.midi import read_midi
 
 from .actions import (
+    DONE,
     SMALL_SCREENS,
     show,
 )
@@ -202,7 +203,7 @@ def test_bars_are_shown_and_hidden_again_on_a_phone_by_touch_alone(opened, heard
     page.goto(heard)
     expect(page.locator("#n-notes")).to_have_text(re.compile(r"^[1-9]"))
     page.tap("#bars")
-    expect(page.locator("#piece-words")).to_contain_text("4/4")
+    expect(page.locator("#piece-words")).to_contain_text("4/4", timeout=DONE)
     page.tap("#bars")
     expect(page.locator("#piece")).to_be_hidden()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -54,6 +55,9 @@ def test_the_spectrogram_is_shown_behind_the_notes(opened, heard):
     expect(page.locator("#spectrogram")).to_have_attribute("aria-pressed", "false")
 
 
+COME = """what => performance.getEntriesByType("resource").filter(({ name }) => name.includes(what))
+  .length"""
+PIANO = "fetch('/api/piano').then(each => each.json()).then(({ samples }) => samples.length)"
 TASKS = "devtools.timeline,toplevel,disabled-by-default-devtools.timeline"
 
 
@@ -87,13 +91,20 @@ def longest_task(page: Any, act: Callable[[], Any]) -> float:
 def test_switching_the_spectrogram_on_keeps_the_page_at_hand(opened, heard):
     page = opened(viewport={"width": 1440, "height": 900})
     show(page, heard)
-    page.wait_for_timeout(1000)  # until what comes with a recording is there
+
+    def have_come(what: str, n: int) -> None:
+        wait_until(lambda: page.evaluate(COME, what) >= n)
+        page.evaluate("new Promise(requestAnimationFrame)")
+
+    have_come("/waveform", 1)
+    have_come("/api/piano/", page.evaluate(PIANO))
     roll = page.locator("#roll canvas").first
+    seconds = (roll.bounding_box()["width"] - 46) / 70
 
     def switch() -> None:
         before = roll.screenshot()
         page.keyboard.press("y")
         wait_until(lambda: roll.screenshot() != before)
-        page.wait_for_timeout(1500)
+        have_come("/spectrogram/", math.ceil(seconds / 4.096))  # a tile
 
     assert longest_task(page, switch) < 50

@@ -45,11 +45,11 @@ export function showAbout(): void {
 }
 
 async function clearAll(): Promise<void> {
-  const { recordings } = (await listRecordings()) as { recordings: unknown[] };
-  if (!recordings.length) return void tell(t("tab.clear.none"));
-  const question = t("tab.clear.ask", { n: recordings.length });
-  if (!(await ask(question, t("tab.clear.yes")))) return;
   try {
+    const { recordings } = (await listRecordings()) as { recordings: unknown[] };
+    if (!recordings.length) return void tell(t("tab.clear.none"));
+    const question = t("tab.clear.ask", { n: recordings.length });
+    if (!(await ask(question, t("tab.clear.yes")))) return;
     await clearLibrary();
     tell(t("tab.cleared"));
   } catch (error) {

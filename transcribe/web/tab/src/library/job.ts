@@ -295,6 +295,7 @@ class Job {
     const found = conclude(sound, joined(kept), this.model.settings.decode, this.grid, excerptOf(entry));
     if (found.isSilent) await this.forgetNotes(entry);
     await this.kept.change((now) => {
+      if (now.state !== "working") throw new StoppedError(); // stopped, or a part was chosen, just now
       now.state = "done";
       now.duration = now.heard_seconds = sound.duration;
       now.seconds_left = null;
