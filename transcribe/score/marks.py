@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from transcribe.score.score import Score
 from transcribe.score.sheet import LOWER, Mark
 
-_METRONOME = (*range(30, 60, 2), *range(60, 72, 3), *range(72, 120, 4), *range(120, 145, 6))
-_METRONOME += (*range(152, 241, 8),)
-"""Beats a minute as metronomes have them."""
+_METRONOME = (*range(20, 60, 2), *range(60, 72, 3), *range(72, 120, 4), *range(120, 145, 6))
+_METRONOME += (*range(152, 321, 8),)
+"""Beats a minute as metronomes have them, and on beyond their ends."""
 _TEMPO_CUT = 0.35
 """What another tempo costs (`_levels`), in squared logarithms."""
 _TEMPO_CHANGE = 1.25
