@@ -54,6 +54,35 @@ def test_a_key_struck_before_its_place_gets_the_one_before():
     assert places(score)[1:3] == [(Fraction(3, 4), quarter, False), (1, 1, False)]
 
 
+def neighbours(first: float, second: float, pitches: tuple[int, int] = (74, 72)) -> Score:
+    """A beat a second: two keys that the right hand struck on one place, then another."""
+    written = [("right", 1, "1", "1", pitch) for pitch in pitches]
+    score = score_of([*written, ("right", 1, "2", "1", 76)])
+    at = {note.note.pitch: index for index, note in enumerate(score.notes)}
+    return struck(score, {at[pitches[0]]: first, at[pitches[1]]: second})
+
+
+def test_a_key_struck_just_before_its_neighbour_is_a_grace_note_and_no_cluster():
+    notes = {note.note.pitch: note for note in with_own_places(neighbours(0.98, 1.04)).notes}
+    assert (notes[74].is_grace, notes[72].is_grace) == (True, False)
+    assert notes[74].beat == notes[72].beat == notes[72].length == 1
+
+
+def test_neighbouring_keys_struck_well_apart_get_places_of_their_own():
+    notes = {note.note.pitch: note for note in with_own_places(neighbours(1.0, 1.24)).notes}
+    assert (notes[74].beat, notes[72].beat) == (1, Fraction(5, 4))
+    assert notes[74].length == Fraction(1, 4)
+    assert not any(note.is_grace for note in notes.values())
+
+
+@pytest.mark.parametrize(
+    ("second", "pitches"), [(1.02, (74, 72)), (1.06, (76, 72)), (1.12, (76, 72))]
+)
+def test_seconds_struck_together_and_spread_thirds_are_chords(second, pitches):
+    score = neighbours(1.0, second, pitches)
+    assert places(with_own_places(score)) == places(score)
+
+
 def test_chords_struck_one_after_the_other_stay_chords():
     written = [("right", 1, "1", "1", p) for p in (64, 67, 64, 67)] + [("right", 1, "2", "1", 72)]
     score = struck(score_of(written), {0: 1.0, 1: 1.49, 2: 1.01, 3: 1.5})

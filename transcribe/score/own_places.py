@@ -1,8 +1,9 @@
 """A place on the page for every note that was played.
 
 The networks give each note the place that fits best, one by one, so a hand may come to strike a
-key twice on one place. No chord can show that: what was struck earlier or later than the place gets
-the sixteenth, thirty-second or triplet beside it, or becomes grace notes where there is no room.
+key twice on one place, or two neighbouring keys one after the other. No chord can show that: what
+was struck earlier or later than the place gets the sixteenth, thirty-second or triplet beside it,
+or becomes grace notes where there is no room, or where a neighbour was struck that quickly.
 Strikes of a key that follow one another more quickly than a piano's action repeats are one.
 
 Grace notes that lead to nothing, such as after the last chord of a hand, are short notes.
@@ -18,6 +19,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from statistics import fmean
 
+from transcribe.notes import Note
 from transcribe.score.score import LEFT, RIGHT, Hand, Score, ScoreNote
 from transcribe.score.voices import bar_positions
 
@@ -25,6 +27,11 @@ RESTRUCK = 0.07
 """Seconds from one strike of a key to the next, at the least, that are two on the page."""
 _TOGETHER = 0.045
 """Seconds between notes of a chord, at the most."""
+_SECOND, _IN_TURN = 2, 0.035
+"""Semitones between neighbouring keys, and seconds between their strikes, from which on they are
+no chord: on validation pieces, one in 15 such pairs is printed as one."""
+_QUICK = 0.15
+"""Quarters from strike to strike of neighbouring keys, below which the first is a grace note."""
 _BINARY = tuple(Fraction(1, n) for n in (2, 4, 8, 16))
 """Quarters that what was struck one after the other may be apart."""
 _TRIPLET = tuple(Fraction(1, n) for n in (3, 6, 12))
@@ -45,6 +52,8 @@ class _Crowd:
     """Indices of notes."""
     anchor: int
     """The chord that stays on the place."""
+    is_ornament: bool = False
+    """Whether what was struck before it are grace notes."""
 
 
 def with_own_places(score: Score) -> Score:
@@ -115,17 +124,18 @@ class _HandNotes:
         """The chords of a place if a key is struck twice on it."""
         notes = self._notes
         first_strike: dict[int, float] = {}
-        is_crowded = False
+        is_restruck = False
         for index in indices:
             note = notes[index].note
             if note.onset - first_strike.setdefault(note.pitch, note.onset) >= RESTRUCK:
-                is_crowded = True
-        if not is_crowded:
+                is_restruck = True
+        chords = tuple(map(tuple, _chords(indices, notes, _TOGETHER if is_restruck else math.inf)))
+        if len(chords) == 1:
             return None
-        chords = tuple(map(tuple, _chords(indices, notes)))
         trilled = [n for n, chord in enumerate(chords) if any(notes[i].trill for i in chord)]
-        if trilled or is_last:
-            return _Crowd(at, chords, trilled[0] if trilled else len(chords) - 1)
+        is_ornament = not is_restruck and self._apart(chords) < _QUICK
+        if trilled or is_last or is_ornament:
+            return _Crowd(at, chords, trilled[0] if trilled else len(chords) - 1, is_ornament)
         first = notes[indices[0]]
         due = self._score.seconds(first.bar, first.beat)
         away = [abs(fmean(notes[i].note.onset for i in chord) - due) for chord in chords]
@@ -169,20 +179,23 @@ class _HandNotes:
         crowded: Collection[Fraction],
     ) -> Fraction | None:
         """Quarters from chord to chord, nearest to how they were struck; None where none fits."""
-        if border is None or not beside:
+        if border is None or not beside or crowd.is_ornament:
             return None
         room = abs(border - crowd.at) / (2 if border in crowded else 1)
         is_odd = any(place.denominator % 3 == 0 for place in (crowd.at, border))
         fitting = [step for step in (_TRIPLET if is_odd else _BINARY) if len(beside) * step < room]
         if not fitting:
             return None
-        staying = crowd.chords[crowd.anchor]
-        onsets = [self._notes[i].note.onset for chord in (*beside, staying) for i in chord]
-        first, score = self._notes[staying[0]], self._score
+        apart = self._apart([crowd.chords[crowd.anchor], *beside])
+        return min(fitting, key=lambda step: abs(math.log(float(step) / max(apart, 1e-3))))
+
+    def _apart(self, chords: Sequence[Sequence[int]]) -> float:
+        """Quarters from strike to strike of chords that share a place, as they were played."""
+        onsets = [self._notes[i].note.onset for chord in chords for i in chord]
+        first, score = self._notes[chords[0][0]], self._score
         beat = score.metre(first.bar).quarters_per_beat
         seconds = score.seconds(first.bar, first.beat + beat) - score.seconds(first.bar, first.beat)
-        apart = (max(onsets) - min(onsets)) / len(beside) / max(seconds, 1e-3) * float(beat)
-        return min(fitting, key=lambda step: abs(math.log(float(step) / max(apart, 1e-3))))
+        return (max(onsets) - min(onsets)) / (len(chords) - 1) / max(seconds, 1e-3) * float(beat)
 
     def _move(
         self, indices: Iterable[int], at: Fraction, longest: Fraction, *, is_grace: bool = False
@@ -200,19 +213,25 @@ class _HandNotes:
             )
 
 
-def _chords(indices: Sequence[int], notes: Sequence[ScoreNote]) -> Iterator[list[int]]:
+def _chords(
+    indices: Sequence[int], notes: Sequence[ScoreNote], together: float
+) -> Iterator[list[int]]:
+    """What was struck as a chord, one after the other."""
     chord: list[int] = []
     for index in indices:
         note = notes[index].note
         if chord:
-            is_later = note.onset - notes[chord[-1]].note.onset > _TOGETHER
-            is_again = any(
-                notes[each].note.pitch == note.pitch
-                and note.onset - notes[each].note.onset >= RESTRUCK
-                for each in chord
-            )
-            if is_later or is_again:
+            is_later = note.onset - notes[chord[-1]].note.onset > together
+            if is_later or any(_is_after(notes[each].note, note) for each in chord):
                 yield chord
                 chord = []
         chord.append(index)
     yield chord
+
+
+def _is_after(before: Note, note: Note) -> bool:
+    """Whether a key, or its neighbour, is struck too late to be in a chord."""
+    moved = abs(note.pitch - before.pitch)
+    if moved > _SECOND:
+        return False
+    return note.onset - before.onset >= (_IN_TURN if moved else RESTRUCK)
