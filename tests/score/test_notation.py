@@ -96,6 +96,16 @@ def test_short_gaps_are_no_rests_and_long_ones_are():
     assert lines(sheet, 0, 1) == ["quarter:C4 eighth:D4 eighth:rest half:E4"]
 
 
+def test_a_short_gap_on_a_beat_is_a_rest_and_no_tie_over_it():
+    """Hands that alternate in sixteenths: the right one has every other of them."""
+    music = [("right", 1, f"{2 * n + 1}/4", "1/4", 72) for n in range(8)]
+    music += [("left", 1, f"{n}/2", "1/4", 48) for n in range(8)]
+    beat = "eighth:C5 16th:C5"
+    assert lines(write(score_of(music)), 0, 1) == [
+        f"16th:rest {beat} 16th:rest {beat} 16th:rest {beat} 16th:rest {beat}"
+    ]
+
+
 def test_a_note_over_the_bar_line_is_tied():
     music = [("right", 1, "3", "2", 67), ("right", 2, "1", "3", 65)]
     sheet = write(score_of(music))

@@ -23,6 +23,7 @@ from transcribe.score.score import Score
 from transcribe.score.sheet import LOWER, UPPER, Bar, Grace, Line, Notehead, Sheet, Symbol
 from transcribe.score.simpler import simpler
 from transcribe.score.spelling import Spelling, spell
+from transcribe.score.staves import add_signatures, complete, set_stems
 from transcribe.score.tuplets import Tuplet, find_tuplets
 from transcribe.score.voices import bar_positions
 
@@ -91,15 +92,15 @@ def write(score: Score, *, with_pedal: bool = False) -> Sheet:
         for bar, line in zip(bars, _lines(voice, chords[voice], page), strict=True):
             if line is not None:
                 bar.lines.append(line)
-    _add_signatures(bars, score)
+    add_signatures(bars, score)
     for bar in bars:
-        _complete(bar, page.rulers[bar.number])
+        complete(bar, page.rulers[bar.number])
     choose_clefs(bars)
     move_across(bars)
     for bar in bars:
         for line in bar.lines:
             add_beams(line.items, page.rulers[bar.number])
-        _set_stems(bar)
+        set_stems(bar)
     add_accidentals(bars)
     octave_lines(bars)
     _add_marks(bars, page, with_pedal=with_pedal)
@@ -226,7 +227,8 @@ def _fit(chords: list[_Chord], page: _Page) -> None:
             is_dyadic = chord.start % page.odd == 0
             if is_dyadic or chord.stop % page.odd == 0:
                 chord.stop += -local % step
-        if following - chord.stop < step:
+        places = [max(each - bar_start, 0) for each in (chord.start, chord.stop, following)]
+        if following - chord.stop < step and not _is_tied(places, ruler, page.odd):
             chord.stop = following
         chord.stop = max(min(chord.stop, following), chord.start + 1)
     for number in page.numbers:
@@ -235,6 +237,17 @@ def _fit(chords: list[_Chord], page: _Page) -> None:
         inside = _spans(chords, number, page)
         if find_tuplets([span[:2] for span in inside], ruler, page.odd) is None:
             _snap(chords, number, page)
+
+
+def _is_tied(places: Sequence[int], ruler: Ruler, odd: int) -> bool:
+    """Whether what ends on a beat would be tied over it if it went on: start, end and where to, in
+    ticks of the bar."""
+    start, stop, goal = places
+    if goal <= stop or (stop + ruler.start_of_metre) % ruler.beat:
+        return False
+    if goal > ruler.length or any(place % odd for place in places):
+        return True
+    return len(ruler.note_pieces(start, goal)) > len(ruler.note_pieces(start, stop))
 
 
 def _simplify(chords: list[_Chord], number: int, page: _Page) -> None:
@@ -387,54 +400,6 @@ def _graces(indices: Sequence[int], page: _Page) -> list[Grace]:
         chord.sort(key=lambda index: notes[index].note.pitch)
         found.append(Grace([Notehead(each, page.spellings[each]) for each in chord], value))
     return found
-
-
-# --- bars ---
-
-
-def _add_signatures(bars: Sequence[Bar], score: Score) -> None:
-    metre = key = None
-    for bar in bars:
-        if bar.metre != metre:
-            bar.new_metre = metre = bar.metre
-        if score.key(bar.number) != key:
-            bar.new_key = key = score.key(bar.number)
-
-
-def _complete(bar: Bar, ruler: Ruler) -> None:
-    """Give every staff a first voice, and hide rests where the staff sounds."""
-    for staff, voice in ((UPPER, 1), (LOWER, 3)):
-        lines = [line for line in bar.lines if line.staff == staff]
-        if not any(line.voice == voice for line in lines):
-            rests = [
-                Symbol(start, stop, value, staff=staff)
-                for start, stop, value in ruler.rest_pieces(0, bar.length)
-            ]
-            lines.insert(0, Line(voice, staff, rests))
-            bar.lines.append(lines[0])
-        for line in lines:
-            others = [item for each in lines if each is not line for item in each.items]
-            sounding = [(item.start, item.stop) for item in others if not item.is_rest]
-            for item in line.items:
-                if item.is_rest:
-                    item.is_hidden = line.voice != voice or any(
-                        start < item.stop and stop > item.start for start, stop in sounding
-                    )
-    bar.lines.sort(key=lambda line: line.voice)
-
-
-def _set_stems(bar: Bar) -> None:
-    """Where a staff has two voices, stems say which is which."""
-    for staff in (UPPER, LOWER):
-        lines = [
-            line
-            for line in bar.lines
-            if line.staff == staff and any(not item.is_rest for item in line.items)
-        ]
-        if len(lines) > 1:
-            for line in lines:
-                for item in line.items:
-                    item.stem = "up" if line.voice in (1, 3) else "down"
 
 
 def _add_marks(bars: Sequence[Bar], page: _Page, *, with_pedal: bool) -> None:

@@ -1,0 +1,55 @@
+"""What a bar has beside its notes: signatures, rests where a staff is silent, stems by voices."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from transcribe.score.metrical import Ruler
+from transcribe.score.score import Score
+from transcribe.score.sheet import LOWER, UPPER, Bar, Line, Symbol
+
+
+def add_signatures(bars: Sequence[Bar], score: Score) -> None:
+    """Set time and key signatures where they change."""
+    metre = key = None
+    for bar in bars:
+        if bar.metre != metre:
+            bar.new_metre = metre = bar.metre
+        if score.key(bar.number) != key:
+            bar.new_key = key = score.key(bar.number)
+
+
+def complete(bar: Bar, ruler: Ruler) -> None:
+    """Give every staff a first voice, and hide rests where the staff sounds."""
+    for staff, voice in ((UPPER, 1), (LOWER, 3)):
+        lines = [line for line in bar.lines if line.staff == staff]
+        if not any(line.voice == voice for line in lines):
+            rests = [
+                Symbol(start, stop, value, staff=staff)
+                for start, stop, value in ruler.rest_pieces(0, bar.length)
+            ]
+            lines.insert(0, Line(voice, staff, rests))
+            bar.lines.append(lines[0])
+        for line in lines:
+            others = [item for each in lines if each is not line for item in each.items]
+            sounding = [(item.start, item.stop) for item in others if not item.is_rest]
+            for item in line.items:
+                if item.is_rest:
+                    item.is_hidden = line.voice != voice or any(
+                        start < item.stop and stop > item.start for start, stop in sounding
+                    )
+    bar.lines.sort(key=lambda line: line.voice)
+
+
+def set_stems(bar: Bar) -> None:
+    """Where a staff has two voices, stems say which is which."""
+    for staff in (UPPER, LOWER):
+        lines = [
+            line
+            for line in bar.lines
+            if line.staff == staff and any(not item.is_rest for item in line.items)
+        ]
+        if len(lines) > 1:
+            for line in lines:
+                for item in line.items:
+                    item.stem = "up" if line.voice in (1, 3) else "down"
