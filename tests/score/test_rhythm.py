@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from transcribe.score.note_features import PLACES
-from transcribe.score.rhythm import read_places
+from transcribe.score.rhythm import held_on, read_places
 
 HALF, EIGHTH, SIXTH = (PLACES.index(Fraction(1, part)) for part in (2, 8, 6))
 
@@ -51,3 +51,27 @@ def test_what_is_doubtful_is_written_as_the_rest_of_the_music_is():
     position = [beat + place for beat in range(9) for place in (0.0, 0.3)]
     assert read(position, *figures, {0: 1.0}, doubtful)[-1] == (8, Fraction(1, 6))
     assert read(position[:2], {0: 1.0}, doubtful)[-1] == (0, Fraction(1, 2))
+
+
+@pytest.mark.parametrize(
+    ("said", "held", "written"),
+    [
+        ("1", 2.8, "3"),  # to the next note of the hand
+        ("3/2", 1.2, "3/2"),  # a little shorter than written, as ever
+        ("1/2", 1.1, "1"),  # as long as it was held, where that is not to the next note
+        ("2", 3.0, "2"),  # a little legato
+    ],
+)
+def test_a_key_that_is_held_is_followed_by_no_rest(said, held, written):
+    lengths = held_on(
+        [Fraction(said), Fraction(2), Fraction(2)],
+        np.array([0.0, 0.5, 3.0]),
+        np.array([held, 1.9, 1.9]),
+        np.array([True, False, True]),
+    )
+    assert lengths == [Fraction(written), 2, 2]
+
+
+def test_the_last_chord_lasts_as_long_as_it_is_held():
+    (length,) = held_on([Fraction(1, 2)], np.zeros(1), np.array([3.8]), np.array([False]))
+    assert length == 4

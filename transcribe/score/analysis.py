@@ -24,9 +24,9 @@ from transcribe.score.beats import BeatSettings, OnsetEvidence
 from transcribe.score.keys import KeyProfiles, key_of, key_signatures
 from transcribe.score.length_features import length_features
 from transcribe.score.networks import ScoreNetworks, packaged_networks
-from transcribe.score.note_features import PLACES, BeatArrays
+from transcribe.score.note_features import PLACES
 from transcribe.score.onset_features import NoteArrays, onset_groups, sounding_until
-from transcribe.score.rhythm import Places, read_lengths, read_places
+from transcribe.score.rhythm import Places, held_on, read_lengths, read_places
 from transcribe.score.score import (
     LEFT,
     RIGHT,
@@ -146,9 +146,18 @@ def _written(
     places = read_places(at, onset_groups(notes.onset), read["place"], grace)
     beat, place = _within(places, len(grid.times) - 1)
     is_right = right >= 0.5
-    lengths, likely = read_lengths(
-        networks.write(_length_features(notes, beats, at, beat, place, is_right))
+    quarters = beats.quarters[beat]
+    starts = np.concatenate([[0.0], np.cumsum(beats.quarters)])
+    position = starts[beat] + np.array(PLACES, float)[place] * quarters
+    held, sounding = (
+        (beats.position(until) - at) * quarters for until in (notes.offset, sounding_until(notes))
     )
+    lengths, likely = read_lengths(
+        networks.write(
+            length_features(position, is_right, notes.pitch, held, sounding, place, quarters)
+        )
+    )
+    lengths = held_on(lengths, position, held, is_right)
     is_grace = grace > 0.5
     sure = np.maximum(right, 1 - right) * places.probability * np.where(is_grace, grace, likely)
     written = []
@@ -166,28 +175,6 @@ def _written(
             )
         )
     return tuple(written), float(places.probability.mean())
-
-
-def _length_features(
-    notes: NoteArrays,
-    beats: BeatArrays,
-    at: Array,
-    beat: NDArray[np.int64],
-    place: NDArray[np.int64],
-    is_right: NDArray[np.bool_],
-) -> NDArray[np.float32]:
-    """What the network of lengths sees of notes at these beats and places in them."""
-    quarters = beats.quarters[beat]
-    starts = np.concatenate([[0.0], np.cumsum(beats.quarters)])
-    return length_features(
-        starts[beat] + np.array(PLACES, float)[place] * quarters,
-        is_right,
-        notes.pitch,
-        (beats.position(notes.offset) - at) * quarters,
-        (beats.position(sounding_until(notes)) - at) * quarters,
-        place,
-        quarters,
-    )
 
 
 def _place_in_bar(grid: BarGrid, beat: int, place: Fraction) -> tuple[int, Fraction]:
