@@ -176,6 +176,27 @@ def test_very_high_passages_get_an_octave_line():
     assert marks == [(1, "up"), (2, "stop")]
 
 
+def test_an_octave_line_begins_and_ends_with_a_beam():
+    """A scale in sixteenths from C6 to B7 and back."""
+    white = [pitch for pitch in range(84, 108) if pitch % 12 in (0, 2, 4, 5, 7, 9, 11)]
+    scale = [*white, *white[::-1], *white[:4]]
+    music = [("right", 1 + n // 16, f"{n % 16}/4", "1/4", pitch) for n, pitch in enumerate(scale)]
+    sheet = write(score_of(music, key=Key(0)))
+    marks = [mark for bar in sheet.bars for mark in bar.marks if mark.kind == "ottava"]
+    assert [mark.text for mark in marks] == ["up", "stop"]
+    assert all(mark.place % sheet.quarter == 0 for mark in marks)
+
+
+def test_a_run_that_leaves_its_staff_goes_to_the_other_as_a_whole():
+    up = (65, 67, 69, 71, 72, 74, 76, 77)
+    music = [("left", 1, f"{n}/2", "1/2", pitch) for n, pitch in enumerate(up)]
+    music += [("left", bar, "0", "4", 36) for bar in range(2, 6)]
+    music += [("right", bar, "0", "4", 88) for bar in range(1, 6)]
+    left = write(score_of(music, key=Key(0))).bars[0].lines[1]
+    assert left.voice == 3
+    assert [item.staff for item in left.items] == [1] * 8
+
+
 def test_grace_notes_stand_before_what_they_lead_to():
     score = score_of([("right", 1, "0", "1", 71), ("right", 1, "0", "4", 72)])
     notes = [

@@ -28,8 +28,10 @@ _FIRST = 12.0
 """For a staff that does not begin with its own clef."""
 _FAR, _NEAR = 5, 2
 """A chord with so many ledger lines goes to the other staff if it has at most so many there."""
+_BESIDE = 2
+"""Ledger lines with which the chords just before and after it go along."""
 _OTTAVA = 7.0
-"""What an octave line costs, half where it begins and half where it ends."""
+"""What an octave line costs, half where it begins and half where it ends; in a beam, twice that."""
 _OCTAVE_LINES: dict[tuple[int, Clef], int] = {(UPPER, "G"): 1, (LOWER, "F"): -1}
 """Staves and clefs that may have them, and whether for high notes or for low ones."""
 _MOST_LEDGER_LINES = 3
@@ -59,18 +61,18 @@ def choose_clefs(bars: Sequence[Bar]) -> None:
                             lines = min(_OCTAVE_LINES[staff, clef] * lines, 0)
                         unreadable[number, which] |= abs(lines) > _MOST_TO_READ
         costs = np.minimum(costs, _WORST_BAR) + 2 * _CHANGE * unreadable
-        path = _cheapest(costs, change=_CHANGE, first=_FIRST, own=own)
+        path = _cheapest(costs, change=np.full(len(bars), _CHANGE), first=_FIRST, own=own)
         for number, bar in enumerate(bars):
             if number == 0 or path[number] != path[number - 1]:
                 bar.clefs.append(ClefChange(0, staff, CLEFS[path[number]]))
 
 
-def _cheapest(costs: np.ndarray, *, change: float, first: float, own: int) -> list[int]:
-    """The way through two states with the least cost."""
+def _cheapest(costs: np.ndarray, *, change: np.ndarray, first: float, own: int) -> list[int]:
+    """The way through two states with the least cost; what a change costs before each place."""
     total = costs[0] + first * (np.arange(2) != own)
     came_from = np.zeros((len(costs), 2), np.int64)
     for number in range(1, len(costs)):
-        other = total[::-1] + change
+        other = total[::-1] + change[number]
         came_from[number] = np.where(other < total, [1, 0], [0, 1])
         total = np.minimum(total, other) + costs[number]
     path = [int(np.argmin(total))]
@@ -94,18 +96,30 @@ def clefs_by_bar(bars: Sequence[Bar]) -> list[dict[int, Clef]]:
 
 
 def move_across(bars: Sequence[Bar]) -> None:
-    """Write chords on the other staff that are far from their own and near the other."""
+    """Write chords on the other staff that are far from their own and near the other, and the
+    run that they are in as far as it is off its staff too."""
     for bar, clefs in zip(bars, clefs_by_bar(bars), strict=True):
         for line in bar.lines:
-            for item in line.items:
-                if item.is_rest:
-                    continue
-                other = LOWER if line.staff == UPPER else UPPER
-                positions = [head.spelling.position for head in item.heads]
-                here = min(abs(ledger_lines(each, clefs[line.staff])) for each in positions)
-                there = max(abs(ledger_lines(each, clefs[other])) for each in positions)
-                if here >= _FAR and there <= _NEAR:
-                    item.staff = other
+            other = LOWER if line.staff == UPPER else UPPER
+            own = clefs[line.staff]
+            away = [_ledger_lines_away(item, own, clefs[other]) for item in line.items]
+            moved = {place for place, here in enumerate(away) if here >= _FAR}
+            for step in (1, -1):
+                for place in sorted(moved, key=lambda place: place * step):
+                    while 0 <= place + step < len(away) and away[place + step] >= _BESIDE:
+                        place += step
+                        moved.add(place)
+            for place in moved:
+                line.items[place].staff = other
+
+
+def _ledger_lines_away(item: Symbol, own: Clef, other: Clef) -> int:
+    """Ledger lines that a chord has at least on its own staff, if it can be read on the other; 0
+    of rests and of chords that can't."""
+    positions = [head.spelling.position for head in item.heads]
+    if any(abs(ledger_lines(each, other)) > _NEAR for each in positions):
+        return 0
+    return min((abs(ledger_lines(each, own)) for each in positions), default=0)
 
 
 def octave_lines(bars: Sequence[Bar]) -> None:
@@ -130,7 +144,9 @@ def octave_lines(bars: Sequence[Bar]) -> None:
             ]
             costs[row, 0] = max(far - _MOST_LEDGER_LINES, 0)
             costs[row, 1] = (0.1 if far > 1 else 2.0) + 2 * max(-min(moved), 0)
-        path = _cheapest(costs, change=_OTTAVA / 2, first=_OTTAVA / 2, own=0)
+        within = [item.beams[:1] in (["continue"], ["end"]) for _, item in places]
+        change = _OTTAVA / 2 * (1 + np.array(within))
+        path = _cheapest(costs, change=change, first=_OTTAVA / 2, own=0)
         _mark_octaves(bars, places, path, staff, "up" if sign > 0 else "down")
 
 
