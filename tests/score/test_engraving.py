@@ -60,3 +60,14 @@ def test_a_last_line_is_drawn_to_the_margin_unless_it_is_short(options):
     assert any(width < 0.4 for width in last)
     assert any(width > 0.99 for width in last)
     assert not [width for width in last if 0.62 < width < 0.99]
+
+
+def test_a_metronome_mark_stands_clear_of_the_time_signature():
+    page = ElementTree.fromstring(engrave(sheet_bytes(make_score(even_bars(4))))[0])
+    tempo = next(each for each in page.iter(f"{SVG}g") if "tempo" in classes(each))
+    head = next(each for each in tempo.iter(f"{SVG}path"))
+    y = float(re.findall(r"translate\([-\d.]+ ([-\d.]+)\)", head.get("transform", ""))[0])
+    staff = next(each for each in page.iter(f"{SVG}g") if "staff" in classes(each))
+    lines = [float(path.get("d", "").split()[1]) for path in staff.findall(f"{SVG}path")[:5]]
+    space = (lines[4] - lines[0]) / 4
+    assert y < lines[0] - 0.9 * space  # the note's head reaches half a space below its place
