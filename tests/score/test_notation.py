@@ -195,6 +195,7 @@ def test_a_run_that_leaves_its_staff_goes_to_the_other_as_a_whole():
     left = write(score_of(music, key=Key(0))).bars[0].lines[1]
     assert left.voice == 3
     assert [item.staff for item in left.items] == [1] * 8
+    assert {item.stem for item in left.items} == {"down"}
 
 
 def test_grace_notes_stand_before_what_they_lead_to():

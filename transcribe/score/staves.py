@@ -42,14 +42,11 @@ def complete(bar: Bar, ruler: Ruler) -> None:
 
 
 def set_stems(bar: Bar) -> None:
-    """Where a staff has two voices, stems say which is which."""
+    """Where a staff has two voices, or something of the other hand, stems say which is which."""
     for staff in (UPPER, LOWER):
-        lines = [
-            line
-            for line in bar.lines
-            if line.staff == staff and any(not item.is_rest for item in line.items)
-        ]
+        lines = [[item for item in line.items if item.staff == staff] for line in bar.lines]
+        lines = [items for items in lines if any(not item.is_rest for item in items)]
         if len(lines) > 1:
-            for line in lines:
-                for item in line.items:
-                    item.stem = "up" if line.voice in (1, 3) else "down"
+            for number, items in enumerate(lines):
+                for item in items:
+                    item.stem = "down" if number else "up"
