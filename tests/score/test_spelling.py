@@ -2,7 +2,7 @@
 
 import pytest
 
-from transcribe.score.spelling import spell, spelled
+from transcribe.score.spelling import leads_to, spell, spelled
 
 
 def names(pitches, fifths):
@@ -21,6 +21,35 @@ def names(pitches, fifths):
 )
 def test_scales_have_a_letter_a_step(pitches, fifths, expected):
     assert names(pitches, fifths) == expected.split()
+
+
+@pytest.mark.parametrize(
+    ("pitches", "expected"),
+    [
+        ([72, 68, 69, 65, 68, 67], "C5 G#4 A4 F4 Ab4 G4"),  # to the note above, to that below
+        ([60, 61, 62, 63, 64], "C4 C#4 D4 D#4 E4"),  # a chromatic scale up has sharps
+        ([64, 63, 62, 61, 60], "E4 Eb4 D4 Db4 C4"),  # and down, flats
+        ([64, 65, 64, 63, 64], "E4 F4 E4 D#4 E4"),  # a turn
+    ],
+)
+def test_what_leads_on_by_a_semitone_has_another_letter_than_what_it_leads_to(pitches, expected):
+    goals = leads_to(pitches, range(len(pitches)), 1)
+    around = [60, 64, 67, 72] * 6
+    names = spell([*pitches, *around], [0] * (len(pitches) + len(around)), goals)
+    assert [str(name) for name in names[: len(pitches)]] == expected.split()
+
+
+@pytest.mark.parametrize(
+    ("pitches", "times"),
+    [
+        ([68, 69, 60], [0, 0, 1]),  # struck at once
+        ([68, 60, 69], [0, 1, 2]),  # too late
+        ([68, 68, 69], [0, 0.5, 1.75]),  # it comes again
+        ([68, 67, 69], [0, 1, 1]),  # between two
+    ],
+)
+def test_what_leads_to_nothing(pitches, times):
+    assert leads_to(pitches, times, 1)[0] is None
 
 
 def test_every_spelling_sounds_as_the_note_it_is_of():

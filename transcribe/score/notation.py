@@ -19,10 +19,10 @@ from transcribe.score.beams import add_beams
 from transcribe.score.clefs import choose_clefs, move_across, octave_lines
 from transcribe.score.marks import dynamic_marks, pedal_marks, tempo_marks
 from transcribe.score.metrical import Piece, Ruler, Value
-from transcribe.score.score import Score
+from transcribe.score.score import LEFT, RIGHT, Score
 from transcribe.score.sheet import LOWER, UPPER, Bar, Grace, Line, Notehead, Sheet, Symbol
 from transcribe.score.simpler import simpler
-from transcribe.score.spelling import Spelling, spell
+from transcribe.score.spelling import Spelling, leads_to, spell
 from transcribe.score.staves import add_signatures, complete, set_stems
 from transcribe.score.tuplets import Tuplet, find_tuplets
 from transcribe.score.voices import bar_positions
@@ -31,6 +31,8 @@ _FINEST = 64
 """A power of two that divides a quarter, whatever tuplets there are."""
 _COARSE = 8
 """Parts of an eighth's or quarter's pulse that places are moved to where nothing else fits."""
+_LEADS = 1.5
+"""Quarters from a note to what it leads to, at the most; chosen on validation pieces."""
 _TOGETHER = 0.02
 """Seconds between grace notes that are a chord, at the most."""
 
@@ -132,15 +134,28 @@ def _page(score: Score) -> _Page:
             score.notes[i].note.pitch,
         ),
     )
-    names = spell(
-        [score.notes[i].note.pitch for i in order],
-        [score.key(score.notes[i].bar).fifths for i in order],
-    )
-    spellings = [name for _, name in sorted(zip(order, names, strict=True), key=lambda x: x[0])]
+    spellings = _spellings(score, order, starts, quarter)
     for index, note in enumerate(score.notes):
         if note.trill:
             spellings[index] = spellings[index].with_trill(note.trill)
     return _Page(score, quarter, numbers, starts, rulers, spellings)
+
+
+def _spellings(
+    score: Score, order: Sequence[int], starts: Sequence[int], quarter: int
+) -> list[Spelling]:
+    """Of each note; `order` is that of the page."""
+    notes = [score.notes[index] for index in order]
+    pitches = [note.note.pitch for note in notes]
+    times = [starts[note.bar] + float(note.beat * quarter) for note in notes]
+    goals: list[int | None] = [None] * len(notes)
+    for hand in (LEFT, RIGHT):
+        own = [rank for rank, note in enumerate(notes) if note.hand == hand]
+        leading = leads_to([pitches[i] for i in own], [times[i] for i in own], _LEADS * quarter)
+        for rank, goal in zip(own, leading, strict=True):
+            goals[rank] = None if goal is None else own[goal]
+    names = spell(pitches, [score.key(note.bar).fifths for note in notes], goals)
+    return [name for _, name in sorted(zip(order, names, strict=True), key=lambda x: x[0])]
 
 
 # --- voices as lines ---

@@ -3,7 +3,8 @@
 The algorithm is the first stage of ps13 [1]_: around every note, pitch classes are counted;
 each pitch class, in as far as it is there, is taken for the tonic and says how the note would
 be spelled in its key; the spelling that most of them ask for is taken. Of the enharmonic names
-of a tonic, that one counts which is near the key signature.
+of a tonic, that one counts which is near the key signature. What is foreign to the signature and
+leads by a semitone to a note that belongs to it has another letter: G sharp to A, A flat to G.
 
 References
 ----------
@@ -23,8 +24,13 @@ LETTERS = "CDEFGAB"
 _NATURAL = (0, 2, 4, 5, 7, 9, 11)
 _FIFTHS = (0, 2, 4, -1, 1, 3, 5)
 """Place of the letters from C to B on the line of fifths, C at 0."""
-_BEFORE, _AFTER = 10, 42
-"""Notes of the context, with the one that is spelled among the later ones."""
+_BEFORE, _AFTER = 10, 20
+"""Notes of the context, with the one that is spelled among the later ones. Chosen on validation
+pieces; ps13, which knows no signature, looks 42 ahead."""
+_OWN = range(-1, 6)
+"""Places from a signature's major tonic to its seven notes."""
+_AHEAD = 12
+"""Notes of a hand among which what one leads to is looked for."""
 _LOWEST_TONIC = -2
 """Fifths from a signature's major tonic to the lowest of the twelve tonics."""
 _REACH = 23
@@ -89,7 +95,31 @@ def spelled(pitch: int, fifths: int) -> Spelling:
     return Spelling(letter, alter, octave)
 
 
-def spell(pitches: Sequence[int], signatures: Sequence[int]) -> list[Spelling]:
+def leads_to(pitches: Sequence[int], times: Sequence[float], most: float) -> list[int | None]:
+    """Which note of a hand each of them leads to by a semitone, if it leads to one.
+
+    Parameters
+    ----------
+    pitches : sequence of int
+        MIDI numbers in the order of the score.
+    times : sequence of float
+        Where they are written, rising.
+    most : float
+        How much later what a note leads to may be. A key that is struck again leads to nothing,
+        nor does one between two.
+    """
+    found: list[int | None] = []
+    for index, (pitch, time) in enumerate(zip(pitches, times, strict=True)):
+        ahead = range(index + 1, min(index + _AHEAD, len(pitches)))
+        near = [i for i in ahead if abs(pitches[i] - pitch) <= 1 and 0 < times[i] - time <= most]
+        goals = {pitches[i]: i for i in near if times[i] == times[near[0]]}
+        found.append(near[0] if len(goals) == 1 and pitch not in goals else None)
+    return found
+
+
+def spell(
+    pitches: Sequence[int], signatures: Sequence[int], goals: Sequence[int | None] = ()
+) -> list[Spelling]:
     """Spell notes.
 
     Parameters
@@ -98,6 +128,8 @@ def spell(pitches: Sequence[int], signatures: Sequence[int]) -> list[Spelling]:
         MIDI numbers in the order of the score.
     signatures : sequence of int
         Sharps of the key signature at each note, flats below zero.
+    goals : sequence of int or None, optional
+        Which other note each of them leads to by a semitone, as of `leads_to`.
 
     Returns
     -------
@@ -108,6 +140,10 @@ def spell(pitches: Sequence[int], signatures: Sequence[int]) -> list[Spelling]:
         return []
     classes = np.asarray(pitches, np.int64) % 12
     places = _places(classes, np.asarray(signatures, np.int64))
+    above = places - signatures
+    for index, goal in enumerate(goals):
+        if goal is not None and above[index] not in _OWN and above[goal] in _OWN:
+            places[index] = places[goal] + (5 if pitches[goal] > pitches[index] else -5)
     return [spelled(int(pitch), int(place)) for pitch, place in zip(pitches, places, strict=True)]
 
 
