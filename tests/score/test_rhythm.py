@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from transcribe.score.note_features import PLACES
-from transcribe.score.rhythm import held_on, read_places
+from transcribe.score.rhythm import as_held, read_places
 
 HALF, EIGHTH, SIXTH = (PLACES.index(Fraction(1, part)) for part in (2, 8, 6))
 
@@ -63,9 +63,10 @@ def test_what_is_doubtful_is_written_as_the_rest_of_the_music_is():
     ],
 )
 def test_a_key_that_is_held_is_followed_by_no_rest(said, held, written):
-    lengths = held_on(
+    lengths = as_held(
         [Fraction(said), Fraction(2), Fraction(2)],
         np.array([0.0, 0.5, 3.0]),
+        np.full(3, np.inf),
         np.array([held, 1.9, 1.9]),
         np.array([True, False, True]),
     )
@@ -73,5 +74,16 @@ def test_a_key_that_is_held_is_followed_by_no_rest(said, held, written):
 
 
 def test_the_last_chord_lasts_as_long_as_it_is_held():
-    (length,) = held_on([Fraction(1, 2)], np.zeros(1), np.array([3.8]), np.array([False]))
-    assert length == 4
+    far, no = np.array([np.inf]), np.array([False])
+    assert as_held([Fraction(1, 2)], np.zeros(1), far, np.array([3.8]), no) == [4]
+    far_on = np.array([0.0, 12.0])
+    both = as_held([Fraction(8)] * 2, far_on, np.full(2, np.inf), far_on[::-1] - 1, no.repeat(2))
+    assert both[0] == 12
+
+
+@pytest.mark.parametrize(("held", "written"), [(0.2, "1/4"), (0.45, "1/2")])
+def test_what_is_released_before_the_beat_is_not_tied_over_it(held, written):
+    """The last sixteenth of a beat, said to be an eighth."""
+    quarter, no = np.array([0.25]), np.array([False])
+    found = as_held([Fraction(1, 2)], np.array([0.75]), quarter, np.array([held]), no)
+    assert found == [Fraction(written)]

@@ -26,7 +26,7 @@ from transcribe.score.length_features import length_features
 from transcribe.score.networks import ScoreNetworks, packaged_networks
 from transcribe.score.note_features import PLACES
 from transcribe.score.onset_features import NoteArrays, onset_groups, sounding_until
-from transcribe.score.rhythm import Places, held_on, read_lengths, read_places
+from transcribe.score.rhythm import Places, as_held, read_lengths, read_places
 from transcribe.score.score import (
     LEFT,
     RIGHT,
@@ -148,7 +148,8 @@ def _written(
     is_right = right >= 0.5
     quarters = beats.quarters[beat]
     starts = np.concatenate([[0.0], np.cumsum(beats.quarters)])
-    position = starts[beat] + np.array(PLACES, float)[place] * quarters
+    part = np.array(PLACES, float)[place]
+    position = starts[beat] + part * quarters
     held, sounding = (
         (beats.position(until) - at) * quarters for until in (notes.offset, sounding_until(notes))
     )
@@ -157,7 +158,8 @@ def _written(
             length_features(position, is_right, notes.pitch, held, sounding, place, quarters)
         )
     )
-    lengths = held_on(lengths, position, held, is_right)
+    to_beat = np.where(part > 0.5, (1 - part) * quarters, np.inf)
+    lengths = as_held(lengths, position, to_beat, held, is_right)
     is_grace = grace > 0.5
     sure = np.maximum(right, 1 - right) * places.probability * np.where(is_grace, grace, likely)
     written = []

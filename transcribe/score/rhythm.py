@@ -35,6 +35,8 @@ _HELD = 1.7
 """How many times the likeliest length a key is held, with nothing else of its hand written, for a
 longer one to be believed: of validation pieces, that is right of one in three, the other of one in
 five."""
+_HELD_LONGEST = 1.2
+"""The same for the longest length that is told apart."""
 _COVERED = 0.7
 """The part of the time until a hand's next note that a key is held through, if it is held to it."""
 _RARITY = np.array([_RARE if place.denominator in (5, 7, 8, 9, 16) else 0.0 for place in PLACES])
@@ -106,19 +108,26 @@ def read_lengths(said: Array) -> tuple[list[Fraction], Array]:
     return [LENGTHS[index] for index in best], np.exp(said[np.arange(len(said)), best])
 
 
-def held_on(
-    lengths: Sequence[Fraction], position: Array, held: Array, is_right: NDArray[np.bool_]
+def as_held(
+    lengths: Sequence[Fraction],
+    position: Array,
+    to_beat: Array,
+    held: Array,
+    is_right: NDArray[np.bool_],
 ) -> list[Fraction]:
-    """Lengths without rests that nobody heard: a key that was held far beyond the likeliest one
-    lasts to the next note of its hand, or for about as long as it was held.
+    """Lengths without rests that nobody heard, nor ties that nobody played.
+
+    A key that was held far beyond the likeliest length lasts to the next note of its hand, or for
+    about as long as it was held. One that is struck in the second half of a beat and released
+    before the next is not tied to that: on validation pieces such a tie is never printed.
 
     Parameters
     ----------
     lengths : sequence of Fraction
         As of `read_lengths`.
-    position, held : array
-        Quarters from any one place to where each note is written, and for which its key was
-        held, shape (n,).
+    position, to_beat, held : array
+        Quarters from any one place to where each note is written, from there to the next beat
+        (infinite in the first half of one), and for which its key was held, shape (n,).
     is_right : array
         Whether each note is in the right hand.
     """
@@ -129,9 +138,12 @@ def held_on(
         own = np.append(np.unique(np.round(position[mine], 4)), np.inf)
         gap[mine] = own[np.searchsorted(own, position[mine] + 0.01)] - position[mine]
     found = list(lengths)
-    for index in np.flatnonzero((held > _HELD * written) & (written < gap - 0.01)).tolist():
+    enough = np.where(written < float(LENGTHS[-1]), _HELD, _HELD_LONGEST)
+    for index in np.flatnonzero((held > enough * written) & (written < gap - 0.01)).tolist():
         longer = min(LENGTHS, key=lambda each: abs(math.log(each / held[index])))
         if held[index] > _COVERED * gap[index] or longer > gap[index]:
             longer = Fraction(gap[index]).limit_denominator(_FINEST)
         found[index] = max(longer, lengths[index])
+    for index in np.flatnonzero((held < to_beat) & (written > to_beat + 0.01)).tolist():
+        found[index] = Fraction(to_beat[index]).limit_denominator(_FINEST)
     return found
