@@ -99,9 +99,8 @@ class _Writer:
     def bar(self, music: Element, bar: Bar, *, is_first: bool, is_last: bool) -> None:
         """A measure: signatures, then voice after voice with ways back between them."""
         measure = SubElement(music, "measure", number=str(bar.number), id=f"m{bar.number}")
-        whole = int(self.quarter * bar.metre.quarters_per_bar)
-        if bar.length != whole:
-            measure.set("implicit", "yes" if bar.number == 0 else "no")
+        if bar.number == 0 and bar.length != int(self.quarter * bar.metre.quarters_per_bar):
+            measure.set("implicit", "yes")
         self._attributes(measure, bar, is_first=is_first)
         self.now = 0
         self.numbered = set()
@@ -249,9 +248,6 @@ class _Writer:
         elif mark.kind == "dynamic":
             direction.set("placement", "below")
             SubElement(SubElement(kind, "dynamics"), mark.text)
-        elif mark.kind == "wedge":
-            direction.set("placement", "below")
-            SubElement(kind, "wedge", type=mark.text)
         elif mark.kind == "ottava":
             shown = {"up": "down", "down": "up", "stop": "stop"}[mark.text]
             direction.set("placement", "above" if mark.staff == UPPER else "below")
