@@ -3,6 +3,7 @@
 from dataclasses import replace
 from fractions import Fraction
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scores import score_of
@@ -207,6 +208,17 @@ def test_grace_notes_stand_before_what_they_lead_to():
     (item,) = write(with_voices(replace(score, notes=tuple(notes)))).bars[0].lines[0].items
     assert [str(head.spelling) for head in item.heads] == ["C5"]
     assert [str(grace.heads[0].spelling) for grace in item.graces] == ["B4"]
+
+
+@pytest.mark.parametrize(
+    ("tempo", "unsteady", "said"),
+    [(110, 0.0, 110), (110, 0.03, 112), (26, 0.0, 26), (260, 0.0, 260)],
+)
+def test_a_tempo_is_told_as_it_is_where_a_program_keeps_it(tempo, unsteady, said):
+    score = score_of([("right", bar, "0", "4", 60) for bar in range(1, 9)])
+    beats = tuple((n + unsteady * (n // 4 % 2)) * 60 / tempo for n in range(len(score.beats)))
+    marks = [m for bar in write(replace(score, beats=beats)).bars for m in bar.marks]
+    assert [mark.per_minute for mark in marks if mark.kind == "tempo"] == [said]
 
 
 def test_loudness_that_lasts_is_marked_once():

@@ -20,6 +20,9 @@ from transcribe.score.sheet import LOWER, Mark
 _METRONOME = (*range(20, 60, 2), *range(60, 72, 3), *range(72, 120, 4), *range(120, 145, 6))
 _METRONOME += (*range(152, 321, 8),)
 """Beats a minute as metronomes have them, and on beyond their ends."""
+_STEADY = 0.005
+"""Natural logarithms between the bars of music that a metronome or a program plays; its tempo is
+told as it is."""
 _TEMPO_CUT = 0.35
 """What another tempo costs (`_levels`), in squared logarithms."""
 _TEMPO_CHANGE = 1.25
@@ -51,8 +54,10 @@ def tempo_marks(score: Score, last: int) -> dict[int, list[Mark]]:
         tempo = float(np.exp(levels[start]))
         ratio = max(tempo, told) / min(tempo, told) if told else np.inf
         if ratio >= _TEMPO_CHANGE:
-            nearest = min(_METRONOME, key=lambda each: abs(each - tempo))
-            marks[start + 1].append(Mark(0, "tempo", "", per_minute=nearest))
+            said = min(_METRONOME, key=lambda each: abs(each - tempo))
+            if np.ptp(np.log(tempos[start:stop])) < _STEADY:
+                said = max(round(tempo), 1)
+            marks[start + 1].append(Mark(0, "tempo", "", per_minute=said))
             told = tempo
         for bar, text in _slowings(tempos[start:stop], tempo):
             marks[start + 1 + bar].append(Mark(0, "words", text))
