@@ -50,6 +50,13 @@ def test_arrays_settings_and_metadata_come_back(tmp_path):
     assert read_provenance(tmp_path / "new folder" / "w") == Provenance("small 2", sha256)
 
 
+def test_others_may_read_weights_as_they_may_any_file(tmp_path):
+    """safetensors' own writing lets nobody but its user read them."""
+    write(tmp_path / "w")
+    (tmp_path / "other").write_bytes(b"")
+    assert (tmp_path / "w").stat().st_mode == (tmp_path / "other").stat().st_mode
+
+
 def test_settings_that_are_not_there_or_can_not_be_used_are_refused_in_words(tmp_path):
     write(tmp_path / "w", size=_Size(0))
     weights = read_weights(tmp_path / "w", "test-1")

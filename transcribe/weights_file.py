@@ -18,13 +18,13 @@ import dataclasses
 import hashlib
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from transcribe.errors import CheckpointError
-from transcribe.files.atomic import atomic_path
+from transcribe.files.atomic import write_atomically
 from transcribe.files.json_text import parse_json, parse_settings
 from transcribe.files.onnx_model import graph_checksum, metadata_of, with_metadata
 
@@ -127,12 +127,12 @@ def write_weights(
         The file can't be written.
     """
     import numpy as np
-    from safetensors.numpy import save_file
+    from safetensors.numpy import save
 
-    # As save_file takes the bytes of an array for those of its transpose, where they lie so.
+    # As save takes the bytes of an array for those of its transpose, where they lie so.
     arrays = {name: np.asarray(array, order="C") for name, array in arrays.items()}
     header = _header(format_name, settings, metadata, sha256=checksum(arrays))
-    _write(Path(path), lambda temporary: save_file(arrays, temporary, metadata=header))
+    _write(Path(path), save(arrays, metadata=header))
 
 
 def read_weights(path: str | os.PathLike[str], format_name: str) -> Weights:
@@ -170,7 +170,7 @@ def write_graph(
     ``metadata`` has the ``sha256`` of the arrays that it was made from.
     """
     header = _header(format_name, settings, metadata, graph_sha256=graph_checksum(graph))
-    _write(Path(path), lambda temporary: temporary.write_bytes(with_metadata(graph, header)))
+    _write(Path(path), with_metadata(graph, header))
 
 
 def read_graph(path: str | os.PathLike[str], format_name: str) -> tuple[Weights, bytes]:
@@ -200,11 +200,10 @@ def _header(
     return {**metadata, "format": format_name, **checksums, **as_json}
 
 
-def _write(path: Path, write: Callable[[Path], object]) -> None:
+def _write(path: Path, content: bytes) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with atomic_path(path) as temporary:
-            write(temporary)
+        write_atomically(path, content)
     except OSError as error:
         raise CheckpointError(f"{path}: the weights could not be written: {error}") from error
 

@@ -25,10 +25,11 @@ from pathlib import Path
 import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save as as_safetensors
 from torch import Tensor, nn
 
 from transcribe.errors import CheckpointError, TranscribeError
+from transcribe.files.atomic import write_atomically
 
 END = "\n\n"
 """Between two tunes."""
@@ -162,7 +163,8 @@ def going_on(network: TuneLSTM, tune: str, **how: float) -> str:
 def save(network: TuneLSTM, path: Path) -> None:
     """Write weights, with the characters in their order."""
     about = {"characters": network.characters, "width": network.width, "layers": network.n_layers}
-    save_file(network.state_dict(), path, {"tune_lstm": json.dumps(about)})
+    content = as_safetensors(network.state_dict(), {"tune_lstm": json.dumps(about)})
+    write_atomically(path, content)
 
 
 def load(path: Path) -> TuneLSTM:
