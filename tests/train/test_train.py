@@ -44,7 +44,12 @@ class TestConfig:
 
     @pytest.mark.parametrize(
         ("word", "name"),
-        [("+lr=1", "lr"), ("+optimizer.lr=1", "optimizer.lr"), ("+model.new.width=8", "model.new")],
+        [
+            ("+lr=1", "lr"),
+            ("+optimizer.lr=1", "optimizer.lr"),
+            ("+model.new.width=8", "model.new"),
+            ("+data.sources.studies.typo=1", "data.sources.studies.typo"),
+        ],
     )
     def test_a_setting_that_is_added_and_that_nothing_reads_is_refused(self, word, name):
         """As Hydra itself proposes it for one that is misspelt."""
@@ -53,6 +58,49 @@ class TestConfig:
             with pytest.raises(SettingsError, match=f"found {name}: write it without"):
                 plain(composed)
             assert plain(compose("train", overrides=["++optimizer.learning_rate=1"]))
+
+    @pytest.mark.parametrize(
+        ("words", "message"),
+        [
+            ("windows.context_frames=-1", "window_frames > 2"),
+            ("decode.onset_threshold=2", "decode.onset_threshold is a probability"),
+            ("model.width=-1", "model.width is 1 to 8192; found -1"),
+            ("features.n_bins=0", "features.n_bins is 1 to 4096"),
+            ("augment.room=2", "augment.room is a probability"),
+            ("loss.pedal_edge=-1", "loss.pedal_edge is 0 or more; found -1"),
+            ("optimizer.learning_rate=-1", "optimizer.learning_rate is 0 to 100; found -1"),
+            ("optimizer.ema_decay=2", "optimizer.ema_decay is 0 to 1; found 2"),
+            ("trainer.max_steps=-1", "trainer.max_steps is 0 or more; found -1"),
+            ("trainer.max_minutes=-1", "trainer.max_minutes is 0 or more"),
+            ("trainer.check_val_every_n_epoch=0", "trainer.check_val_every_n_epoch is 1 or"),
+            ("trainer.max_minutes=1", "needs optimizer.decay_share above 0"),
+            ("trainer.precision=bf17", "trainer.precision=bf17: Precision 'bf17' is invalid"),
+            ("trainer.devices=0", "trainer.devices=0"),
+            ("seed=-1", "seed is 0 to 4294967295; found -1"),
+            ("data.n_workers=-1", "data.n_workers is 0 or more"),
+            ("data.empty_probability=2", "data.empty_probability is 0 to 1"),
+            ("data.validation_seconds=0", "data.validation_seconds is above 0"),
+            ("data.sources.pieces.weight=0", "every weight of data.sources is 0"),
+            ("data.instrument_weights.synthetic=-1", "weight of data.instrument_weights.synthetic"),
+            ("data.variety.velocity_exponent=[3,1]", r"exponent is \[lowest, highest\], above 0"),
+            ("data.sources.pieces.split=trian", "expected the split train, .*found 'trian'"),
+            (
+                "data.validation_instruments=[] data.validation_windows=1",
+                "name sample banks in data.validation_instruments",
+            ),
+            ("data.variety.octaves=2", "data.variety.octaves is 0 to 1"),
+        ],
+    )
+    def test_what_is_out_of_range_is_refused_before_anything_begins(
+        self, words, message, pieces, tmp_path
+    ):
+        """In one line, and as what leaves the other runs of a multirun alone."""
+        more = overrides(pieces, tmp_path, *SHORT, "trainer.max_steps=1", *words.split())
+        with initialize_config_dir(str(CONF), version_base="1.3"):
+            composed = compose("train", overrides=more)
+        with pytest.raises(SettingsError, match=message):
+            train(plain(composed))
+        assert not (tmp_path / "last.safetensors").exists()
 
 
 """Epochs of two steps."""

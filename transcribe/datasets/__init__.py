@@ -26,6 +26,7 @@ __all__ = [
     "SPLITS",
     "Recording",
     "cached_samples",
+    "check_split",
     "has_pedal",
     "has_velocity",
     "load_dataset",
@@ -37,6 +38,12 @@ __all__ = [
     "read_smd",
     "reference_performance",
 ]
+
+
+def check_split(split: str) -> None:
+    """Raise ValueError for what is none of `SPLITS`."""
+    if split not in SPLITS:
+        raise ValueError(f"expected the split {', '.join(SPLITS)}; found {split!r}")
 
 
 def load_dataset(
@@ -60,8 +67,8 @@ def load_dataset(
         The folder is none of these, files are missing, or the split is empty.
     """
     path = Path(path)
-    if split is not None and split not in SPLITS:
-        raise ValueError(f"expected the split {', '.join(SPLITS)}; found {split!r}")
+    if split is not None:
+        check_split(split)
     if path.suffix == ".csv":
         recordings = read_index(path, require_audio=require_audio)
     elif (path / "index.csv").is_file():

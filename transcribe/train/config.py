@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any
 
@@ -16,6 +17,7 @@ from transcribe.generate.config import GeneratorConfig
 from transcribe.model.config import ModelConfig
 from transcribe.train.augment.config import AugmentConfig
 from transcribe.train.beat_network import BarNetworkConfig, BeatNetworkConfig
+from transcribe.train.checking import refuse_outside
 from transcribe.train.data import DataConfig
 from transcribe.train.event_windows import EventDataConfig
 from transcribe.train.length_network import LengthNetworkConfig
@@ -48,6 +50,12 @@ class OptimizerConfig:
     """Parts of the network that stay as they are, by their names (``network.stack``,
     ``network.stack.key_bias``), with what their normalisation has seen."""
 
+    def check(self) -> None:
+        """Raise SettingsError for rates and shares that teach nothing."""
+        steps = dict.fromkeys(("warmup_steps", "decay_steps"), (0, math.inf))
+        refuse_outside("optimizer", self, learning_rate=(0, 100), weight_decay=(0, 100), **steps)
+        refuse_outside("optimizer", self, decay_share=(0, 1), ema_decay=(0, 1))
+
     def schedule(self, max_steps: int) -> Callable[[int], float]:
         """From a step's number to what its learning rate is multiplied by."""
         decay = self.decay_share * max_steps or self.decay_steps
@@ -59,11 +67,6 @@ class OptimizerConfig:
 
     def timed_schedule(self, done: Callable[[], float]) -> Callable[[int], float]:
         """The same for a run that ends by the clock; ``done`` says which share of it is over."""
-        if not self.decay_share > 0:
-            raise SettingsError(
-                "a run that ends by the clock (trainer.max_minutes) needs optimizer.decay_share "
-                f"above 0; found {self.decay_share}"
-            )
 
         def factor(step: int) -> float:
             return self.warm(step) * _share((1 - done()) / self.decay_share)
@@ -88,6 +91,7 @@ class TrainerConfig:
     strategy: str = "auto"
     precision: str = "bf16-mixed"
     max_steps: int = 10000
+    """-1: as many as there is time for."""
     max_minutes: float = 0.0
     """If above 0, the run ends by the clock, or after ``max_steps`` if that is sooner; time before
     it was stopped and started again counts."""
@@ -101,6 +105,14 @@ class TrainerConfig:
     wandb: bool = False
     """Also log to Weights and Biases (the extra of this name); see `loggers`."""
     progress_bar: bool = True
+
+    def check(self) -> None:
+        """Raise SettingsError for a run that doesn't begin or doesn't end."""
+        counts = dict.fromkeys(("n_threads", "check_val_every_n_epoch"), (1, math.inf))
+        amounts = dict.fromkeys(("gradient_clip_val", "log_every_n_steps"), (0, math.inf))
+        refuse_outside("trainer", self, max_minutes=(0, math.inf), **counts, **amounts)
+        least = -1 if self.max_minutes > 0 else 0
+        refuse_outside("trainer", self, max_steps=(least, math.inf))
 
 
 @dataclass
@@ -119,6 +131,16 @@ class RunConfig:
     data: Any = None
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     trainer: TrainerConfig = field(default_factory=TrainerConfig)
+
+    def check(self) -> None:
+        """Raise SettingsError for a seed that there isn't, or a clock without a rate for it."""
+        if not 0 <= self.seed < 1 << 32:
+            raise SettingsError(f"seed is 0 to 4294967295; found {self.seed}")
+        if self.trainer.max_minutes > 0 and not self.optimizer.decay_share > 0:
+            raise SettingsError(
+                "a run that ends by the clock (trainer.max_minutes) needs optimizer.decay_share "
+                f"above 0; found {self.optimizer.decay_share}"
+            )
 
 
 @dataclass
@@ -169,9 +191,12 @@ def plain(settings: DictConfig) -> Any:
     Raises
     ------
     SettingsError
-        ``+NAME=VALUE`` added a setting that nothing reads.
+        ``+NAME=VALUE`` added a setting that nothing reads, or one is out of range.
     """
-    config = OmegaConf.to_object(settings)
+    try:
+        config = OmegaConf.to_object(settings)
+    except ValueError as error:
+        raise SettingsError(str(error)) from error
     unknown = sorted(_unknown(config))
     if unknown:
         raise SettingsError(
@@ -183,6 +208,9 @@ def plain(settings: DictConfig) -> Any:
 
 def _unknown(config: Any, prefix: str = "") -> Iterator[str]:
     """Names of what is no field of a dataclass, with those of the dataclasses in it."""
+    if isinstance(config, Mapping):
+        for name, value in config.items():
+            yield from _unknown(value, f"{prefix}{name}.")
     if not is_dataclass(config):
         return
     known = {each.name for each in fields(config)}

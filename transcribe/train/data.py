@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from transcribe.errors import SettingsError
 from transcribe.train.augment.noises import synthetic_noises
 from transcribe.train.augment.rooms import room_like
 from transcribe.train.augment.sounds import Samples, load_impulse_responses, load_noises
+from transcribe.train.checking import refuse_no_share, refuse_outside
 from transcribe.train.held_out import HeldOutConfig, LeftOut, training_recordings
 from transcribe.train.render_variety import RenderVariety
 from transcribe.train.sources import SourceConfig, TrainingSource
@@ -87,6 +89,16 @@ class DataConfig:
             )
         if self.reuse > 1 and not self.on_device:
             raise SettingsError("data.reuse above 1 needs data.on_device=true")
+        counts = ("n_workers", "n_synthetic_rooms", "n_synthetic_noises", "validation_windows")
+        refuse_outside("data", self, **dict.fromkeys((*counts, "detune_cents"), (0, math.inf)))
+        refuse_outside("data", self, empty_probability=(0, 1), pool_windows=(1, math.inf))
+        if not self.validation_seconds > 0:
+            raise SettingsError(
+                f"data.validation_seconds is above 0; found {self.validation_seconds:g}"
+            )
+        weights = {name: source.weight for name, source in self.sources.items()}
+        refuse_no_share("data.sources", weights)
+        refuse_no_share("data.instrument_weights", self.instrument_weights)
 
     def load_sources(self) -> tuple[list[TrainingSource], list[LeftOut]]:
         """The sources less the music that is tested on, and what that is."""

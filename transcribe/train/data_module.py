@@ -63,8 +63,7 @@ class WindowSampler(Sampler[int]):
 class TrainingData(pl.LightningDataModule):
     """Sources and windows of a run; a child makes the windows.
 
-    ``config.data`` has ``check`` and ``load_sources``, which returns the sources and what was
-    left out of them.
+    ``config.data`` has ``load_sources``, which returns the sources and what was left out of them.
     """
 
     config: RunConfig
@@ -77,12 +76,10 @@ class TrainingData(pl.LightningDataModule):
 
     def prepare_data(self) -> None:
         """Let one process read the sources and write the caches that the others then use."""
-        self.config.data.check()
         self._loaded = self.config.data.load_sources()
 
     def setup(self, stage: str) -> None:
         """Read the sources; the first process lists what was left out of them."""
-        self.config.data.check()
         self.sources, left_out = self._loaded or self.config.data.load_sources()
         trainer = self.trainer
         if left_out and trainer is not None and trainer.is_global_zero:

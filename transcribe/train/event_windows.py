@@ -17,11 +17,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from transcribe.datasets import Recording, load_dataset, reference_performance
+from transcribe.datasets import Recording, check_split, load_dataset, reference_performance
 from transcribe.errors import SettingsError
 from transcribe.files.atomic import atomic_path
 from transcribe.generate.events import PEDAL, Events, Table, events_of, table_of
 from transcribe.notes import N_PITCHES
+from transcribe.train.checking import refuse_no_share
 from transcribe.train.held_out import HeldOutConfig, LeftOut, training_recordings
 
 
@@ -34,6 +35,10 @@ class EventSourceConfig:
     split: str = "train"
     weight: float = 1.0
     """Share of the windows drawn from this source, relative to the others."""
+
+    def check(self) -> None:
+        """Raise ValueError for a split that there isn't."""
+        check_split(self.split)
 
 
 @dataclass
@@ -68,6 +73,8 @@ class EventDataConfig:
             )
         if not 0 <= self.stretch < 1:
             raise SettingsError(f"data.stretch is 0 or more and below 1; found {self.stretch}")
+        weights = {name: source.weight for name, source in self.sources.items()}
+        refuse_no_share("data.sources", weights)
 
     def load_sources(self) -> tuple[list[SourceEvents], list[LeftOut]]:
         """The sources less the music that is tested on, and what that is."""

@@ -33,7 +33,7 @@ from transcribe.corpus.fingerprint import (
     compare,
     find_landmarks,
 )
-from transcribe.datasets import Recording, load_dataset, reference_performance
+from transcribe.datasets import Recording, check_split, load_dataset, reference_performance
 from transcribe.errors import DatasetError
 from transcribe.files.atomic import write_atomically, write_csv
 
@@ -53,6 +53,10 @@ class HeldOutConfig:
     index: str = ""
     """CSV file, or a MAESTRO or MAPS folder; see `datasets.load_dataset`."""
     split: str = "test"
+
+    def check(self) -> None:
+        """Raise ValueError for a split that there isn't."""
+        check_split(self.split)
 
 
 class IndexedSource(Protocol):

@@ -122,7 +122,7 @@ class LitNetwork(pl.LightningModule):
             optimizer = MuonAdamW(self.model, lr=rate, weight_decay=decay)
         else:
             optimizer = torch.optim.AdamW(self.model.parameters(), lr=rate, weight_decay=decay)
-        if self.config.trainer.max_minutes:
+        if self.config.trainer.max_minutes > 0:
             factor = settings.timed_schedule(self.share_done)
         else:
             factor = settings.schedule(self.config.trainer.max_steps)

@@ -60,7 +60,6 @@ class LitTranscriber(LitNetwork):
     model: OnsetsAndFrames
 
     def __init__(self, config: TrainConfig) -> None:
-        config.loss.check()
         network = OnsetsAndFrames(config.model, config.features)
         if config.initial_weights:
             start_from(network, Path(config.initial_weights))

@@ -7,6 +7,7 @@ where an onset (or offset) is; the rest of those planes means nothing.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -15,6 +16,7 @@ from torch.nn import functional
 
 from transcribe.errors import SettingsError
 from transcribe.model.planes import Planes
+from transcribe.train.checking import refuse_outside
 
 TERMS = (
     "onset",
@@ -53,9 +55,8 @@ class LossConfig:
     def check(self) -> None:
         """Raise SettingsError for weights under which nothing is learnt, or its opposite."""
         weights = {name: getattr(self, name) for name in TERMS}
-        for name, weight in weights.items():
-            if not weight >= 0:
-                raise SettingsError(f"loss.{name} is 0 or more; found {weight}")
+        names = (*TERMS, "pedal_edge", "onset_positive")
+        refuse_outside("loss", self, **dict.fromkeys(names, (0, math.inf)))
         if not any(weights.values()):
             raise SettingsError(
                 f"every weight of the loss is 0, so there is nothing to learn: set one of "

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from transcribe.synthesis.dampers import DEEPEST
 from transcribe.synthesis.render_config import RenderConfig
+from transcribe.train.checking import refuse_no_range, refuse_outside
 
 
 @dataclass
@@ -46,6 +49,19 @@ class RenderVariety:
     octaves: float = 0.0
     """Upper end; the lower is 0. Share of the notes that are doubled in octaves, in every
     other window."""
+
+    def check(self) -> None:
+        """Raise SettingsError for ranges that no `RenderConfig` can be drawn from."""
+        group = "data.variety"
+        above_0 = ("velocity_exponent", "release_factor", "pedal_travel")
+        refuse_no_range(group, self, *above_0, "dampers_touch", "dampers_reach", above=0)
+        refuse_no_range(group, self, "layer_shift", above=-math.inf)
+        shares = ("key_noise", "pedal_noise", "restrike_keep", "release_tail")
+        refuse_outside(group, self, **dict.fromkeys((*shares, "half_pedal", "octaves"), (0, 1)))
+        amounts = ("note_level_db", "layer_spread", "resonance")
+        dampers = ("damper_lead", "damper_early", "damper_buzz")
+        refuse_outside(group, self, **dict.fromkeys((*amounts, *dampers), (0, math.inf)))
+        refuse_outside(group, self, dampers_touch=(0, DEEPEST))
 
     def draw(self, rng: np.random.Generator, *, releases: bool) -> tuple[RenderConfig, bool]:
         """Settings of one window, and whether recorded key releases are mixed into it.

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from transcribe.datasets import Recording, load_dataset, reference_performance
+from transcribe.datasets import Recording, check_split, load_dataset, reference_performance
 from transcribe.errors import DatasetError, SettingsError
 from transcribe.midi import read_midi
 from transcribe.synthesis.dampers import read_pedal_travel
@@ -35,6 +35,10 @@ class SourceConfig:
     """Learn how hard all keys were struck; false: only which were struck harder than others."""
     releases: bool = True
     """Learn when keys come up under the pedal; false where the sound does not show it."""
+
+    def check(self) -> None:
+        """Raise ValueError for a split that there isn't."""
+        check_split(self.split)
 
 
 class TrainingSource:

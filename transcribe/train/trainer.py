@@ -22,11 +22,13 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.callbacks import Callback, LearningRateMonitor, ModelCheckpoint
+from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from safetensors import SafetensorError, safe_open
 
 from transcribe.errors import SettingsError, TranscribeError
 from transcribe.files.atomic import write_atomically
 from transcribe.model.onsets_and_frames import fast_bfloat16
+from transcribe.train.checking import check_settings
 from transcribe.train.conf import CONF
 from transcribe.train.config import RunConfig, plain
 from transcribe.train.loggers import make_loggers
@@ -89,8 +91,9 @@ def fit(
     Raises
     ------
     SettingsError
-        The output folder holds a run of other settings, or a longer one.
+        Some are out of range, or the output folder holds a run of others, or a longer one.
     """
+    check_settings(config)
     weights = Path(config.output) / WEIGHTS
     last = checkpoint_to_resume(config)
     trainer = make_trainer(config, *callbacks)
@@ -109,7 +112,13 @@ def fit(
 
 
 def make_trainer(config: RunConfig, *callbacks: Callback) -> pl.Trainer:
-    """Seed everything, make the output folder, and set a trainer up for it."""
+    """Seed everything, make the output folder, and set a trainer up for it.
+
+    Raises
+    ------
+    SettingsError
+        There is no such device, strategy or precision, here or at all.
+    """
     output = Path(config.output)
     output.mkdir(parents=True, exist_ok=True)
     settings = config.trainer
@@ -120,37 +129,44 @@ def make_trainer(config: RunConfig, *callbacks: Callback) -> pl.Trainer:
         if precision == "bf16-mixed" and not fast_bfloat16(torch.device("cpu")):
             logger.info("this processor has no bfloat16 of its own: training in float32")
             precision = "32-true"
-    return pl.Trainer(
-        accelerator=settings.accelerator,
-        devices=settings.devices,
-        strategy=settings.strategy,
-        precision=precision,  # type: ignore[arg-type]
-        max_steps=settings.max_steps,
-        max_epochs=-1,
-        gradient_clip_val=settings.gradient_clip_val,
-        check_val_every_n_epoch=settings.check_val_every_n_epoch,
-        log_every_n_steps=settings.log_every_n_steps,
-        enable_progress_bar=settings.progress_bar,
-        use_distributed_sampler=False,
-        benchmark=settings.accelerator == "gpu",  # windows are of one length
-        num_sanity_val_steps=0,
-        logger=make_loggers(config),
-        callbacks=[
-            # At the epoch's very end: saved after validation, it would go on a step off.
-            ModelCheckpoint(
-                output,
-                filename="epoch",
-                save_last=True,
-                save_top_k=1,
-                save_on_train_epoch_end=True,
-                enable_version_counter=False,  # begun anew, it replaces what was there
-            ),
-            _KeepSettings(config),
-            LearningRateMonitor("step"),
-            *callbacks,
-        ],
-        default_root_dir=output,
-    )
+    every_callback = [
+        # At the epoch's very end: saved after validation, it would go on a step off.
+        ModelCheckpoint(
+            output,
+            filename="epoch",
+            save_last=True,
+            save_top_k=1,
+            save_on_train_epoch_end=True,
+            enable_version_counter=False,  # begun anew, it replaces what was there
+        ),
+        _KeepSettings(config),
+        LearningRateMonitor("step"),
+        *callbacks,
+    ]
+    loggers = make_loggers(config)
+    try:
+        return pl.Trainer(
+            accelerator=settings.accelerator,
+            devices=settings.devices,
+            strategy=settings.strategy,
+            precision=precision,  # type: ignore[arg-type]
+            max_steps=settings.max_steps,
+            max_epochs=-1,
+            gradient_clip_val=settings.gradient_clip_val,
+            check_val_every_n_epoch=settings.check_val_every_n_epoch,
+            log_every_n_steps=settings.log_every_n_steps,
+            enable_progress_bar=settings.progress_bar,
+            use_distributed_sampler=False,
+            benchmark=settings.accelerator == "gpu",  # windows are of one length
+            num_sanity_val_steps=0,
+            logger=loggers,
+            callbacks=every_callback,
+            default_root_dir=output,
+        )
+    except (ValueError, ImportError, MisconfigurationException) as error:
+        names = ("accelerator", "devices", "strategy", "precision")
+        found = ", ".join(f"trainer.{name}={getattr(settings, name)}" for name in names)
+        raise SettingsError(f"no run with {found}: {error}") from error
 
 
 def checkpoint_to_resume(config: RunConfig) -> Path | None:

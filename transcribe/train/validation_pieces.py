@@ -12,6 +12,7 @@ from torch.utils.data import Dataset
 
 from transcribe.audio.reader import read_audio
 from transcribe.datasets import has_pedal
+from transcribe.errors import SettingsError
 from transcribe.features import FeatureConfig
 from transcribe.notes import PedalPress, Performance
 from transcribe.synthesis.render import render
@@ -38,11 +39,21 @@ class ValidationPiece:
 
 
 class ValidationPieces(Dataset[ValidationPiece]):
-    """Fixed passages: recordings as they are, MIDI on the held-out instruments."""
+    """Fixed passages: recordings as they are, MIDI on the held-out instruments.
+
+    Raises SettingsError where there is MIDI and no such instrument.
+    """
 
     def __init__(self, config: DataConfig, features: FeatureConfig) -> None:
         self.config, self.sample_rate = config, features.sample_rate
         self.sources = [TrainingSource(source) for source in config.validation_sources.values()]
+        recordings = [each for source in self.sources for each in source.recordings]
+        is_rendered = any(each.audio_path is None for each in recordings)
+        if config.validation_windows and is_rendered and not config.validation_instruments:
+            raise SettingsError(
+                "some of data.validation_sources has no audio and is to be rendered; name sample "
+                "banks in data.validation_instruments, or set data.validation_windows=0"
+            )
 
     def __len__(self) -> int:
         return self.config.validation_windows if self.sources else 0

@@ -63,14 +63,18 @@ class AugmentConfig:
             value = getattr(self, setting.name)
             if isinstance(value, (int, float)):
                 if not 0 <= value <= 1:
-                    raise ValueError(f"{setting.name} is a probability, 0 to 1; found {value}")
+                    raise ValueError(
+                        f"augment.{setting.name} is a probability, 0 to 1; found {value}"
+                    )
             elif len(value) != 2 or not value[0] <= value[1]:
-                raise ValueError(f"{setting.name} is (lowest, highest); found {value}")
+                raise ValueError(f"augment.{setting.name} is (lowest, highest); found {value}")
         for name in ("room_wet", "room_decay", "low_cut_hz", "high_cut_hz", "telephone_hz"):
             if not getattr(self, name)[0] > 0:
-                raise ValueError(f"{name} is above 0; found {getattr(self, name)}")
+                raise ValueError(f"augment.{name} is above 0; found {getattr(self, name)}")
         if not self.quantisation_bits[0] >= 2:
-            raise ValueError(f"quantisation_bits is 2 or more; found {self.quantisation_bits}")
+            raise ValueError(
+                f"augment.quantisation_bits is 2 or more; found {self.quantisation_bits}"
+            )
 
     @classmethod
     def nothing(cls) -> AugmentConfig:
