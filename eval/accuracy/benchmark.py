@@ -29,7 +29,7 @@ from pathlib import Path
 from typing import Any
 
 from eval.accuracy.musical import musical_measures
-from eval.common.command import new_parser, run
+from eval.common.command import device, new_parser, run
 from eval.common.paired import differences
 from eval.common.record import data_name
 from eval.common.tables import benchmark_tables, latex, of_systems, recordings_csv
@@ -47,6 +47,7 @@ from transcribe.evaluation.error_types import Mistakes, find_mistakes
 from transcribe.evaluation.metrics import Scores, false_notes_per_minute, score
 from transcribe.midi import read_midi, write_midi
 from transcribe.notes import Performance
+from transcribe.options import positive_seconds, whole_number
 
 _WORD = re.compile(r"([a-z][a-z0-9_]*)=(.*)", re.DOTALL)
 _UNRECORDED = ("out", "midi_out", "csv", "latex", "work", "environments", "again", "draft")
@@ -91,12 +92,12 @@ def _parser() -> argparse.ArgumentParser:
     add("--split", default="test", help="of a data set that is not declared; default: test")
     add("--noise", help="sets or folders of recordings without any piano, comma separated")
     add("--checkpoint", "--weights", type=Path, help="of ours; default: the packaged weights")
-    add("--device", default="cpu", help="of ours; default: cpu")
-    add("--threads", type=int, default=1, help="of each process; default: 1")
-    add("--workers", type=int, default=1, help="processes at a time; default: 1")
-    add("--max-seconds", type=float, help="use only the beginning of each recording")
-    add("--first", type=int, help="only so many recordings of each set: a rehearsal")
-    add("--starts", type=int, default=3, help="how often start-up is timed; default: 3")
+    add("--device", type=device, default="cpu", help="of ours; default: cpu")
+    add("--threads", type=whole_number, default=1, help="of each process; default: 1")
+    add("--workers", type=whole_number, default=1, help="processes at a time; default: 1")
+    add("--max-seconds", type=positive_seconds, help="use only the beginning of each recording")
+    add("--first", type=whole_number, help="only so many recordings of each set: a rehearsal")
+    add("--starts", type=whole_number, default=3, help="how often start-up is timed; default: 3")
     add("--again", type=_flag, default=False, help="true: transcribe again what is done")
     add("--work", type=Path, default=Path("outputs/benchmark"), help="MIDI, times, clips")
     add("--environments", type=Path, default=default_environments(), help="of the peers")
@@ -120,6 +121,9 @@ def benchmark(options: argparse.Namespace) -> dict[str, Any]:
         raise argparse.ArgumentError(
             None, f"give set=NAME, data=FOLDER or noise=NAME; the sets are {sets}"
         )
+    for path in (options.csv, options.latex):
+        if path is not None:  # so that it is known now, and not after hours, if there can't be one
+            path.parent.mkdir(parents=True, exist_ok=True)
     systems = find_systems(options.system)
     wanted = None if options.set is None else find_set(options.set)
     noise = [] if options.noise is None else options.noise.split(",")

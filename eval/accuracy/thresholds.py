@@ -41,6 +41,7 @@ from transcribe.evaluation.matching import match_aligned
 from transcribe.evaluation.metrics import Scores, frame_f1, note_f1, onset_f1, score
 from transcribe.features import Features, FrameGrid
 from transcribe.notes import KEY, SUSTAINED, Performance, sustained
+from transcribe.options import whole_number
 from transcribe.rolls import Rolls
 from transcribe.train.validation_pieces import ValidationPiece, ValidationPieces
 from transcribe.windows import apply_in_windows
@@ -195,7 +196,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     out = "write the weights with the thresholds here"
     parser = new_parser("eval.accuracy.thresholds", __doc__, out=out)
     parser.add_argument("--checkpoint", type=Path, required=True)
-    parser.add_argument("--passages", type=int, default=24, help="default: 24")
+    parser.add_argument("--passages", type=whole_number, default=24, help="default: 24")
     parser.add_argument(
         "--recorded",
         type=Path,

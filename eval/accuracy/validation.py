@@ -24,6 +24,7 @@ from eval.common.tables import metrics_table
 from eval.common.transcribing import describe
 from transcribe.evaluation.aggregate import aggregate
 from transcribe.evaluation.metrics import score
+from transcribe.options import whole_number
 from transcribe.train.conf import CONF
 from transcribe.train.config import TrainConfig, plain
 from transcribe.train.validation_pieces import ValidationPieces
@@ -34,8 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run what the arguments say."""
     parser = new_parser("eval.accuracy.validation", __doc__)
     parser.add_argument("--checkpoint", type=Path, help="default: the packaged weights")
-    parser.add_argument("--passages", type=int, default=24, help="default: 24")
-    parser.add_argument("--threads", type=int, default=1, help="default: 1")
+    parser.add_argument("--passages", type=whole_number, default=24, help="default: 24")
+    parser.add_argument("--threads", type=whole_number, default=1, help="default: 1")
     parser.add_argument("overrides", nargs="*", help="Hydra overrides that name the data")
     return run(
         parser,

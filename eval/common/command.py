@@ -15,6 +15,7 @@ from typing import Any
 
 from eval.common.record import command, provenance, rounded, write_record
 from transcribe.errors import TranscribeError
+from transcribe.model.device import find_device
 
 RESULTS = Path(__file__).resolve().parents[1] / "results"
 Figures = Mapping[str, Any]
@@ -38,6 +39,14 @@ def new_parser(
         help="write into eval/results though the checkout has uncommitted changes",
     )
     return parser
+
+
+def device(text: str) -> str:
+    """A device that there is here; for ``type`` of an option."""
+    try:
+        return find_device(text)
+    except (ValueError, TranscribeError) as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def run(

@@ -232,7 +232,7 @@ def mistakes_table(systems: Sequence[Record]) -> str:
     kinds = [
         [
             f"{side}: {words}",
-            *(f"{100 * each[side][kind] / each['notes']['n_ref']:.2f}" for each in counted),
+            *(f"{100 * each[side][kind] / max(1, each['notes']['n_ref']):.2f}" for each in counted),
         ]
         for side, of_side in (("missed", MISSED), ("false", FALSE))
         for kind, words in of_side.items()

@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias, TypeVar
 
-from eval.common.command import new_parser
+from eval.common.command import device, new_parser
 from eval.common.record import data_name
 from transcribe.audio.reader import AudioReader
 from transcribe.datasets import Recording, load_dataset
 from transcribe.errors import DatasetError
 from transcribe.evaluation.evaluate import first_seconds
 from transcribe.notes import Performance
+from transcribe.options import positive_seconds, whole_number
 from transcribe.transcriber import Transcriber
 from transcribe.transcription import Transcription
 
@@ -93,10 +94,10 @@ def dataset_parser(
     add("--data", type=Path, required=data_required, help=data_help)
     add("--split", default="test", help="default: test")
     add("--checkpoint", "--weights", type=Path, help="default: the packaged weights")
-    add("--device", default="cpu", help="default: cpu")
-    add("--threads", type=int, default=1, help="of each worker; default: 1")
-    add("--workers", type=int, default=1, help="processes; default: 1")
-    add("--max-seconds", type=float, help="use only the beginning of each recording")
+    add("--device", type=device, default="cpu", help="default: cpu")
+    add("--threads", type=whole_number, default=1, help="of each worker; default: 1")
+    add("--workers", type=whole_number, default=1, help="processes; default: 1")
+    add("--max-seconds", type=positive_seconds, help="use only the beginning of each recording")
     return parser
 
 

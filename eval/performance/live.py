@@ -51,6 +51,7 @@ from transcribe.live.session import play
 from transcribe.live.sources import PlayedSource
 from transcribe.live.window import SlidingWindow
 from transcribe.notes import Performance, sustained
+from transcribe.options import whole_number
 from transcribe.transcriber import Transcriber
 
 LATENCIES = (150, 200, 300, 500)
@@ -68,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add("--minutes", type=float, default=0.0, help="of real time, at each of --timed; default: 0")
     add("--timed", type=int, nargs="+", default=[200], help="ms; default: 200")
     add("--hours", type=float, default=0.0, help="of sound in one go; default: 0")
-    add("--first", type=int, help="only so many recordings")
+    add("--first", type=whole_number, help="only so many recordings")
     return run(parser, measure, arguments, show=table)
 
 

@@ -284,6 +284,30 @@ def test_what_is_not_there_is_one_line_and_exit_code_1(tmp_path, two_systems, ru
         benchmark.main(["set=maps-real-dev", "sytem=ours"])
 
 
+@pytest.mark.parametrize(
+    "word", ["first=0", "first=-1", "max_seconds=-3", "threads=0", "workers=0", "device=abacus"]
+)
+def test_what_can_not_be_is_refused(data, two_systems, run, word):
+    """``first=-1`` left the last recording out, ``max_seconds=-3`` the last seconds."""
+    with pytest.raises(SystemExit, match="2"):
+        run(f"data={data}", word)
+
+
+def test_recordings_in_which_nothing_is_played_have_figures_too(
+    data, two_systems, run, monkeypatch
+):
+    monkeypatch.setattr(benchmark, "reference_performance", lambda _: Performance())
+    code, record = run(f"data={data}")
+    assert code == 0
+    assert record["mistakes"]["notes"]["n_ref"] == 0
+
+
+def test_a_tables_folder_is_made_before_anything_is_heard(data, two_systems, run, tmp_path):
+    code, record = run(f"data={data}", f"csv={tmp_path / 'new' / 'x.csv'}")
+    assert (code, record is None) == (0, False)
+    assert (tmp_path / "new" / "x.csv").is_file()
+
+
 def test_words_and_flags_say_the_same():
     assert benchmark.as_flags(["set=x", "max_seconds=20", "--threads", "2"]) == [
         *("--set", "x", "--max-seconds", "20", "--threads", "2")
