@@ -340,9 +340,6 @@ def table(record: Mapping[str, Any]) -> str:
         "out of key",
         "figures return",
         "pulse",
-        "copied notes: mean",
-        "95 %",
-        "most",
     )
     rows = []
     for name, row in record["generators"].items():
@@ -353,12 +350,19 @@ def table(record: Mapping[str, Any]) -> str:
         if music:
             heard = [f"{100 * music[name]:.1f} %" for name in ("out_of_key", "returning")]
             heard.append(f"{music['pulse']:+.2f}")
-        copied = row.get("copied")
-        runs = [ABSENT] * 3
-        if copied:
-            runs = [f"{copied['mean']:.1f}", f"{copied['p95']:.0f}", str(copied["longest"])]
-        rows.append([name, bits, *shares, *heard, *runs])
+        rows.append([name, bits, *shares, *heard])
     return markdown(columns, rows)
+
+
+def copied_table(record: Mapping[str, Any]) -> str:
+    """As Markdown, how long the longest runs of notes are that were learnt."""
+    rows = [
+        [name, f"{runs['mean']:.1f}", f"{runs['p95']:.0f}", str(runs["longest"])]
+        for name, row in record["generators"].items()
+        for runs in [row.get("copied")]
+        if runs
+    ]
+    return markdown(("notes", "mean", "95 %", "most"), rows)
 
 
 def _performances(options: argparse.Namespace, split: str) -> list[Performance]:

@@ -27,6 +27,7 @@ from eval.common.tables import (
     noise_table,
 )
 from eval.data.sets import find_set
+from eval.downstream.continuations import copied_table
 from eval.downstream.continuations import table as continuations_table
 from eval.downstream.corpus import corpus_table
 from eval.downstream.generators import table as generators_table
@@ -211,7 +212,7 @@ def report() -> str:
         *_section("generators", "Generators' programs on our files, and back", generators_table),
         *_line_and_grid(),
         *_section("corpus", "Does a corpus keep pieces apart?", corpus_table),
-        *_continue_report(_record("continue")),
+        *_continue_report(_record("continue"), _record("continue-copied")),
     ]
     return "\n\n".join(section.strip() for section in sections) + "\n"
 
@@ -229,7 +230,7 @@ def _section(name: str, title: str, table: Callable[[Mapping[str, Any]], str]) -
     ]
 
 
-def _continue_report(record: Mapping[str, Any]) -> list[str]:
+def _continue_report(record: Mapping[str, Any], copied: Mapping[str, Any]) -> list[str]:
     """What the generators are worth."""
     settings, ranges = record["settings"], record["ranges"]
     lengths = f"{settings['opening']:.0f} s of opening, {settings['following']:.0f} s more"
@@ -245,6 +246,11 @@ def _continue_report(record: Mapping[str, Any]) -> list[str]:
         continuations_table(record),
         "The opening's end again scores high and is no music of its own: the shares show who "
         "strays, not who composes well.",
+        f"Of {copied['n_openings']} of these openings, the longest run of notes in what follows "
+        "that is in the train split too, in any key:",
+        copied_table(copied),
+        f"```\n{copied['command']}\n```",
+        measured(copied),
     ]
 
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# From MIDI and instruments to the packaged weights and their table.
+# From MIDI and instruments to the weights `harmonic 3`, packaged before, and their table.
 #   PIANO_DATA=FOLDER recipes/rendered/run.sh [ablation=NAME] [HYDRA OVERRIDES]
 # OUTPUT is where the run goes, PYTHON the interpreter.
 # Stop it and start it again as you like: it goes on from the last epoch.

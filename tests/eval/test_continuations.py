@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from eval.downstream.continuations import main, summary, table
+from eval.downstream.continuations import copied_table, main, summary, table
 from recipes.check import verdict
 from transcribe.datasets.index import COLUMNS
 from transcribe.generate.config import GeneratorConfig
@@ -68,6 +68,8 @@ def test_a_record_its_table_and_the_recipe_s_verdict(index, tmp_path, capsys):
     bits = {name: record["generators"][name]["bits_per_note"]["all"] for name in names[2:]}
     assert 0 < bits["Markov chain"] < record["generators"]["continue"]["bits_per_note"]["all"]
     assert "| Markov chain | " in table(record)
+    assert "| what really followed | 13.0 | 13 | 13 |" in copied_table(record)
+    assert "Markov chain" not in copied_table(record)
 
     expected = tmp_path / "expected.json"
     wanted = {"bits_saved_on_markov_chain": {"mean": 0.2, "tolerance": 0.01}}
