@@ -12,6 +12,7 @@ import torch
 from hydra import compose, initialize_config_dir
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError
 from pytorch_lightning.trainer.connectors.data_connector import warning_cache
+from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from transcribe.checkpoint import load_checkpoint
 from transcribe.errors import CheckpointError, SettingsError
@@ -134,6 +135,17 @@ def test_a_killed_run_goes_on(pieces, tmp_path):
     assert reached >= 2
     train(settings(pieces, tmp_path, *SHORT, f"trainer.max_steps={reached + 2}"))
     assert torch.load(last, weights_only=False)["global_step"] == reached + 2
+
+
+def test_a_run_that_is_asked_to_end_does_not_end_in_success(pieces, tmp_path, monkeypatch):
+    """As a scheduler asks; a recipe would otherwise go on to its test."""
+
+    def asked(_: LitTranscriber) -> None:
+        raise SIGTERMException
+
+    monkeypatch.setattr(LitTranscriber, "on_train_epoch_start", asked)
+    with pytest.raises(SystemExit, match="143"):
+        train(settings(pieces, tmp_path, *SHORT, "trainer.max_steps=4"))
 
 
 def test_a_run_that_goes_on_ends_in_the_weights_of_one_that_never_stopped(

@@ -11,6 +11,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 import re
+import signal
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol, cast
@@ -22,7 +23,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.callbacks import Callback, LearningRateMonitor, ModelCheckpoint
-from pytorch_lightning.utilities.exceptions import MisconfigurationException
+from pytorch_lightning.utilities.exceptions import MisconfigurationException, SIGTERMException
 from safetensors import SafetensorError, safe_open
 
 from transcribe.errors import SettingsError, TranscribeError
@@ -105,7 +106,11 @@ def fit(
             _reached(last),
         )
         return weights
-    trainer.fit(lit_module, make_data(config), ckpt_path=last, weights_only=False)
+    try:
+        trainer.fit(lit_module, make_data(config), ckpt_path=last, weights_only=False)
+    except SIGTERMException as error:  # which would end in success
+        logger.error("ended by a request; the same command goes on from the last epoch")
+        raise SystemExit(128 + signal.SIGTERM) from error
     if trainer.is_global_zero:
         cast(ExportingModule, lit_module).export(weights)
     return weights
