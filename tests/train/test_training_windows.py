@@ -11,6 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from eval.data.synthetic_bank import write_synthetic_bank
+from transcribe.audio.reader import read_audio
 from transcribe.audio.wav import write_wav
 from transcribe.datasets.index import COLUMNS
 from transcribe.features import FeatureConfig
@@ -131,6 +132,23 @@ def test_validation_hears_each_note_where_it_is_labelled(folder, index):
                 lateness.append(late)
     assert len(lateness) > 8
     assert np.abs(lateness).max() < 0.005
+
+
+def test_nothing_is_learnt_of_labels_that_outlast_the_recording(folder):
+    """Of a download that broke off, or MIDI that goes on, after 3 s of 40."""
+    write_wav(folder / "cut.wav", read_audio(folder / "study.wav", RATE)[: 3 * RATE], RATE)
+    write_index(folder / "cut.csv", [("study.mid", "cut.wav", SECONDS)])
+    played = [note for note in spaced_notes().notes if note.onset < 3]
+    config = data_config(folder, "cut", validation_windows=2, detune_cents=0.0)
+    config.validation_sources = config.sources
+    windows = TrainingWindows(config, AugmentConfig.nothing(), FEATURES, seed=0)
+    for number in range(3):
+        frames, _ = np.nonzero(Rolls.unstack(windows[number]["targets"].numpy()).onset)
+        assert len(played) <= len(frames) <= 2 * len(played)
+        assert FEATURES.grid.seconds(int(frames.max())) < 3
+    for piece in ValidationPieces(config, FEATURES):
+        assert len(piece.samples) == 3 * RATE
+        assert len(piece.performance.notes) == len(played)
 
 
 # --- what is drawn, how often ---

@@ -135,7 +135,7 @@ def markdown(
     ]
     for number, title, figures in passages:
         cells = " | ".join(_percent(figures.get(name)) for name in names)
-        lines.append(f"| {number + 1} {title.replace('|', '/')} | {cells} |")
+        lines.append(f"| {number + 1} {' '.join(title.split()).replace('|', '/')} | {cells} |")
     means = [
         np.mean([figures[name] for _, _, figures in passages if name in figures]) for name in names
     ]

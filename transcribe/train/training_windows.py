@@ -26,6 +26,7 @@ from torch.utils.data import Dataset
 from transcribe.datasets import has_pedal, has_velocity
 from transcribe.datasets.cache import FULL_SCALE, cached_samples
 from transcribe.errors import SettingsError
+from transcribe.evaluation.evaluate import first_seconds
 from transcribe.features import FeatureConfig
 from transcribe.notes import Performance, sustained
 from transcribe.rolls import Rolls, encode
@@ -121,10 +122,12 @@ class TrainingWindows(Dataset[dict[str, Tensor]]):
         """A window of one recording, in tune or not, before augmentation."""
         config, grid = self.config, self.features.config.grid
         recording, table = source.recordings[piece], source.table(piece)
+        recorded = None if recording.audio_path is None else self._recorded(recording.audio_path)
+        heard = np.inf if recorded is None else len(recorded) / grid.sample_rate
         cents = float(rng.uniform(-config.detune_cents, config.detune_cents))
         stretch = 2 ** (-cents / 1200)
         seconds = grid.seconds(config.window_frames)
-        last = max(0.0, recording.duration * stretch - seconds)
+        last = max(0.0, min(recording.duration, heard) * stretch - seconds)
         start_frame = round(grid.position(float(rng.uniform(0, last))))
         margin = self.features.config.margin
         first = start_frame * grid.hop_length - margin
@@ -133,8 +136,10 @@ class TrainingWindows(Dataset[dict[str, Tensor]]):
         missing = max(0, -first)
         start = (first + missing) / grid.sample_rate / stretch
         duration = (n_samples - missing) / grid.sample_rate / stretch
-        if recording.audio_path is not None:
-            sound = self._recorded(recording.audio_path, start, duration)
+        if recorded is not None:
+            begin = round(start * grid.sample_rate)
+            stored = recorded[begin : begin + round(duration * grid.sample_rate) + 1]
+            sound = np.asarray(stored, np.float32) / np.float32(FULL_SCALE)
         else:
             if config.variety.octaves and rng.uniform() < 0.5:
                 share = float(rng.uniform(0, config.variety.octaves))
@@ -142,10 +147,11 @@ class TrainingWindows(Dataset[dict[str, Tensor]]):
             sound = self._rendered(table, start, duration, rng)
         sound = detune(sound, cents)[0][: n_samples - missing]
         samples[missing : missing + len(sound)] = sound
-        stop = start + duration
+        performance = table.excerpt(start, start + duration, stretch)
         return _Window(
             samples,
-            table.excerpt(start, stop, stretch),
+            # Labels that outlast the recording have no sound.
+            first_seconds(performance, heard * stretch),
             start_frame,
             pedal_known=has_pedal(recording),
             velocity_known=source.velocities and has_velocity(recording),
@@ -155,12 +161,8 @@ class TrainingWindows(Dataset[dict[str, Tensor]]):
             stretch=stretch,
         )
 
-    def _recorded(self, path: Path, start: float, duration: float) -> NDArray[np.float32]:
-        sample_rate = self.features.config.sample_rate
-        stored = cached_samples(path, sample_rate, Path(self.config.cache))
-        first = round(start * sample_rate)
-        sound = stored[first : first + round(duration * sample_rate) + 1]
-        return np.asarray(sound, np.float32) / np.float32(FULL_SCALE)
+    def _recorded(self, path: Path) -> NDArray[np.int16]:
+        return cached_samples(path, self.features.config.sample_rate, Path(self.config.cache))
 
     def _rendered(
         self, table: PerformanceArrays, start: float, duration: float, rng: np.random.Generator

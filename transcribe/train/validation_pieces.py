@@ -66,11 +66,14 @@ class ValidationPieces(Dataset[ValidationPiece]):
         rng = np.random.default_rng([20180923, index])
         piece = int(rng.choice(len(source.recordings), p=source.share))
         recording = source.recordings[piece]
-        duration = min(config.validation_seconds, recording.duration)
-        start = float(rng.uniform(0, recording.duration - duration))
+        audio = recording.audio_path
+        whole = None if audio is None else read_audio(audio, self.sample_rate)
+        heard = np.inf if whole is None else len(whole) / self.sample_rate
+        length = min(recording.duration, heard)
+        duration = min(config.validation_seconds, length)
+        start = float(rng.uniform(0, length - duration))
         table = source.table(piece)
-        if recording.audio_path is not None:
-            whole = read_audio(recording.audio_path, self.sample_rate)
+        if whole is not None:
             first = round(start * self.sample_rate)
             samples = whole[first : first + round(duration * self.sample_rate)]
         else:
