@@ -10,6 +10,7 @@ import time
 import pytest
 import torch
 from hydra import compose, initialize_config_dir
+from hydra._internal.utils import get_args_parser
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError
 from pytorch_lightning.trainer.connectors.data_connector import warning_cache
 from pytorch_lightning.utilities.exceptions import SIGTERMException
@@ -23,7 +24,7 @@ from transcribe.train.__main__ import train
 from transcribe.train.conf import CONF
 from transcribe.train.config import OptimizerConfig, plain
 from transcribe.train.lit_transcriber import LitTranscriber
-from transcribe.train.trainer import make_trainer
+from transcribe.train.trainer import make_trainer, overrides_last
 
 from .training import SHORT, overrides, random_piece, settings
 
@@ -59,6 +60,22 @@ class TestConfig:
             with pytest.raises(SettingsError, match=f"found {name}: write it without"):
                 plain(composed)
             assert plain(compose("train", overrides=["++optimizer.learning_rate=1"]))
+
+    @pytest.mark.parametrize(
+        "line",
+        [
+            "experiment=tiny -m seed=0,1,2",
+            "-m experiment=tiny seed=0,1,2",
+            "experiment=tiny seed=0,1,2 --multirun",
+        ],
+    )
+    def test_overrides_may_stand_on_both_sides_of_an_option(self, line):
+        """As the help has it; Hydra's own parser takes the last two only."""
+        found = get_args_parser().parse_args(overrides_last(line.split()))
+        assert found.multirun
+        assert found.overrides == ["experiment=tiny", "seed=0,1,2"]
+        named = overrides_last(["a=1", "--config-name", "continue", "~b", "--cfg", "job", "+c=2"])
+        assert named == ["--config-name", "continue", "--cfg", "job", "a=1", "~b", "+c=2"]
 
     @pytest.mark.parametrize(
         ("words", "message"),

@@ -12,7 +12,8 @@ import dataclasses
 import logging
 import re
 import signal
-from collections.abc import Callable, Iterator, Mapping
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, cast
 
@@ -312,9 +313,22 @@ class Jobs:
 
         Raises SystemExit if a run failed; the others of a multirun were trained all the same.
         """
+        sys.argv[1:] = overrides_last(sys.argv[1:])
         hydra.main(version_base="1.3", config_path=str(CONF), config_name=config_name)(self.run)()
         if self.n_failed:
             raise SystemExit(1)
+
+
+def overrides_last(words: Sequence[str]) -> list[str]:
+    """A command line with its overrides after its options.
+
+    Hydra takes them in one piece only, and not ``experiment=tiny -m seed=0,1,2``.
+    """
+
+    def is_override(word: str) -> bool:
+        return not word.startswith("-") and ("=" in word or word.startswith("~"))
+
+    return sorted(words, key=is_override)  # which keeps the order of either kind
 
 
 def own_folder(config: RunConfig, template: str) -> None:
