@@ -266,9 +266,10 @@ def _runtime_report(runtime: Mapping[str, Any]) -> list[str]:
     """The runtimes of the network beside each other, and the whole command."""
     return [
         "## How fast, how large",
-        f"{runtime['machine']['cpu']}, all in one run.",
+        f"Weights `{runtime['system']['name']}`; {runtime['machine']['cpu']}, all in one run.",
         runtime_table(runtime),
         f"```\n{runtime['command']}\n```",
+        measured(runtime),
     ]
 
 
