@@ -154,7 +154,7 @@ def add_checkpoint(
     help: str = "weights to use instead of the packaged ones",
 ) -> None:
     """``--checkpoint``."""
-    parser.add_argument("--checkpoint", metavar="FILE", help=help)
+    parser.add_argument("--checkpoint", metavar="FILE", type=existing_file, help=help)
 
 
 # --- how it runs ---
@@ -215,6 +215,14 @@ def file_name(text: str) -> Path:
         raise argparse.ArgumentTypeError(f"expected the name of a file; found {text!r}")
     if is_address(text):
         raise argparse.ArgumentTypeError(f"{NO_ADDRESSES}; found {text!r}")
+    return path
+
+
+def existing_file(text: str) -> Path:
+    """A file that is read, if it is needed at all: one that isn't there is always a mistake."""
+    path = file_name(text)
+    if not path.is_file():
+        raise argparse.ArgumentTypeError(f"expected a file, found none: {text}")
     return path
 
 

@@ -8,12 +8,12 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 from conftest import SAMPLE_RATE, melody_samples, write_pcm
 
-from transcribe import cli
 from transcribe.errors import AudioError
 from transcribe.midi import read_midi
 from transcribe.midi_file import NOTE_ON, midi_file_bytes
@@ -138,13 +138,24 @@ def test_one_failure_while_hearing(run, melody_wav, tmp_path, monkeypatch, error
     assert files(tmp_path) == {"bad.wav", "good.wav", "good.mid"}
 
 
-def test_a_missing_checkpoint_is_one_line(melody_wav, tmp_path, capsys):
-    code = cli.main([str(melody_wav()), "--checkpoint", str(tmp_path / "nowhere.safetensors")])
-    err = capsys.readouterr().err
-    assert code == 1
-    assert err.startswith(f"transcribe: {tmp_path / 'nowhere.safetensors'}: ")
-    assert err.count("\n") == 1
-    assert files(tmp_path) == {"song.wav"}
+@pytest.mark.parametrize("words", [[], ["score"], ["tokens", "--for", "abc"], ["continue"]])
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("nowhere.onnx", "expected a file, found none: nowhere.onnx"),
+        ("https://host/a.onnx", "expected a file, not an address"),
+        ("", "found an empty one"),
+    ],
+)
+def test_weights_that_are_not_there_are_wrong_usage_also_where_none_are_needed(
+    run, tmp_path, monkeypatch, words, name, said
+):
+    monkeypatch.chdir(tmp_path)
+    Path("song.mid").touch()
+    ran = run(*words, "song.mid", "--checkpoint", name)
+    assert ran.code == 2
+    assert said in ran.complaints[-1]
+    assert files(tmp_path) == {"song.mid"}
 
 
 def test_silence_gives_an_empty_midi_file(run, tmp_path):

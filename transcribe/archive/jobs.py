@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from transcribe.archive.storage.base import StoredFile
 from transcribe.notes import STANDARD_A4
@@ -26,7 +27,7 @@ class JobSettings:
     """Probabilities and seconds to use in place of the checkpoint's."""
     a4: float = STANDARD_A4
     """Hertz of the instruments' A above middle C."""
-    checkpoint: str | None = None
+    checkpoint: Path | None = None
     """Weights file; the packaged weights if None."""
     device: str = "cpu"
     """As in torch, such as ``"cuda:1"``."""

@@ -82,8 +82,6 @@ def add_parser(subparsers: Subparsers) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Serve the page until Ctrl-C, or have it served in the background."""
-    if options.checkpoint and not Path(options.checkpoint).is_file():
-        raise UsageError(f"--checkpoint {options.checkpoint}: no such file")
     folder = (options.folder or default_folder()).expanduser().absolute()
     if options.install_shortcut or options.background:
         if options.host is not None:

@@ -20,6 +20,7 @@ from transcribe.errors import TranscribeError
 from transcribe.files.atomic import write_atomically
 from transcribe.files.json_text import parse_json
 from transcribe.files.lock import BusyError, locked
+from transcribe.hardware import n_cores
 from transcribe.terminal import say, show
 from transcribe.web.access import AccessMiddleware, Sessions
 from transcribe.web.app import Server
@@ -193,17 +194,17 @@ def _worker_options(options: argparse.Namespace) -> list[str]:
     words = ["--device", options.device]
     n_threads = options.threads
     if n_threads is None and options.jobs > 1:
-        n_threads = max(1, (os.cpu_count() or 1) // options.jobs)
+        n_threads = max(1, n_cores() // options.jobs)
     if n_threads:
         words += ["--threads", str(n_threads)]
     if options.checkpoint:
-        words += ["--checkpoint", str(Path(options.checkpoint).absolute())]
+        words += ["--checkpoint", str(options.checkpoint.absolute())]
     return words
 
 
 def _live_checkpoint(options: argparse.Namespace) -> Path | None:
     """Weights for notes while the page records, which is done on the CPU."""
-    return Path(options.checkpoint).absolute() if options.checkpoint else None
+    return options.checkpoint.absolute() if options.checkpoint else None
 
 
 def _already_running(folder: Path, options: argparse.Namespace) -> int:

@@ -74,7 +74,7 @@ def make_ray_pool(options: argparse.Namespace, settings: JobSettings) -> RayPool
     elif device == "cuda" and not has_gpus:
         raise TranscribeError("--device cuda: no machine of the Ray cluster has a GPU")
     if settings.checkpoint is not None:
-        settings = replace(settings, checkpoint=os.path.abspath(settings.checkpoint))
+        settings = replace(settings, checkpoint=settings.checkpoint.absolute())
     n_gpus = int(device == "cuda")
     n_workers = options.workers or room_for(settings.threads, n_gpus)
     n_machines = sum(each["Alive"] for each in ray.nodes())
