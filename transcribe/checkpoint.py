@@ -16,6 +16,7 @@ from transcribe.decode.config import DecodeConfig
 from transcribe.errors import CheckpointError
 from transcribe.extras import needing
 from transcribe.features import FeatureConfig
+from transcribe.hardware import n_cores
 from transcribe.model.config import ModelConfig
 from transcribe.model.network import Network
 from transcribe.weights_file import (
@@ -176,7 +177,7 @@ def _load_for_torch(path: Path, device: str, threads: int | None) -> Checkpoint:
         from transcribe.model.parameters import network_with
 
     if threads:
-        torch.set_num_threads(threads)
+        torch.set_num_threads(min(threads, n_cores()))
     settings = _settings_of(weights)
     config = weights.settings(ModelConfig, "model")
     network = network_with(weights, lambda: OnsetsAndFrames(config, settings["features"]))

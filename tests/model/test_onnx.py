@@ -15,6 +15,7 @@ from transcribe.checkpoint import Checkpoint, load_checkpoint, save_checkpoint, 
 from transcribe.decode.config import DecodeConfig
 from transcribe.errors import CheckpointError, SettingsError
 from transcribe.features import FeatureConfig
+from transcribe.hardware import n_cores
 from transcribe.model.config import ModelConfig
 from transcribe.model.onnx_export import LIKELY_ONSET, as_onnx
 from transcribe.model.onnx_graph import Graph
@@ -82,6 +83,21 @@ def test_any_number_of_windows_of_any_length(name):
         expected = in_torch(network, windows)
         np.testing.assert_allclose(exported.batch_activations(windows), expected, atol=1e-5)
         np.testing.assert_allclose(exported.activations(windows[0]), expected[0], atol=1e-5)
+
+
+def test_a_network_takes_no_more_threads_than_there_are_cores(monkeypatch):
+    graph = as_onnx(checkpoint_of("harmonic").trainable)[0].SerializeToString()
+    taken = []
+    session = onnxruntime.InferenceSession
+
+    def watched(content, options, **words):
+        taken.append(options.intra_op_num_threads)
+        return session(content, options, **words)
+
+    monkeypatch.setattr(onnxruntime, "InferenceSession", watched)
+    for threads in (None, 1, n_cores() + 8):
+        OnnxNetwork(graph, threads=threads)
+    assert taken == [n_cores(), 1, n_cores()]
 
 
 @pytest.mark.parametrize("name", [name for name in VARIANTS if name != "paper"])

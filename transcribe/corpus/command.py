@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import shlex
 import sys
 import time
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from transcribe.corpus.config import CorpusConfig
+from transcribe.hardware import n_cores
 from transcribe.options import (
     DONE,
     FAILED,
@@ -118,7 +118,7 @@ def run(options: argparse.Namespace) -> int:
             options.output,
             config,
             splits=splits,
-            workers=options.workers or os.cpu_count() or 1,
+            workers=options.workers or n_cores(),
             overwrite=options.overwrite,
             command=_as_given(options),
             progress=progress,

@@ -34,7 +34,8 @@ class OnnxNetwork:
 
     def __init__(self, content: bytes, *, threads: int | None = None) -> None:
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads or n_cores()
+        # More than there are cores would wait for each other at full load.
+        options.intra_op_num_threads = min(threads or n_cores(), n_cores())
         options.log_severity_level = _ERRORS_ONLY
         # A plan of memory for each length of window costs a sixth more memory, and no time less.
         options.enable_mem_pattern = False
