@@ -54,6 +54,9 @@ FORMATS = {
     "a.mkv": ("aac", 44100, {"video": True}),
     "a.webm": ("libopus", 48000, {"container": "webm"}),
     "a.wma": ("wmav2", 44100, {"container": "asf"}),
+    "a.mp2": ("mp2", 44100, {}),
+    "mp2.ts": ("mp2", 48000, {"container": "mpegts"}),
+    "a.ac3": ("ac3", 48000, {}),
 }
 
 
@@ -263,6 +266,22 @@ def test_a_duration_is_measured_whatever_the_header_says(
     assert counted_seconds(path) == pytest.approx(heard, rel=0.15)
 
 
+def test_the_size_of_an_mp3_without_a_tag_does_not_tell_how_long_it_is(tmp_path: Path) -> None:
+    path, rates = tmp_path / "a.mp3", (320_000, 32_000)
+    encoded = b""
+    for bit_rate in rates:
+        with av.open(str(path), "w", options={"write_xing": "0"}) as out:
+            stream = out.add_stream("libmp3lame", rate=44100, layout="mono")
+            stream.bit_rate = bit_rate
+            frame = av.AudioFrame.from_ndarray(tone(44100, 4)[np.newaxis], "fltp", "mono")
+            frame.sample_rate = 44100
+            out.mux([*stream.encode(frame), *stream.encode(None)])
+        encoded += path.read_bytes()
+        assert probe(path).duration == pytest.approx(4, abs=0.1)
+    path.write_bytes(encoded)
+    assert probe(path).duration == pytest.approx(8, abs=0.15)
+
+
 def test_a_track_that_starts_late_lasts_to_its_end(tmp_path: Path) -> None:
     for name, codec in (("a.mp4", "aac"), ("a.mkv", "libopus")):
         path = encode(tmp_path / name, codec, tone(48000), 48000, video=True, start=2.0)
@@ -272,7 +291,12 @@ def test_a_track_that_starts_late_lasts_to_its_end(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "codec", "video"),
-    [("a.avi", "libmp3lame", True), ("b.avi", "ac3", False), ("a.wma", "wmav2", False)],
+    [
+        ("a.avi", "libmp3lame", True),
+        ("b.avi", "ac3", False),
+        ("c.avi", "pcm_s16le", False),
+        ("a.wma", "wmav2", False),
+    ],
 )
 def test_a_whole_file_whose_sound_begins_late_is_not_called_truncated(
     tmp_path: Path, name: str, codec: str, video: bool

@@ -59,6 +59,27 @@ def test_what_lies_beyond_the_headers_end_is_read_and_told(tmp_path: Path, name:
     assert probe(path).duration == measured_seconds(path) == SECONDS
 
 
+@pytest.mark.parametrize(("bits", "kind"), [(16, 1), (24, 1), (32, 1), (32, 3), (64, 3), (8, 1)])
+def test_a_big_endian_wav_is_read_as_one(tmp_path: Path, bits: int, kind: int) -> None:
+    if kind == 3:
+        data = NOISE.astype(f">f{bits // 8}").tobytes()
+    elif bits == 8:
+        data = np.round(NOISE * 127 + 128).astype(np.uint8).tobytes()
+    else:
+        whole = np.round(NOISE * 2.0 ** (bits - 1)).astype(">i4").view(np.uint8).reshape(-1, 4)
+        data = whole[:, -(bits // 8) :].tobytes()
+    form = struct.pack(">HHIIHH", kind, 1, RATE, RATE * bits // 8, bits // 8, bits)
+    chunks = b"WAVEfmt " + struct.pack(">I", 16) + form + b"data" + struct.pack(">I", len(data))
+    path = tmp_path / "a.wav"
+    path.write_bytes(b"RIFX" + struct.pack(">I", len(chunks) + len(data)) + chunks + data)
+    samples, warnings = read(path)
+    np.testing.assert_allclose(samples, NOISE, atol=0.01 if bits == 8 else 1e-4)
+    assert warnings == []
+    assert probe(path).duration == SECONDS
+    path.write_bytes(path.read_bytes()[: -len(data) // 2])
+    assert ["missing" in each for each in read(path)[1]] == [True]
+
+
 PLACEHOLDERS = [
     *(("a.wav", size) for size in (0, 0x7FFFF000, 0x7FFFFF00, 0x80000000, 0xFFFFFFFF, 0xFFFFFFDB)),
     *(("rf64.wav", size) for size in (0, 2**64 - 1)),

@@ -24,6 +24,7 @@ from av.stream import Disposition
 from transcribe.audio.headers import TruthfulFile, find_samples
 from transcribe.audio.joined import Part, PartOfFile
 from transcribe.errors import AudioError, AudioProblem
+from transcribe.files.beginnings import begins_midi
 from transcribe.files.endings import MIDI_IS_NO_RECORDING
 
 _READABLE = "wav, flac, mp3, ogg, opus, m4a, aac, aiff, wma, or a video with sound"
@@ -56,7 +57,7 @@ _ASF_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
 def open_recording(path: Path, part: Part | None = None) -> InputContainer:
     """Open a recording, or one part of a file, or say why that can't be done."""
     head = _head_of(path)
-    if head[:4] == b"MThd" or (head[:4] == b"RIFF" and head[8:12] == b"RMID"):
+    if begins_midi(head):
         raise AudioError(f"{path}: {MIDI_IS_NO_RECORDING}", kind="midi")
     samples = find_samples(path)
     mended: TruthfulFile | PartOfFile | None = None
@@ -202,8 +203,7 @@ def header_seconds(path: Path, container: InputContainer, stream: AudioStream) -
         return None  # estimated from the first packets, and often wrong by a factor
     samples = find_samples(path)
     if samples is not None:
-        held, declared = samples.seconds_held, samples.seconds_declared
-        return held if declared is None or samples.patches else min(declared, held)
+        return samples.seconds_held
     if stream.duration is not None and stream.time_base is not None:
         late = 0.0
         keeps_time = container.format.name.startswith(("mov", "mpegts"))
@@ -229,7 +229,7 @@ def promised_seconds(path: Path, container: InputContainer, stream: AudioStream)
     kind = container.format.name
     samples = find_samples(path)
     if samples is not None:
-        return samples.seconds_held if samples.patches else samples.seconds_declared
+        return max(samples.seconds_held, samples.seconds_declared or 0.0)
     seconds = header_seconds(path, container, stream)
     if stream.duration is None and len(container.streams) > 1 and "DURATION" not in stream.metadata:
         return None  # that of the picture
@@ -271,7 +271,14 @@ def _holds_all_its_riff(path: Path) -> bool:
     return 0 < place <= end + 1
 
 
-def ogg_has_end(path: Path) -> bool:
+def has_end(path: Path, kind: str) -> bool:
+    """Whether a file goes on to where it says that it ends, if its kind (FFmpeg's name) says so."""
+    if kind == "avi":
+        return _holds_all_its_riff(path)
+    return kind != "ogg" or _ogg_has_end(path)
+
+
+def _ogg_has_end(path: Path) -> bool:
     """Whether an ogg file's last page says that it is the last."""
     with path.open("rb") as file:
         file.seek(max(0, path.stat().st_size - (1 << 17)))

@@ -32,6 +32,14 @@ _TAGS = (b"TAG", b"ID3", b"APETAGEX", b"LYRICS")
 """How tags begin that are put behind any file."""
 _WAV_CODES = (1, 2, 3, 6, 7, 0x11, 0xFFFE)
 """PCM, float, logarithmic and ADPCM: encodings with as many bytes in every second."""
+_AU_ENCODINGS = {
+    (False, 2): 3,
+    (False, 3): 4,
+    (False, 4): 5,
+    (True, 4): 6,
+    (True, 8): 7,
+}
+"""Of AU, by whether samples are floats and by their bytes."""
 _W64_GUID = bytes.fromhex("f3acd3118cd100c04f8edb8a")
 _W64_RIFF = b"riff" + bytes.fromhex("2e91cf11a5d628db04c10000")
 _AIFC_PCM = (b"NONE", b"sowt", b"twos", b"raw ", b"in24", b"in32", b"fl32", b"FL32", b"fl64")
@@ -80,6 +88,8 @@ class _Layout:
     patch: Callable[[int], list[tuple[int, bytes]]]
     frame: int = 1
     """Bytes of one sample of all channels."""
+    misread: bool = False
+    """Whether FFmpeg reads it right only with a patch, whatever the header says."""
 
 
 def find_samples(path: Path) -> Samples | None:
@@ -100,7 +110,7 @@ def _compared(file: BinaryIO, layout: _Layout, size: int) -> Samples:
     whole = there - there % layout.frame
 
     def samples(declared: int | None, held: int, *, mended: bool) -> Samples:
-        patches = tuple(layout.patch(held)) if mended else ()
+        patches = tuple(layout.patch(held)) if mended or layout.misread else ()
         return Samples(start, declared, held, layout.byte_rate, patches)
 
     if declared > there or declared < 0:
@@ -146,7 +156,7 @@ def _layout(file: BinaryIO) -> _Layout | None:
 
 
 def _riff(file: BinaryIO, order: str) -> _Layout | None:
-    byte_rate = frame = long_size = long_place = 0
+    byte_rate = frame = long_size = long_place = au_encoding = 0
     for place, name, size in _chunks(file, 12, f"{order}4sI"):
         if name == b"ds64":
             long_place = place + 16
@@ -154,9 +164,17 @@ def _riff(file: BinaryIO, order: str) -> _Layout | None:
             (long_size,) = struct.unpack("<Q", file.read(8))
         elif name == b"fmt ":
             file.seek(place + 8)
-            code, _, _, byte_rate, frame = struct.unpack(f"{order}HHIIH", file.read(14))
+            code, n_channels, rate, byte_rate, frame, bits = struct.unpack(
+                f"{order}HHIIHH", file.read(16)
+            )
             if code not in _WAV_CODES:
                 return None
+            if order == ">":
+                au_encoding = _AU_ENCODINGS.get((code == 3, -(-bits // 8)), 0)
+        elif name == b"data" and au_encoding:
+            patch = partial(_as_au, place + 8, au_encoding, rate, n_channels)
+            go_on = _go_on(f"{order}4sI", 2)
+            return _Layout(place + 8, size, byte_rate, go_on, patch, frame, misread=True)
         elif name == b"data":
             # FFmpeg goes by the long size alone, and a recorder may have filled in only the other.
             is_long = long_place and (size == 0xFFFFFFFF or not long_size)
@@ -171,6 +189,14 @@ def _riff_sizes(order: str, place: int, long_place: int, held: int) -> list[tupl
         return [(place, b"\xff" * 4), (long_place, struct.pack("<Q", held))]
     # Of size 0 FFmpeg reads on to the end of the file.
     return [(place, struct.pack(f"{order}I", held if held < 2**32 - 1 else 0))]
+
+
+def _as_au(
+    start: int, encoding: int, rate: int, n_channels: int, held: int
+) -> list[tuple[int, bytes]]:
+    """Big-endian wav, of which FFmpeg swaps no bytes, under the header of another kind of file."""
+    sizes = (start, min(held, 2**32 - 1), encoding, rate, n_channels)
+    return [(0, struct.pack(">4s5I", b".snd", *sizes))]
 
 
 def _wave64(file: BinaryIO) -> _Layout | None:

@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import av
 from av.audio.stream import AudioStream
 from av.container import InputContainer
 
-from transcribe.audio.container import AudioTrack, choose_track, header_seconds, open_recording
+from transcribe.audio.container import (
+    AudioTrack,
+    choose_track,
+    header_seconds,
+    open_recording,
+    promised_seconds,
+)
 from transcribe.audio.joined import Part, parts_of
 
 _LEAST_BIT_RATE = 50
 """Bits a second; digital silence in the most sparing codec takes more."""
 _HEADERS_KNOW = ("aiff", "au", "caf", "matroska", "mov", "w64", "wav")
 """Formats that need not be read to the end to know how long they are."""
+_PLACES = 32
+"""Of an mp3 file without a tag, whose packets are looked at."""
+_PADDING = 1
+"""Bytes by which the packets of one bit rate differ."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +61,9 @@ def probe_track(path: Path, track: AudioTrack) -> AudioInfo:
         stream = container.streams.audio[track.index]
         codec = stream.codec_context
         seconds = header_seconds(path, container, stream)
+        if _is_guess(path, container, stream):
+            container.seek(0)
+            seconds = _counted(container, stream)
         longest = 8 * path.stat().st_size / _LEAST_BIT_RATE
         return AudioInfo(
             duration=seconds if seconds is not None and 0 <= seconds <= longest else None,
@@ -79,6 +94,18 @@ def counted_seconds(path: str | os.PathLike[str]) -> float | None:
                 streams = container.streams.audio
                 seconds += _counted(container, streams[min(track.index, len(streams) - 1)])
     return seconds or info.duration
+
+
+def _is_guess(path: Path, container: InputContainer, stream: AudioStream) -> bool:
+    """Whether a header's duration comes from the file's size, though the bit rate changes."""
+    if container.format.name != "mp3" or promised_seconds(path, container, stream) is not None:
+        return False
+    sizes = set()
+    for place in range(_PLACES):
+        with contextlib.suppress(av.error.FFmpegError):
+            container.seek((container.duration or 0) * place // _PLACES)
+            sizes |= {packet.size for packet in islice(container.demux(stream), 2) if packet.size}
+    return max(sizes, default=0) - min(sizes, default=0) > _PADDING
 
 
 def _counted(container: InputContainer, stream: AudioStream) -> float:

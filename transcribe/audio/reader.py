@@ -6,8 +6,8 @@ Samples are float32 with full scale at 1. The channels of a recording are averag
 (`channels` says how, and when one is turned round first).
 Time zero is the first moment of the recording as its container has it: what an encoder
 puts before the music is cut away where the file says how much that is. Where it doesn't
-say (raw .aac, fragmented mp4, mp3 without a tag, wma), the least that such an encoder
-adds is taken, so onsets there may be a few milliseconds late.
+say (raw .aac, fragmented mp4, mp3 without a tag, mp2, ac3, wma), the least that such an
+encoder adds is taken, so onsets there may be a few milliseconds late.
 
 A recording is decoded packet by packet, so memory does not grow with its length.
 """
@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 from transcribe.audio.container import (
     SAMPLE_RATES,
     choose_track,
-    ogg_has_end,
+    has_end,
     open_recording,
     promised_seconds,
 )
@@ -45,8 +45,9 @@ from transcribe.errors import AudioError
 
 FloatArray = NDArray[np.float32]
 
-_MP3_DELAY = 1105
-"""Samples: 576 of the encoder and 529 of the decoder, the least LAME writes into its tag."""
+_DELAYS = {"mp3": 1105, "mp2": 481, "ac3": 256, "eac3": 256}
+"""Samples: 576 of the encoder and 529 of the decoder, the least LAME writes into its tag; the
+length of Layer II's filters; by what blocks of AC-3 overlap."""
 _LEAST_CUT = 0.001
 """Seconds; a container that knows of an encoder's warm-up cuts more than this."""
 _LEAST_GAP = 0.05
@@ -118,6 +119,7 @@ class AudioReader:
         self._missing = 0.0
         self._turned = 0.0
         self._first_packet: float | None = None
+        self._first_bytes = b""
         self._has_no_end = False
 
     @property
@@ -269,7 +271,7 @@ class AudioReader:
                 yield rate, samples, channels
         if promised is not None and promised - position > _LEAST_MISSING:
             self._missing = promised - position
-        self._has_no_end = container.format.name == "ogg" and not ogg_has_end(self.path)
+        self._has_no_end = not has_end(self.path, container.format.name)
 
     def _hole(self, ahead: float, position: float, promised: float | None) -> float:
         """Seconds to fill where the clock is so far ahead of a position; 0 where it is damaged."""
@@ -290,6 +292,7 @@ class AudioReader:
                     n_failures = 0
                     if self._first_packet is None and packet.pts is not None:
                         self._first_packet = float(packet.pts * packet.time_base)
+                        self._first_bytes = bytes(packet)[:2]
                     try:
                         frames = packet.decode()
                     except av.error.FFmpegError:
@@ -317,7 +320,9 @@ class AudioReader:
                 return 0.0
         if codec == "aac":
             return frame.samples / frame.sample_rate
-        return _MP3_DELAY / frame.sample_rate if codec == "mp3" else 0.0
+        if codec == "mp3" and self._first_bytes[1:] and self._first_bytes[1] & 6 == 4:
+            codec = "mp2"  # which a transport stream does not tell from mp3
+        return _DELAYS.get(codec, 0) / frame.sample_rate
 
     def _channels(self, frame: AudioFrame) -> FloatArray:
         """A frame's samples, shape (n_channels, n_samples), full scale at 1."""
