@@ -12,12 +12,13 @@ from midi_bytes import END, FOUR, HIGHER, QUARTER, SCALE, chunk, header, onsets,
 
 from transcribe.midi_file import (
     MidiFile,
+    MidiTrack,
     metre_event,
     midi_file_bytes,
     tempo_event,
 )
 from transcribe.midi_parser import parse_midi
-from transcribe.midi_reading import MidiReading
+from transcribe.midi_reading import MidiReading, performance_of
 from transcribe.music.beat_grid import Metre
 from transcribe.notes import PedalPress, Performance
 from transcribe.tokens.score_midi import StepNote, Track, read_score_midi, score_midi
@@ -226,3 +227,14 @@ def test_what_is_written_in_musical_time_is_read_back(notes, metre):
     assert score.metres == ((0, metre),)
     assert score.tempos == ((0, pytest.approx(100)),)
     assert [n.pitch for n in read(content).performance.notes] == [n.pitch for n in track.notes]
+
+
+def test_many_tracks_have_one_clock_unless_each_has_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tempos, made = MidiFile.tempos, []
+    monkeypatch.setattr(MidiFile, "tempos", lambda *words: made.append(1) or tempos(*words))
+    for kind, n_clocks in ((1, 1), (2, 3)):
+        made.clear()
+        performance_of(MidiFile(kind, 480, (MidiTrack(),) * 3))
+        assert len(made) == n_clocks

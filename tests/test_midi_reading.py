@@ -177,7 +177,7 @@ def test_a_file_cut_anywhere_is_read_as_far_as_it_goes_and_called_truncated(tmp_
     for n_bytes in range(len(data) - 4):  # the last event is the four bytes "end of track"
         path.write_bytes(data[:n_bytes])
         if n_bytes < first_strike:  # a strike alone, without any time, is no note
-            with pytest.raises(MidiError, match="not a MIDI file" if n_bytes < 14 else "truncated"):
+            with pytest.raises(MidiError, match="truncated" if n_bytes >= 4 else "MIDI file"):
                 read_midi(path)
             continue
         reading = load_midi(path)
@@ -219,7 +219,10 @@ def test_any_bytes_are_read_or_refused(
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
-        (b"", "no MThd header"),
+        (b"", "expected a MIDI file, found an empty file"),
+        (b"RIFF\x24\0\0\0WAVEfmt ", "expected a MIDI file, found a recording; transcribe it"),
+        (b"ID3\3\0\0\0\0\0\0", "expected a MIDI file, found a recording"),
+        (b"MThd\0\0\0\6\0\1", "ends within its header"),
         (b"I am a love song, not a MIDI file. " * 20, "no MThd header"),
         (raw(b"\0\x90\x3c\x40")[:14], "expected 1 track, found none"),
         (raw(b"\0\x3c\x40\x10"), "expected an event"),  # data before any status

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import struct
 
+from transcribe.files.beginnings import begins_recording
 from transcribe.midi_events import EventReader
 from transcribe.midi_file import FRAME_RATES, DamagedError, MidiFile, MidiTrack
 from transcribe.wording import count
@@ -78,8 +79,10 @@ def _read_header(data: bytes, damage: list[str]) -> tuple[int, int, int, int]:
     if header < 0 and data[4:8] == b"\0\0\0\6" and data[14:18] == b"MTrk":
         header = 0
         damage.append(f"its first bytes are {data[:4]!r} in place of 'MThd'")
-    if header < 0 or len(data) < header + 14:
-        raise DamagedError("not a MIDI file: it has no MThd header")
+    if header < 0:
+        raise DamagedError(_why_no_midi(data))
+    if len(data) < header + 14:
+        raise DamagedError("truncated: it ends within its header")
     size, kind, n_tracks, division = struct.unpack_from(">IHHH", data, header + 4)
     position = header + 8 + size
     if size != 6 and not _is_chunk_name(data[position : position + 4]):
@@ -89,6 +92,14 @@ def _read_header(data: bytes, damage: list[str]) -> tuple[int, int, int, int]:
         damage.append(f"expected a file of type 0, 1 or 2, found {kind}; it is read as type 1")
         kind = 1
     return position, kind, n_tracks, division
+
+
+def _why_no_midi(data: bytes) -> str:
+    if not data:
+        return "expected a MIDI file, found an empty file (0 bytes)"
+    if begins_recording(data):
+        return "expected a MIDI file, found a recording; transcribe it first"
+    return "not a MIDI file: it has no MThd header"
 
 
 def _check_division(division: int, damage: list[str]) -> None:
@@ -133,6 +144,7 @@ def _read_chunk(
     ends = data[start : start + n_read].endswith(b"\xff\x2f\x00")
     if start + n_read != declared and (ends or declared <= len(data)):
         damage.append(
-            f"track {number} is said to have {declared - start} bytes, found {n_read}; all are read"
+            f"track {number} is said to have {count(declared - start, 'byte')}, found {n_read}; "
+            "all are read"
         )
     return start + n_read

@@ -129,7 +129,10 @@ class _Played:
 def performance_of(file: MidiFile) -> MidiReading:
     """Join the tracks of a file; DamagedError where damage has left nothing to join."""
     played = [_Played(track) for track in file.tracks]
-    clocks = [file.clock(track if file.kind == 2 else None) for track in file.tracks]
+    if file.kind == 2:
+        clocks = [file.clock(track) for track in file.tracks]
+    else:
+        clocks = [file.clock()] * len(file.tracks)
     resets: defaultdict[int, list[int]] = defaultdict(list)
     for tick, channel in sorted(each for part in played for each in part.notes_off):
         resets[channel].append(tick)

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from transcribe.audio.probing import probe
-from transcribe.files.endings import is_midi
+from transcribe.files.beginnings import holds_midi
 from transcribe.midi import load_midi
 from transcribe.model.device import find_device
 from transcribe.notes import Performance
@@ -36,7 +36,7 @@ class PerformanceReader:
 
     def read(self, path: Path) -> Performance:
         """What was played; raises TranscribeError for a file that can't be used."""
-        if is_midi(path):
+        if holds_midi(path):
             reading = load_midi(path)
             self._warn(path, reading.warnings)
             return reading.performance

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from transcribe.errors import OutputError, TranscribeError
 from transcribe.files.atomic import write_atomically
-from transcribe.files.endings import is_midi
+from transcribe.files.beginnings import holds_midi
 from transcribe.files.names import LONGEST_NAME, output_stem, shortened, stem_of
 from transcribe.options import (
     DONE,
@@ -309,7 +309,7 @@ def _tags(options: argparse.Namespace) -> tuple[str, str]:
     """Title and composer, as given or from the file; the file's name for want of a title."""
     from transcribe.audio.tags import read_tags
 
-    tags = {} if is_midi(options.source) else read_tags(options.source)
+    tags = {} if holds_midi(options.source) else read_tags(options.source)
     title = options.title if options.title is not None else tags.get("title", "")
     composer = options.composer if options.composer is not None else tags.get("composer", "")
     if not title and options.title is None:

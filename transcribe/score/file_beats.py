@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from transcribe.files.endings import is_midi
+from transcribe.files.beginnings import holds_midi
 from transcribe.midi import midi_content
 from transcribe.midi_file import DRUM_CHANNEL, NOTE_ON, MidiFile
 from transcribe.midi_parser import parse_midi
@@ -39,7 +39,7 @@ _MOST_QUARTERS = 200_000
 
 def beats_of(source: Path) -> Hints | None:
     """The `file_beats` of a MIDI file that can be read; None of any other file."""
-    return file_beats(midi_content(source)) if is_midi(source) else None
+    return file_beats(midi_content(source)) if holds_midi(source) else None
 
 
 def file_beats(content: bytes) -> Hints | None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from transcribe.files.beginnings import holds_midi
 from transcribe.files.endings import is_hidden, is_midi, is_recording
 from transcribe.files.names import LONGEST_NAME, output_stem, shortened
 
@@ -25,7 +26,7 @@ class TokenSource:
     @property
     def is_midi(self) -> bool:
         """Whether it is a MIDI file; otherwise it is transcribed."""
-        return is_midi(self.path)
+        return holds_midi(self.path)
 
 
 @dataclass(frozen=True, slots=True)
