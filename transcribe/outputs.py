@@ -140,8 +140,14 @@ def check_output(output: Path, sources: Iterable[Path] = (), *, overwrite: bool 
     _check_writable(output.parent)
 
 
-def check_folder(folder: Path) -> None:
+def check_folder(folder: Path, *, is_written: bool = True) -> None:
     """See that files may be written to a folder, which is there or is to be made.
+
+    Parameters
+    ----------
+    folder : Path
+    is_written : bool
+        If not, only that it can be a folder.
 
     Raises
     ------
@@ -154,7 +160,8 @@ def check_folder(folder: Path) -> None:
     if not there.is_dir():
         where = "" if there == folder else f" ({there})"
         raise OutputError(f"{folder}: expected a folder, found a file{where}")
-    _check_writable(there)
+    if is_written:
+        _check_writable(there)
 
 
 def midi_output(output: Path | None, source: Path, *, ending: str) -> Path:

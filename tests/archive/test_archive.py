@@ -75,8 +75,18 @@ def test_a_file_is_no_place_for_the_outputs(archive, words):
     code, _, err = archive(*words)
     assert (code, err) == (
         1,
-        f"transcribe archive: -o {archive.out}: expected a folder, found a file\n",
+        f"transcribe archive: {archive.out}: expected a folder, found a file\n",
     )
+
+
+def test_where_nothing_can_be_written_another_place_is_asked_for(archive, monkeypatch):
+    (archive.source / "a.mp3").write_bytes(PRELUDE.read_bytes())
+    monkeypatch.setattr("os.access", lambda *_: False)  # of a disk that is read-only, even to root
+    code, _, err = archive()
+    assert code == 1
+    assert err.endswith("choose another folder with -o\n")
+    assert archive("--dry-run")[0] == 0
+    assert not archive.out.exists()
 
 
 @pytest.mark.parametrize("limit", ["--time-limit", "--stall-limit"])
@@ -237,7 +247,6 @@ def test_usage_that_can_not_be_meant_is_refused(archive, tmp_path, capsys):
     for words, said in (
         ([tmp_path / "nowhere", "--out", tmp_path / "out"], "no such folder, list or recording"),
         ([archive.source, "--out", archive.source], "among the recordings"),
-        ([archive.source, "--out", tmp_path / "out", "--checkpoint", "none"], "no such weights"),
     ):
         assert cli.main(["archive", *map(str, words)]) == 1
         assert said in capsys.readouterr().err

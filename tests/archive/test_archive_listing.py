@@ -189,6 +189,10 @@ def test_what_is_no_recording_is_counted_and_patterns_choose(tree):
     assert names(("*.mp3",)) == {"b.MP3"}
     assert names(("e.wav",)) == {"drafts/d/e.wav"}
     assert names(("drafts/*",), ("*/d",)) == {"drafts/c.wav"}
+    (tree.source.root / "gone.wav").symlink_to(tree.source.root / "missing.wav")
+    for excluded, n_missed in (("*.mp3", 1), ("gone*", 0)):
+        listing = list_source(str(tree.source.root), Patterns((), (excluded,)), tree.out)
+        assert len(listing.troubles) == n_missed
 
 
 def test_a_recording_may_be_the_source(tree):

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from transcribe.files.atomic import atomic_folder, atomic_path, write_atomically
-from transcribe.files.names import is_unfinished
+from transcribe.files.atomic import atomic_folder, atomic_path, naming, write_atomically
+from transcribe.files.names import is_unfinished, unfinished_name
 
 
 def test_a_file_appears_under_its_name_only_when_the_block_ends(tmp_path):
@@ -58,6 +58,10 @@ def test_an_error_names_the_file_that_was_to_be_written_or_what_it_named(tmp_pat
     with pytest.raises(FileNotFoundError) as missing:
         write_atomically(tmp_path / "gone" / "a.mid", b"whole")
     assert missing.value.filename == str(tmp_path / "gone" / "a.mid")
+    hidden = unfinished_name("a.json", "items")
+    with pytest.raises(FileNotFoundError) as missing, naming(tmp_path / "gone" / "a.json"):
+        write_atomically(tmp_path / "gone" / hidden, b"whole")
+    assert missing.value.filename == str(tmp_path / "gone" / "a.json")
 
 
 def test_file_systems_that_can_not_sync_are_written_to_all_the_same(tmp_path, monkeypatch):

@@ -170,7 +170,7 @@ def _walked(store: Store, patterns: Patterns, destination: Store) -> Listing:
 
     for each in store.walk(skip=skip):
         is_file = isinstance(each, StoredFile) or each.is_entry
-        if is_file and not patterns.take(each.name):
+        if patterns.leave(each.name) or (is_file and not patterns.take(each.name)):
             listing.ignore(each.name)
         elif isinstance(each, Trouble):
             listing.troubles.append(each)

@@ -42,6 +42,7 @@ from transcribe.files.atomic import write_atomically
 from transcribe.interruption import interrupted_by_signals
 from transcribe.notes import STANDARD_A4
 from transcribe.options import DONE, FAILED
+from transcribe.outputs import check_folder
 from transcribe.terminal import say
 from transcribe.weights_file import read_provenance
 
@@ -51,8 +52,8 @@ def run_archive(options: argparse.Namespace) -> int:
     if options.verbose:
         logging.basicConfig(level=logging.INFO, format="%(name)s: %(message)s")
     destination = open_store(options.output)
-    if destination.folder is not None and destination.folder.is_file():
-        raise StoreError(f"-o {options.output}: expected a folder, found a file")
+    if destination.folder is not None:
+        check_folder(destination.folder, is_written=not options.dry_run)
     with interrupted_by_signals(), scratch():
         listing = list_source(
             options.source, Patterns(options.include, options.exclude), destination

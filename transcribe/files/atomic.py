@@ -18,7 +18,7 @@ import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from transcribe.files.names import unfinished_name
+from transcribe.files.names import is_unfinished, unfinished_name
 
 _CANNOT_SYNC = frozenset({errno.EINVAL, errno.ENOSYS, errno.ENOTSUP})
 """What file systems answer that have no means to sync a file."""
@@ -55,23 +55,27 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         The file can't be written, synced to the disk or renamed; its ``filename`` is ``path``.
     """
     path = Path(path)
-    with _unfinished(path) as temporary:
+    with naming(path), _unfinished(path) as temporary:
         try:
             yield temporary
             _sync(temporary)
             temporary.replace(path)
-        except BaseException as error:
+        except BaseException:
             temporary.unlink(missing_ok=True)
-            if isinstance(error, OSError):
-                _name(error, temporary, path)
             raise
     _sync_folder(path.parent)
 
 
-def _name(error: OSError, temporary: Path, path: Path) -> None:
-    """Have an error name the file that was to be written, not its hidden one or none."""
-    if error.filename == str(temporary) or (error.filename is None and error.errno in _FULL):
-        error.filename = str(path)
+@contextlib.contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Have errors of the block name the file that it writes, not a hidden one or none."""
+    try:
+        yield
+    except OSError as error:
+        is_nameless = error.filename is None and error.errno in _FULL
+        if is_nameless or is_unfinished(str(error.filename)):
+            error.filename = str(path)
+        raise
 
 
 @contextlib.contextmanager

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from transcribe.files.atomic import remove_file, write_atomically
+from transcribe.files.atomic import naming, remove_file, write_atomically
 from transcribe.files.json_text import parse_json
 from transcribe.files.names import unfinished_name
 from transcribe.files.relative import inside
@@ -136,7 +136,8 @@ class Encoded:
         new = {path.name for path in paths}
         stale = (_listed(description, stem) | _listed(begun, stem)) - new
         listed = [{"file": name} for name in sorted(stale | new)]
-        write_atomically(begun, json.dumps({"format": FORMAT, "items": listed}))
+        with naming(description):
+            write_atomically(begun, json.dumps({"format": FORMAT, "items": listed}))
         description.unlink(missing_ok=True)
         for path, item in zip(paths, self.items, strict=True):
             write_atomically(path, item.content)

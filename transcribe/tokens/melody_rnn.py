@@ -20,6 +20,7 @@ from transcribe.notes import Performance
 from transcribe.tokens.encoded import Encoded, Item, Settings
 from transcribe.tokens.quantised import BarRange, bars_of, grid_about, line_on_grid, performed
 from transcribe.tokens.score_midi import StepNote, Track, read_score_midi, score_midi
+from transcribe.wording import count
 
 FEWEST_BARS = 2
 PRIMER_BARS = (4, 8)
@@ -43,7 +44,7 @@ def encode(performance: Performance, settings: Settings, *, target: str) -> Enco
     items += _primers(line, grid)
     remarks = []
     if n_short:
-        remarks.append(f"{n_short} phrases of fewer than {FEWEST_BARS} bars are left out")
+        remarks.append(f"{count(n_short, 'phrase')} of fewer than {FEWEST_BARS} bars left out")
     return Encoded(target, tuple(items), grid_about(grid), tuple(remarks))
 
 
