@@ -222,7 +222,7 @@ def test_what_is_written_replaces_a_file_whole_or_not_at_all(
 
     with monkeypatch.context() as patch:
         patch.setattr(Path, "replace", fail)
-        with pytest.raises(MidiError, match="No space left"):
+        with pytest.raises(MidiError, match="no space left"):
             write_midi(Performance(), path)
     assert path.read_bytes() == b"before"
     assert list(tmp_path.iterdir()) == [path]

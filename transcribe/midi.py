@@ -52,6 +52,7 @@ from transcribe.notes import (
     Performance,
     without_overlaps,
 )
+from transcribe.wording import reason
 
 if TYPE_CHECKING:
     import pretty_midi
@@ -98,7 +99,7 @@ def write_midi(
     try:
         write_atomically(path, midi_bytes(performance, text=text, beats=beats))
     except OSError as error:
-        raise MidiError(f"{path}: can't be written: {error.strerror}") from error
+        raise MidiError(f"{path}: can't be written: {reason(error, about=Path(path))}") from error
 
 
 def midi_bytes(performance: Performance, *, text: str = "", beats: TempoMap | None = None) -> bytes:
@@ -261,4 +262,4 @@ def midi_content(path: Path) -> bytes:
     except FileNotFoundError as error:
         raise MidiError(f"{path}: no such file") from error
     except OSError as error:
-        raise MidiError(f"{path}: can't be read: {error.strerror}") from error
+        raise MidiError(f"{path}: can't be read: {reason(error, about=path)}") from error

@@ -82,7 +82,7 @@ def _read_header(data: bytes, damage: list[str]) -> tuple[int, int, int, int]:
     if header < 0:
         raise DamagedError(_why_no_midi(data))
     if len(data) < header + 14:
-        raise DamagedError("truncated: it ends within its header")
+        raise DamagedError("truncated: this MIDI file ends within its header")
     size, kind, n_tracks, division = struct.unpack_from(">IHHH", data, header + 4)
     position = header + 8 + size
     if size != 6 and not _is_chunk_name(data[position : position + 4]):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import unicodedata
 from pathlib import Path
 
@@ -47,6 +48,8 @@ def reason(error: BaseException, *, about: Path | None = None) -> str:
         where = f" ({error.filename})" if error.filename not in (None, str(about)) else ""
         return error.strerror[:1].lower() + error.strerror[1:] + where
     text = str(error) or type(error).__name__
+    if isinstance(error, shutil.Error) and isinstance(error.args[0], list):
+        text = str(error.args[0][0][-1])  # of the first of the files that could not be copied
     return text.removeprefix(f"{about}: ") if about is not None else text
 
 

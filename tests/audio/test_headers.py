@@ -59,6 +59,17 @@ def test_what_lies_beyond_the_headers_end_is_read_and_told(tmp_path: Path, name:
     assert probe(path).duration == measured_seconds(path) == SECONDS
 
 
+def test_what_comes_while_a_file_is_read_is_not_said_to_be_transcribed(tmp_path: Path) -> None:
+    path = saying(tmp_path, "a.wav")
+    reader = AudioReader(path, RATE)
+    blocks = iter(reader)
+    n_samples = len(next(blocks))
+    with path.open("ab") as file:
+        file.write(b"\1\2" * RATE)
+    assert n_samples + sum(map(len, blocks)) == len(NOISE)
+    assert reader.warnings == ()
+
+
 @pytest.mark.parametrize(("bits", "kind"), [(16, 1), (24, 1), (32, 1), (32, 3), (64, 3), (8, 1)])
 def test_a_big_endian_wav_is_read_as_one(tmp_path: Path, bits: int, kind: int) -> None:
     if kind == 3:

@@ -148,7 +148,7 @@ def test_fluidsynth_is_asked_for_the_file_and_its_failure_told(tmp_path, monkeyp
             render_soundfont(tmp_path / "none.mid", soundfont)
     with pytest.raises(InstrumentError, match="expected a SoundFont"):
         render_soundfont(midi, midi)
-    with pytest.raises(InstrumentError, match="No such file"):
+    with pytest.raises(InstrumentError, match="no such file"):
         render_soundfont(midi, Path(tmp_path / "gone.sf2"))
 
 

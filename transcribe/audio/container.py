@@ -26,6 +26,7 @@ from transcribe.audio.joined import Part, PartOfFile
 from transcribe.errors import AudioError, AudioProblem
 from transcribe.files.beginnings import begins_midi
 from transcribe.files.endings import MIDI_IS_NO_RECORDING
+from transcribe.wording import reason
 
 _READABLE = "wav, flac, mp3, ogg, opus, m4a, aac, aiff, wma, or a video with sound"
 _DEMUXERS = (
@@ -108,7 +109,9 @@ def _head_of(path: Path) -> bytes:
             f"{path}: no permission to read this file", kind="no_permission"
         ) from error
     except OSError as error:
-        raise AudioError(f"{path}: can't be read: {error.strerror}", kind="unreadable") from error
+        raise AudioError(
+            f"{path}: can't be read: {reason(error, about=path)}", kind="unreadable"
+        ) from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -121,6 +121,8 @@ class AudioReader:
         self._first_packet: float | None = None
         self._first_bytes = b""
         self._has_no_end = False
+        self._found = find_samples(self.path)
+        """As the file is when reading begins: it may grow meanwhile."""
 
     @property
     def seconds_read(self) -> float:
@@ -145,7 +147,7 @@ class AudioReader:
             found.append(AudioWarning("truncated", figures))
         elif self._has_no_end:
             found.append(AudioWarning("truncated"))
-        samples = find_samples(self.path)
+        samples = self._found
         if samples is not None and samples.says_less:
             told, held = samples.seconds_declared, samples.seconds_held
             found.append(AudioWarning("header", {"told": told, "held": held}))

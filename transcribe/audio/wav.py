@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from transcribe.errors import AudioError
 from transcribe.files.atomic import atomic_path
-from transcribe.wording import clock
+from transcribe.wording import clock, reason
 
 MOST_BYTES = 2**32 - 1024
 """Of the samples in a wav file, whose header counts them with 32 bits."""
@@ -79,7 +79,7 @@ def write_wav_blocks(
                 numbers = np.round(np.clip(block, -1, 1) * 32767).astype("<i2")
                 out.writeframesraw(numbers.tobytes())
     except OSError as error:
-        raise AudioError(f"{path}: can't be written: {error.strerror}") from error
+        raise AudioError(f"{path}: can't be written: {reason(error, about=path)}") from error
     return n_samples
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from transcribe.corpus.config import SPLITS, CorpusConfig
 from transcribe.errors import DatasetError
 from transcribe.files.names import decode_text, match_names
+from transcribe.wording import reason
 
 _HELD_OUT = ("test", "validation", "train")
 """The most held out first."""
@@ -92,7 +93,7 @@ def read_splits(path: Path) -> dict[str, str]:
             )
         rows = [(reader.line_num, row[name].strip(), row[columns["split"]]) for row in reader]
     except OSError as error:
-        raise DatasetError(f"{path}: can't be read: {error.strerror}") from error
+        raise DatasetError(f"{path}: can't be read: {reason(error, about=path)}") from error
     except csv.Error as error:
         raise DatasetError(f"{path}: expected a CSV file: {error}") from error
     if not rows:

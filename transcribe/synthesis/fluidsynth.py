@@ -20,6 +20,7 @@ from transcribe.midi_file import NOTE_ON, DamagedError, MidiFile
 from transcribe.midi_parser import parse_midi
 from transcribe.midi_reading import performance_of
 from transcribe.synthesis.sample_bank import Samples
+from transcribe.wording import reason
 
 _log = logging.getLogger(__name__)
 
@@ -115,6 +116,6 @@ def _check_header(path: Path, pattern: bytes, what: str, error: type[TranscribeE
         with path.open("rb") as file:
             header = file.read(len(pattern))
     except OSError as cause:
-        raise error(f"{path}: expected {what}; {cause.strerror}") from cause
+        raise error(f"{path}: expected {what}; {reason(cause, about=path)}") from cause
     if not re.fullmatch(pattern, header, re.DOTALL):
         raise error(f"{path}: expected {what}; found another kind of file")

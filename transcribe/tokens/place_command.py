@@ -29,7 +29,7 @@ from transcribe.options import (
 from transcribe.outputs import check_output, midi_output
 from transcribe.terminal import say
 from transcribe.tokens.command import add_beats
-from transcribe.wording import clock, count
+from transcribe.wording import clock, count, reason
 
 if TYPE_CHECKING:
     from transcribe.music.beat_grid import BeatGrid
@@ -180,7 +180,7 @@ def _write(
     try:
         write_atomically(output, midi)
     except OSError as error:
-        raise OutputError(f"{output}: can't be written: {error.strerror}") from error
+        raise OutputError(f"{output}: can't be written: {reason(error, about=output)}") from error
     if not options.quiet:
         say(
             f"{output}: {count(placed.n_notes, 'note')} from {clock(start)} to "

@@ -22,6 +22,7 @@ from transcribe.files.names import is_unfinished, unfinished_name
 from transcribe.files.relative import remove_inside
 from transcribe.options import Subparsers, UsageError, add_command, add_overwrite, path_name
 from transcribe.terminal import say
+from transcribe.wording import reason
 
 BUILT = Path(__file__).parent / "built"
 """What ``node build.mjs`` makes in the folder ``tab``."""
@@ -62,7 +63,9 @@ def run(options: argparse.Namespace) -> int:
     try:
         n_bytes = write_site(folder)
     except OSError as error:
-        raise TranscribeError(f"{folder}: can't be written: {error.strerror}") from error
+        raise TranscribeError(
+            f"{folder}: can't be written: {reason(error, about=folder)}"
+        ) from error
     say(f"{folder}: {n_bytes / 1e6:.1f} MB, to be put on a web host; to try it here:", sys.stdout)
     say(f"python3 -m http.server --directory {folder} 8000", sys.stdout)
     return 0
