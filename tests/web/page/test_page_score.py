@@ -39,7 +39,8 @@ def test_the_score_follows_what_is_played_clicked_and_corrected(opened, heard):
     expect(pages.locator(".note.selected")).to_have_count(1)
     name = page.locator("#selected-name").text_content()
     expect(pages.locator(".measure.playing")).to_have_count(1)
-    page.locator("#piece-downbeat").click()
+    with page.expect_response("**/wishes"):
+        page.locator("#piece-downbeat").click()
     # The metronome ticks as is said of the piece, though no bars are shown.
     page.click("#practice")
     with page.expect_response("**/beats"):

@@ -64,11 +64,15 @@ def test_without_a_network_it_opens_and_transcribes(visit, chromium, folder, tmp
     """The host is gone, and a new tab opens the page, hears a recording and saves it."""
     away = tmp_path / "host"
     shutil.copytree(folder, away)
+    (away / "diary").mkdir()
+    (away / "diary" / "index.html").write_text("Dear Clara,")
     context = chromium.new_context()
     with browser.static_host(away) as host:
         page = context.new_page()
         page.goto(f"{host}/")
         page.locator("body[data-kept]").wait_for()
+        page.goto(f"{host}/diary/")  # what lies below the site is no part of it
+        expect(page.locator("body")).to_have_text("Dear Clara,")
         page.close()
     context.set_offline(True)
     page = context.new_page()
@@ -79,6 +83,8 @@ def test_without_a_network_it_opens_and_transcribes(visit, chromium, folder, tmp
     assert len(rows_of(download(page, "csv", tmp_path))) > 150
     page.reload()
     expect(page.locator("#n-notes")).to_have_text(re.compile(r"^1\d\d notes"))
+    page.goto(f"{host}/licences.txt")
+    expect(page.locator("body")).to_contain_text("Mozilla Public License")
     context.close()
     visit()
 

@@ -19,7 +19,7 @@ export function showAbout(): void {
     make("p", {}, t("tab.about.words")),
     make("p", {}, t("tab.made")),
     make("ul", { id: "about-parts" }),
-    make("p", {}, make("a", { href: "licences.txt" }, t("tab.licences"))),
+    make("p", {}, make("a", { href: "licences.txt", target: "_blank" }, t("tab.licences"))),
   ) as HTMLDialogElement;
   document.body.append(dialog);
   dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());

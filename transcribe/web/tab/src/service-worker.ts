@@ -19,6 +19,7 @@ const PREFIX = "transcribe-site-";
 const cacheName = `${PREFIX}${SITE.name}`;
 const address = (path: string): string => new URL(path, worker.location.href).href;
 const HOME = address("./");
+const FILES = new Set(SITE.files.map(address));
 
 worker.addEventListener("install", (event) => {
   event.waitUntil(keepAll());
@@ -31,10 +32,10 @@ worker.addEventListener("activate", (event) => {
 worker.addEventListener("fetch", (event) => {
   const { request } = event;
   const url = new URL(request.url);
-  if (request.method !== "GET" || !request.url.startsWith(HOME)) return;
   url.search = url.hash = "";
-  const wanted = request.mode === "navigate" ? address("index.html") : url.href;
-  event.respondWith(keptOrFetched(wanted, request));
+  const wanted = url.href === HOME ? address("index.html") : url.href;
+  // What lies beside the site, or in folders below it, is no part of it.
+  if (request.method === "GET" && FILES.has(wanted)) event.respondWith(keptOrFetched(wanted, request));
 });
 
 async function keepAll(): Promise<void> {
