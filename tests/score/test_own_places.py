@@ -83,6 +83,14 @@ def test_seconds_struck_together_and_spread_thirds_are_chords(second, pitches):
     assert places(with_own_places(score)) == places(score)
 
 
+def test_a_spread_chord_with_a_second_in_it_stays_a_chord():
+    written = [("left", 1, "1", "1", pitch) for pitch in (43, 48, 50, 57)]
+    score = score_of([*written, ("left", 1, "2", "1", 45)])
+    at = {note.note.pitch: index for index, note in enumerate(score.notes)}
+    spread = struck(score, {at[43]: 1.0, at[48]: 1.01, at[50]: 1.06, at[57]: 1.07})
+    assert places(with_own_places(spread)) == places(spread)
+
+
 def test_chords_struck_one_after_the_other_stay_chords():
     written = [("right", 1, "1", "1", p) for p in (64, 67, 64, 67)] + [("right", 1, "2", "1", 72)]
     score = struck(score_of(written), {0: 1.0, 1: 1.49, 2: 1.01, 3: 1.5})

@@ -28,7 +28,7 @@ _FIRST = 12.0
 """For a staff that does not begin with its own clef."""
 _FAR, _NEAR = 5, 2
 """A chord with so many ledger lines goes to the other staff if it has at most so many there."""
-_BESIDE = 2
+_BESIDE = 4
 """Ledger lines with which the chords just before and after it go along."""
 _OTTAVA = 7.0
 """What an octave line costs, half where it begins and half where it ends; in a beam, twice that."""

@@ -134,6 +134,8 @@ class _HandNotes:
             return None
         trilled = [n for n, chord in enumerate(chords) if any(notes[i].trill for i in chord)]
         is_ornament = not is_restruck and self._apart(chords) < _QUICK
+        if is_ornament and any(len(chord) > 1 for chord in chords[:-1]):
+            return None  # a spread chord
         if trilled or is_last or is_ornament:
             return _Crowd(at, chords, trilled[0] if trilled else len(chords) - 1, is_ornament)
         first = notes[indices[0]]
