@@ -17,7 +17,7 @@ from transcribe.datasets.annotated import (
 )
 from transcribe.score.note_features import LENGTHS, N_FEATURES, PLACES, BeatArrays, note_features
 from transcribe.train.piece_windows import IGNORED, PieceWindows, notes_of
-from transcribe.train.played_differently import transposed, with_faults
+from transcribe.train.played_differently import in_other_registers, transposed, with_faults
 
 _PLACES, _LENGTHS = np.array(PLACES, float), np.array(LENGTHS, float)
 
@@ -75,6 +75,8 @@ class NoteWindows(LabelledWindows):
         notes = notes_of(each, part)
         factor = float(np.exp(rng.uniform(-self.config.stretch, self.config.stretch)))
         notes, _ = transposed(notes.stretched(factor), rng, self.config.semitones)
+        known = {name: values[part] for name, values in truth.items()}
+        notes, known["hand"] = in_other_registers(notes, known["hand"], rng, self.config)
         notes, source = with_faults(notes, rng, self.config)
         gaps = np.diff(beats.times, append=2 * beats.times[-1] - beats.times[-2])
         jitter = rng.normal(0, rng.uniform(0, self.config.beat_jitter), len(gaps))
@@ -85,8 +87,8 @@ class NoteWindows(LabelledWindows):
         result = np.zeros((self.size, N_FEATURES), np.float32)
         result[:n] = rows[:n]
         tensors = {"rows": torch.from_numpy(result)}
-        for name, values in truth.items():
+        for name, values in known.items():
             padded = np.full(self.size, IGNORED)
-            padded[:n] = np.where(source >= 0, values[part][source], IGNORED)[:n]
+            padded[:n] = np.where(source >= 0, values[source], IGNORED)[:n]
             tensors[name] = torch.from_numpy(padded)
         return tensors

@@ -50,6 +50,10 @@ class PlayedDifferentlyConfig:
     """Share of these windows that are thinned out, by up to a third."""
     untold: float = 0.25
     """Share of these windows of which some kinds of features are not told."""
+    mirrored: float = 0.0
+    """Share of the windows of notes that are turned upside down."""
+    apart: float = 0.0
+    """Share of the windows of notes of which one hand plays an octave off."""
 
 
 def transposed(
@@ -60,6 +64,27 @@ def transposed(
     up = min(semitones, HIGHEST_PITCH - int(notes.pitch.max()))
     by = int(rng.integers(-down, up + 1))
     return replace(notes, pitch=notes.pitch + by), by
+
+
+def in_other_registers(
+    notes: NoteArrays,
+    right: NDArray[np.int64],
+    rng: np.random.Generator,
+    config: PlayedDifferentlyConfig,
+) -> tuple[NoteArrays, NDArray[np.int64]]:
+    """With a hand an octave higher or lower, or upside down, so that the left hand is the right one.
+
+    ``right`` says of each note 1 for the right hand, 0 for the left, -1 where it is not known.
+    """
+    pitch = notes.pitch
+    if rng.random() < config.apart:
+        moved = pitch + np.where(right == rng.integers(2), rng.choice([-12, 12]), 0)
+        if moved.min() >= LOWEST_PITCH and moved.max() <= HIGHEST_PITCH:
+            pitch = moved
+    if rng.random() < config.mirrored:
+        pitch = LOWEST_PITCH + HIGHEST_PITCH - pitch
+        right = np.where(right >= 0, 1 - right, right)
+    return replace(notes, pitch=pitch), right
 
 
 def with_faults(
@@ -212,5 +237,7 @@ AS_PLAYED = PlayedDifferentlyConfig(
     one_hand=0.0,
     thinned=0.0,
     untold=0.0,
+    mirrored=0.0,
+    apart=0.0,
 )
 """Nothing is changed."""
