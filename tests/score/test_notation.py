@@ -232,6 +232,35 @@ def test_loudness_that_lasts_is_marked_once():
     assert marks == [(1, "p"), (9, "ff")]
 
 
+def loudness_marks(*velocities: int) -> list[tuple[int, str]]:
+    """Dynamics and hairpins where each bar is so loud, by the numbers of their bars."""
+    score = score_of([("right", bar, "0", "4", 60) for bar in range(1, len(velocities) + 1)])
+    notes = [
+        replace(each, note=replace(each.note, velocity=velocities[each.bar - 1]))
+        for each in score.notes
+    ]
+    sheet = write(replace(score, notes=tuple(notes)))
+    kinds = ("dynamic", "wedge")
+    return [(b.number, m.text) for b in sheet.bars for m in b.marks if m.kind in kinds]
+
+
+def test_a_steady_swell_is_a_hairpin_to_what_it_reaches():
+    swell = loudness_marks(40, 40, 40, 40, 52, 64, 76, 88, 88, 88, 88, 74, 60, 46, 46, 46, 46)
+    assert swell == [
+        *[(1, "p"), (4, "crescendo"), (7, "stop"), (8, "f")],
+        *[(11, "diminuendo"), (13, "stop"), (14, "p")],
+    ]
+
+
+@pytest.mark.parametrize(
+    "velocities",
+    [(50, 50, 50, 90, 50, 50, 50, 50), (50, 70) * 6, (44, 48) * 4, (45, 47, 50, 52, 55, 57)],
+    ids=["an accent", "by turns", "evenly", "hardly"],
+)
+def test_what_does_not_clearly_swell_has_no_hairpin(velocities):
+    assert not {"crescendo", "diminuendo"} & {text for _, text in loudness_marks(*velocities)}
+
+
 GRIDS = st.sampled_from([1, 2, 3, 4, 5, 6, 7, 8, 12, 16])
 
 

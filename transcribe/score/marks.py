@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from transcribe.score.score import Score
@@ -33,6 +34,12 @@ _DYNAMIC_CUT = 350.0
 """What another level costs (`_levels`), in squared MIDI velocities."""
 _SHORTEST = 4
 """Bars of one level."""
+_HAIRPINS = range(3, 9)
+"""Bars over which music may grow louder or softer, that of its goal too."""
+_HAIRPIN_RISE = 22.0
+"""MIDI velocities by which it does then, at the least."""
+_HAIRPIN_FIT = 0.95
+"""How well a straight line fits it: their correlation, at the least."""
 _RITARDANDO, _A_TEMPO = 0.75, 0.9
 """Parts of the tempo just before: slower than that, and back again."""
 _HALF = Fraction(1, 2)
@@ -86,8 +93,18 @@ def _slowings(tempos: NDArray[np.float64], level: float) -> list[tuple[int, str]
     return found
 
 
-def dynamic_marks(score: Score, last: int) -> dict[int, list[Mark]]:
-    """``pp`` to ``ff`` at the beginning and where loudness changes for some bars."""
+def dynamic_marks(score: Score, quarter: int, last: int) -> dict[int, list[Mark]]:
+    """``pp`` to ``ff`` at the beginning and where loudness changes for some bars, and hairpins
+    where it does so steadily; what is reached stands after a hairpin.
+
+    Parameters
+    ----------
+    score : Score
+    quarter : int
+        Ticks a quarter.
+    last : int
+        The last bar that is written.
+    """
     loud: defaultdict[int, list[int]] = defaultdict(list)
     for note in score.notes:
         loud[max(note.bar, 1)].append(note.note.velocity)
@@ -97,14 +114,49 @@ def dynamic_marks(score: Score, last: int) -> dict[int, list[Mark]]:
         if loud[bar]:
             heard = float(np.percentile(loud[bar], 70))
         velocities[bar - 1] = heard
-    marks: dict[int, list[Mark]] = {}
+    pins = _hairpins(velocities)
+    goals = {bar: stop for start, stop, _ in pins for bar in range(start + 1, stop)}
+    names: dict[int, str] = {}
     told = ""
-    for bar, level in enumerate(_levels(velocities, _DYNAMIC_CUT), 1):
+    for index, level in enumerate(_levels(velocities, _DYNAMIC_CUT)):
         name = next(name for limit, name in _DYNAMICS if level < limit)
         if name != told:
-            marks[bar] = [Mark(0, "dynamic", name)]
-            told = name
+            names[goals.get(index, index) + 1] = told = name
+    marks: defaultdict[int, list[Mark]] = defaultdict(list)
+    for bar, name in names.items():
+        marks[bar].append(Mark(0, "dynamic", name))
+    for start, stop, kind in pins:
+        marks[start + 1].append(Mark(0, "wedge", kind))
+        marks[stop].append(Mark(int(score.bar_length(stop) * quarter), "wedge", "stop"))
     return marks
+
+
+def _hairpins(velocities: NDArray[np.float64]) -> list[tuple[int, int, str]]:
+    """Where bars of these velocities grow louder or softer, clearly and steadily: the first of
+    them, the one that is reached, and ``crescendo`` or ``diminuendo``; those that change most come
+    first, and none reaches into another."""
+    found: list[tuple[float, int, int, str]] = []
+    for n in _HAIRPINS:
+        if n > len(velocities):
+            break
+        line = np.arange(n) - (n - 1) / 2
+        line /= np.sqrt(line @ line)
+        windows = sliding_window_view(velocities, n)
+        along = windows @ line
+        rise = along * (line[-1] - line[0])
+        fit = np.abs(along) / np.maximum(windows.std(axis=1) * np.sqrt(n), 1e-9)
+        # Its first and its last bar are part of it.
+        ends = np.diff(windows, axis=1)[:, [0, -1]] * np.sign(rise)[:, None]
+        whole = ends.min(axis=1) >= np.abs(rise) / (n - 1) / 3
+        clear = whole & (np.abs(rise) >= _HAIRPIN_RISE) & (fit >= _HAIRPIN_FIT)
+        for start in np.flatnonzero(clear).tolist():
+            kind = "crescendo" if rise[start] > 0 else "diminuendo"
+            found.append((float(abs(rise[start]) * fit[start]), start, start + n - 1, kind))
+    kept: list[tuple[int, int, str]] = []
+    for _, start, stop, kind in sorted(found, reverse=True):
+        if all(stop <= first or start >= last for first, last, _ in kept):
+            kept.append((start, stop, kind))
+    return kept
 
 
 def _levels(values: NDArray[np.float64], price: float) -> NDArray[np.float64]:

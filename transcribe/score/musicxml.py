@@ -248,6 +248,9 @@ class _Writer:
         elif mark.kind == "dynamic":
             direction.set("placement", "below")
             SubElement(SubElement(kind, "dynamics"), mark.text)
+        elif mark.kind == "wedge":
+            direction.set("placement", "below")
+            SubElement(kind, "wedge", type=mark.text)
         elif mark.kind == "ottava":
             shown = {"up": "down", "down": "up", "stop": "stop"}[mark.text]
             direction.set("placement", "above" if mark.staff == UPPER else "below")

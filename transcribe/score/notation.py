@@ -420,7 +420,7 @@ def _graces(indices: Sequence[int], page: _Page) -> list[Grace]:
 def _add_marks(bars: Sequence[Bar], page: _Page, *, with_pedal: bool) -> None:
     by_number = {bar.number: bar for bar in bars}
     last = bars[-1].number
-    kinds = [tempo_marks(page.score, last), dynamic_marks(page.score, last)]
+    kinds = [tempo_marks(page.score, last), dynamic_marks(page.score, page.quarter, last)]
     if with_pedal:
         kinds.append(pedal_marks(page.score, page.quarter, page.numbers))
     for marks in kinds:

@@ -92,10 +92,10 @@ class Mark:
     """Something written above, between or below the staves."""
 
     place: int
-    kind: Literal["tempo", "words", "swing", "dynamic", "ottava", "pedal"]
+    kind: Literal["tempo", "words", "swing", "dynamic", "wedge", "ottava", "pedal"]
     text: str
-    """Words; ``pp`` to ``ff``; ``up``, ``down`` or ``stop`` of an octave line; ``start`` or
-    ``stop`` of a pedal press."""
+    """Words; ``pp`` to ``ff``; ``crescendo``, ``diminuendo`` or ``stop`` of a hairpin; ``up``,
+    ``down`` or ``stop`` of an octave line; ``start`` or ``stop`` of a pedal press."""
     staff: int = UPPER
     per_minute: int = 0
     """Beats a minute of a tempo mark."""

@@ -72,7 +72,7 @@ def in_other_registers(
     rng: np.random.Generator,
     config: PlayedDifferentlyConfig,
 ) -> tuple[NoteArrays, NDArray[np.int64]]:
-    """With a hand an octave higher or lower, or upside down, so that the left hand is the right one.
+    """With a hand an octave off, or upside down, so that the left hand is the right one.
 
     ``right`` says of each note 1 for the right hand, 0 for the left, -1 where it is not known.
     """
