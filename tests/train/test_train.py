@@ -11,11 +11,13 @@ import pytest
 import torch
 from hydra import compose, initialize_config_dir
 from hydra._internal.utils import get_args_parser
+from lightning_fabric.strategies.launchers.subprocess_script import _basic_subprocess_cmd
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError
 from pytorch_lightning.trainer.connectors.data_connector import warning_cache
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from transcribe.checkpoint import load_checkpoint
+from transcribe.cli import main as cli
 from transcribe.errors import CheckpointError, SettingsError
 from transcribe.features import FeatureConfig
 from transcribe.model.planes import Planes
@@ -31,6 +33,13 @@ from .training import SHORT, overrides, random_piece, settings
 
 def as_planes(rolls: Rolls) -> Planes:
     return Planes.unstack(torch.from_numpy(rolls.stack())[None])
+
+
+def _main() -> None:
+    """In place of training's own."""
+
+
+_main.__module__ = "transcribe.train.__main__"
 
 
 class TestConfig:
@@ -60,6 +69,16 @@ class TestConfig:
             with pytest.raises(SettingsError, match=f"found {name}: write it without"):
                 plain(composed)
             assert plain(compose("train", overrides=["++optimizer.learning_rate=1"]))
+
+    def test_other_processes_of_a_run_are_started_as_training(self, monkeypatch):
+        """On several GPUs; it was as a script called "transcribe train", of which there is none."""
+        monkeypatch.setattr("transcribe.train.__main__.main", _main)
+        monkeypatch.setattr(sys, "argv", ["transcribe"])
+        monkeypatch.setattr(sys.modules["__main__"], "__spec__", None)
+        words = ["experiment=maestro", "trainer=gpus"]
+        assert cli(["train", *words]) == 0
+        started = [sys.executable, "-m", "transcribe.train.__main__", *words]
+        assert _basic_subprocess_cmd() == started
 
     @pytest.mark.parametrize(
         "line",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from importlib.util import find_spec
 
 from transcribe.extras import needing
 from transcribe.options import DONE, Subparsers, add_command
@@ -37,7 +38,10 @@ def run(options: argparse.Namespace) -> int:
     """Hand the overrides to Hydra."""
     with needing("train", "hydra", "omegaconf", "pytorch_lightning", "matplotlib"):
         from transcribe.train.__main__ import main
+    import __main__
 
+    # Lightning starts the other processes of a run as the module that this one was started as.
+    __main__.__spec__ = find_spec(main.__module__)
     sys.argv = ["transcribe train", *options.overrides]
     main()
     return DONE
