@@ -284,7 +284,7 @@ def test_a_closed_terminal_ends_a_run_as_ctrl_c_does_but_not_under_nohup():
             os.kill(os.getpid(), signal.SIGHUP)
             time.sleep(5)
 
-    before = signal.getsignal(signal.SIGHUP)
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # the tests may run under nohup
     try:
         with pytest.raises(KeyboardInterrupt):
             hang_up()
@@ -301,7 +301,7 @@ def test_a_closed_terminal_ends_a_run_as_ctrl_c_does_but_not_under_nohup():
 
 @pytest.fixture(scope="module")
 def worker(random_checkpoint):
-    return Worker(JobSettings(checkpoint=str(random_checkpoint), longest=60.0))
+    return Worker(JobSettings(checkpoint=random_checkpoint, longest=60.0))
 
 
 def test_a_worker_never_raises_whatever_a_file_is(worker, tmp_path):

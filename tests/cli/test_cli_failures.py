@@ -207,8 +207,9 @@ def test_a_real_interrupt(melody_wav, random_checkpoint, name):
     song = melody_wav()
     code = (
         "import signal, sys, time\n"
-        # What is started in the background of a shell may have been told to ignore it.
+        # What is started in the background, or by nohup, may have been told to ignore them.
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "if hasattr(signal, 'SIGHUP'): signal.signal(signal.SIGHUP, signal.SIG_DFL)\n"
         "from transcribe.model.onsets_and_frames import OnsetsAndFrames\n"
         "def slow(self, frames):\n    print('hearing', flush=True)\n    time.sleep(60)\n"
         "OnsetsAndFrames.activations = slow\n"
