@@ -39,7 +39,8 @@ def xml() -> bytes:
     return sheet_bytes(score, with_pedal=True)
 
 
-def test_it_is_valid(xml):
+@pytest.fixture(scope="module")
+def schema():
     etree = pytest.importorskip("lxml.etree")
     package = find_spec("partitura")  # it has the schema
     if package is None or package.origin is None:
@@ -48,12 +49,32 @@ def test_it_is_valid(xml):
     for element in list(tree.getroot().iter("{*}import", "{*}attribute")):
         if element.tag.endswith("import") or ":" in element.get("ref", ""):
             element.getparent().remove(element)  # xml: and xlink: are described elsewhere
-    schema = etree.XMLSchema(tree)
+    return etree.XMLSchema(tree)
+
+
+def test_it_is_valid(xml, schema):
+    etree = pytest.importorskip("lxml.etree")
     root = etree.fromstring(xml)
     (swing,) = root.iter("swing")  # of MusicXML 4.0, and the schema is that of 3.1
     swing.getparent().remove(swing)
     del root.find(".//direction[@system]").attrib["system"]
     assert schema.validate(root), schema.error_log
+
+
+def test_hairpins_are_valid(schema):
+    etree = pytest.importorskip("lxml.etree")
+    score = score_of([("right", bar, "0", "4", 60) for bar in range(1, 9)])
+    notes = [
+        replace(each, note=replace(each.note, velocity=30 + 10 * each.bar)) for each in score.notes
+    ]
+    root = etree.fromstring(sheet_bytes(replace(score, notes=tuple(notes))))
+    assert schema.validate(root), schema.error_log
+    wedges = [
+        (bar.get("number"), each.get("type"))
+        for bar in root.iter("measure")
+        for each in bar.iter("wedge")
+    ]
+    assert wedges == [("1", "crescendo"), ("7", "stop")]
 
 
 @pytest.mark.slow  # partitura takes seconds to import
