@@ -34,6 +34,15 @@ with suppress(ImportError):
 # Before they are imported: so that what several tests assert tells as much as a test's own.
 pytest.register_assert_rewrite("chromium", "live_page", "site_checks", "page", "tab")
 
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What fails in a browser is tried once more, and counted as such at the end: beside other
+    work a browser is late now and then, with sound above all."""
+    for item in items:
+        if item.path.parent.name in ("page", "tab"):
+            item.add_marker(pytest.mark.flaky(reruns=1))
+
+
 SAMPLE_RATE = 16000
 MELODY = ((0.0, 81, 0.4), (0.5, 84, 0.9), (1.0, 88, 1.9), (1.0, 93, 1.4), (2.0, 81, 2.6))
 """Onset, pitch, offset of the notes that `melody_samples` holds."""

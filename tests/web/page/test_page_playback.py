@@ -72,7 +72,8 @@ def test_a_click_goes_there_and_a_passage_is_repeated_slowly(opened, heard):
         wait_until(comes_back)
     page.click("#play")
     assert page.evaluate("document.querySelector('audio').playbackRate") == 0.5
-    assert start - 0.1 <= min(places) <= max(places) <= end + 0.3
+    # A busy machine comes round late; it would be seconds if nobody turned back.
+    assert start - 0.1 <= min(places) <= max(places) <= end + 1
 
 
 # What is played, before it gets to the speakers.
@@ -165,7 +166,7 @@ def test_a_note_that_moves_to_another_key_is_heard(opened, heard):
     assert page.evaluate("struck.length") == 3  # later, it sounds the same
 
 
-# The volumes that the page sets. Gains that it makes at a loudness are those of notes, and come and go.
+# The volumes that the page sets. Gains made at a loudness are those of notes: they come and go.
 VOLUMES = """
 window.volumes = [];
 const Made = GainNode;

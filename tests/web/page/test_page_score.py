@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import numpy as np
 import pytest
 from playwright.sync_api import expect
 from web_server import wait_until
@@ -108,7 +109,19 @@ def test_bars_on_the_roll_obey_who_knows_the_piece(opened, heard, tmp_path):
     wait_until(lambda: not ask(heard, "")["wishes"])
 
 
-HEARD = "document.querySelector('audio').currentTime"
+# Tapped on the page itself: keys that come from outside are late where the machine is busy.
+TAP = """async () => {
+  const audio = document.querySelector("audio");
+  const taps = [];
+  while (taps.length < 6) {
+    await new Promise(requestAnimationFrame);
+    if (audio.currentTime < (taps.at(-1) ?? 0) + 0.4) continue;
+    taps.push(audio.currentTime);
+    document.body.dispatchEvent(new KeyboardEvent("keydown", { key: "t", bubbles: true }));
+  }
+  return taps;
+}"""
+"""Seconds of the music at which the key was struck: 0.4 s apart, or a little more."""
 
 
 def test_tapping_along_says_which_pulse_is_the_beat(opened, heard):
@@ -119,15 +132,12 @@ def test_tapping_along_says_which_pulse_is_the_beat(opened, heard):
     page.select_option("#speed", "0.5")
     page.click("#play")
     expect(page.locator("#position")).to_have_text(re.compile(r"0:0[1-9]"))
-    start = page.evaluate(HEARD)
-    for n in range(1, 7):  # 0.4 s apart in the music: about 150 a minute
-        wait_until(lambda n=n: page.evaluate(HEARD) >= start + 0.4 * n)
-        page.keyboard.press("t")
+    taps = page.evaluate(TAP)
     page.click("#play")
     wait_until(lambda: "tempo" in ask(heard, "")["wishes"])
     tapped = float(ask(heard, "")["wishes"]["tempo"])
     ask(heard, "wishes", "PUT", {})
-    assert 100 < tapped < 160
+    assert tapped == pytest.approx(60 / np.median(np.diff(taps)), rel=0.1)
 
 
 def test_the_score_prints_on_a4_and_nothing_else_does(opened, heard):
