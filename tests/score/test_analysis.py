@@ -9,6 +9,9 @@ from transcribe.music.beat_grid import Metre
 from transcribe.music.key import Key
 from transcribe.notes import Note, Performance
 from transcribe.score.analysis import DOUBTS, analyse
+from transcribe.score.networks import packaged_networks
+from transcribe.score.note_features import BeatArrays
+from transcribe.score.onset_features import NoteArrays
 from transcribe.score.score import Hints
 
 GAP = 0.5
@@ -206,3 +209,13 @@ def test_a_doubt_asks_for_nothing_that_was_said():
     told = analyse(anywhere, Hints(tempo=90, metre=Metre(3, 4))).doubts
     assert {DOUBTS["tempo"], DOUBTS["downbeat"]} <= set(told)
     assert not {DOUBTS["beats"], DOUBTS["bars"]} & set(told)
+
+
+def test_upside_down_the_left_hand_is_the_right_one(performance):
+    notes = NoteArrays.of(performance)
+    count = np.arange(65)
+    beats = BeatArrays(0.5 + GAP * count, count % 4, np.full(65, 4), np.ones(65))
+    said = packaged_networks().read(notes, beats)
+    turned = packaged_networks().read(notes.upside_down(), beats)
+    np.testing.assert_allclose(np.exp(said["hand"]), 1 - np.exp(turned["hand"]), atol=1e-6)
+    np.testing.assert_allclose(said["place"], turned["place"], atol=1e-5)

@@ -130,13 +130,25 @@ class ScoreNetworks:
 
     def read(self, notes: NoteArrays, beats: BeatArrays) -> dict[str, NDArray[np.float64]]:
         """Logarithms of probabilities of each note: ``hand`` (that it is the right one) and
-        ``grace``, shape (n,); ``place``, shape (n, n_places)."""
-        said = _by_head(self._notes.logits(note_features(notes, beats)), NOTE_OUTPUTS)
+        ``grace``, shape (n,); ``place``, shape (n, n_places).
+
+        Upside down, the left hand is the right one and the rhythm stays; the mean of both readings
+        is right more often than each.
+        """
+        said, again = self._read(notes, beats), self._read(notes.upside_down(), beats)
+        hand, grace, place = (
+            (said[name] + sign * again[name]) / 2
+            for name, sign in (("hand", -1), ("grace", 1), ("place", 1))
+        )
         return {
-            "hand": -np.logaddexp(0, -said["hand"][:, 0]),
-            "grace": -np.logaddexp(0, -said["grace"][:, 0]),
-            "place": _log_softmax(said["place"]),
+            "hand": -np.logaddexp(0, -hand[:, 0]),
+            "grace": -np.logaddexp(0, -grace[:, 0]),
+            "place": _log_softmax(place),
         }
+
+    def _read(self, notes: NoteArrays, beats: BeatArrays) -> dict[str, NDArray[np.float64]]:
+        """Logits by head."""
+        return _by_head(self._notes.logits(note_features(notes, beats)), NOTE_OUTPUTS)
 
     def write(self, rows: NDArray[np.float32]) -> NDArray[np.float64]:
         """Logarithms of how likely each written length is, of rows of `length_features`."""

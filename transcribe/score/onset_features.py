@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from transcribe.notes import LOWEST_PITCH, N_PITCHES, Performance
+from transcribe.notes import HIGHEST_PITCH, LOWEST_PITCH, N_PITCHES, Performance
 
 Array = NDArray[np.float64]
 
@@ -55,6 +55,20 @@ class NoteArrays:
             velocity=np.array([note.velocity for note in notes], float),
             pedal=np.array([(p.onset, p.offset) for p in performance.pedal], float).reshape(-1, 2),
         )
+
+    def some(self, index: NDArray[np.bool_] | NDArray[np.int64]) -> NoteArrays:
+        """These notes alone: which ones, or their places in the order that is wanted."""
+        return replace(
+            self,
+            onset=self.onset[index],
+            offset=self.offset[index],
+            pitch=self.pitch[index],
+            velocity=self.velocity[index],
+        )
+
+    def upside_down(self) -> NoteArrays:
+        """As on a keyboard turned round: the highest key is the lowest."""
+        return replace(self, pitch=LOWEST_PITCH + HIGHEST_PITCH - self.pitch)
 
     def stretched(self, factor: float) -> NoteArrays:
         """So many times as long."""

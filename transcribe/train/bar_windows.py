@@ -14,7 +14,6 @@ from transcribe.train.piece_windows import IGNORED, PieceWindows, notes_of
 from transcribe.train.played_differently import (
     AS_PLAYED,
     left_out,
-    some_of,
     transposed,
     with_faults,
 )
@@ -99,7 +98,7 @@ class BarWindows(PieceWindows[AnnotatedPerformance]):
         notes, _ = transposed(notes.stretched(factor), rng, self.config.semitones)
         notes, source = with_faults(notes, rng, self.config)
         hand = np.where(source >= 0, each.hand[first:last][source], UNKNOWN)
-        notes = some_of(notes, left_out(notes, hand, rng, self.config))
+        notes = notes.some(left_out(notes, hand, rng, self.config))
         moved, of_beat = on_level(beats * factor, level, rng)
         if rng.random() < self.config.miscounted:
             moved, of_beat = miscounted(moved, of_beat, rng)

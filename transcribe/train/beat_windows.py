@@ -22,7 +22,6 @@ from transcribe.train.piece_windows import IGNORED, PieceWindows, notes_of
 from transcribe.train.played_differently import (
     TempoCurve,
     left_out,
-    some_of,
     transposed,
     with_faults,
 )
@@ -120,7 +119,7 @@ class BeatWindows(PieceWindows[AnnotatedPerformance]):
         source = np.where(source >= 0, source + start, IGNORED)
         hand = np.where(source >= 0, each.hand[source], UNKNOWN)
         kept = left_out(notes, hand, rng, self.config)
-        found = onset_features(some_of(notes, kept))
+        found = onset_features(notes.some(kept))
         if rng.random() < self.config.untold:
             kinds = found.rows[:, : 2 * N_KINDS * N_LAGS].reshape(-1, 2 * N_KINDS, N_LAGS)
             kinds[:, rng.integers(0, 2 * N_KINDS, int(rng.integers(1, 3)))] = 0

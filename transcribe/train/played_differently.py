@@ -76,15 +76,14 @@ def in_other_registers(
 
     ``right`` says of each note 1 for the right hand, 0 for the left, -1 where it is not known.
     """
-    pitch = notes.pitch
     if rng.random() < config.apart:
-        moved = pitch + np.where(right == rng.integers(2), rng.choice([-12, 12]), 0)
+        moved = notes.pitch + np.where(right == rng.integers(2), rng.choice([-12, 12]), 0)
         if moved.min() >= LOWEST_PITCH and moved.max() <= HIGHEST_PITCH:
-            pitch = moved
+            notes = replace(notes, pitch=moved)
     if rng.random() < config.mirrored:
-        pitch = LOWEST_PITCH + HIGHEST_PITCH - pitch
+        notes = notes.upside_down()
         right = np.where(right >= 0, 1 - right, right)
-    return replace(notes, pitch=pitch), right
+    return notes, right
 
 
 def with_faults(
@@ -100,12 +99,12 @@ def with_faults(
         notes, source = _with_false_ones(notes, source, rng, config)
         kept = rng.random(len(notes.onset)) >= rng.uniform(0, config.dropped)
         if kept.sum() > n // 2:
-            notes, source = some_of(notes, kept), source[kept]
+            notes, source = notes.some(kept), source[kept]
         if rng.random() < config.without_pedal:
             notes = replace(notes, pedal=notes.pedal[:0])
     notes = replace(notes, offset=np.maximum(notes.offset, notes.onset + 0.01))
     order = np.lexsort((notes.pitch, notes.onset))
-    return some_of(notes, order), source[order]
+    return notes.some(order), source[order]
 
 
 def _inexact(
@@ -213,17 +212,6 @@ def left_out(
     if rng.random() < config.thinned:
         kept &= rng.random(len(kept)) > rng.uniform(0, 0.33)
     return kept if kept.sum() >= _FEWEST else np.ones(len(kept), bool)
-
-
-def some_of(notes: NoteArrays, index: NDArray[np.bool_] | NDArray[np.int64]) -> NoteArrays:
-    """These notes alone: which ones, or their places in the order that is wanted."""
-    return replace(
-        notes,
-        onset=notes.onset[index],
-        offset=notes.offset[index],
-        pitch=notes.pitch[index],
-        velocity=notes.velocity[index],
-    )
 
 
 AS_PLAYED = PlayedDifferentlyConfig(
