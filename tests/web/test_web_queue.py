@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
 import sys
+import threading
+from contextlib import asynccontextmanager
 
 import pytest
+from starlette.requests import Request
 from web_server import serving, wait_until
 
 from transcribe.web import job_queue
+from transcribe.web.library import RecordingLibrary
+from transcribe.web.note_routes import NoteRoutes
+from transcribe.web.piece_routes import PieceRoutes
+from transcribe.web.recording_routes import RecordingRoutes
+from transcribe.web.server_state import ServerState
+from transcribe.web.worker_process import WorkerProcess
 
 # A worker and a measuring process whose recordings say how long they are and how soon done.
 WORKER = """
@@ -82,6 +92,20 @@ def test_a_worker_that_dies_takes_nothing_with_it(client, worker_ids):
     assert len(worker_ids()) == 2
 
 
+def test_a_worker_that_was_killed_takes_no_more(tmp_path):
+    """At once: one that was stopped as it was done would else be given the next recording."""
+    command = (sys.executable, "-S", "-c", WORKER, str(tmp_path / "ids"))
+
+    async def run() -> None:
+        worker = await WorkerProcess.start(command, tmp_path / "log")
+        assert not worker.has_ended
+        worker.kill()
+        assert worker.has_ended
+        await worker.end()
+
+    asyncio.run(run())
+
+
 def test_long_recordings_keep_their_order(client):
     first, second, third = (put_in(client, 2400.0 - each, ends=False) for each in range(3))
     client.wait(first, "working")
@@ -143,3 +167,116 @@ def test_work_that_ends_late_does_not_replace_what_was_chosen(tmp_path, monkeypa
         wait_until(lambda: len(started.read_text().split()) == n_jobs + 1)
         found = client.until(name, lambda found: found["state"] not in ("queued", "working"))
         assert (found["state"], found["part"], found["n_notes"]) == ("done", [1.0, 2.0], 2)
+
+
+# --- what a person says while a worker takes the recording ---
+
+
+class LoadedLater:
+    """In place of a worker process: ready when `loaded` is set, it works until it is killed."""
+
+    loaded: asyncio.Event
+
+    def __init__(self) -> None:
+        self.asked, self._killed = asyncio.Event(), asyncio.Event()
+        LoadedLater.latest = self
+
+    @classmethod
+    async def start(cls, command, log):
+        await cls.loaded.wait()
+        return cls()
+
+    @property
+    def has_ended(self) -> bool:
+        return self._killed.is_set()
+
+    def send(self, request) -> None:
+        self.asked.set()
+
+    async def message(self):
+        await self._killed.wait()
+
+    def kill(self) -> None:
+        self._killed.set()
+
+    async def end(self) -> None:
+        self.kill()
+
+
+class SlowDisk(RecordingLibrary):
+    """A library that writes once it is let; `writes` says that something is to be written."""
+
+    def __init__(self, folder) -> None:
+        self.let, self.writes = threading.Event(), threading.Event()
+        super().__init__(folder)
+
+    def save(self, entry) -> None:
+        self.writes.set()
+        assert self.let.wait(60)
+        super().save(entry)
+
+
+def request_of(name: str, body: dict) -> Request:
+    async def receive() -> dict:
+        return {"type": "http.request", "body": json.dumps(body).encode()}
+
+    scope = {"type": "http", "path_params": {"id": name}, "query_string": b"", "headers": []}
+    return Request(scope, receive)
+
+
+STOPS = [(RecordingRoutes.pause, "paused"), (RecordingRoutes.cancel, "cancelled")]
+SAYS = [
+    (RecordingRoutes.rename, {"name": "waltz"}, {"name": "waltz.wav"}),
+    (RecordingRoutes.part, {"from": 1, "to": 2}, {"part": [1.0, 2.0]}),
+    (PieceRoutes.wish, {"metre": "3/4"}, {"wishes": {"metre": "3/4"}}),
+    (NoteRoutes.set, {"threshold": 0.5}, {"threshold": 0.5}),
+]
+
+
+@asynccontextmanager
+async def asked_as_it_is_taken(tmp_path, monkeypatch, ask, body):
+    """Ask for something; the worker is ready to take the recording just before it is written."""
+    monkeypatch.setattr(job_queue, "WorkerProcess", LoadedLater)
+    LoadedLater.loaded = asyncio.Event()
+    library = SlowDisk(tmp_path)
+    (upload := library.new_upload()).write_bytes(b"x")
+    name = library.add(upload, "song.wav", most=9).id
+    state = ServerState(library, n_jobs=1)
+    group = {each.__name__: each for each in (RecordingRoutes, NoteRoutes, PieceRoutes)}
+    routes = group[ask.__qualname__.split(".")[0]](state)
+    async with state.running():
+        asking = asyncio.create_task(ask(routes, request_of(name, body)))
+        await asyncio.to_thread(library.writes.wait)
+        LoadedLater.loaded.set()
+        for _ in range(100):  # the worker does whatever it can do now
+            await asyncio.sleep(0)
+        library.let.set()
+        answer = await asking
+        yield library.entry(name), json.loads(answer.body), state
+    library.close()
+
+
+@pytest.mark.parametrize(("ask", "expected"), STOPS)
+def test_what_is_stopped_as_a_worker_takes_it_is_stopped(tmp_path, monkeypatch, ask, expected):
+    async def run() -> None:
+        async with asked_as_it_is_taken(tmp_path, monkeypatch, ask, {}) as (kept, told, state):
+            assert (kept.state, told["state"]) == (expected, expected)
+            for _ in range(100):
+                await asyncio.sleep(0)
+            assert not state.queue.running
+            assert not LoadedLater.latest.asked.is_set()
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize(("ask", "body", "expected"), SAYS)
+def test_what_is_said_as_a_worker_takes_it_is_kept(tmp_path, monkeypatch, ask, body, expected):
+    async def run() -> None:
+        async with asked_as_it_is_taken(tmp_path, monkeypatch, ask, body) as (kept, _, state):
+            await asyncio.wait_for(LoadedLater.latest.asked.wait(), 60)
+            (job,) = state.queue.running.values()
+            for each in (kept, job.entry, state.library.entry(kept.id)):
+                assert {key: getattr(each, key) for key in expected} == expected
+            assert state.library.entry(kept.id).state == "working"
+
+    asyncio.run(run())

@@ -11,13 +11,12 @@ first, and ends when there are no more. `JobQueue.waits` says how long each has 
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import shutil
 import sys
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
 from typing import Any, TypeAlias
 
 from transcribe.web.errors import RefusedError
@@ -27,7 +26,7 @@ from transcribe.web.library_entry import CANCELLED, DONE, PAUSED, QUEUED, WORKIN
 from transcribe.web.messages import ENDED, UserMessage, as_sentence
 from transcribe.web.unfinished import is_unfinished
 from transcribe.web.waiting import RunningJob, Wait, expected, is_blocked, short_order, waits
-from transcribe.web.worker_process import WorkerError, WorkerProcess
+from transcribe.web.worker_process import WorkerError, WorkerProcess, printed_json
 
 log = logging.getLogger(__name__)
 
@@ -81,7 +80,7 @@ class JobQueue:
         self._n_jobs, self._options = n_jobs, list(options)
         self.running: dict[str, RunningJob] = {}
         self._wakers: list[asyncio.Event] = []
-        self._taking = asyncio.Lock()
+        self._changing = asyncio.Lock()
         self._keeping = asyncio.Lock()
         self._tasks: list[asyncio.Task[None]] = []
         self._measured: set[str] = set()
@@ -107,22 +106,54 @@ class JobQueue:
         for waker in self._wakers:
             waker.set()
 
-    async def cancel(self, entry: LibraryEntry) -> None:
+    def entry(self, name: str) -> LibraryEntry:
+        """The recording of an id, as the work on it sees it; raises RefusedError without one."""
+        job = self.running.get(name)
+        return job.entry if job is not None else self._library.entry(name)
+
+    @asynccontextmanager
+    async def changing(self, name: str) -> AsyncIterator[LibraryEntry]:
+        """A recording that no one else changes meanwhile, and no worker takes.
+
+        Whatever is written of a recording is read here first: what was read before may be of
+        a time when it was still waiting, say.
+        """
+        async with self._changing:
+            yield self.entry(name)
+
+    @asynccontextmanager
+    async def resting(self, name: str) -> AsyncIterator[LibraryEntry]:
+        """The same once the work on it, if there is any, is stopped."""
+        while True:
+            async with self.changing(name) as entry:
+                job = self.running.get(name)
+                if job is None:
+                    yield entry
+                    return
+            await self._end(job, CANCELLED)
+
+    async def cancel(self, name: str) -> LibraryEntry:
         """Take a recording out of the queue, or stop the work on it."""
-        await self._stop_work(entry, CANCELLED)
+        return await self._stop_work(name, CANCELLED)
 
-    async def pause(self, entry: LibraryEntry) -> None:
+    async def pause(self, name: str) -> LibraryEntry:
         """Let the work on a recording rest; queued again, it goes on where it was."""
-        await self._stop_work(entry, PAUSED)
+        return await self._stop_work(name, PAUSED)
 
-    async def _stop_work(self, entry: LibraryEntry, state: str) -> None:
-        job = self.running.get(entry.id)
-        if job is None:
-            if entry.state in (QUEUED, PAUSED):
+    async def _stop_work(self, name: str, state: str) -> LibraryEntry:
+        async with self.changing(name) as entry:
+            job = self.running.get(name)
+            if job is None and entry.state in (QUEUED, PAUSED):
                 entry.state = state
-                await self._saved(entry)
-                self._publish_waiting()
-            return
+                await asyncio.to_thread(self._library.save, entry)
+        if job is not None:
+            await self._end(job, state)
+        else:
+            self._publish_waiting()
+        return self.entry(name)
+
+    async def _end(self, job: RunningJob, state: str) -> None:
+        """End the work on a recording, which is to be in this state then."""
         job.stopped = state
         if job.process is not None:
             job.process.kill()
@@ -137,7 +168,7 @@ class JobQueue:
             if not self._counts(job):
                 return
             job.entry.state, job.entry.n_notes = state, job.n_notes
-            await self._saved(job.entry)
+            await asyncio.to_thread(self._library.save, job.entry)
             del self.running[job.entry.id]
 
     def _counts(self, job: RunningJob) -> bool:
@@ -148,7 +179,11 @@ class JobQueue:
 
     def waits(self) -> dict[str, Wait]:
         """What each queued recording waits for, by id."""
-        return waits(self._library.queued(), self.running.values(), self._n_jobs, self._pace)
+        return waits(self._queued(), self.running.values(), self._n_jobs, self._pace)
+
+    def _queued(self) -> list[LibraryEntry]:
+        """The recordings that wait, in the order in which they came."""
+        return [entry for entry in self._library.queued() if entry.id not in self.running]
 
     def _is_blocked(self) -> bool:
         return is_blocked(self.running.values(), self._n_jobs)
@@ -156,45 +191,32 @@ class JobQueue:
     def _next_short(self) -> LibraryEntry | None:
         if not self._is_blocked():
             return None
-        return next(iter(short_order(self._library.queued())), None)
+        return next(iter(short_order(self._queued())), None)
 
     def _next_in_line(self) -> LibraryEntry | None:
-        return next(iter(self._library.queued()), None)
+        return next(iter(self._queued()), None)
 
     async def _measure_waiting(self, waker: asyncio.Event) -> None:
         """Find out how long the recordings are that can't begin at once."""
         while True:
             waker.clear()
             if self._is_blocked() or len(self.running) >= self._n_jobs:
-                for entry in self._library.queued():
+                for entry in self._queued():
                     if entry.duration is None and entry.id not in self._measured:
                         self._measured.add(entry.id)
                         await self._measure(entry)
             await waker.wait()
 
     async def _measure(self, entry: LibraryEntry) -> None:
-        process = await asyncio.create_subprocess_exec(
-            *(*MEASURE, str(self._library.original(entry))),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
-        )
-        seconds: Any = None
-        try:
-            with suppress(asyncio.TimeoutError, ValueError):
-                output, _ = await asyncio.wait_for(process.communicate(), _LONGEST_MEASURE)
-                seconds = json.loads(output)
-        finally:
-            with suppress(ProcessLookupError):
-                process.kill()
+        command = [*MEASURE, str(self._library.original(entry))]
+        seconds = await printed_json(command, longest=_LONGEST_MEASURE)
         if not isinstance(seconds, float) or seconds <= 0:
             return
-        async with self._taking:
-            with suppress(RefusedError):
-                now = self._library.entry(entry.id)
+        with suppress(RefusedError):
+            async with self.changing(entry.id) as now:
                 if now.state == QUEUED:
                     now.duration = seconds
-                    await self._saved(now)
+                    await asyncio.to_thread(self._library.save, now)
         self._publish_waiting()
         self.wake()
 
@@ -274,9 +296,13 @@ class JobQueue:
             return None
 
     async def _all_failed(self, message: UserMessage) -> None:
-        while (entry := self._next_in_line()) is not None:
-            entry.fail(message)
-            await self._saved(entry)
+        while True:
+            async with self._changing:
+                entry = self._next_in_line()
+                if entry is None:
+                    return
+                entry.fail(message)
+                await asyncio.to_thread(self._library.save, entry)
             self._publish_state(entry)
 
     async def _next(
@@ -290,25 +316,29 @@ class JobQueue:
         """Wait for a recording, and mark it as being worked on; None after a long wait."""
         while True:
             waker.clear()
-            async with self._taking:
+            async with self._changing:
                 entry = choose()
-                if entry is not None:
-                    return await self._begin(entry, process, short=short)
+                job = None if entry is None else self._taken(entry, process, short=short)
+            if job is not None:
+                await self._begin(job)
+                return job
             try:
                 await asyncio.wait_for(waker.wait(), _IDLE if short else None)
             except asyncio.TimeoutError:
                 return None
 
-    async def _begin(
-        self, entry: LibraryEntry, process: WorkerProcess, *, short: bool
-    ) -> RunningJob:
-        before = self._library.transcription(entry)
-        goes_on = is_unfinished(before)
+    def _taken(self, entry: LibraryEntry, process: WorkerProcess, *, short: bool) -> RunningJob:
         entry.state = WORKING
-        entry.attempt += not goes_on
         job = RunningJob(entry, short, started=time.monotonic(), process=process)
         job.seconds_left = expected(entry, self._pace)
         self.running[entry.id] = job
+        return job
+
+    async def _begin(self, job: RunningJob) -> None:
+        entry = job.entry
+        before = self._library.transcription(entry)
+        goes_on = is_unfinished(before)
+        entry.attempt += not goes_on
         await self._kept(job)
         if goes_on:
             job.heard_seconds, job.n_notes = heard_seconds(self._library, entry), entry.n_notes
@@ -317,7 +347,6 @@ class JobQueue:
         self._publish_state(entry)
         self._publish_waiting()
         self.wake()
-        return job
 
     async def _run(self, job: RunningJob, process: WorkerProcess) -> bool:
         """Have one recording transcribed; return whether the worker can take another."""
@@ -392,19 +421,15 @@ class JobQueue:
             self._streams.publish(entry.id, "notes", news)
 
     async def _kept(self, job: RunningJob) -> None:
-        """Save what is known of a recording in work, unless its work was let go of."""
-        await self._saved(job.entry, job)
+        """Save what is known of a recording in work, unless its work was let go of.
 
-    async def _saved(self, entry: LibraryEntry, job: RunningJob | None = None) -> None:
-        """Save, and if the disk is full wait until it is not; of a job, only while it counts."""
+        If the disk is full, wait until it is not.
+        """
         while True:
             try:
-                if job is None:
-                    await asyncio.to_thread(self._library.save, entry)
-                    return
                 async with self._keeping:
                     if self._counts(job):
-                        await asyncio.to_thread(self._library.save, entry)
+                        await asyncio.to_thread(self._library.save, job.entry)
                 return
             except RefusedError as error:
                 log.warning("%s", error)
@@ -417,5 +442,5 @@ class JobQueue:
         """Tell those who wait that the queue has moved."""
         self._waits_told = time.monotonic()
         waits = self.waits()
-        for entry in self._library.queued():
+        for entry in self._queued():
             self._streams.publish(entry.id, "state", self._describe(entry, waits.get(entry.id)))

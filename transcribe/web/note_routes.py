@@ -57,14 +57,14 @@ class NoteRoutes:
         """Make one change after the other, each in a thread; answer with what is different."""
         name = self._state.entry(request).id
         async with self._editing.setdefault(name, asyncio.Lock()):
-            entry = self._state.entry(request)
-            await asyncio.to_thread(change, entry)
+            async with self._state.changing(request) as entry:
+                await asyncio.to_thread(change, entry)
             since = request.query_params.get("since", "")
             answer = await asyncio.to_thread(self._state.note_service.answer, entry, since)
-            entry = self._state.entry(request)  # something else may have been chosen meanwhile
-            if entry.state != WORKING:
-                entry.n_notes = answer["n_notes"]
-                await asyncio.to_thread(self._state.library.save, entry)
+            async with self._state.changing(request) as entry:
+                if entry.state != WORKING:
+                    entry.n_notes = answer["n_notes"]
+                    await asyncio.to_thread(self._state.library.save, entry)
         self._state.streams.publish(entry.id, "state", self._state.describe(entry))
         self._state.streams.publish(entry.id, "edited", {"version": answer["version"]})
         return await asyncio.to_thread(JSONResponse, answer)

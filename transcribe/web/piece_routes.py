@@ -33,9 +33,9 @@ class PieceRoutes:
     async def wish(self, request: Request) -> Response:
         """Keep what a person knows of the piece."""
         wishes = wishes_of(await json_object(request))
-        entry = self._state.entry(request)
-        entry.wishes = wishes
-        await asyncio.to_thread(self._state.library.save, entry)
+        async with self._state.changing(request) as entry:
+            entry.wishes = wishes
+            await asyncio.to_thread(self._state.library.save, entry)
         return self._state.told(entry)
 
     async def beats(self, request: Request) -> Response:

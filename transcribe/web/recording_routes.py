@@ -81,51 +81,45 @@ class RecordingRoutes:
             raise RefusedError(
                 422, "A recording needs a name.", "Type a letter at least.", kind="no_name"
             )
-        entry = self._state.entry(request)
-        await asyncio.to_thread(self._state.library.rename, entry, wanted)
+        async with self._state.changing(request) as entry:
+            await asyncio.to_thread(self._state.library.rename, entry, wanted)
         return self._state.told(entry)
 
     async def delete(self, request: Request) -> Response:
         """Forget a recording."""
-        entry = self._state.entry(request)
-        await self._state.queue.cancel(entry)
-        await asyncio.to_thread(self._state.library.delete, entry)
+        async with self._state.queue.resting(request.path_params["id"]) as entry:
+            await asyncio.to_thread(self._state.library.delete, entry)
         self._state.streams.publish(entry.id, "deleted", {"id": entry.id})
         self._state.streams.end(entry.id)
         return Response(status_code=204)
 
     async def cancel(self, request: Request) -> Response:
         """Stop the work on a recording."""
-        entry = self._state.entry(request)
-        await self._state.queue.cancel(entry)
-        return self._state.told(self._state.library.entry(entry.id))
+        return self._state.told(await self._state.queue.cancel(request.path_params["id"]))
 
     async def pause(self, request: Request) -> Response:
         """Stop the work on a recording, to go on from there; others have their turn meanwhile."""
         entry = self._state.entry(request)
         if entry.state not in (QUEUED, WORKING, PAUSED):
             raise RefusedError(409, "This recording is not in work.", "", kind="not_in_work")
-        await self._state.queue.pause(entry)
-        return self._state.told(self._state.library.entry(entry.id))
+        return self._state.told(await self._state.queue.pause(entry.id))
 
     async def again(self, request: Request) -> Response:
         """Queue what was paused, failed or cancelled; the work goes on where it was."""
-        entry = self._state.entry(request)
-        if entry.state not in (PAUSED, FAILED, CANCELLED):
-            raise RefusedError(
-                409, "This recording is in work or done already.", "", kind="done_already"
-            )
-        await asyncio.to_thread(self._state.library.queue_again, entry)
+        async with self._state.changing(request) as entry:
+            if entry.state not in (PAUSED, FAILED, CANCELLED):
+                raise RefusedError(
+                    409, "This recording is in work or done already.", "", kind="done_already"
+                )
+            await asyncio.to_thread(self._state.library.queue_again, entry)
         self._state.queue.wake()
         return self._state.told(entry)
 
     async def part(self, request: Request) -> Response:
         """Transcribe a part of a recording only, or all of it, from the beginning."""
-        entry = self._state.entry(request)
-        part = part_of(await json_object(request), entry.duration)
-        await self._state.queue.cancel(entry)
-        entry = self._state.library.entry(entry.id)
-        await asyncio.to_thread(self._state.library.queue_part, entry, part)
+        part = part_of(await json_object(request), self._state.entry(request).duration)
+        async with self._state.queue.resting(request.path_params["id"]) as entry:
+            await asyncio.to_thread(self._state.library.queue_part, entry, part)
         self._state.queue.wake()
         return self._state.told(entry)
 

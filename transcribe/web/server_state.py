@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -99,10 +99,12 @@ class ServerState:
         return described(self.library, entry, job, wait)
 
     def entry(self, request: Request) -> LibraryEntry:
-        """The recording that a request is about, as the workers see it if they do."""
-        name = request.path_params["id"]
-        job = self._queue.running.get(name) if self._queue is not None else None
-        return job.entry if job is not None else self.library.entry(name)
+        """The recording that a request is about, to be read; `changing` to be changed."""
+        return self.queue.entry(request.path_params["id"])
+
+    def changing(self, request: Request) -> AbstractAsyncContextManager[LibraryEntry]:
+        """The recording that a request changes; nothing else does meanwhile."""
+        return self.queue.changing(request.path_params["id"])
 
     def told(self, entry: LibraryEntry) -> Response:
         """The recording as it is now, told to all who watch it too."""

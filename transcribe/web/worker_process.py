@@ -6,7 +6,7 @@ import asyncio
 import json
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -31,6 +31,7 @@ class WorkerProcess:
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
+        self._killed = False
 
     @classmethod
     async def start(cls, command: Sequence[str], log: Path) -> WorkerProcess:
@@ -69,8 +70,8 @@ class WorkerProcess:
 
     @property
     def has_ended(self) -> bool:
-        """Whether the process is gone."""
-        return self._process.returncode is not None
+        """Whether the process is gone, or is about to be."""
+        return self._killed or self._process.returncode is not None
 
     def send(self, request: dict[str, Any]) -> None:
         """Ask for a recording to be transcribed."""
@@ -90,12 +91,31 @@ class WorkerProcess:
     def kill(self) -> None:
         """End it at once."""
         if not self.has_ended:
+            self._killed = True
             self._process.kill()
 
     async def end(self) -> None:
         """End it, and wait until it is gone."""
         self.kill()
         await self._process.wait()
+
+
+async def printed_json(command: Sequence[str], *, longest: float) -> Any:
+    """What a process prints; None if that is no JSON or takes more than `longest` seconds."""
+    process = await asyncio.create_subprocess_exec(
+        *command,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    try:
+        with suppress(asyncio.TimeoutError, ValueError):
+            output, _ = await asyncio.wait_for(process.communicate(), longest)
+            return json.loads(output)
+    finally:
+        with suppress(ProcessLookupError):
+            process.kill()
+    return None
 
 
 @contextmanager
