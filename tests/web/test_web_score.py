@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from typing import cast
+import threading
+from collections.abc import Iterator
+from typing import Any, cast
 
 import pytest
 import web_server
@@ -121,22 +123,71 @@ def ending() -> None:
     os._exit(1)
 
 
-@pytest.mark.parametrize("wanted", [SCORE, BEATS, ROLL])
-def test_what_could_not_be_made_is_named(wanted):
+def endless() -> None:
+    """What takes so long that a person presses Stop."""
+    threading.Event().wait()
+
+
+async def wanted() -> bool:
+    return False
+
+
+@pytest.fixture(scope="module")
+def service() -> Iterator[ScoreService]:
     service = ScoreService(cast(NoteService, None))
-    try:
-        with pytest.raises(RefusedError) as refused:
-            asyncio.run(service._run(wanted, broken))
-        assert refused.value.status == 501
-        assert str(refused.value).startswith(f"{wanted.words} can't be made: verovio is not")
-        assert "pip install 'transcribe[score]'" in str(refused.value)
-        assert refused.value.kind == f"{wanted.kind}_not_made"
-        with pytest.raises(RefusedError) as refused:
-            asyncio.run(service._run(wanted, ending))
-        assert (refused.value.status, refused.value.kind) == (500, f"no_{wanted.kind}")
-        assert str(refused.value).startswith(f"{wanted.words} could not be made")
-    finally:
-        service.close()
+    yield service
+    service.close()
+
+
+@pytest.mark.parametrize("what", [SCORE, BEATS, ROLL])
+def test_what_could_not_be_made_is_named(service, what):
+    with pytest.raises(RefusedError) as refused:
+        asyncio.run(service._run(what, wanted, broken))
+    assert refused.value.status == 501
+    assert str(refused.value).startswith(f"{what.words} can't be made: verovio is not")
+    assert "pip install 'transcribe[score]'" in str(refused.value)
+    assert refused.value.kind == f"{what.kind}_not_made"
+
+
+def test_a_process_that_ends_says_so_and_the_next_has_another(service):
+    with pytest.raises(RefusedError) as refused:
+        asyncio.run(service._run(ROLL, wanted, ending))
+    assert (refused.value.status, refused.value.kind) == (500, "no_roll")
+    assert str(refused.value).startswith("The roll on pages could not be made")
+    assert asyncio.run(service._run(ROLL, wanted, int, "7")) == 7
+
+
+def test_what_nobody_waits_for_any_more_ends_and_is_not_begun(service):
+    left: list[str] = []
+
+    async def gone() -> bool:
+        left.append("")
+        return len(left) > 1  # not when it begins
+
+    async def long_gone() -> bool:
+        return True
+
+    async def run() -> list[Any]:
+        asked = [
+            service._run(SCORE, gone, endless),
+            service._run(SCORE, long_gone, endless),
+            service._run(BEATS, wanted, int, "7"),
+        ]
+        return await asyncio.gather(*asked, return_exceptions=True)
+
+    stopped, *others = asyncio.run(asyncio.wait_for(run(), web_server.PATIENCE))
+    assert isinstance(stopped, RefusedError)
+    assert len(left) == 2
+    assert isinstance(others[0], RefusedError)
+    assert others[1] == 7
+
+
+def test_how_far_the_score_is_is_told(waltz):
+    pytest.importorskip("verovio")
+    told: list[float] = []
+    shown_content(waltz, Hints(metre=Metre(3, 4)), 900, tell=told.append)
+    assert told == sorted(told)
+    assert 0 < told[0] < told[-1] < 1
 
 
 def test_pages_of_a4_are_those_that_are_taken_away(waltz):

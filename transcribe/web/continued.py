@@ -11,7 +11,7 @@ import re
 import secrets
 import sys
 import tempfile
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +27,7 @@ from transcribe.web.names import disposition, download_name
 from transcribe.web.note_rows import BY_MODEL, note_row
 from transcribe.web.note_service import NoteService
 from transcribe.web.request_body import number
+from transcribe.web.wanted import Gone, while_wanted
 
 KIND = "continued.mid"
 _LONGEST = 300.0
@@ -34,12 +35,7 @@ _LONGEST = 300.0
 _FIRST = 0.001
 """Seconds at which one may begin at the earliest."""
 _MOST_SEEDS = 10_000
-_LOOK_AGAIN = 0.5
-"""Seconds between looks at whether the page is still there."""
 _ONE_AT_A_TIME = asyncio.Semaphore(1)
-
-Gone = Callable[[], Awaitable[bool]]
-"""Whether nobody waits for the answer any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,13 +196,13 @@ async def _run(gone: Gone, *words: str) -> None:
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.PIPE,
     )
-    ended = asyncio.ensure_future(process.communicate())
+
+    def stop() -> None:
+        with suppress(ProcessLookupError):
+            process.kill()
+
     try:
-        while not (await asyncio.wait({ended}, timeout=_LOOK_AGAIN))[0]:
-            if await gone():
-                with suppress(ProcessLookupError):
-                    process.kill()
-        _, errors = await ended
+        _, errors = await while_wanted(process.communicate(), gone, stop)
     finally:
         if process.returncode is None:
             process.kill()

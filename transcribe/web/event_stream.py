@@ -7,7 +7,7 @@ import json
 from collections.abc import AsyncIterator
 from typing import Any
 
-ONLY_FOR_ONE = ("notes", "edited")
+ONLY_FOR_ONE = ("notes", "edited", "engraving")
 """Kinds of event that only those get who listen to that recording."""
 _MOST_WAITING = 2000
 """Events a page may lag behind; one that is slower is cut off, and asks anew."""

@@ -108,12 +108,12 @@ class FileRoutes:
         """The transcription, written down."""
         entry = self._state.entry(request)
         kind = request.path_params["kind"]
+        query, gone = request.query_params, request.is_disconnected
         if kind == continued.KIND:
-            wanted = continued.ContinuationWishes.of(request.query_params)
-            gone = request.is_disconnected
+            wanted = continued.ContinuationWishes.of(query)
             return await continued.response(self._state.note_service, entry, wanted, gone)
         if kind in KINDS:
-            return await self._state.score_service.download(entry, kind, request.query_params)
+            return await self._state.score_service.download(entry, kind, query, gone)
         return await asyncio.to_thread(downloads.response, self._state.note_service, entry, kind)
 
     async def piano(self, _: Request) -> Response:

@@ -40,19 +40,30 @@ class PieceRoutes:
 
     async def beats(self, request: Request) -> Response:
         """Beats and bars, with what a person knows of the piece."""
-        entry = self._state.entry(request)
-        return JSONResponse(await self._state.score_service.beats(entry, request.query_params))
+        entry, service = self._state.entry(request), self._state.score_service
+        return JSONResponse(
+            await service.beats(entry, request.query_params, request.is_disconnected)
+        )
 
     async def score(self, request: Request) -> Response:
         """The notes as sheet music, with what a person knows of the piece."""
-        entry = self._state.entry(request)
-        shown = await self._state.score_service.shown(entry, request.query_params)
+        entry, loop = self._state.entry(request), asyncio.get_running_loop()
+        publish = self._state.streams.publish
+
+        def tell(share: float) -> None:
+            loop.call_soon_threadsafe(publish, entry.id, "engraving", {"share": share})
+
+        shown = await self._state.score_service.shown(
+            entry, request.query_params, request.is_disconnected, tell
+        )
         return await asyncio.to_thread(JSONResponse, shown)
 
     async def paper(self, request: Request) -> Response:
         """The score or the roll on pages of A4."""
         entry, what = self._state.entry(request), request.path_params["what"]
-        made = await self._state.score_service.paper(entry, what, request.query_params)
+        made = await self._state.score_service.paper(
+            entry, what, request.query_params, request.is_disconnected
+        )
         return await asyncio.to_thread(JSONResponse, made)
 
     async def go_on(self, request: Request) -> Response:

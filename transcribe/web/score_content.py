@@ -22,6 +22,10 @@ from transcribe.score.midi_beats import beats_for_midi
 from transcribe.score.score import Hints, Score
 from transcribe.web.roll_file import RollFile, roll_file
 from transcribe.web.roll_pages import RollBar, roll_pages
+from transcribe.web.score_process import Tell
+
+_ANALYSED, _WRITTEN = 0.5, 0.63
+"""How much of the work on a score is done once it is known, and once it is MusicXML."""
 
 
 def beats_content(performance: Performance, hints: Hints) -> bytes:
@@ -60,13 +64,19 @@ def _for_page(doubts: Iterable[str]) -> list[dict[str, str]]:
     ]
 
 
-def shown_content(performance: Performance, hints: Hints, width: int) -> bytes:
+def shown_content(
+    performance: Performance, hints: Hints, width: int, *, tell: Tell = lambda share: None
+) -> bytes:
     """The engraved score for the page, as JSON; see ``docs/web.md``. ``width`` is in pixels."""
     score = make_score(performance, hints)
+    tell(_ANALYSED)
+    sheet = sheet_bytes(score)
+    tell(_WRITTEN)
+    engraved = list(pages(score, sheet, width=width))
     first = 0 if score.first_downbeat and any(note.bar == 0 for note in score.notes) else 1
     bars = list(range(first, score.n_bars + 1))
     content = {
-        "pages": list(pages(score, sheet_bytes(score), width=width)),
+        "pages": engraved,
         "bars": [[bar, round(score.seconds(bar, _bar_start(score, bar)), 4)] for bar in bars],
         "tempo": round(score.usual_tempo, 1),
         "metre": str(score.metre(1)),

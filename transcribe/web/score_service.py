@@ -1,7 +1,7 @@
 """Sheet music and rolls on paper, for the page: made anew for every wish, in a process of its own.
 
 Reading a long performance and engraving it takes seconds of a whole core, during which the
-server has other questions to answer.
+server has other questions to answer. It ends when nobody waits for it any more.
 """
 
 from __future__ import annotations
@@ -10,11 +10,8 @@ import asyncio
 import json
 import math
 from collections.abc import Callable, Mapping
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from multiprocessing import get_context
-from typing import Any, TypeVar
+from typing import Any
 
 from starlette.responses import Response
 
@@ -40,6 +37,8 @@ from transcribe.web.score_content import (
     shown_content,
     tempo_map,
 )
+from transcribe.web.score_process import ScoreProcess, Tell
+from transcribe.web.wanted import Gone, while_wanted
 
 BARS = "bars.mid"
 _SCORES = {
@@ -68,7 +67,6 @@ class _Wanted:
 SCORE = _Wanted("score", "The score", "write a score of")
 BEATS = _Wanted("beats", "The bars", "find bars in")
 ROLL = _Wanted("roll", "The roll on pages")
-_Made = TypeVar("_Made")
 WISHES = ("tempo", "metre", "key", "downbeat", "swing")
 """What a person may say of a piece."""
 
@@ -112,38 +110,42 @@ def hints_of(query: Mapping[str, str]) -> Hints:
 
 
 class ScoreService:
-    """Makes scores, one after the other."""
+    """Makes scores, one after the other; none that nobody waits for any more (`gone`)."""
 
     def __init__(self, note_service: NoteService) -> None:
         self._note_service = note_service
-        self._pool: ProcessPoolExecutor | None = None
+        self._process: ScoreProcess | None = None
+        self._one_at_a_time = asyncio.Lock()
 
-    async def shown(self, entry: LibraryEntry, query: Mapping[str, str]) -> dict[str, Any]:
+    async def shown(
+        self, entry: LibraryEntry, query: Mapping[str, str], gone: Gone, tell: Tell
+    ) -> dict[str, Any]:
         """The engraved score for the page, as plain data; see ``docs/web.md``."""
         hints = _hints(entry, query)
         width = _read(query, "width", _width) or 900
         by_id = await asyncio.to_thread(self._note_service.notes, entry)
         ordered = sorted(by_id.items(), key=lambda each: each[1])
         performance = await self._performance(entry, SCORE)
-        made = await self._run(SCORE, shown_content, performance, hints, width)
+        made = await self._run(SCORE, gone, shown_content, performance, hints, width, tell=tell)
         return {**json.loads(made), "ids": [name for name, _ in ordered]}
 
-    async def beats(self, entry: LibraryEntry, query: Mapping[str, str]) -> dict[str, Any]:
+    async def beats(
+        self, entry: LibraryEntry, query: Mapping[str, str], gone: Gone
+    ) -> dict[str, Any]:
         """Beats and bars for the roll, as plain data; see ``docs/web.md``."""
+        hints = _hints(entry, query)
         performance = await self._performance(entry, BEATS)
-        return dict(
-            json.loads(await self._run(BEATS, beats_content, performance, _hints(entry, query)))
-        )
+        return dict(json.loads(await self._run(BEATS, gone, beats_content, performance, hints)))
 
     async def paper(
-        self, entry: LibraryEntry, what: str, query: Mapping[str, str]
+        self, entry: LibraryEntry, what: str, query: Mapping[str, str], gone: Gone
     ) -> dict[str, Any]:
         """Pages of A4 to print, ``score`` or ``roll``, as plain data; see ``docs/web.md``."""
         hints = _hints(entry, query)
         if what == SCORE.kind:
             performance = await self._performance(entry, SCORE)
             title = stem_of(entry.name)
-            return {"pages": await self._run(SCORE, score_pages, performance, hints, title)}
+            return {"pages": await self._run(SCORE, gone, score_pages, performance, hints, title)}
         if what != ROLL.kind:
             raise RefusedError(
                 404,
@@ -153,34 +155,34 @@ class ScoreService:
             )
         performance = await asyncio.to_thread(sounding, self._note_service, entry)
         barred = hints if query.get("bars") == "true" else None
-        return {"pages": await self._run(ROLL, roll_drawn, performance, barred, entry.name)}
+        return {"pages": await self._run(ROLL, gone, roll_drawn, performance, barred, entry.name)}
 
-    async def download(self, entry: LibraryEntry, kind: str, query: Mapping[str, str]) -> Response:
+    async def download(
+        self, entry: LibraryEntry, kind: str, query: Mapping[str, str], gone: Gone
+    ) -> Response:
         """The score, the notes on its beats, or the roll, as a file of one of `KINDS`."""
         hints = _hints(entry, query)
         if kind in ROLLS:
-            return await self._roll(entry, kind, hints if query.get("bars") == "true" else None)
+            barred = hints if query.get("bars") == "true" else None
+            performance = await asyncio.to_thread(sounding, self._note_service, entry)
+            made = await self._run(ROLL, gone, roll_of, performance, barred, entry.name, kind)
+            return _attached(made.data, made.media_type, made.name)
         media_type, suffix = _SCORES[kind]
         if kind == BARS:
             performance = await self._performance(entry, BEATS)
-            beats = await self._run(BEATS, tempo_map, performance, hints)
+            beats = await self._run(BEATS, gone, tempo_map, performance, hints)
             data = exported(entry, performance, MIDI, beats=beats)
         else:
             performance = await self._performance(entry, SCORE)
             title = stem_of(entry.name)
-            data = await self._run(SCORE, score_file, performance, hints, kind, title)
+            data = await self._run(SCORE, gone, score_file, performance, hints, kind, title)
         return _attached(data, media_type, download_name(entry.name, suffix))
 
-    async def _roll(self, entry: LibraryEntry, kind: str, hints: Hints | None) -> Response:
-        performance = await asyncio.to_thread(sounding, self._note_service, entry)
-        made = await self._run(ROLL, roll_of, performance, hints, entry.name, kind)
-        return _attached(made.data, made.media_type, made.name)
-
     def close(self) -> None:
-        """End the process."""
-        if self._pool is not None:
-            self._pool.shutdown(wait=False, cancel_futures=True)
-            self._pool = None
+        """End the process, whatever it does."""
+        if self._process is not None:
+            self._process.end()
+            self._process = None
 
     async def _performance(self, entry: LibraryEntry, wanted: _Wanted) -> Performance:
         performance = await asyncio.to_thread(self._note_service.performance, entry)
@@ -193,27 +195,39 @@ class ScoreService:
             )
         return performance
 
-    async def _run(self, wanted: _Wanted, make: Callable[..., _Made], *arguments: Any) -> _Made:
-        if self._pool is None:
-            self._pool = ProcessPoolExecutor(1, mp_context=get_context("spawn"))
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._pool, make, *arguments)
-        except BrokenProcessPool as error:
-            self.close()
-            raise RefusedError(
-                500,
-                f"{wanted.words} could not be made.",
-                "Try again.",
-                kind=f"no_{wanted.kind}",
-            ) from error
-        except TranscribeError as error:
-            raise RefusedError(
-                501,
-                f"{wanted.words} can't be made: {error}",
-                "",
-                kind=f"{wanted.kind}_not_made",
-                values={"reason": str(error)},
-            ) from error
+    async def _run(
+        self,
+        wanted: _Wanted,
+        gone: Gone,
+        make: Callable[..., Any],
+        *arguments: Any,
+        tell: Tell | None = None,
+    ) -> Any:
+        async with self._one_at_a_time:
+            if await gone():  # while others had their turn
+                raise _not_made(wanted)
+            try:
+                if self._process is None:
+                    self._process = await asyncio.to_thread(ScoreProcess)
+                making = asyncio.to_thread(self._process.make, make, arguments, tell)
+                return await while_wanted(making, gone, self.close)
+            except EOFError as error:
+                self.close()
+                raise _not_made(wanted) from error
+            except TranscribeError as error:
+                raise RefusedError(
+                    501,
+                    f"{wanted.words} can't be made: {error}",
+                    "",
+                    kind=f"{wanted.kind}_not_made",
+                    values={"reason": str(error)},
+                ) from error
+
+
+def _not_made(wanted: _Wanted) -> RefusedError:
+    return RefusedError(
+        500, f"{wanted.words} could not be made.", "Try again.", kind=f"no_{wanted.kind}"
+    )
 
 
 def _attached(data: bytes, media_type: str, name: str) -> Response:

@@ -52,6 +52,21 @@ def test_a_file_that_takes_long_to_make_need_not_be_waited_for(opened, heard):
     expect(work).to_contain_text("Preparing the file")
     work.get_by_role("button", name="Cancel").click()
     expect(page.locator(".notice")).to_have_count(0)
+    # A score is stopped by its button, and by looking at something else.
+    page.route("**/score?*", lambda route: None)
+    ended: list[str] = []
+    page.on("requestfailed", lambda request: ended.append(request.url))
+    for view in (None, "Falling"):
+        with page.expect_request("**/score?*"):
+            page.locator("#views").get_by_text("Score").click()
+        if view:
+            page.locator("#views").get_by_text(view).click()
+        else:
+            expect(work).to_contain_text("Writing the score")
+            work.get_by_role("button", name="Cancel").click()
+        expect(work).to_have_count(0)
+        expect(page.locator("#views").get_by_label(view or "Notes")).to_be_checked()
+    wait_until(lambda: page.evaluate("1") and len([url for url in ended if "/score?" in url]) == 2)
 
 
 def test_pictures_tables_and_sound_are_taken_away(opened, heard, tmp_path):

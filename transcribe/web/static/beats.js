@@ -14,7 +14,8 @@ export class Beats {
   constructor(editor) {
     this.editor = editor;
     this.shown = false;
-    this.asked = 0;
+    /** Stops the beats that are being found, if some are. */
+    this.control = null;
     this.clear();
     byId("bars").addEventListener("click", () => this.toggle());
     editor.piece.addEventListener("change", () => this.changed());
@@ -31,7 +32,8 @@ export class Beats {
     /** Seconds of each beat, `[number, index of its beat]` of each bar. */
     this.grid = this.editor.roll.grid = this.editor.player.metronome.grid = null;
     this.stale = true;
-    this.asked += 1;
+    this.control?.abort();
+    this.control = null;
   }
 
   toggle() {
@@ -61,19 +63,20 @@ export class Beats {
     const { id } = editor;
     if (!this.stale || !id || editor.busy || !server.offers.score) return;
     this.stale = false;
-    this.asked += 1;
-    const { asked } = this;
+    this.control?.abort();
+    const control = new AbortController();
+    this.control = control;
     try {
       await editor.edits.line;
-      const grid = await server.getBeats(id);
-      if (asked !== this.asked) return;
+      const grid = await server.getBeats(id, control.signal);
+      if (control !== this.control) return;
       this.grid = editor.player.metronome.grid = grid;
       editor.piece.found(grid);
       const words = t("piece.beats", { n: Math.round(grid.tempo), metre: grid.metre });
       editor.piece.tell(words, doubtsOf(grid));
       this.draw();
     } catch (error) {
-      if (asked !== this.asked) return;
+      if (control !== this.control) return;
       this.stale = true;
       tellError(error);
     }

@@ -172,6 +172,7 @@ export class Editor {
       notes: mine(({ notes }) => this.arrived(notes)),
       state: mine((recording) => this.turned(recording)),
       edited: mine(({ version }) => this.edits.refresh(version)),
+      engraving: mine(({ share }) => this.score.tell(share)),
       deleted: mine(() => this.deleted()),
       refused: mine(() => this.refresh()),
       opened: mine(() => this.busy || this.edits.refresh()),

@@ -43,17 +43,14 @@ export const inWords = ({ kind, values, message, hint = "" }) => ({
 export const trouble = (key, values = {}) =>
   Object.assign(new Error(t(key, values)), { hint: t(`${key}.hint`, values) });
 
-/** Show what is being done, with a button that stops it; returns a function that takes it away. */
-function tellWork(words, stop) {
-  const notice = make(
+/** What is being done, with a button that stops it. */
+const workNotice = (words, bar, stop) =>
+  make(
     "div",
     { class: "notice work", role: "status" },
-    make("div", {}, make("p", {}, words), make("progress", { "aria-label": words })),
+    make("div", {}, make("p", {}, words), bar),
     make("button", { type: "button", onclick: stop }, t("cancel")),
   );
-  byId("notices").append(notice);
-  return () => notice.remove();
-}
 
 /** Milliseconds after which work is worth a word. */
 const SLOW = 1500;
@@ -61,19 +58,20 @@ const SLOW = 1500;
 /**
  * Do what may take long; after a while that is told, and can be stopped.
  *
- * @param {(signal: AbortSignal) => Promise<any>} work
+ * @param {(signal: AbortSignal, tell: (share: number) => void) => Promise<any>} work
+ *   may tell how much of it is done, 0 to 1
+ * @param {string} words what is being done
+ * @param {AbortController} control stops it, too
  */
-export async function atWork(work) {
-  const control = new AbortController();
-  let leave = () => {};
-  const slow = setTimeout(() => {
-    leave = tellWork(t("take.prepares"), () => control.abort());
-  }, SLOW);
+export async function atWork(work, words = t("take.prepares"), control = new AbortController()) {
+  const bar = make("progress", { max: 1, "aria-label": words });
+  const notice = workNotice(words, bar, () => control.abort());
+  const slow = setTimeout(() => byId("notices").append(notice), SLOW);
   try {
-    return await work(control.signal);
+    return await work(control.signal, (share) => (bar.value = share));
   } finally {
     clearTimeout(slow);
-    leave();
+    notice.remove();
   }
 }
 

@@ -5,7 +5,7 @@
  */
 
 import { byId } from "./elements.js";
-import { inWords, say, tellError } from "./notices.js";
+import { atWork, inWords, say, tellError } from "./notices.js";
 import * as server from "./server.js";
 import { t } from "./texts.js";
 import { doubtsOf, keyOf } from "./words.js";
@@ -21,8 +21,10 @@ export class Score {
     this.shown = false;
     /** Whether notes have changed since the score was made. */
     this.stale = true;
-    this.asked = 0;
     this.timer = 0;
+    /** Stops the score that is being made, if one is; how much of it is done is told to `tell`. */
+    this.control = null;
+    this.tell = () => {};
     this.clear();
     this.bind();
   }
@@ -40,6 +42,7 @@ export class Score {
   }
 
   clear() {
+    this.stop();
     this.found = null;
     this.stale = true;
     /** Number of a note by its id. */
@@ -50,8 +53,19 @@ export class Score {
     this.host?.replaceChildren();
   }
 
+  /** Nobody waits any more for what is being made. */
+  stop() {
+    clearTimeout(this.timer);
+    if (!this.control) return;
+    this.control.abort();
+    this.control = null;
+    this.stale = true;
+    this.host.removeAttribute("aria-busy");
+  }
+
   show(shown) {
     this.shown = shown;
+    if (!shown) this.stop();
     byId("score").hidden = !shown;
     byId("editor").classList.toggle("shows-score", shown);
     if (!shown) return;
@@ -76,25 +90,32 @@ export class Score {
   async refresh() {
     const { id } = this.editor;
     if (!id || !this.shown || this.editor.busy) return;
-    clearTimeout(this.timer);
+    this.stop();
     this.stale = false;
-    this.asked += 1;
-    const { asked } = this;
+    const control = new AbortController();
+    this.control = control;
     this.width = this.host.clientWidth;
     byId("score-words").textContent = t("score.works");
     this.host.setAttribute("aria-busy", "true");
     try {
       const width = Math.min(Math.max(this.width - 24, 300), 4000);
-      const found = await server.getScore(id, width);
-      if (id !== this.editor.id || asked !== this.asked) return;
-      this.receive(found);
+      const make = (signal, tell) => {
+        this.tell = tell;
+        return server.getScore(id, width, signal);
+      };
+      const found = await atWork(make, t("score.works"), control);
+      if (control === this.control) this.receive(found);
     } catch (error) {
-      if (asked !== this.asked) return;
+      if (control !== this.control) return;
       this.stale = true;
-      byId("score-words").textContent = inWords(error).message;
+      if (control.signal.aborted) this.editor.showView("notes");
+      else byId("score-words").textContent = inWords(error).message;
       tellError(error);
     } finally {
-      if (asked === this.asked) this.host.removeAttribute("aria-busy");
+      if (control === this.control) {
+        this.control = null;
+        this.host.removeAttribute("aria-busy");
+      }
     }
   }
 

@@ -152,15 +152,21 @@ export async function getSpectrogram(id, level, number) {
 /** Keep what the person knows of the piece: `{tempo, metre, key, downbeat, swing}`; the recording. */
 export const putWishes = (id, wishes) => json(at(id, "/wishes"), { method: "PUT", body: wishes });
 
-/** Beats in seconds, and bars as `[number, index of a beat]`: `{beats, bars, tempo, metre, doubts}`. */
-export const getBeats = (id) => json(at(id, "/beats"));
+/**
+ * Beats in seconds, and bars as `[number, index of a beat]`: `{beats, bars, tempo, metre, doubts}`.
+ *
+ * @param {AbortSignal} signal stops it
+ */
+export const getBeats = (id, signal) => json(at(id, "/beats"), { signal });
 
 /**
  * The notes as sheet music: `{pages, ids, bars, tempo, metre, key, doubts}`.
  *
  * @param {number} width pixels of the page
+ * @param {AbortSignal} signal stops it
  */
-export const getScore = (id, width) => json(at(id, `/score?${new URLSearchParams({ width })}`));
+export const getScore = (id, width, signal) =>
+  json(at(id, `/score?${new URLSearchParams({ width })}`), { signal });
 
 /**
  * Pages of A4, an SVG each.
@@ -334,7 +340,8 @@ export const watchAll = (onRecording, onDeleted, opened) =>
  * Watch one recording; returns a function that ends it.
  *
  * Handlers: `progress(recording)`, `state(recording)`, `notes({notes})` while it is transcribed,
- * `edited({version})` when there are other notes, `deleted()`, `refused()` when the server
+ * `edited({version})` when there are other notes, `engraving({share})` while a score is made that
+ * was asked for, `deleted()`, `refused()` when the server
  * knows it no more, and `opened()` as for `watchAll`.
  *
  * @param {() => boolean} needed whether it is watched where nobody sees the page, too

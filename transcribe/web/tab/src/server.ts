@@ -190,19 +190,23 @@ export async function getDownload(
   kind: string,
   signal?: AbortSignal,
 ): Promise<Download> {
-  const made = await makeDownload(id, kind);
-  signal?.throwIfAborted();
-  return made;
+  return new Promise((resolve, reject) => {
+    const stop = (): void => reject(signal?.reason as Error);
+    signal?.addEventListener("abort", stop);
+    makeDownload(id, kind, signal)
+      .then(resolve, reject)
+      .finally(() => signal?.removeEventListener("abort", stop));
+  });
 }
 
-async function makeDownload(id: string, kind: string): Promise<Download> {
+async function makeDownload(id: string, kind: string, signal?: AbortSignal): Promise<Download> {
   if (kind === "roll.svg" || kind === "roll.png") {
     const { pages, name } = await ask("getRoll", id);
-    return rollFile(pages, kind === "roll.svg" ? "svg" : "png", name);
+    return rollFile(pages, kind === "roll.svg" ? "svg" : "png", name, signal);
   }
   if (kind !== "wav") return ask("getDownload", id, kind);
   const { rows, pedal, name } = await ask("getPlayed", id);
-  return { blob: await playedOnPiano(rows, pedal), name };
+  return { blob: await playedOnPiano(rows, pedal, signal), name };
 }
 
 /** Address of the script that takes sound out of the browser's audio thread. */

@@ -35,7 +35,11 @@ interface LoudnessModule {
   outputStage(context: BaseAudioContext, gain: number): { level: AudioNode; output: AudioNode };
 }
 
-export async function playedOnPiano(rows: unknown[], pedal: number[][]): Promise<Blob> {
+export async function playedOnPiano(
+  rows: unknown[],
+  pedal: number[][],
+  signal?: AbortSignal,
+): Promise<Blob> {
   const { Piano } = (await import("../../../static/piano.js")) as unknown as PianoModule;
   const { Notes } = (await import("../../../static/notes.js")) as unknown as NotesModule;
   const { outputStage } = (await import("../../../static/loudness.js")) as unknown as LoudnessModule;
@@ -46,6 +50,7 @@ export async function playedOnPiano(rows: unknown[], pedal: number[][]): Promise
   const parts: Blob[] = [];
   let nBytes = 0;
   for (let start = 0; start < notes.end + LONGEST_VOICE; start += PART) {
+    signal?.throwIfAborted();
     const seconds = Math.min(PART, notes.end + LONGEST_VOICE - start);
     const context = new OfflineAudioContext(1, Math.ceil(seconds * RATE), RATE);
     const { level, output } = outputStage(context, GAIN);

@@ -17,9 +17,13 @@ export async function rollFile(
   pages: string[],
   ending: "svg" | "png",
   recording: string,
+  signal?: AbortSignal,
 ): Promise<{ blob: Blob; name: string }> {
   const files: Uint8Array<ArrayBuffer>[] = [];
-  for (const page of pages) files.push(ending === "svg" ? new TextEncoder().encode(page) : await drawn(page));
+  for (const page of pages) {
+    signal?.throwIfAborted();
+    files.push(ending === "svg" ? new TextEncoder().encode(page) : await drawn(page));
+  }
   if (files.length === 1) {
     const type = ending === "svg" ? "image/svg+xml" : "image/png";
     return { blob: new Blob(files, { type }), name: downloadName(recording, `.roll.${ending}`) };
