@@ -290,6 +290,16 @@ def test_every_kind_of_error_has_words_and_a_hint_where_there_is_one(language):
     assert told - kinds == set()
 
 
+def test_another_try_is_offered_only_where_the_file_is_not_to_blame():
+    listed = (STATIC / "words.js").read_text("utf-8").split("OF_THE_FILE = [")[1].split("];")[0]
+    kinds = {kind for kind in re.findall(r'"([\w.]+)"', listed) if "." not in kind}
+    of_the_tab = {kind for where, kind, _ in tab_errors() if kind in messages.AUDIO_ERRORS}
+    assert {*messages.AUDIO_ERRORS, *of_the_tab, "too_long", "unusable"} <= kinds
+    passing = {"disk_full", "no_memory", "ended", "file", "no_model", "storage_full"}
+    known = {kind for _, kind, _ in [*errors(), *tab_errors()]}
+    assert kinds <= known - passing
+
+
 @pytest.mark.parametrize("language", OTHERS)
 def test_every_kind_of_warning_and_doubt_has_words(language):
     found = texts(language)

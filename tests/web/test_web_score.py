@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from typing import Any, cast
 
+import numpy as np
 import pytest
 import web_server
 from starlette.datastructures import QueryParams
@@ -67,6 +68,20 @@ def test_the_page_gets_bars_and_their_times(waltz):
     said = [doubt["message"] for doubt in shown["doubts"]]
     assert "--" not in "".join(said)  # options are for the command line
     assert {doubt["kind"] for doubt in shown["doubts"]} <= set(DOUBTS)
+
+
+def test_the_page_says_the_tempo_that_stands_in_the_score():
+    """A metronome has 72 and 76; the beats of a pianist are none of them."""
+    times = np.cumsum(60 / np.tile([71.0, 73.3, 75.2], 12))
+    notes = [
+        Note(onset=t, offset=t + 0.5, pitch=72 - i % 3 * 5, velocity=90 - i % 3 * 20)
+        for i, t in enumerate(times)
+    ]
+    played, known = Performance(notes), Hints(metre=Metre(3, 4), tempo=73)
+    found = json.loads(beats_content(played, known))
+    mark = f"<per-minute>{found['told_tempo']}</per-minute>"
+    assert mark.encode() in score_file(played, known, "musicxml", "")
+    assert round(found["tempo"]) != found["told_tempo"]
 
 
 @pytest.mark.parametrize(("told", "ratio"), [(None, None), (True, 2.0), (False, None)])

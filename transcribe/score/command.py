@@ -227,9 +227,11 @@ def _names(written: list[Path]) -> str:
 
 
 def _summary(score: Score) -> str:
+    from transcribe.score.marks import told_tempo
+
     n_bars = max(note.bar for note in score.notes)
-    median = score.usual_tempo
-    pace = f"{median:.0f}" if median >= 1 else f"{median:.2g}"
+    tempo = told_tempo(score)
+    pace = f"{tempo:.0f}" if tempo >= 1 else f"{tempo:.2g}"
     swung = "" if score.swing is None else ", swung"
     return (
         f"{count(n_bars, 'bar')} of {score.metre(1)} in {score.key(1)}, {pace} beats per minute"

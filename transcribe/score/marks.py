@@ -71,6 +71,13 @@ def tempo_marks(score: Score, last: int) -> dict[int, list[Mark]]:
     return marks
 
 
+def told_tempo(score: Score) -> float:
+    """Beats a minute as they are said in words: those of the mark at the beginning, if there is
+    one, as whoever reads both compares them."""
+    marks = tempo_marks(score, max(note.bar for note in score.notes)).get(1, ())
+    return next((mark.per_minute for mark in marks if mark.kind == "tempo"), score.usual_tempo)
+
+
 def _bar_tempos(score: Score) -> NDArray[np.float64]:
     """Beats a minute of each bar from 1 on."""
     bounds = [i for i in score.bar_starts if i < len(score.beats)]

@@ -72,7 +72,7 @@ AUDIO_ERRORS: dict[AudioProblem, UserMessage] = {
     ),
     "no_decoder": UserMessage(
         "The sound of this file is in an encoding that can't be read.",
-        "Convert it to wav or mp3, then try again.",
+        "Convert it to wav or mp3, then add that file.",
         "no_decoder",
     ),
 }
@@ -119,7 +119,7 @@ def user_message(error: BaseException, recording: Path) -> UserMessage:
         return AUDIO_ERRORS[error.kind]
     return UserMessage(
         f"This recording can't be used: {text}.",
-        "Convert it to wav or mp3, then try again.",
+        "Convert it to wav or mp3, then add that file.",
         "unusable",
         {"reason": text},
     )

@@ -18,6 +18,7 @@ from transcribe.notes import Performance
 from transcribe.score.analysis import DOUBTS, analyse
 from transcribe.score.engraving import pdf
 from transcribe.score.making import make_score, pages, sheet_bytes
+from transcribe.score.marks import told_tempo
 from transcribe.score.midi_beats import beats_for_midi
 from transcribe.score.score import Hints, Score
 from transcribe.web.roll_file import RollFile, roll_file
@@ -37,12 +38,17 @@ def beats_content(performance: Performance, hints: Hints) -> bytes:
     content = {
         "beats": [round(seconds, 4) for seconds in score.beats],
         "bars": [[number, index] for number, index in bars],
-        "tempo": round(score.usual_tempo, 1),
+        **_tempos(score),
         "metre": str(score.metre(1)),
         "swing": _ratio(score),
         "doubts": _for_page(score.doubts),
     }
     return json.dumps(content).encode()
+
+
+def _tempos(score: Score) -> dict[str, float]:
+    """Beats a minute: as they were found, and as they are told."""
+    return {"tempo": round(score.usual_tempo, 1), "told_tempo": round(told_tempo(score))}
 
 
 def _ratio(score: Score) -> float | None:
@@ -78,7 +84,7 @@ def shown_content(
     content = {
         "pages": engraved,
         "bars": [[bar, round(score.seconds(bar, _bar_start(score, bar)), 4)] for bar in bars],
-        "tempo": round(score.usual_tempo, 1),
+        **_tempos(score),
         "metre": str(score.metre(1)),
         "key": str(score.key(1)),
         "swing": _ratio(score),

@@ -166,7 +166,7 @@ def test_two_windows_stay_one(opened, heard, tmp_path):
     text.write_text("Dear Clara,")
     first.click("#back")
     first.set_input_files("#files", text)
-    expect(first.locator("#progress-again")).to_be_visible(timeout=DONE)
+    expect(first.locator("#progress-other")).to_be_visible(timeout=DONE)
     second.click("#back")
     second.locator(".card", has_text="farewell.mp3").get_by_role("button", name="Delete").click()
     second.click("#question-yes")

@@ -81,7 +81,14 @@ def test_work_goes_on_while_the_page_is_loaded_again_and_can_be_stopped(
     page.click("#progress-cancel")
     expect(page.locator("#progress-words")).to_have_text(re.compile("^Stopped after"))
     assert n_notes(page) >= some
+    # The page may be left before the answer is there.
+    asked: list[Any] = []
+    page.route("**/again", lambda route: asked.append(route))
+    page.click("#progress-again")
+    wait_until(lambda: page.evaluate("1") and asked)
     page.click("#back")
+    with page.expect_response("**/again"):
+        asked[0].continue_()
     card = page.locator(".card", has_text="long.wav")
     card.get_by_role("button", name="Delete").click()
     page.click("#question-yes")
@@ -98,19 +105,15 @@ def test_what_is_no_recording_is_said_and_can_be_removed(opened, address, tmp_pa
         re.compile("^(|Waiting.*|Starting)$"), timeout=DONE
     )
     expect(page.locator("#progress-hint")).not_to_be_empty()
-    expect(page.locator("#progress-again")).to_be_visible()
-    # The page may be left before the answer is there.
-    asked: list[Any] = []
-    page.route("**/again", lambda route: asked.append(route))
-    page.click("#progress-again")
-    wait_until(lambda: page.evaluate("1") and asked)
+    expect(page.locator("#progress-other")).to_be_visible()
+    expect(page.locator("#progress-again")).to_be_hidden()
     empty = tmp_path / "empty.wav"
     empty.touch()
     page.click("#back")
-    with page.expect_response("**/again"):
-        asked[0].continue_()
     page.set_input_files("#files", empty)
     expect(page.locator("#uploads .card")).to_contain_text("is empty. Choose another file")
+    # Another try would change nothing.
+    expect(page.locator(".card").get_by_role("button", name="Try again")).to_have_count(0)
 
 
 def test_an_upload_can_be_stopped(opened, address, tmp_path):

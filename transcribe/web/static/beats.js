@@ -72,7 +72,7 @@ export class Beats {
       if (control !== this.control) return;
       this.grid = editor.player.metronome.grid = grid;
       editor.piece.found(grid);
-      const words = t("piece.beats", { n: Math.round(grid.tempo), metre: grid.metre });
+      const words = t("piece.beats", { n: grid.told_tempo, metre: grid.metre });
       editor.piece.tell(words, doubtsOf(grid));
       this.draw();
     } catch (error) {

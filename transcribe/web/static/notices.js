@@ -41,7 +41,7 @@ export const inWords = ({ kind, values, message, hint = "" }) => ({
 
 /** An error of the page's own, whose words have a key, and with `.hint` those of its hint. */
 export const trouble = (key, values = {}) =>
-  Object.assign(new Error(t(key, values)), { hint: t(`${key}.hint`, values) });
+  Object.assign(new Error(t(key, values)), { hint: t(`${key}.hint`, values), kind: key });
 
 /** What is being done, with a button that stops it. */
 const workNotice = (words, bar, stop) =>

@@ -3,13 +3,14 @@
 import { byId } from "./elements.js";
 import * as server from "./server.js";
 import { t } from "./texts.js";
-import { shareOf, stateOf, troubleOf } from "./words.js";
+import { mayHelp, shareOf, stateOf, troubleOf } from "./words.js";
 
 const BUTTONS = {
   "progress-cancel": server.cancelRecording,
   "progress-pause": server.pauseRecording,
   "progress-resume": server.resumeRecording,
   "progress-again": server.repeatRecording,
+  "progress-whole": (id) => server.putPart(id, { from: null, to: null }),
 };
 
 export class Progress {
@@ -22,7 +23,7 @@ export class Progress {
 
   /** @param {boolean} busy whether it waits or is worked on */
   show(recording, busy) {
-    const { state, duration, heard_seconds: heard } = recording;
+    const { state, duration, heard_seconds: heard, error_kind: kind } = recording;
     const paused = state === "paused";
     const bar = byId("progress-bar");
     byId("progress").hidden = state === "done";
@@ -40,6 +41,7 @@ export class Progress {
     byId("progress-pause").hidden = !busy;
     byId("progress-resume").hidden = !paused;
     byId("progress-cancel").hidden = !busy && !paused;
-    byId("progress-again").hidden = busy || paused;
+    byId("progress-again").hidden = busy || paused || !mayHelp(kind);
+    byId("progress-whole").hidden = kind !== "too_short";
   }
 }

@@ -8,7 +8,7 @@ import * as server from "./server.js";
 import { Thumbnail } from "./thumbnail.js";
 import { warningsOf } from "./warnings.js";
 import { collated, t } from "./texts.js";
-import { clock, day, partOf, shareOf, size, stateOf, troubleOf } from "./words.js";
+import { clock, day, mayHelp, partOf, shareOf, size, stateOf, troubleOf } from "./words.js";
 
 /** Address of a recording within the page. */
 export const pageOf = (id) => `#/recording/${encodeURIComponent(id)}`;
@@ -222,7 +222,8 @@ function newCard(recording, list) {
     buttons.pause.hidden = !busy;
     buttons.resume.hidden = state !== "paused";
     buttons.stop.hidden = !busy && state !== "paused";
-    buttons["try.again"].hidden = !["failed", "cancelled"].includes(state);
+    const { error_kind: kind } = next;
+    buttons["try.again"].hidden = state !== "cancelled" && !(state === "failed" && mayHelp(kind));
     picture.show(next);
   };
   return card;

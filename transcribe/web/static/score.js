@@ -133,7 +133,7 @@ export class Score {
     this.bar = null;
     this.host.replaceChildren(...pages);
     const { metre } = found;
-    const plain = t("score.found", { n: Math.round(found.tempo), metre, key: keyOf(found.key) });
+    const plain = t("score.found", { n: found.told_tempo, metre, key: keyOf(found.key) });
     const words = found.swing ? `${plain}, ${t("piece.swung")}` : plain;
     byId("score-words").textContent = [`${words}.`, ...doubtsOf(found)].join(" ");
     say(t("score.said", { words }));

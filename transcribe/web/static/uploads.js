@@ -4,7 +4,7 @@ import { byId, button, make } from "./elements.js";
 import { inWords, say, trouble } from "./notices.js";
 import { upload } from "./server.js";
 import { percent, t } from "./texts.js";
-import { size } from "./words.js";
+import { mayHelp, size } from "./words.js";
 
 export class Uploads {
   /**
@@ -88,7 +88,7 @@ export class Uploads {
       this.send(file, true);
     };
     actions.replaceChildren(
-      button(t("try.again"), "again", again, { class: "plain" }),
+      ...(mayHelp(error.kind) ? [button(t("try.again"), "again", again, { class: "plain" })] : []),
       button(t("close"), "close", close, { class: "plain" }),
     );
     say(what.textContent);

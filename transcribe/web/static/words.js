@@ -156,6 +156,16 @@ export function troubleOf({ error, hint, error_kind: kind, error_values: values 
   };
 }
 
+/** Kinds of errors for which the file itself is to blame. */
+const OF_THE_FILE = [
+  ...["cut_off", "damaged", "empty", "midi", "no_audio_track", "no_decoder", "not_a_recording"],
+  ...["too_long", "too_short", "unusable", "unreadable_file", "empty_file", "too_large"],
+  ...["upload.empty", "upload.large"],
+];
+
+/** Whether trying again may help after an error; with the same file it would be the same. */
+export const mayHelp = (kind) => !OF_THE_FILE.includes(kind);
+
 /** What is uncertain about bars and key, a sentence each. */
 export const doubtsOf = ({ doubts }) =>
   doubts.map(({ kind, message }) => told(`doubt.${kind}`, {}, message));

@@ -158,6 +158,7 @@ export default {
   adjust: "Einstellen",
   "progress.other": "Zu Ihren Aufnahmen",
   "progress.again": "Noch einmal transkribieren",
+  "progress.whole": "Alles transkribieren",
   "progress.done": "Fertig. {notes}.",
   "progress.title": "{share} · {name}",
   "hint.queued": "Sie beginnt von selbst, sobald die anderen davor fertig sind.",
@@ -575,7 +576,7 @@ export default {
   "error.damaged": "Diese Aufnahme ist beschädigt; nichts davon lässt sich abspielen.",
   "error.damaged.hint": "Kopieren Sie sie noch einmal.",
   "error.no_decoder": "Der Ton dieser Datei ist auf eine Art gespeichert, die sich hier nicht lesen lässt.",
-  "error.no_decoder.hint": "Wandeln Sie sie in WAV oder MP3 um und versuchen Sie es noch einmal.",
+  "error.no_decoder.hint": "Wandeln Sie sie in WAV oder MP3 um und fügen Sie diese Datei hinzu.",
   "error.not_in_work": "Diese Aufnahme ist nicht in Arbeit.",
   "error.no_part":
     "Ein Teil dauert {least} s oder länger; dieser würde {seconds} s dauern.",
@@ -586,7 +587,7 @@ export default {
   "error.too_long": "Diese Aufnahme ist zu lang; schneiden Sie sie in Teile.",
   "error.too_long.hint": "Ein Teil von einigen Stunden geht gut.",
   "error.unusable": "Diese Aufnahme lässt sich nicht verwenden: {reason}.",
-  "error.unusable.hint": "Wandeln Sie sie in WAV oder MP3 um und versuchen Sie es noch einmal.",
+  "error.unusable.hint": "Wandeln Sie sie in WAV oder MP3 um und fügen Sie diese Datei hinzu.",
   "error.ended": "Das Transkribieren dieser Aufnahme endete unerwartet.",
   "error.ended.hint":
     "Vielleicht reichte der Arbeitsspeicher nicht, oder die Datei ist beschädigt. Versuchen Sie es noch einmal; geschieht es jedes Mal, wandeln Sie die Aufnahme in WAV um.",

@@ -161,6 +161,7 @@ export default {
   adjust: "Adjust",
   "progress.other": "Go to your recordings",
   "progress.again": "Transcribe again",
+  "progress.whole": "Transcribe all of it",
   "progress.done": "Done. {notes}.",
   "progress.title": "{share} · {name}",
   "hint.queued": "It starts by itself, as soon as those before it are done.",

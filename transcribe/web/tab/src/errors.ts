@@ -37,7 +37,7 @@ export class TabError extends Error implements ErrorWords {
 /** The formats that the tab reads by itself. */
 const FORMATS = "wav, flac, mp3, ogg, opus, m4a, aac, webm";
 const READABLE = `${FORMATS}, or a video with sound`;
-const CONVERT = "Convert it to wav or mp3, then try again; the transcribe command reads more kinds of files.";
+const CONVERT = "Convert it to wav or mp3, then add that file; the transcribe command reads more kinds of files.";
 
 /** Why a recording can't be used, by kind; as `transcribe/web/messages.py`. */
 export const RECORDING_ERRORS = {
