@@ -39,8 +39,8 @@ def test_the_list_shows_warnings_and_what_waits_for_what(opened, address):
 def test_the_list_is_searched_sorted_played_taken_from_and_renamed(
     opened, heard, address, tmp_path
 ):
-    for name in ("Waltz.mp3", "Etude.mp3", "waltz+2.mp3"):
-        send(address, name, b"no sound")
+    names = ("Waltz.mp3", "Etude.mp3", "waltz+2.mp3")
+    waltz, *_ = [send(address, name, b"no sound") for name in names]
     page = opened()
     page.goto(address)
     cards = page.locator("#recordings .card:visible h3")
@@ -76,6 +76,13 @@ def test_the_list_is_searched_sorted_played_taken_from_and_renamed(
     expect(page.locator("#n-notes")).to_have_text(re.compile(r"^[1-9]"))
     page.locator("#back").press("Enter")
     expect(page.get_by_role("link", name="prelude.mp3", exact=True)).to_be_focused()
+    # Until another is known, nothing is said of the one that was looked at last.
+    page.route(f"**/recordings/{waltz}", lambda route: None)
+    page.get_by_role("link", name="Waltz.mp3", exact=True).click()
+    for what, words in {"n-notes": "–", "doubtful-words": "", "part-now": "", "of": ""}.items():
+        expect(page.locator(f"#{what}")).to_have_text(words)
+    expect(page).to_have_title("transcribe")
+    expect(page.locator("#download")).to_be_disabled()
 
 
 def test_notices_leave_by_themselves(opened, address):

@@ -4,7 +4,7 @@ import { Actions } from "./actions.js";
 import { Beats } from "./beats.js";
 import { Continuation } from "./continuation.js";
 import { Edits } from "./edits.js";
-import { byId, setIcon } from "./elements.js";
+import { byId } from "./elements.js";
 import { Falling } from "./falling.js";
 import { Faint } from "./faint.js";
 import { Gestures } from "./gestures.js";
@@ -15,6 +15,7 @@ import { Panel } from "./panel.js";
 import { Part } from "./part.js";
 import { Piece } from "./piece.js";
 import { Player } from "./player.js";
+import { Playhead } from "./playhead.js";
 import { Practice } from "./practice.js";
 import { Progress } from "./progress.js";
 import { Roll } from "./roll.js";
@@ -23,7 +24,7 @@ import * as server from "./server.js";
 import { offer } from "./download-menu.js";
 import { percent, t } from "./texts.js";
 import { Spectrogram } from "./spectrogram.js";
-import { clock, shareOf, stateOf } from "./words.js";
+import { shareOf, stateOf } from "./words.js";
 import { warningsOf } from "./warnings.js";
 
 /** Pixels of a second in which notes can be read well. */
@@ -64,11 +65,11 @@ export class Editor {
     this.continuation = new Continuation(this);
     this.score = new Score(this);
     this.gestures = new Gestures(this.roll, this.actions);
+    this.playhead = new Playhead(this);
     this.bind();
   }
 
   bind() {
-    this.player.addEventListener("change", () => this.showPlayer());
     this.player.addEventListener("tuning", () => tell(t("play.soon")));
     this.player.addEventListener("trouble", (event) => tellError(event.detail));
     this.edits.addEventListener("notes", (event) => this.showNotes(event.detail));
@@ -147,8 +148,8 @@ export class Editor {
   close() {
     this.unwatch();
     this.unwatch = () => {};
-    this.player.open(0);
     this.id = this.recording = null;
+    this.player.open(0);
     this.score.clear();
     this.beats.clear();
     this.continuation.close();
@@ -161,6 +162,20 @@ export class Editor {
     Object.assign(this.roll, { playhead: 0, passage: null, focused: null, faint: null, heard: Infinity });
     this.actions.selectNone();
     this.actions.following = true;
+    this.blank();
+  }
+
+  /** Say nothing of a recording that is not known yet. */
+  blank() {
+    document.title = "transcribe";
+    byId("editor").classList.remove("nothing");
+    byId("progress").hidden = true;
+    byId("warnings").replaceChildren();
+    this.edits.open(null);
+    this.panel.close();
+    this.part.show();
+    this.playhead.show();
+    this.showAble();
   }
 
   watch() {
@@ -343,11 +358,11 @@ export class Editor {
     }
     byId("undo").disabled = !canEdit || !edits.canUndo;
     byId("redo").disabled = !canEdit || !edits.canRedo;
-    byId("download").disabled = this.busy;
+    byId("download").disabled = this.busy || !this.recording;
+    byId("part-open").disabled = !this.recording;
     byId("continue").disabled = !notes.length;
     for (const radio of document.getElementsByName("view")) radio.disabled = this.busy;
-    const empty = !notes.length;
-    byId("roll-empty").hidden = !empty;
+    byId("roll-empty").hidden = notes.length > 0 || !edits.version;
     byId("roll-empty").textContent = this.busy
       ? t("roll.soon")
       : t("roll.none");
@@ -371,50 +386,6 @@ export class Editor {
     this.roll.changed();
   }
 
-  showPlayer() {
-    const { player } = this;
-    setIcon(byId("play"), player.playing ? "pause" : "play");
-    byId("play-words").textContent = t(player.playing ? "pause" : "play");
-    byId("of").textContent = this.lengthKnown ? t("play.of", { time: clock(player.duration) }) : "";
-    byId("loop").setAttribute("aria-pressed", String(Boolean(player.passage)));
-    for (const radio of document.getElementsByName("listen")) radio.checked = radio.value === player.listen;
-    this.part.passed(player.passage);
-    this.roll.passage = player.passage;
-    this.roll.sounding = player.playing;
-    this.showPosition();
-    if (player.playing) this.follow();
-  }
-
-  showPosition() {
-    const { position } = this.player;
-    byId("position").textContent = clock(position, 1);
-    this.roll.playhead = position;
-    this.roll.moved();
-    this.overview.draw();
-    this.score.follow(position);
-    this.falling.draw();
-  }
-
-  /** Move the playhead with every frame for as long as it plays. */
-  follow() {
-    if (this.moving) return;
-    const frame = () => {
-      this.moving = this.player.playing;
-      if (!this.moving) return;
-      this.showPosition();
-      const { view } = this.roll;
-      const ahead = this.player.position - view.start > (0.3 * view.width) / view.scale;
-      if (this.actions.following) {
-        if (this.calm.matches) this.roll.reveal(this.player.position);
-        else if (ahead && view.end < view.duration) this.roll.reveal(this.player.position, true);
-        else this.roll.reveal(this.player.position);
-      }
-      requestAnimationFrame(frame);
-    };
-    this.moving = true;
-    requestAnimationFrame(frame);
-  }
-
   firstView() {
     if (!this.busy) this.player.tune();
     this.roll.view.setDuration(this.duration);
@@ -423,7 +394,7 @@ export class Editor {
     this.showKeys();
     this.overview.fresh = false;
     this.roll.changed();
-    this.showPlayer();
+    this.playhead.show();
   }
 
   /** All of a short recording or one that fills with notes, otherwise what can be read well. */

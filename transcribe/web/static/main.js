@@ -57,7 +57,6 @@ async function route() {
     await editor.open(id);
   } else {
     editor.close();
-    document.title = "transcribe";
     await recordings.open();
     if (left && !document.activeElement?.closest("main:not([hidden])")) recordings.focus(left);
     await showUnfinished();

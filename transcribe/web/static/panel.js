@@ -40,6 +40,15 @@ export class Panel {
     byId("field-velocity").addEventListener("input", (event) => this.mark(event.target.value));
   }
 
+  /** Say nothing of notes that are not known yet. */
+  close() {
+    clearTimeout(this.timer);
+    this.timer = 0;
+    byId("n-notes").textContent = "–";
+    byId("doubtful-words").textContent = "";
+    byId("doubtful-next").hidden = byId("settings-reset").disabled = true;
+  }
+
   /** Show a recording's settings and what they were at first. */
   open(settings, initial) {
     clearTimeout(this.timer);

@@ -56,7 +56,8 @@ export class Part {
   /** What is transcribed now, in a sentence. */
   get words() {
     const { recording } = this.editor;
-    return recording?.part ? t("part.now", { part: partOf(recording) }) : t("part.all");
+    if (!recording) return "";
+    return recording.part ? t("part.now", { part: partOf(recording) }) : t("part.all");
   }
 
   /** Another recording, or another part of it. */
