@@ -62,6 +62,19 @@ def test_a_last_line_is_drawn_to_the_margin_unless_it_is_short(options):
     assert not [width for width in last if 0.62 < width < 0.99]
 
 
+def test_words_are_as_wide_as_there_is_room_for_in_whatever_font():
+    """Those of the metronome mark are bold: letters of half an em, an equals sign, a space."""
+    page = ElementTree.fromstring(engrave(sheet_bytes(make_score(even_bars(4))), width=900)[0])
+    tempo = next(each for each in page.iter(f"{SVG}g") if "tempo" in classes(each))
+    text = next(each for each in tempo.iter(f"{SVG}text"))
+    size = float(text.get("font-size").removesuffix("px"))
+    assert text.text == "=\u00a060"
+    assert text.get("lengthAdjust") == "spacingAndGlyphs"
+    assert float(text.get("textLength")) / size == pytest.approx(0.57 + 0.25 + 2 * 0.5, abs=0.01)
+    words = [each for each in page.iter(f"{SVG}text") if "".join(each.itertext()).strip()]
+    assert all(each.get("textLength") for each in words)
+
+
 def test_a_metronome_mark_stands_clear_of_the_time_signature():
     page = ElementTree.fromstring(engrave(sheet_bytes(make_score(even_bars(4))))[0])
     tempo = next(each for each in page.iter(f"{SVG}g") if "tempo" in classes(each))

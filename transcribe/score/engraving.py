@@ -1,7 +1,8 @@
 """MusicXML as engraved pages: SVG by Verovio, PDF by Typst. Both come with the extra ``score``.
 
 Music is drawn as outlines, so pages look alike wherever they are shown; words are text in the
-reader's serif, in PDF in one that is embedded.
+reader's serif, in PDF in one that is embedded, drawn as wide as Verovio's Times would be, for which
+it leaves room.
 """
 
 from __future__ import annotations
@@ -33,6 +34,8 @@ _LEAST_OF_A_LINE = 0.6
 _LIFT = 0.15
 """Em by which metronome marks stand higher than Verovio has them, on the time signature."""
 _MUSIC_FONT = "Leipzig"
+_BOLD, _ITALIC = ("ending", "fing", "reh", "tempo"), ("dir", "dynam", "mNum")
+"""Classes of words that Verovio means so."""
 _SIGNED = b"<desc>Engraved by Verovio"
 
 
@@ -167,6 +170,7 @@ def _finished(svg: str, *, title: str = "", composer: str = "", keeps_style: boo
     ElementTree.register_namespace("xlink", _XLINK)
     root = ElementTree.fromstring(svg)
     _outline_music(root)
+    _fit_words(root)
     _add_title(root, title, composer)
     if not keeps_style:
         for parent in root.iter():
@@ -205,6 +209,40 @@ def _outline_music(root: Element) -> None:
                 text.set("x", f"{x + _pixels(words[0]) / 4:g}")
                 text.set("font-size", words[0].get("font-size", "400px"))
             parent.insert(list(parent).index(text), group)
+
+
+def _fit_words(root: Element) -> None:
+    """Let words have the width of those in Times, whatever font stands in for it."""
+    for group in root.iter(f"{{{_SVG}}}g"):
+        name = group.get("class", "")
+        if name not in (*_BOLD, *_ITALIC):
+            continue
+        for text in group.iter(f"{{{_SVG}}}text"):
+            text.set("textLength", f"{_width(text, 0.0, name in _BOLD, name in _ITALIC):g}")
+            text.set("lengthAdjust", "spacingAndGlyphs")
+
+
+def _width(run: Element, size: float, is_bold: bool, is_italic: bool) -> float:
+    """Of words in Times."""
+    size = _pixels(run) if run.get("font-size") else size
+    is_bold = run.get("font-weight", "bold" if is_bold else "") == "bold"
+    is_italic = run.get("font-style", "italic" if is_italic else "") == "italic"
+    letters = _letters(is_bold, is_italic)
+    width = sum(letters.get(letter, 0.5) * size for letter in run.text or "")
+    return width + sum(_width(child, size, is_bold, is_italic) for child in run)
+
+
+@lru_cache(maxsize=4)
+def _letters(is_bold: bool, is_italic: bool) -> dict[str, float]:
+    """Widths of the letters of Times, in em, as Verovio has them."""
+    import verovio
+
+    style = "-bold" * is_bold + "-italic" * is_italic
+    file = Path(verovio.__file__).parent / "data" / "text" / f"Times{style}.xml"
+    font = ElementTree.parse(file).getroot()
+    em = float(font.get("units-per-em", 2048))
+    widths = {chr(int(g.get("c", "0"), 16)): float(g.get("h-a-x", 0)) / em for g in font}
+    return {**widths, "\u00a0": widths[" "]}
 
 
 def _pixels(run: Element) -> float:
