@@ -18,7 +18,7 @@ from corpora import FEW, entries, records, save
 from tests.corpus.test_corpus_fingerprint import piece, played
 from transcribe.cli import main
 from transcribe.corpus import build_corpus
-from transcribe.corpus.sources import find_sources, read_source
+from transcribe.corpus.sources import read_source, sources_of
 from transcribe.errors import DatasetError, TranscribeError
 
 
@@ -293,5 +293,5 @@ def test_warnings_of_a_transcription_are_kept_as_sentences(tmp_path, warning):
     path = save(tmp_path / "a.mid", piece(0)[:2], json_too=True)
     content = json.loads(path.with_suffix(".json").read_text("utf-8"))
     path.with_suffix(".json").write_text(json.dumps(content | {"warnings": [warning]}), "utf-8")
-    (source,) = find_sources(tmp_path)
+    (source,) = sources_of([path], tmp_path)
     assert read_source(source).remarks == ("distorted",)

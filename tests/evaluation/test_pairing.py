@@ -7,7 +7,7 @@ from transcribe.audio.wav import write_wav
 from transcribe.errors import TranscribeError
 from transcribe.evaluation.counts import Ratio
 from transcribe.evaluation.evaluate import evaluate
-from transcribe.evaluation.pairing import find_sources, left_out_of, pair
+from transcribe.evaluation.pairing import find_sources, pair
 from transcribe.midi import write_midi
 from transcribe.notes import Performance
 
@@ -73,7 +73,7 @@ def test_names_of_other_programs_may_have_a_suffix(folders):
 def test_estimates_inside_the_references_folder_are_no_references(folders):
     ref, est = folders
     est.rename(ref / "heard")
-    assert names(find_sources(ref, without=ref / "heard")) == ["a", "b", "sonatas/c"]
+    assert names(find_sources(ref, without=ref / "heard").sources) == ["a", "b", "sonatas/c"]
     assert len(pair(ref, ref / "heard").pairs) == 3
 
 
@@ -83,11 +83,11 @@ def test_hidden_files_and_other_text_are_left_out(folders):
     (ref / "._a.mid").write_bytes(b"resource fork")
     (ref / "d.txt").write_text("OnsetTime\tOffsetTime\tMidiPitch\n0.5\t0.9\t60\n")
     (ref / "e.txt").write_text("0.5 0.9 60\n")
-    found = find_sources(ref)
-    assert names(found) == ["a", "b", "d", "e", "sonatas/c"]
     (ref / "programme.pdf").touch()
     (ref / "unplayed.MOV").touch()
-    assert left_out_of(ref, found) == {".txt": 1, ".pdf": 1, ".mov": 1}
+    found = find_sources(ref)
+    assert names(found.sources) == ["a", "b", "d", "e", "sonatas/c"]
+    assert found.left_out == {".txt": 1, ".pdf": 1, ".mov": 1}
 
 
 def test_labels_tell_the_notes_and_midi_beside_them_the_pedal(folders):

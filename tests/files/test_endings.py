@@ -25,7 +25,7 @@ def test_a_recording_is_known_by_its_ending_at_every_door(tmp_path: Path, name: 
     notes.touch()
     assert is_recording(path)
     assert Patterns().take(f"1962/{name}")
-    assert [each.audio for each in find_recordings(tmp_path)] == [path]
+    assert [each.audio for each in find_recordings(tmp_path).sources] == [path]
     assert named_source(notes).audio == path
 
 

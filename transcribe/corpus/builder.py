@@ -38,12 +38,13 @@ from transcribe.corpus.shards import (
     shard_of,
     write_shard,
 )
-from transcribe.corpus.sources import TranscriptionSource, find_sources
+from transcribe.corpus.sources import TranscriptionSource, sources_of
 from transcribe.corpus.splits import assign
 from transcribe.errors import DatasetError
 from transcribe.files.atomic import write_atomically
 from transcribe.files.json_text import parse_json
 from transcribe.files.names import UNFINISHED_END, UNFINISHED_START
+from transcribe.files.walking import walk
 
 WORK = ".work"
 """Folder of what is kept between runs; it may be deleted, then a run reads all again."""
@@ -108,9 +109,13 @@ def build_corpus(
             f"{dest}: expected another folder for the corpus, found that of the transcriptions, "
             "or one around it; choose another -o (a folder inside it will do)"
         )
-    sources = find_sources(source, without=dest)
+    files, unreadable = walk(source, without=dest)
+    sources = sources_of(files, source)
     if not sources:
-        raise DatasetError(f"{source}: expected MIDI files, such as of transcribe; found none")
+        where = "".join(f"; {folder}: {why}" for folder, why in [*unreadable.items()][:1])
+        raise DatasetError(
+            f"{source}: expected MIDI files, such as of transcribe; found none{where}"
+        )
     _check_target(config)
     assigned = assign(splits or {}, [each.name for each in sources])
     settings = config.as_json() | {"splits": dict(sorted((splits or {}).items()))}
@@ -127,7 +132,8 @@ def build_corpus(
     shards = _write_shards(
         entries, {each.name: each for each in sources}, config, dest, workers, progress
     )
-    corpus = Corpus(dest, tuple(entries), shards, _counted(shards), assigned)
+    lacking = {each.relative_to(source).as_posix(): why for each, why in unreadable.items()}
+    corpus = Corpus(dest, tuple(entries), shards, _counted(shards), assigned, lacking)
     _remove_others(dest, shards)
     write_entries(entries, dest / FILE_NAME)
     write_card(corpus, config, command=command)

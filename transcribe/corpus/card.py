@@ -99,7 +99,7 @@ def statistics(corpus: Corpus, config: CorpusConfig, *, command: str = "") -> di
 
 def remarks(corpus: Corpus) -> list[str]:
     """What the user should know before training on it."""
-    found = []
+    found = [f"{name}: {why}; its music is missing" for name, why in corpus.unreadable.items()]
     unmatched = corpus.assigned.unmatched
     if unmatched:
         found.append(

@@ -139,7 +139,7 @@ def run(options: argparse.Namespace) -> int:
             )
         left_out = [f"{n} {status}" for status, n in sorted(corpus.statuses.items())]
         say(f"{options.output}: {', '.join(left_out)}; see its README.md", sys.stdout)
-    return FAILED if unreadable else DONE
+    return FAILED if unreadable or corpus.unreadable else DONE
 
 
 def _print_remarks(corpus: Corpus, source: Path) -> None:

@@ -24,6 +24,8 @@ class Corpus:
     """By split; those without a recording are absent."""
     assigned: Assigned
     """Splits that the user decided."""
+    unreadable: Mapping[str, str]
+    """Folders of the transcriptions that can't be read, and why."""
 
     @property
     def statuses(self) -> Counter[str]:

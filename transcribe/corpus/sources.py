@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from transcribe.files.endings import beside, is_hidden, is_midi
+from transcribe.files.endings import beside, is_midi
 from transcribe.files.json_text import parse_json
 from transcribe.midi import load_midi
 from transcribe.notes import Note, Performance
@@ -42,27 +42,13 @@ class LoadedTranscription:
     remarks: tuple[str, ...] = ()
 
 
-def find_sources(folder: Path, *, without: Path | None = None) -> tuple[TranscriptionSource, ...]:
-    """All MIDI files of a folder, subfolders included, sorted by name; hidden ones left out.
-
-    Parameters
-    ----------
-    folder : Path
-        Where to look.
-    without : Path, optional
-        A folder not to look into, such as the one that is written to.
-    """
-    left_out = None if without is None else without.resolve()
-    found = []
-    for path in folder.rglob("*"):
-        below = path.relative_to(folder)
-        if not is_midi(path) or is_hidden(below):
-            continue
-        if left_out is not None and left_out in path.resolve().parents:
-            continue
-        if not path.is_file():
-            continue
-        found.append(TranscriptionSource(path, below.as_posix(), beside(path, (".json",))))
+def sources_of(files: Iterable[Path], folder: Path) -> tuple[TranscriptionSource, ...]:
+    """The MIDI files among those of a folder, sorted by name."""
+    found = (
+        TranscriptionSource(path, path.relative_to(folder).as_posix(), beside(path, (".json",)))
+        for path in files
+        if is_midi(path)
+    )
     return tuple(sorted(found, key=lambda source: source.name))
 
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 from transcribe.datasets.cache import cached_samples
@@ -21,6 +22,7 @@ from transcribe.datasets.maestro import maestro_indexes, read_maestro
 from transcribe.datasets.maps import PIECES_PATTERN, read_maps
 from transcribe.datasets.smd import NAME_PATTERN, read_smd
 from transcribe.errors import DatasetError
+from transcribe.files.walking import walk
 
 __all__ = [
     "SPLITS",
@@ -38,6 +40,8 @@ __all__ = [
     "read_smd",
     "reference_performance",
 ]
+
+logger = logging.getLogger(__name__)
 
 
 def check_split(split: str) -> None:
@@ -75,19 +79,8 @@ def load_dataset(
         recordings = read_index(path / "index.csv", require_audio=require_audio)
     elif maestro_indexes(path):
         recordings = read_maestro(path, require_audio=require_audio)
-    elif any(path.rglob(PIECES_PATTERN)):
-        recordings = read_maps(path)
-    elif any(path.rglob(NAME_PATTERN)):
-        recordings = read_smd(path)
     elif path.is_dir():
-        inside = sorted(each.name for each in path.iterdir())
-        found = ", ".join(inside[:5]) + (", ..." if len(inside) > 5 else "")
-        raise DatasetError(
-            f"expected recordings in {path}: MAESTRO as unpacked, with its index maestro-v*.csv "
-            "or maestro-v*.json; MAPS, with its pieces <instrument>/MUS/MAPS_MUS-*; SMD, with "
-            "its performances *-SMD.mid and their audio; or an index of MAESTRO's columns called "
-            f"index.csv. Found {found or 'an empty folder'}"
-        )
+        recordings = _without_index(path)
     else:
         raise DatasetError(f"expected a folder with recordings or an index (.csv); found {path}")
     chosen = tuple(each for each in recordings if split is None or each.split == split)
@@ -95,3 +88,22 @@ def load_dataset(
         found = ", ".join(sorted({each.split for each in recordings})) or "no recordings"
         raise DatasetError(f"{path} has no recordings in the split {split!r}; found {found}")
     return chosen
+
+
+def _without_index(folder: Path) -> tuple[Recording, ...]:
+    """The recordings of a folder that is known by the names of its files."""
+    files, unreadable = walk(folder)
+    for each, why in unreadable.items():
+        logger.warning("%s: %s; recordings in it are left out", each, why)
+    if any(path.match(PIECES_PATTERN) for path in files):
+        return read_maps(folder)
+    if any(path.match(NAME_PATTERN) for path in files):
+        return read_smd(folder)
+    inside = sorted(each.name for each in folder.iterdir())
+    found = ", ".join(inside[:5]) + (", ..." if len(inside) > 5 else "")
+    raise DatasetError(
+        f"expected recordings in {folder}: MAESTRO as unpacked, with its index maestro-v*.csv "
+        "or maestro-v*.json; MAPS, with its pieces <instrument>/MUS/MAPS_MUS-*; SMD, with "
+        "its performances *-SMD.mid and their audio; or an index of MAESTRO's columns called "
+        f"index.csv. Found {found or 'an empty folder'}"
+    )

@@ -28,6 +28,7 @@ from transcribe.audio.probing import probe
 from transcribe.datasets.index import Recording, refuse_missing
 from transcribe.datasets.labels import labels_beside
 from transcribe.errors import DatasetError
+from transcribe.files.walking import walk
 
 TEST_INSTRUMENTS = ("ENSTDkAm", "ENSTDkCl")
 _PREFIX = "MAPS_MUS-"
@@ -56,7 +57,9 @@ def read_maps(folder: Path | str) -> tuple[Recording, ...]:
     """
     folder = Path(folder)
     found = sorted(
-        _piece(path) for path in folder.rglob(PIECES_PATTERN) if path.suffix in _AUDIO_SUFFIXES
+        _piece(path)
+        for path in walk(folder).files
+        if path.match(PIECES_PATTERN) and path.suffix in _AUDIO_SUFFIXES
     )
     if not found:
         raise DatasetError(

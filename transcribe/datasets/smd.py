@@ -20,7 +20,8 @@ from pathlib import Path
 from transcribe.audio.probing import probe
 from transcribe.datasets.index import Recording
 from transcribe.errors import DatasetError
-from transcribe.files.endings import RECORDING_SUFFIXES
+from transcribe.files.endings import is_recording
+from transcribe.files.walking import walk
 
 NAME_PATTERN = "*-SMD.mid"
 TEST_WORKS = (
@@ -42,15 +43,14 @@ def read_smd(folder: Path | str) -> tuple[Recording, ...]:
         No performance is found, or one has no audio.
     """
     folder = Path(folder)
-    midi_paths = sorted(folder.rglob(NAME_PATTERN))
+    files = walk(folder).files
+    midi_paths = [path for path in files if path.match(NAME_PATTERN)]
     if not midi_paths:
         raise DatasetError(
             f"expected performances Composer_Work_Performer_Date-SMD.mid in {folder}; found none"
         )
     audio_paths = {
-        path.stem: path
-        for path in sorted(folder.rglob("*-SMD.*"))
-        if path.suffix.lower() in RECORDING_SUFFIXES
+        path.stem: path for path in files if path.match("*-SMD.*") and is_recording(path)
     }
     recordings = []
     for midi_path in midi_paths:

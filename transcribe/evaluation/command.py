@@ -45,8 +45,8 @@ def add_parser(subparsers: Subparsers) -> None:
         "by the sustain pedal ('pedal-extended'); and errors by type. What the reference does "
         "not contain, pedal or velocities, is not scored.",
         epilog="Files in folders and their subfolders are paired by name, ignoring the file "
-        "ending. References without an estimate, estimates without a reference and unreadable "
-        "files are listed, and the exit code is 1; the scores are of the other files, and a "
+        "ending. References without an estimate, estimates without a reference and what can't be "
+        "read are listed, and the exit code is 1; the scores are of the other files, and a "
         "second mean counts missing files as transcriptions without notes. If the recording is "
         "next to the reference, both sides are cut where it ends.",
     )

@@ -31,11 +31,9 @@ from transcribe.evaluation.pairing import (
     PerformanceFiles,
     find_recordings,
     find_sources,
-    left_out_of,
     named_source,
     pair,
-    pair_sources,
-    some,
+    pair_sides,
 )
 from transcribe.midi_reading import MidiReading
 from transcribe.notes import Performance
@@ -96,7 +94,7 @@ class Evaluation:
     """References without a readable estimate, compared with no notes."""
     surplus: tuple[str, ...] = ()
     unreadable: dict[str, str] = field(default_factory=dict)
-    """Names and reasons, of references and estimates."""
+    """Names and reasons, of references and estimates, and of folders."""
     left_out: dict[str, int] = field(default_factory=dict)
     """Number of the folders' files that are no performances, by their endings."""
     warnings: tuple[str, ...] = ()
@@ -203,6 +201,7 @@ def evaluate(
     if not pieces:
         first = next(iter(unreadable.values()), "")
         raise TranscribeError(f"none of the {len(pairing.pairs)} pairs could be read: {first}")
+    unreadable |= pairing.unreadable
     surplus = tuple(each.name for each in pairing.surplus)
     left_out = dict(pairing.left_out)
     return Evaluation(tuple(pieces), tuple(missing), surplus, unreadable, left_out, tuple(warnings))
@@ -342,7 +341,10 @@ def evaluate_without_piano(recordings: Path, est: Path, *, est_suffix: str = "")
         sound = PerformanceFiles(recordings.stem, audio=recordings)
         pairing = Pairing(((sound, named_source(est)),))
     else:
-        pairing = _pair_without_piano(recordings, est, est_suffix)
+        sounds = find_recordings(recordings, without=est)
+        estimates = find_sources(est, without=recordings, name_suffix=est_suffix)
+        expected = "recordings and MIDI files"
+        pairing = pair_sides(recordings, sounds, est, estimates, expected)
     found: list[tuple[str, int, float]] = []
     unreadable: dict[str, str] = {}
     for sound, estimate in pairing.pairs:
@@ -357,6 +359,7 @@ def evaluate_without_piano(recordings: Path, est: Path, *, est_suffix: str = "")
             found.append((sound.name, n_notes, seconds))
     if not found:
         raise TranscribeError(f"none could be read: {next(iter(unreadable.values()), est)}")
+    unreadable |= pairing.unreadable
     return FalseNotes(
         tuple(found),
         tuple(each.name for each in pairing.missing),
@@ -364,17 +367,3 @@ def evaluate_without_piano(recordings: Path, est: Path, *, est_suffix: str = "")
         unreadable,
         dict(pairing.left_out),
     )
-
-
-def _pair_without_piano(recordings: Path, est: Path, est_suffix: str) -> Pairing:
-    sounds = find_recordings(recordings)
-    estimates = find_sources(est, without=recordings, name_suffix=est_suffix)
-    pairing = pair_sources(sounds, estimates)
-    if not pairing.pairs:
-        raise TranscribeError(
-            f"expected recordings in {recordings} and MIDI files of the same names in {est}; "
-            f"found {some(sounds)} and {some(estimates)}"
-        )
-    left_out = left_out_of(recordings, sounds, without=est)
-    left_out += left_out_of(est, estimates, without=recordings)
-    return replace(pairing, left_out=left_out)

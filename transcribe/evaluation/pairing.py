@@ -14,7 +14,7 @@ Conventions
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -27,11 +27,11 @@ from transcribe.files.endings import (
     MIDI_SUFFIXES,
     RECORDING_SUFFIXES,
     beside,
-    is_hidden,
     is_midi,
     is_recording,
 )
 from transcribe.files.names import as_typed, decode_text, match_names, stem_of
+from transcribe.files.walking import walk
 from transcribe.midi import load_midi
 from transcribe.midi_reading import MidiReading
 from transcribe.notes import Performance
@@ -81,6 +81,19 @@ class Pairing:
     """Other files of the folders, by their endings."""
     ambiguous: tuple[str, ...] = ()
     """A sentence for each that was not paired because it could belong to two."""
+    unreadable: dict[str, str] = field(default_factory=dict)
+    """Folders that can't be read, and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """What one of two folders holds."""
+
+    sources: Sequence[PerformanceFiles] = ()
+    left_out: Counter[str] = field(default_factory=Counter)
+    """Files that belong to none of the performances, by their endings."""
+    unreadable: dict[Path, str] = field(default_factory=dict)
+    """Folders that can't be read, and why."""
 
 
 def pair(ref: Path, est: Path, *, split: str | None = None, est_suffix: str = "") -> Pairing:
@@ -91,28 +104,15 @@ def pair(ref: Path, est: Path, *, split: str | None = None, est_suffix: str = ""
         raise TranscribeError(f"{est}: expected a folder with a transcription of each recording")
     estimates = find_sources(est, without=ref, name_suffix=est_suffix)
     if split is None:
-        references = find_sources(ref, without=est)
-    else:
-        references = [
-            PerformanceFiles(each.name, each.midi_path, each.labels_path, each.audio_path)
-            for each in load_dataset(ref, split=split)
-        ]
-    pairing = pair_sources(references, estimates)
-    if not pairing.pairs:
-        unsure = "".join(f"; {each}" for each in pairing.ambiguous[:3])
-        raise TranscribeError(
-            f"expected files of the same names in {ref} and {est}; found "
-            f"{some(references)} and {some(estimates)}{unsure}"
-        )
-    left_out = left_out_of(est, estimates, without=ref)
-    if split is None:
-        left_out += left_out_of(ref, references, without=est)
-    return replace(pairing, left_out=left_out)
+        return pair_sides(ref, find_sources(ref, without=est), est, estimates, "files")
+    references = [
+        PerformanceFiles(each.name, each.midi_path, each.labels_path, each.audio_path)
+        for each in load_dataset(ref, split=split)
+    ]
+    return pair_sides(ref, Side(references), est, estimates, "files")
 
 
-def find_sources(
-    folder: Path, *, without: Path | None = None, name_suffix: str = ""
-) -> list[PerformanceFiles]:
+def find_sources(folder: Path, *, without: Path | None = None, name_suffix: str = "") -> Side:
     """The performances in a folder and its subfolders but one, sorted by name.
 
     Names are given without a suffix that they may have, such as ``_basic_pitch``. Hidden
@@ -121,7 +121,8 @@ def find_sources(
     if not folder.is_dir():
         raise TranscribeError(f"{folder}: expected a folder, as the other is one")
     found: dict[str, PerformanceFiles] = {}
-    for path in _files(folder, without):
+    files, unreadable = walk(folder, without=without)
+    for path in files:
         suffix = path.suffix.lower()
         if suffix not in MIDI_SUFFIXES + LABEL_SUFFIXES:
             continue
@@ -130,29 +131,24 @@ def find_sources(
         name = path.relative_to(folder).with_suffix("").as_posix()
         if as_typed(name) not in found:
             found[as_typed(name)] = _found_source(path, name)
-    return [replace(each, name=each.name.removesuffix(name_suffix)) for each in found.values()]
-
-
-def left_out_of(
-    folder: Path, sources: Collection[PerformanceFiles], *, without: Path | None = None
-) -> Counter[str]:
-    """Files of a folder that belong to none of its performances, by their endings."""
+    sources = [replace(each, name=each.name.removesuffix(name_suffix)) for each in found.values()]
     used = {path for each in sources for path in (each.midi, each.labels, each.audio)}
-    return Counter(path.suffix.lower() for path in _files(folder, without) if path not in used)
+    return Side(sources, _by_ending(set(files) - used), unreadable)
 
 
-def _files(folder: Path, without: Path | None) -> Iterator[Path]:
-    """Of a folder and its subfolders but one, sorted; hidden ones left out."""
-    skipped = None if without is None else without.resolve()
-    if skipped is not None and (
-        skipped == folder.resolve() or not skipped.is_relative_to(folder.resolve())
-    ):
-        skipped = None
-    for path in sorted(folder.rglob("*")):
-        if is_hidden(path.relative_to(folder)) or not path.is_file():
-            continue
-        if skipped is None or not path.resolve().is_relative_to(skipped):
-            yield path
+def find_recordings(folder: Path, *, without: Path | None = None) -> Side:
+    """The sound files in a folder and its subfolders but one, sorted by name."""
+    files, unreadable = walk(folder, without=without)
+    sources = [
+        PerformanceFiles(path.relative_to(folder).with_suffix("").as_posix(), audio=path)
+        for path in files
+        if is_recording(path)
+    ]
+    return Side(sources, _by_ending(path for path in files if not is_recording(path)), unreadable)
+
+
+def _by_ending(files: Iterable[Path]) -> Counter[str]:
+    return Counter(path.suffix.lower() for path in files)
 
 
 def named_source(path: Path) -> PerformanceFiles:
@@ -170,13 +166,22 @@ def _found_source(path: Path, name: str) -> PerformanceFiles:
     return PerformanceFiles(name, midi, labels, beside(path, RECORDING_SUFFIXES))
 
 
-def find_recordings(folder: Path) -> list[PerformanceFiles]:
-    """The sound files in a folder and its subfolders, sorted by name."""
-    return [
-        PerformanceFiles(path.relative_to(folder).with_suffix("").as_posix(), audio=path)
-        for path in _files(folder, None)
-        if is_recording(path)
-    ]
+def pair_sides(ref: Path, references: Side, est: Path, estimates: Side, expected: str) -> Pairing:
+    """Pair what two folders hold; raises TranscribeError if nothing belongs together."""
+    pairing = pair_sources(references.sources, estimates.sources)
+    unreadable = references.unreadable | estimates.unreadable
+    if not pairing.pairs:
+        unsure = [*pairing.ambiguous, *(f"{folder}: {why}" for folder, why in unreadable.items())]
+        raise TranscribeError(
+            f"expected {expected} of the same names in {ref} and {est}; found "
+            f"{_some(references.sources)} and {_some(estimates.sources)}"
+            + "".join(f"; {each}" for each in unsure[:3])
+        )
+    return replace(
+        pairing,
+        left_out=references.left_out + estimates.left_out,
+        unreadable={str(folder): why for folder, why in unreadable.items()},
+    )
 
 
 def pair_sources(
@@ -211,6 +216,6 @@ def _looks_like_labels(path: Path) -> bool:
     return False
 
 
-def some(sources: Sequence[PerformanceFiles]) -> str:
+def _some(sources: Sequence[PerformanceFiles]) -> str:
     """How many, and the first."""
     return f"{len(sources)} (the first is {sources[0].name})" if sources else "none"

@@ -44,11 +44,6 @@ def is_midi(path: PurePath) -> bool:
     return path.suffix.lower() in MIDI_SUFFIXES
 
 
-def is_hidden(path: PurePath) -> bool:
-    """Whether a path within a folder, or a folder on the way, is hidden."""
-    return any(part.startswith(".") for part in path.parts)
-
-
 def beside(path: Path, suffixes: Iterable[str]) -> Path | None:
     """The file of the same name with the first of these endings, in small letters or capitals.
 

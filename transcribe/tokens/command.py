@@ -110,6 +110,8 @@ def run(options: argparse.Namespace) -> int:
     if found.n_beside_midi:
         n_files = count(found.n_beside_midi, "recording")
         say(f"{PROG}: ignored {n_files} with a MIDI file of the same name", sys.stderr)
+    for folder, why in found.unreadable.items():
+        say(f"{PROG}: {folder}: {why}", sys.stderr)
     reader = PerformanceReader(PROG, options)
     n_done = 0
     for source in found.sources:
@@ -117,7 +119,7 @@ def run(options: argparse.Namespace) -> int:
         with reported(PROG, str(path), about=path, verbose=options.verbose):
             _one(source, targets, settings, reader, options)
             n_done += 1
-    return DONE if n_done == len(found.sources) else FAILED
+    return DONE if n_done == len(found.sources) and not found.unreadable else FAILED
 
 
 def _one(

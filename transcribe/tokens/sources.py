@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from transcribe.files.beginnings import holds_midi
-from transcribe.files.endings import is_hidden, is_midi, is_recording
+from transcribe.files.endings import is_midi, is_recording
 from transcribe.files.names import LONGEST_NAME, output_stem, shortened
+from transcribe.files.walking import walk
 
 ROOM = 40
 """Bytes of a name left to those of the items: ``.trio-16bar-001.mid``."""
@@ -38,6 +39,8 @@ class Found:
     """Number of other files, by their endings."""
     n_beside_midi: int = 0
     """Recordings that were left out for the MIDI file of their name beside them."""
+    unreadable: dict[Path, str] = field(default_factory=dict)
+    """Folders that can't be read, and why."""
 
 
 def find_sources(named: Sequence[str]) -> Found:
@@ -56,15 +59,17 @@ def find_sources(named: Sequence[str]) -> Found:
     found: dict[Path, TokenSource] = {}
     left_out: Counter[str] = Counter()
     n_beside_midi = 0
+    unreadable: dict[Path, str] = {}
     for text in named:
         if not text:
             raise ValueError("the name of a source is empty")
         path = Path(text)
         inside = _in_folder(path) if path.is_dir() else Found((_named(path),))
-        if not inside.sources:
+        if not inside.sources and not inside.unreadable:
             raise ValueError(f"{path}: no recordings and no MIDI files in this folder")
         left_out += inside.left_out
         n_beside_midi += inside.n_beside_midi
+        unreadable |= inside.unreadable
         for source in inside.sources:
             other = found.setdefault(source.name, source)
             if other.path != source.path:
@@ -72,7 +77,7 @@ def find_sources(named: Sequence[str]) -> Found:
                     f"{other.path} and {source.path} would both be written as {source.name}; "
                     "name one of them at a time, with another -o"
                 )
-    return Found(tuple(found.values()), left_out, n_beside_midi)
+    return Found(tuple(found.values()), left_out, n_beside_midi, unreadable)
 
 
 def _named(path: Path) -> TokenSource:
@@ -83,12 +88,10 @@ def _in_folder(folder: Path) -> Found:
     left_out: Counter[str] = Counter()
     n_beside_midi = 0
     by_name: dict[Path, list[Path]] = defaultdict(list)
-    for path in sorted(folder.rglob("*")):
-        below = path.relative_to(folder)
-        if is_hidden(below) or not path.is_file():
-            continue
+    files, unreadable = walk(folder)
+    for path in files:
         if is_midi(path) or is_recording(path):
-            by_name[below.with_suffix("")].append(path)
+            by_name[path.relative_to(folder).with_suffix("")].append(path)
         else:
             left_out[path.suffix.lower()] += 1
     sources = []
@@ -100,4 +103,4 @@ def _in_folder(folder: Path) -> Found:
             sources.append(
                 TokenSource(path, own.with_name(shortened(own.name, LONGEST_NAME - ROOM)))
             )
-    return Found(tuple(sources), left_out, n_beside_midi)
+    return Found(tuple(sources), left_out, n_beside_midi, unreadable)
