@@ -35,7 +35,7 @@ from transcribe.options import (
     moment,
     usage_errors,
 )
-from transcribe.outputs import MIDI_SUFFIXES, RecordingPlan, checked, plan
+from transcribe.outputs import WRITTEN_MIDI_SUFFIXES, RecordingPlan, checked, plan
 from transcribe.terminal import progress_of, reported, say
 from transcribe.wording import clock, count
 
@@ -174,7 +174,7 @@ def _standard_files(options: argparse.Namespace) -> Iterator[None]:
         )
     if writes and (options.csv or options.json):
         raise UsageError("standard output (-) takes the MIDI file alone; name a file with -o")
-    if reads and not writes and Path(options.output).suffix.lower() not in MIDI_SUFFIXES:
+    if reads and not writes and Path(options.output).suffix.lower() not in WRITTEN_MIDI_SUFFIXES:
         raise UsageError(
             "a recording from standard input has no name; name its MIDI file, such as -o take.mid"
         )

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from transcribe.errors import AudioError, OutputError
-from transcribe.files.endings import MIDI_IS_NO_RECORDING, MIDI_SUFFIXES, is_midi
+from transcribe.files.endings import MIDI_IS_NO_RECORDING, WRITTEN_MIDI_SUFFIXES, is_midi
 from transcribe.files.names import output_stem
 from transcribe.wording import reason
 
@@ -45,7 +45,8 @@ def plan(
         One path or more.
     output : str, optional
         A folder: one that exists, or ends with a slash, or has no suffix, or is meant for
-        several recordings. Or, for one recording, a file that ends in `MIDI_SUFFIXES`.
+        several recordings. Or, for one recording, a file that ends in
+        `WRITTEN_MIDI_SUFFIXES`.
         If left out, outputs go beside the recordings.
     csv, json : bool
         Which files there will be beside the MIDI file.
@@ -182,7 +183,7 @@ def midi_output(output: Path | None, source: Path, *, ending: str) -> Path:
         The user's name is not that of a MIDI file.
     """
     path = output or source.with_name(output_stem(source.name, room=len(ending)) + ending)
-    if path.suffix.lower() not in MIDI_SUFFIXES:
+    if path.suffix.lower() not in WRITTEN_MIDI_SUFFIXES:
         raise ValueError(f"-o expects a file name that ends in .mid; found {path}")
     return path
 
@@ -196,7 +197,7 @@ def _place(output: str | None, n_recordings: int) -> tuple[Path | None, Path | N
     path = Path(output)
     if path.is_dir() or output.endswith(("/", os.sep)):
         return path, None
-    if path.suffix.lower() in MIDI_SUFFIXES:
+    if path.suffix.lower() in WRITTEN_MIDI_SUFFIXES:
         if n_recordings > 1:
             raise ValueError(
                 f"-o {output}: {n_recordings} recordings need a folder, found a MIDI file"

@@ -25,7 +25,10 @@ RECORDING_SUFFIXES = tuple(
 )
 """Of recordings and of videos with sound; where several lie beside a MIDI file, the first
 of these is its recording."""
-MIDI_SUFFIXES = (".mid", ".midi", ".kar", ".smf")
+WRITTEN_MIDI_SUFFIXES = (".mid", ".midi", ".kar", ".smf")
+"""Of MIDI files as they are written."""
+MIDI_SUFFIXES = (*WRITTEN_MIDI_SUFFIXES, ".rmi")
+"""Of MIDI files as they are read: in RIFF's clothes, too."""
 MIDI_IS_NO_RECORDING = (
     "expected a recording; MIDI files are read by transcribe score, render, continue and tokens"
 )

@@ -32,7 +32,7 @@ from transcribe.options import (
     probability,
     usage_errors,
 )
-from transcribe.outputs import MIDI_SUFFIXES, check_output
+from transcribe.outputs import WRITTEN_MIDI_SUFFIXES, check_output
 from transcribe.terminal import say, show
 from transcribe.wording import clock, count
 
@@ -200,7 +200,7 @@ def _check_output(options: argparse.Namespace) -> None:
     output: Path | None = options.output
     if output is None:
         return
-    if output.suffix.lower() not in MIDI_SUFFIXES:
+    if output.suffix.lower() not in WRITTEN_MIDI_SUFFIXES:
         raise UsageError(f"-o expects a file name that ends in .mid; found {output}")
     sources = [] if options.recording is None else [options.recording]
     with usage_errors():
