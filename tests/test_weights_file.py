@@ -6,6 +6,7 @@ import hashlib
 import subprocess
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -76,6 +77,20 @@ def test_a_missing_file_is_to_be_looked_for_or_installed_again(tmp_path):
         read_weights(tmp_path / "w", "test-1")
     with pytest.raises(CheckpointError, match="no such weights file; reinstall transcribe"):
         read_provenance(PACKAGED.with_name("gone.safetensors"))
+
+
+@pytest.mark.parametrize("name", ["w", "w.onnx"])
+def test_weights_that_may_not_be_read_are_no_damaged_ones(tmp_path, monkeypatch, name):
+    path = tmp_path / name
+    path.touch()
+
+    def refuse(self, *_, **__):
+        raise PermissionError(13, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(CheckpointError) as found:
+        read_provenance(path)
+    assert str(found.value) == f"{path}: can't be read: permission denied"
 
 
 def test_a_folder_that_can_not_be_written_to_is_said(tmp_path):

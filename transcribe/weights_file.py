@@ -27,6 +27,7 @@ from transcribe.errors import CheckpointError
 from transcribe.files.atomic import write_atomically
 from transcribe.files.json_text import parse_json, parse_settings
 from transcribe.files.onnx_model import graph_checksum, metadata_of, with_metadata
+from transcribe.wording import reason
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -205,7 +206,9 @@ def _write(path: Path, content: bytes) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, content)
     except OSError as error:
-        raise CheckpointError(f"{path}: the weights could not be written: {error}") from error
+        raise CheckpointError(
+            f"{path}: the weights could not be written: {reason(error)}"
+        ) from error
 
 
 def _header_of_format(path: Path, format_name: str) -> dict[str, str]:
@@ -270,6 +273,8 @@ def read_header(path: Path) -> dict[str, str]:
 
 
 def _unreadable(path: Path, error: Exception) -> CheckpointError:
+    if isinstance(error, OSError):
+        return CheckpointError(f"{path}: can't be read: {reason(error, about=path)}")
     kind = "ONNX" if path.suffix == ONNX_ENDING else "safetensors"
     return CheckpointError(f"{path}: not a readable weights file ({kind}): {error}; get it again")
 

@@ -26,7 +26,7 @@ from transcribe.errors import DatasetError
 from transcribe.files.endings import beside
 from transcribe.files.names import decode_text
 from transcribe.notes import HIGHEST_PITCH, LOWEST_PITCH, Note, without_overlaps
-from transcribe.wording import count
+from transcribe.wording import count, reason
 
 UNKNOWN_VELOCITY = 64
 """What notes get whose labels say nothing about loudness."""
@@ -68,7 +68,9 @@ def load_labels(path: Path | str) -> Labels:
     try:
         lines = decode_text(path.read_bytes()).splitlines()
     except OSError as error:
-        raise DatasetError(f"{path}: expected notes as text: {error}") from error
+        raise DatasetError(
+            f"{path}: expected notes as text: {reason(error, about=path)}"
+        ) from error
     rows = list(_rows(lines, path))
     velocities, warnings = _velocities([velocity for *_, velocity in rows])
     notes: list[Note] = []

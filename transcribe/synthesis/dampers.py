@@ -18,6 +18,7 @@ from transcribe.errors import MidiError
 from transcribe.midi_file import CONTROL, DRUM_CHANNEL, SUSTAIN_CONTROLLER, DamagedError
 from transcribe.midi_parser import parse_midi
 from transcribe.notes import PedalPress
+from transcribe.wording import reason
 
 FloatArray = NDArray[np.float64]
 
@@ -59,7 +60,7 @@ def read_pedal_travel(path: Path) -> PedalTravel:
     try:
         file = parse_midi(path.read_bytes())
     except (OSError, DamagedError) as error:
-        raise MidiError(f"{path}: {error}") from error
+        raise MidiError(f"{path}: {reason(error, about=path)}") from error
     moves = []
     for track in file.tracks:
         seconds = file.clock(track if file.kind == 2 else None)

@@ -38,6 +38,7 @@ from transcribe.errors import InstrumentError
 from transcribe.files.json_text import parse_json
 from transcribe.files.relative import inside
 from transcribe.notes import HIGHEST_PITCH, LOWEST_PITCH
+from transcribe.wording import reason
 
 logger = logging.getLogger(__name__)
 
@@ -174,7 +175,8 @@ class SampleBank:
                 f"{folder}: expected a sample bank, a folder with a manifest.json; found none"
             ) from error
         except (OSError, ValueError) as error:
-            raise InstrumentError(f"{manifest_path}: not readable as JSON: {error}") from error
+            why = reason(error, about=manifest_path)
+            raise InstrumentError(f"{manifest_path}: not readable as JSON: {why}") from error
         try:
             return _bank_from_manifest(folder, manifest)
         except (KeyError, TypeError, ValueError, AttributeError) as error:

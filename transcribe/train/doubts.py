@@ -21,6 +21,7 @@ from transcribe.errors import DatasetError
 from transcribe.files.atomic import write_atomically
 from transcribe.frames import FrameGrid
 from transcribe.notes import HIGHEST_PITCH, LOWEST_PITCH, N_PITCHES
+from transcribe.wording import reason
 
 _HEADING = ("onset", "offset", "note")
 
@@ -59,7 +60,8 @@ def read_doubts(path: Path) -> tuple[Doubt, ...]:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise DatasetError(f"{path}: expected doubts as text; {error}") from error
+        why = reason(error, about=path)
+        raise DatasetError(f"{path}: expected doubts as text; {why}") from error
     if not lines or tuple(lines[0].split("\t")) != _HEADING:
         found = lines[0] if lines else "an empty file"
         raise DatasetError(
