@@ -35,6 +35,7 @@ from transcribe.evaluation.pairing import (
     pair,
     pair_sides,
 )
+from transcribe.evaluation.shift import shift_of
 from transcribe.midi_reading import MidiReading
 from transcribe.notes import Performance
 
@@ -195,6 +196,7 @@ def evaluate(
         else:
             warnings += _warnings(f"{source.name} (estimate)", found, end)
             pieces.append(compare(reference, estimate, found.performance))
+            warnings += _shifted(pieces[-1], found.performance)
         done += reading.performance.duration if end is None else end
         if progress is not None:
             progress(done)
@@ -251,6 +253,20 @@ def _warnings(name: str, read: MidiReading, end: float | None) -> list[str]:
             "ends; put the recording beside it, or say with --seconds where it ends"
         )
     return warnings
+
+
+def _shifted(piece: Piece, est: Performance) -> list[str]:
+    """That an estimate is early or late throughout."""
+    played = piece.reference.cut(piece.reference.performance)
+    shift = shift_of(played, est, n_matched=piece.scores.ratios["aligned/onset"].n_matched)
+    if shift is None:
+        return []
+    size = f"{1000 * abs(shift):.0f} ms" if abs(shift) < 1 else f"{abs(shift):.2f} s"
+    return [
+        f"{piece.name} (estimate): all of it is about {size} "
+        f"{'late' if shift > 0 else 'early'}, which is more than 'aligned' takes off; move it by "
+        "that, or see whether one of the two was cut at its beginning"
+    ]
 
 
 def compare(reference: Reference, source: PerformanceFiles | None, est: Performance) -> Piece:
