@@ -134,7 +134,7 @@ def test_validation_hears_each_note_where_it_is_labelled(folder, index):
     assert np.abs(lateness).max() < 0.005
 
 
-def test_nothing_is_learnt_of_labels_that_outlast_the_recording(folder):
+def test_nothing_is_learnt_of_labels_that_outlast_the_recording(folder, caplog):
     """Of a download that broke off, or MIDI that goes on, after 3 s of 40."""
     write_wav(folder / "cut.wav", read_audio(folder / "study.wav", RATE)[: 3 * RATE], RATE)
     write_index(folder / "cut.csv", [("study.mid", "cut.wav", SECONDS)])
@@ -149,6 +149,20 @@ def test_nothing_is_learnt_of_labels_that_outlast_the_recording(folder):
     for piece in ValidationPieces(config, FEATURES):
         assert len(piece.samples) == 3 * RATE
         assert len(piece.performance.notes) == len(played)
+    told = [record.getMessage() for record in caplog.records]
+    assert sum(f"cut.wav: 3 s of {SECONDS:.0f} s. Are they whole?" in line for line in told) == 2
+    assert sum(f"holds 3 s of sound, its labels {SECONDS:.0f} s" in line for line in told) == 2
+
+
+def test_a_recording_that_its_labels_outlast_is_told(folder, caplog):
+    """Where the index has the length of what is left of it, as data sets without one do."""
+    write_wav(folder / "cut.wav", read_audio(folder / "study.wav", RATE)[: 3 * RATE], RATE)
+    write_index(folder / "cut.csv", [("study.mid", "cut.wav", 3.0)])
+    windows = TrainingWindows(data_config(folder, "cut"), AugmentConfig.nothing(), FEATURES, seed=0)
+    for number in range(3):
+        windows[number]
+    (told,) = [record.getMessage() for record in caplog.records]
+    assert f"{folder / 'cut.wav'} holds 3 s of sound, its labels " in told
 
 
 # --- what is drawn, how often ---

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from transcribe.audio.probing import probe
 from transcribe.datasets import Recording, check_split, load_dataset, reference_performance
 from transcribe.errors import DatasetError, SettingsError
 from transcribe.midi import read_midi
@@ -16,6 +18,11 @@ from transcribe.synthesis.dampers import read_pedal_travel
 from transcribe.synthesis.performance_arrays import PerformanceArrays
 from transcribe.synthesis.sample_bank import SampleBank
 from transcribe.train.doubts import Doubt, doubts_beside, read_doubts
+
+_LEAST_CUT, _SHARE_CUT = 5.0, 0.05
+"""Seconds, and share of a recording's length, by which it may be shorter than it should be."""
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass
@@ -62,6 +69,7 @@ class TrainingSource:
             recordings = load_dataset(Path(config.index), split=config.split)
         if config.audio:
             _refuse_absent_audio(config, recordings)
+            _look_for_cut_audio(config, recordings)
         self.recordings = [r if config.audio else replace(r, audio_path=None) for r in recordings]
         self.velocities, self.loudness = config.velocities, config.loudness
         self.releases = config.releases
@@ -69,6 +77,7 @@ class TrainingSource:
         self.share = durations / durations.sum()
         self._tables: dict[int, PerformanceArrays] = {}
         self._doubts: dict[int, tuple[Doubt, ...]] = {}
+        self._heard: set[int] = set()
 
     def doubts(self, index: int) -> tuple[Doubt, ...]:
         """Where the labels of a recording are not to be trusted (`doubts`); mostly nowhere."""
@@ -84,6 +93,21 @@ class TrainingSource:
         if index not in self._tables:
             self._tables[index] = _table(self.recordings[index])
         return self._tables[index]
+
+    def check_heard(self, index: int, seconds: float) -> None:
+        """Warn, once, of a recording with so many seconds of sound that its labels outlast."""
+        if index not in self._heard:
+            self._heard.add(index)
+            recording = self.recordings[index]
+            labelled = max([recording.duration, *self.table(index).onset[-1:].tolist()])
+            if _is_cut(seconds, labelled):
+                logger.warning(
+                    "%s holds %.0f s of sound, its labels %.0f s; what has no sound is not "
+                    "learnt. Is it whole, and are these its labels?",
+                    recording.audio_path,
+                    seconds,
+                    labelled,
+                )
 
     def preload(self) -> None:
         """Read all that was not read, on every core."""
@@ -102,6 +126,31 @@ def _refuse_absent_audio(config: SourceConfig, recordings: Sequence[Recording]) 
             f"{config.split} are missing, the first is {absent[0]}; unpack them, or set "
             "audio=false for this source to render its MIDI on data.instruments"
         )
+
+
+def _look_for_cut_audio(config: SourceConfig, recordings: Sequence[Recording]) -> None:
+    """Warn of recordings that are much shorter, as their headers show, than the index says."""
+    cut = []
+    for each in recordings:
+        seconds = None if each.audio_path is None else probe(each.audio_path).duration
+        if seconds is not None and _is_cut(seconds, each.duration):
+            cut.append((each, seconds))
+    if cut:
+        logger.warning(
+            "%d of %d recordings that %s names for %s are much shorter than it says, the first "
+            "is %s: %.0f s of %.0f s. Are they whole?",
+            len(cut),
+            len(recordings),
+            config.index,
+            config.split,
+            cut[0][0].audio_path,
+            cut[0][1],
+            cut[0][0].duration,
+        )
+
+
+def _is_cut(seconds: float, expected: float) -> bool:
+    return expected - seconds > max(_LEAST_CUT, _SHARE_CUT * expected)
 
 
 def _table(recording: Recording) -> PerformanceArrays:

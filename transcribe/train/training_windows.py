@@ -124,6 +124,8 @@ class TrainingWindows(Dataset[dict[str, Tensor]]):
         recording, table = source.recordings[piece], source.table(piece)
         recorded = None if recording.audio_path is None else self._recorded(recording.audio_path)
         heard = np.inf if recorded is None else len(recorded) / grid.sample_rate
+        if recorded is not None:
+            source.check_heard(piece, heard)
         cents = float(rng.uniform(-config.detune_cents, config.detune_cents))
         stretch = 2 ** (-cents / 1200)
         seconds = grid.seconds(config.window_frames)

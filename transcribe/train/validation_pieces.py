@@ -74,6 +74,7 @@ class ValidationPieces(Dataset[ValidationPiece]):
         start = float(rng.uniform(0, length - duration))
         table = source.table(piece)
         if whole is not None:
+            source.check_heard(piece, heard)
             first = round(start * self.sample_rate)
             samples = whole[first : first + round(duration * self.sample_rate)]
         else:
