@@ -39,6 +39,7 @@ def _not_finite() -> np.ndarray:
 RECORDINGS = {
     "fine": (_melody, []),
     "silent": (lambda: np.zeros(SAMPLE_RATE, np.float32), ["silent"]),
+    "five samples": (lambda: np.full(5, 0.1, np.float32), ["short"]),
     "noise": (
         lambda: 0.05 * np.random.default_rng(0).standard_normal(SAMPLE_RATE).astype(np.float32),
         ["no_notes"],

@@ -109,6 +109,13 @@ def test_silence_has_no_notes_and_says_so(transcriber, level):
     assert heard.warnings == (AudioWarning("silent"),)
 
 
+@pytest.mark.parametrize("level", [0.0, 0.5])
+def test_a_few_samples_are_too_short_whatever_they_are(transcriber, level):
+    heard = transcriber.transcribe(np.full(5, level, np.float32), sample_rate=SAMPLE_RATE)
+    assert heard.warnings == (AudioWarning("short", {"seconds": 5 / SAMPLE_RATE}),)
+    assert str(heard.warnings[0]).startswith("no notes: 0.3 ms of sound is too short")
+
+
 @pytest.mark.parametrize("peak_db", [-80, -96])
 def test_what_is_very_quiet_is_made_louder_and_says_so(transcriber, tmp_path, peak_db):
     samples = melody_samples()

@@ -10,6 +10,7 @@ from transcribe.audio.quality import (
     AudioWarning,
     is_no_piano,
     is_out_of_tune,
+    is_too_short,
     most_serious_first,
 )
 from transcribe.audio.source import Sound
@@ -71,7 +72,10 @@ def conclude(
     confidence = float(np.mean(confidences)) if confidences else None
     are_guesses = confidence is not None and is_no_piano(confidence, len(confidences), duration)
     was_quiet = any(warning.kind == "quiet" for warning in warnings)
-    if sound.is_silent or (was_quiet and (confidence is None or are_guesses)):
+    if confidence is None and is_too_short(duration):
+        warnings = [warning for warning in warnings if warning.kind != "quiet"]
+        warnings.append(AudioWarning("short", {"seconds": duration}))
+    elif sound.is_silent or (was_quiet and (confidence is None or are_guesses)):
         confidence = None
         warnings = [warning for warning in warnings if warning.kind != "quiet"]
         warnings.append(AudioWarning("silent"))

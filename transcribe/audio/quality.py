@@ -20,6 +20,8 @@ DOUBTFUL = 0.85
 """A mean confidence below this is not that of a piano."""
 SILENCE_DB = -100.0
 """Decibels relative to full scale; a recording that never rises above it is silence."""
+_SHORTEST = 0.1
+"""Seconds; a shorter recording is a click or a rest of a file, whatever is in it."""
 _SPARSE = 6.0
 """Notes a minute; with fewer, and those rather doubtful, it is no piano either."""
 _CLIPPED = 5e-4
@@ -74,6 +76,11 @@ def is_no_piano(confidence: float, n_notes: int, duration: float) -> bool:
     """Whether notes of so low a mean confidence, in so many seconds, are guesses."""
     sparse = 60 * n_notes < _SPARSE * duration
     return confidence < DOUBTFUL or (sparse and confidence < (1 + DOUBTFUL) / 2)
+
+
+def is_too_short(duration: float) -> bool:
+    """Whether nobody could find a note in so few seconds."""
+    return duration < _SHORTEST
 
 
 def is_out_of_tune(cents: float) -> bool:
@@ -154,6 +161,13 @@ def _scale(peak: float, divisor: int) -> str:
     return f"{beyond}: all were divided by {divisor:,}"
 
 
+def _short(seconds: float) -> str:
+    return (
+        f"no notes: {1000 * seconds:.1f} ms of sound is too short for one; check that it is the "
+        "right file, and that it is whole"
+    )
+
+
 def _silent() -> str:
     return (
         "no notes: the recording is silent; check that it is the right file, and that "
@@ -221,6 +235,7 @@ _KINDS: dict[str, tuple[str, Callable[..., str]]] = {
     "other_track": ("a track could not be decoded; another was transcribed", _other_track),
     "silent_track": ("one of several tracks was transcribed, and it is silent", _silent_track),
     "several_tracks": ("one of several tracks was transcribed; none is marked", _several_tracks),
+    "short": ("too short for a note", _short),
     "silent": ("nothing in it is loud enough to be music", _silent),
     "quiet": ("recorded far too quietly, and amplified", _quiet),
     "no_notes": ("no piano, or very soft", _no_notes),

@@ -85,6 +85,7 @@ WARNINGS = [
     AudioWarning("no_notes"),
     AudioWarning("quiet", {"peak_db": -61.4}),
     AudioWarning("silent"),
+    AudioWarning("short", {"seconds": 0.0003125}),
     AudioWarning("antiphase", {"seconds": 75.25}),
     AudioWarning("not_finite", {"n_samples": 3}),
     AudioWarning("clock", {"seconds": 7200.5}),

@@ -29,6 +29,7 @@ const FORMS = {
   header: ({ told: promised, held }) => ["", { promised: span(promised), held: span(held) }],
   antiphase: ({ seconds }) => ["", { time: span(seconds) }],
   scale: ({ peak, divisor }) => [divisor === 1 ? ".kept" : "", { peak: whole(peak), divisor }],
+  short: ({ seconds }) => ["", { ms: decimals(1000 * seconds, 1) }],
   quiet: ({ peak_db: level }) => ["", { level: whole(level) }],
   low_confidence: ({ confidence }) => ["", { confidence: decimals(confidence, 2) }],
   clipped: ({ share }) => [

@@ -529,6 +529,8 @@ export default {
     "Transkribiert wurde Tonspur {track} von {n_tracks}, und sie ist still; ist die Musik in einer anderen, speichern Sie diese allein als Datei.",
   "warning.several_tracks":
     "Transkribiert wurde Tonspur {track} von {n_tracks}, und nichts in der Datei sagt, welche gemeint ist; ist die Musik in einer anderen, speichern Sie diese allein als Datei.",
+  "warning.short":
+    "Keine Töne: {ms} ms Klang sind zu kurz für einen; prüfen Sie, ob es die richtige Datei ist, und ob sie ganz ist.",
   "warning.silent":
     "Keine Töne: Die Aufnahme ist still; prüfen Sie, ob es die richtige Datei ist und das Mikrofon eingeschaltet war.",
   "warning.quiet":

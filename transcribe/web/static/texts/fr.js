@@ -533,6 +533,8 @@ export default {
     "La piste audio {track} sur {n_tracks} a été transcrite, et elle est muette ; si la musique est dans une autre, enregistrez celle-là seule dans un fichier.",
   "warning.several_tracks":
     "La piste audio {track} sur {n_tracks} a été transcrite, et rien dans le fichier ne dit laquelle est voulue ; si la musique est dans une autre, enregistrez celle-là seule dans un fichier.",
+  "warning.short":
+    "Aucune note : {ms} ms de son sont trop courtes pour en contenir une ; vérifiez que c’est le bon fichier, et qu’il est entier.",
   "warning.silent":
     "Aucune note : l’enregistrement est muet ; vérifiez que c’est le bon fichier, et que le micro était allumé.",
   "warning.quiet":

@@ -13,6 +13,8 @@ export const CLIPPED_LEVEL = 0.995;
 const DOUBTFUL = 0.85;
 /** Decibels relative to full scale; a recording that never rises above it is silence. */
 export const SILENCE_DB = -100;
+/** Seconds; a shorter recording is a click or a rest of a file, whatever is in it. */
+const SHORTEST = 0.1;
 /** Notes a minute; with fewer, and those rather doubtful, it is no piano either. */
 const SPARSE = 6;
 /** Share of the samples at full scale from which a recording sounds distorted. */
@@ -29,6 +31,9 @@ export function isNoPiano(confidence: number, nNotes: number, duration: number):
   const sparse = 60 * nNotes < SPARSE * duration;
   return confidence < DOUBTFUL || (sparse && confidence < (1 + DOUBTFUL) / 2);
 }
+
+/** Whether nobody could find a note in so few seconds. */
+export const isTooShort = (seconds: number): boolean => seconds < SHORTEST;
 
 export const isOutOfTune = (cents: number): boolean => Math.abs(cents) >= OUT_OF_TUNE;
 
@@ -58,6 +63,9 @@ const SENTENCES = {
   antiphase: (values: Values) =>
     `the channels are in opposite phase for ${span(number(values, "seconds"))} and would cancel ` +
     "each other: one was inverted; check the cables, or the microphones' phase switches",
+  short: (values: Values) =>
+    `no notes: ${fixed(1000 * number(values, "seconds"), 1)} ms of sound is too short for one; check ` +
+    "that it is the right file, and that it is whole",
   silent: () =>
     "no notes: the recording is silent; check that it is the right file, and that the microphone " +
     "was on",

@@ -20,7 +20,7 @@ import { type DecodeSettings, type Excerpt, FrameGrid, type Settings, WHOLE } fr
 import { findClicks } from "./clicks";
 import type { HeardBlock, HeardSound, HearingRange } from "./hearing";
 import type { Network } from "./network";
-import { type AudioWarning, isNoPiano, isOutOfTune, mostSeriousFirst } from "./quality";
+import { type AudioWarning, isNoPiano, isOutOfTune, isTooShort, mostSeriousFirst } from "./quality";
 import type { Arrays } from "./safetensors";
 import { firstNeeded, Windows, type Window, type WindowState } from "./windows";
 
@@ -156,8 +156,12 @@ export function conclude(
   const guesses = notes.length > 0 && isNoPiano(mean, notes.length, seconds);
   let warnings = sound.warnings;
   const wasQuiet = warnings.some(({ kind }) => kind === "quiet");
-  const isSilent = sound.isSilent || (wasQuiet && (!notes.length || guesses));
-  if (isSilent) {
+  const isShort = !notes.length && isTooShort(seconds);
+  const isSilent = !isShort && (sound.isSilent || (wasQuiet && (!notes.length || guesses)));
+  if (isShort) {
+    warnings = warnings.filter(({ kind }) => kind !== "quiet");
+    warnings.push({ kind: "short", values: { seconds } });
+  } else if (isSilent) {
     warnings = warnings.filter(({ kind }) => kind !== "quiet");
     warnings.push({ kind: "silent", values: {} });
   } else if (!notes.length) {
