@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from tones import RATE, cut, refusal, tone, write_pcm
 
-from eval.data.recordings import encode
+from eval.data.recordings import KINDS, encode, write_kind
 from transcribe.audio.probing import probe
 from transcribe.audio.reader import AudioReader
 from transcribe.errors import AudioError
@@ -66,6 +66,38 @@ def test_midi_is_no_recording_and_what_reads_it_is_said(tmp_path: Path, name: st
         with pytest.raises(AudioError) as error:
             probe(tmp_path / name)
         assert error.value.kind == "midi"
+
+
+@pytest.mark.parametrize("name", ["a.mp3", "a.flac", "a.ac3", "a.mp2"])
+def test_a_beginning_is_not_looked_for_to_the_end_of_a_large_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """As a download of 6 GB of which nothing came: reading them takes minutes."""
+    monkeypatch.setattr("transcribe.audio.container._SEARCHED", 1 << 17)
+    path = tmp_path / name
+    path.touch()
+    os.truncate(path, (1 << 17) + 1)
+    assert "not a recording, or its first" in refusal(path)
+
+
+@pytest.mark.parametrize("kind", ["stereo.mp3", "stereo.flac", "raw.aac", "mono.m4a", "mono.wma"])
+def test_a_large_recording_begins_at_its_beginning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    monkeypatch.setattr("transcribe.audio.container._SEARCHED", 1 << 13)
+    rate = KINDS[kind][1]
+    path = write_kind(tmp_path / kind, kind, np.tile(tone(rate), 4))
+    assert path.stat().st_size > 1 << 13
+    assert probe(path).sample_rate == rate
+
+
+def test_a_caf_without_its_table_of_packets_was_cut_off(tmp_path: Path) -> None:
+    path = encode(tmp_path / "a.caf", "alac", tone(44100), 44100)
+    content = path.read_bytes()
+    path.write_bytes(content[: content.index(b"pakt")])
+    assert "this caf has no table of packets, as it was cut off" in refusal(path)
+    path.write_bytes(content[:40])
+    assert "not a recording" in refusal(path)
 
 
 def test_a_playlist_is_not_followed(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.stream import Disposition
 
-from transcribe.audio.headers import TruthfulFile, find_samples
+from transcribe.audio.headers import TruthfulFile, caf_chunks, find_samples
 from transcribe.audio.joined import Part, PartOfFile
 from transcribe.errors import AudioError, AudioProblem
 from transcribe.files.beginnings import begins_midi
@@ -43,6 +43,10 @@ _LENIENT_TAGS: dict[str, Any] = (
 _NO_DECODER = "no decoder for its audio track"
 _BUFFER = 1 << 20
 """Bytes read at once where reading goes through Python."""
+_BEGIN_ANYWHERE = ("aac", "ac3", "eac3", "flac", "mp3")
+"""FFmpeg's names of formats without a header, or for which it does without one."""
+_SEARCHED = 1 << 26
+"""Bytes of these in which there must be a beginning."""
 _TRIED = 24
 """Packets of a track that are decoded to see whether it can be."""
 _ASIDE = (
@@ -66,24 +70,58 @@ def open_recording(path: Path, part: Part | None = None) -> InputContainer:
         mended = PartOfFile(path, part)
     elif samples is not None and samples.patches:
         mended = TruthfulFile(path, samples.patches)
+    elif path.stat().st_size > _SEARCHED:
+        _refuse_endless(path)
     try:
-        container = av.open(
-            mended or f"file:{path.absolute()}",
-            buffer_size=_BUFFER if mended else 32768,
-            options={"format_whitelist": _DEMUXERS, "protocol_whitelist": "file"},
-            **_LENIENT_TAGS,
-        )
+        container = _opened(mended or path)
     except av.error.FFmpegError as error:
-        if head[4:8] == b"ftyp":
+        lacking = _lacking(path, head)
+        if lacking:
             raise AudioError(
-                f"{path}: this mp4/m4a has no index, as it was cut off before it was finished; "
-                "copy or export it again",
+                f"{path}: this {lacking}, as it was cut off before it was finished; copy or "
+                "export it again",
                 kind="cut_off",
             ) from error
         raise AudioError(
             f"{path}: not a recording; expected {_READABLE}", kind="not_a_recording"
         ) from error
     return container
+
+
+def _opened(source: Path | TruthfulFile | PartOfFile) -> InputContainer:
+    return av.open(
+        f"file:{source.absolute()}" if isinstance(source, Path) else source,
+        buffer_size=32768 if isinstance(source, Path) else _BUFFER,
+        options={"format_whitelist": _DEMUXERS, "protocol_whitelist": "file"},
+        **_LENIENT_TAGS,
+    )
+
+
+def _refuse_endless(path: Path) -> None:
+    """Refuse a large file that has only the name of a recording that begins anywhere.
+
+    In one of these FFmpeg looks for a beginning to the very end.
+    """
+    with (
+        contextlib.suppress(av.error.FFmpegError),
+        _opened(PartOfFile(path, (0, _SEARCHED))) as container,
+    ):
+        is_found = not all(map(_problem, container.streams.audio))
+        if container.format.name in _BEGIN_ANYWHERE and not is_found:
+            raise AudioError(
+                f"{path}: not a recording, or its first {_SEARCHED >> 20} MB are lost; expected "
+                f"{_READABLE}",
+                kind="not_a_recording",
+            )
+
+
+def _lacking(path: Path, head: bytes) -> str:
+    """What a file lacks that can't be opened without it, where that is written last."""
+    if head[4:8] == b"ftyp":
+        return "mp4/m4a has no index"
+    if head[:4] == b"caff" and {b"desc", b"data"} <= (names := set(caf_chunks(path))):
+        return "" if b"pakt" in names else "caf has no table of packets"
+    return ""
 
 
 def _head_of(path: Path) -> bytes:

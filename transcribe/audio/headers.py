@@ -286,6 +286,12 @@ def _caf(file: BinaryIO) -> _Layout | None:
     return None
 
 
+def caf_chunks(path: Path) -> list[bytes]:
+    """Names of the chunks of a CAF file."""
+    with path.open("rb") as file:
+        return [name for _, name, _ in _chunks(file, 8, ">4sq", pad=1)]
+
+
 def _chunks(
     file: BinaryIO, start: int, form: str, *, pad: int = 2, counts_itself: bool = False
 ) -> Iterator[tuple[int, bytes, int]]:

@@ -115,6 +115,7 @@ class PartOfFile(io.RawIOBase):
 
     def __init__(self, path: Path, part: Part) -> None:
         super().__init__()
+        self.name = str(path)  # whose ending tells FFmpeg the kind where nothing else does
         self._file = path.open("rb")
         self._start, self._stop = part
         self._file.seek(self._start)
