@@ -213,7 +213,16 @@ def test_an_ogg_file_without_its_end_is_told_to_be_truncated(tmp_path: Path) -> 
     assert reader.warnings == (AudioWarning("truncated"),)
 
 
-@pytest.mark.parametrize(("name", "codec"), [("a.flac", "flac"), ("a.m4a", "aac")])
+@pytest.mark.parametrize(
+    ("name", "codec"),
+    [
+        ("a.flac", "flac"),
+        ("a.m4a", "aac"),
+        ("a.avi", "libmp3lame"),
+        ("b.avi", "pcm_s16le"),
+        ("c.avi", "aac"),
+    ],
+)
 def test_after_damage_in_the_middle_the_music_goes_on_in_time(
     tmp_path: Path, name: str, codec: str
 ) -> None:

@@ -28,6 +28,7 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer
 from numpy.typing import NDArray
 
+from transcribe.audio.avi_index import AviClock
 from transcribe.audio.container import (
     SAMPLE_RATES,
     choose_track,
@@ -288,10 +289,13 @@ class AudioReader:
     def _frames(self, container: InputContainer, stream: AudioStream) -> Iterator[AudioFrame]:
         """Decode what can be decoded and count what can't."""
         n_failures = 0
+        clock = AviClock(stream) if container.format.name == "avi" else None
         while n_failures < _MOST_FAILURES:
             try:
                 for packet in container.demux(stream):
                     n_failures = 0
+                    if clock is not None:
+                        clock.correct(packet)
                     if self._first_packet is None and packet.pts is not None:
                         self._first_packet = float(packet.pts * packet.time_base)
                         self._first_bytes = bytes(packet)[:2]
