@@ -261,27 +261,18 @@ def metre(text: str) -> Metre:
 
 def concert_pitch(text: str) -> float:
     """Hertz within `A4_RANGE`."""
-    value = _as_number(text)
     lowest, highest = A4_RANGE
-    if not lowest <= value <= highest:
-        raise argparse.ArgumentTypeError(f"expected {lowest:g} to {highest:g} Hz; found {text!r}")
-    return value
+    return _number(text, f"{lowest:g} to {highest:g} Hz", lambda hertz: lowest <= hertz <= highest)
 
 
 def probability(text: str) -> float:
     """A number between 0 and 1."""
-    value = _as_number(text)
-    if not 0 < value < 1:
-        raise argparse.ArgumentTypeError(f"expected a number between 0 and 1; found {text!r}")
-    return value
+    return _number(text, "a number between 0 and 1", lambda value: 0 < value < 1)
 
 
 def seconds(text: str) -> float:
     """Seconds, 0 or more."""
-    value = _as_number(text)
-    if not 0 <= value < math.inf:
-        raise argparse.ArgumentTypeError(f"expected seconds, 0 or more; found {text!r}")
-    return value
+    return _number(text, "seconds, 0 or more", lambda value: 0 <= value < math.inf)
 
 
 def moment(text: str) -> float:
@@ -302,17 +293,42 @@ def positive_moment(text: str) -> float:
 
 def positive_seconds(text: str) -> float:
     """Seconds, above 0."""
-    value = _as_number(text)
-    if not 0 < value < math.inf:
-        raise argparse.ArgumentTypeError(f"expected seconds, above 0; found {text!r}")
-    return value
+    return _number(text, "seconds, above 0", lambda value: 0 < value < math.inf)
+
+
+def positive_number(text: str) -> float:
+    """A number above 0."""
+    return _number(text, "a number above 0", lambda value: 0 < value < math.inf)
+
+
+def number_from_0(text: str) -> float:
+    """A number, 0 or more."""
+    return _number(text, "a number, 0 or more", lambda value: 0 <= value < math.inf)
 
 
 def whole_number(text: str) -> int:
     """1 or more."""
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"expected a whole number, 1 or more; found {text!r}")
+    return _whole(text, lowest=1)
+
+
+def natural_number(text: str) -> int:
+    """0 or more."""
+    return _whole(text, lowest=0)
+
+
+def _whole(text: str, *, lowest: int) -> int:
+    if not text.isdecimal() or int(text) < lowest:
+        raise argparse.ArgumentTypeError(
+            f"expected a whole number, {lowest} or more; found {text!r}"
+        )
     return int(text)
+
+
+def _number(text: str, expected: str, is_right: Callable[[float], bool]) -> float:
+    value = _as_number(text)
+    if not is_right(value):
+        raise argparse.ArgumentTypeError(f"expected {expected}; found {text!r}")
+    return value
 
 
 def _as_number(text: str) -> float:

@@ -43,6 +43,7 @@ from transcribe.files.atomic import atomic_path
 from transcribe.model.onsets_and_frames import OnsetsAndFrames
 from transcribe.model.planes import Planes
 from transcribe.notes import KEY, SUSTAINED
+from transcribe.options import positive_number, whole_number
 from transcribe.rolls import Rolls
 from transcribe.train.conf import CONF
 from transcribe.train.config import TrainConfig
@@ -71,10 +72,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run what the arguments say."""
     parser = new_parser("eval.accuracy.ablations", __doc__)
     parser.add_argument("--rows", help="names, separated by commas; default: all")
-    parser.add_argument("--minutes", type=float, default=6.0, help="of processor time a row")
-    parser.add_argument("--windows", type=int, default=3200, help="rendered; default: 3200")
-    parser.add_argument("--passages", type=int, default=10, help="of validation; default: 10")
-    parser.add_argument("--workers", type=int, default=2, help="that render")
+    parser.add_argument(
+        "--minutes", type=positive_number, default=6.0, help="of processor time a row"
+    )
+    parser.add_argument(
+        "--windows", type=whole_number, default=3200, help="rendered; default: 3200"
+    )
+    parser.add_argument(
+        "--passages", type=whole_number, default=10, help="of validation; default: 10"
+    )
+    parser.add_argument("--workers", type=whole_number, default=2, help="that render")
     parser.add_argument("--pool", type=Path, required=True, help="folder for rendered windows")
     return run(parser, ablations, arguments, show=table)
 

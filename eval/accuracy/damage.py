@@ -68,6 +68,7 @@ from transcribe.evaluation.matching import match_aligned
 from transcribe.evaluation.metrics import Scores, onset_f1
 from transcribe.evaluation.note_table import NoteTable
 from transcribe.notes import Performance, sustained
+from transcribe.options import number_from_0
 from transcribe.train.augment.detuning import detune, scale_performance
 
 LABELS = {
@@ -274,7 +275,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run what the arguments say; 0, or 1 with one line if a file is not as promised."""
     parser = dataset_parser("eval.accuracy.damage", __doc__, data_required=False)
     parser.add_argument(
-        "--cents", type=float, default=30.0, help="of the detuned piano; 0: none; default: 30"
+        "--cents",
+        type=number_from_0,
+        default=30.0,
+        help="of the detuned piano; 0: none; default: 30",
     )
     parser.add_argument(
         "--compare", type=Path, nargs=2, metavar=("BEFORE", "AFTER"), help="two records (.json)"
@@ -286,8 +290,6 @@ def damage(options: argparse.Namespace) -> dict[str, Any] | None:
     """Count the damage of every recording; or compare two records, and record nothing."""
     if (options.data is None) == (options.compare is None):
         raise argparse.ArgumentError(None, "give either --data or --compare")
-    if options.cents < 0:
-        raise argparse.ArgumentError(None, f"--cents is 0 or more; found {options.cents:g}")
     if options.compare is not None:
         before, after = map(read_record, options.compare)
         print(comparison_table(before, after))

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from eval.common.command import new_parser, run
 from eval.common.record import data_name
 from transcribe.datasets import load_dataset
+from transcribe.options import whole_number
 
 SUSTAIN, DOWN = 64, 64
 """The controller, and the value from which it counts as down."""
@@ -80,7 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = new_parser("eval.accuracy.pedals", __doc__)
     parser.add_argument("--data", type=Path, required=True, help="index of MAESTRO's columns")
     parser.add_argument("--split", default="train", help="default: train")
-    parser.add_argument("--recordings", type=int, default=60, help="default: 60")
+    parser.add_argument("--recordings", type=whole_number, default=60, help="default: 60")
     return run(parser, measure, arguments, show=pedals_table)
 
 

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from transcribe.audio.wav import write_wav
 from transcribe.errors import TranscribeError
+from transcribe.options import positive_seconds
 from transcribe.train.augment.noises import applause_like, speech_like
 
 SAMPLE_RATE = 16000
@@ -80,7 +81,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m eval.data.noises", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--seconds", type=float, default=SECONDS, help="of each; default: 60")
+    parser.add_argument(
+        "--seconds", type=positive_seconds, default=SECONDS, help="of each; default: 60"
+    )
     options = parser.parse_args(arguments)
     try:
         options.folder.mkdir(parents=True, exist_ok=True)

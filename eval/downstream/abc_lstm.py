@@ -30,6 +30,7 @@ from torch import Tensor, nn
 
 from transcribe.errors import CheckpointError, TranscribeError
 from transcribe.files.atomic import write_atomically
+from transcribe.options import natural_number, whole_number
 
 END = "\n\n"
 """Between two tunes."""
@@ -194,16 +195,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     actions = parser.add_subparsers(dest="action", required=True)
     add = actions.add_parser("train", help="learn a collection").add_argument
     add("collections", nargs="+", type=Path, help="files of tunes in ABC")
-    add("--steps", type=int, default=3000, help="default: 3000")
-    add("--width", type=int, default=256, help="default: 256")
+    add("--steps", type=whole_number, default=3000, help="default: 3000")
+    add("--width", type=whole_number, default=256, help="default: 256")
     add("--weights", type=Path, required=True, help="write them here")
-    add("--seed", type=int, default=0)
+    add("--seed", type=natural_number, default=0)
     add = actions.add_parser("sample", help="go on from a tune").add_argument
     add("tune", type=Path, help="a tune as transcribe tokens --for abc writes it")
     add("--weights", type=Path, required=True, help="as train wrote them")
-    add("--bars", type=int, default=8, help="default: 8")
+    add("--bars", type=whole_number, default=8, help="default: 8")
     add("--temperature", type=_positive, default=0.8, help="default: 0.8")
-    add("--seed", type=int, default=0)
+    add("--seed", type=natural_number, default=0)
     add("--out", type=Path, required=True, help="write the longer tune here")
     options = parser.parse_args(arguments)
     try:

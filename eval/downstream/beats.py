@@ -38,6 +38,7 @@ from transcribe.midi import read_midi
 from transcribe.music.beat_grid import Metre, find_beats
 from transcribe.music.beat_tracking import beat_features, find_onsets
 from transcribe.notes import Performance
+from transcribe.options import positive_seconds
 
 Array = NDArray[np.float64]
 
@@ -175,7 +176,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measure and print, or fit and write; 0, or 1 with one line."""
     parser = new_parser("eval.downstream.beats", __doc__)
     parser.add_argument("--data", type=Path, required=True, help="ASAP's index, asap.csv")
-    parser.add_argument("--seconds", type=float, default=75.0, help="default: 75")
+    parser.add_argument("--seconds", type=positive_seconds, default=75.0, help="default: 75")
     parser.add_argument("--fit", type=Path, help="count the model on the first part, write it")
     return run(parser, measure, arguments, show=_shown)
 

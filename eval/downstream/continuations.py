@@ -58,6 +58,7 @@ from transcribe.generate.events import KEY, PEDAL, SIZES, Events, encode
 from transcribe.generate.model import EventModel
 from transcribe.generate.weights import GeneratorWeights, load_generator
 from transcribe.notes import Note, Performance
+from transcribe.options import positive_seconds, whole_number
 
 RECIPE, MARKOV = "continue", "Markov chain"
 """Rows of the record: the packaged weights, and what they are compared with."""
@@ -211,11 +212,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         metavar="NAME=WEIGHTS",
         help="a network, under a name; without WEIGHTS the packaged one",
     )
-    add("--orders", type=int, nargs="+", default=list(range(2, LONGEST + 2)))
-    add("--events", type=int, default=2000, help="of each performance; default: 2000")
-    add("--passages", type=int, default=None, help="use so many at most; default: all")
-    add("--opening", type=float, default=30.0, help="seconds; default: 30")
-    add("--following", type=float, default=20.0, help="seconds; default: 20")
+    add("--orders", type=whole_number, nargs="+", default=list(range(2, LONGEST + 2)))
+    add("--events", type=whole_number, default=2000, help="of each performance; default: 2000")
+    add("--passages", type=whole_number, default=None, help="use so many at most; default: all")
+    add("--opening", type=positive_seconds, default=30.0, help="seconds; default: 30")
+    add("--following", type=positive_seconds, default=20.0, help="seconds; default: 20")
     add("--temperature", type=float, default=1.0)
     add("--top-p", type=float, default=1.0)
     add("--tame", type=float, default=Sampling.tame, help="of generators; see Sampling")

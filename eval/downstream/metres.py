@@ -27,6 +27,7 @@ from transcribe.datasets.index import Recording, reference_performance
 from transcribe.evaluation.aggregate import aggregate
 from transcribe.evaluation.counts import Scores
 from transcribe.evaluation.evaluate import first_seconds
+from transcribe.options import positive_seconds
 from transcribe.score.analysis import analyse
 from transcribe.train.beat_labels import held_out_pieces
 from transcribe.train.held_out import HeldOut
@@ -37,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = new_parser("eval.downstream.metres", __doc__)
     parser.add_argument("--data", type=Path, required=True, help="index of MAESTRO's MIDI files")
     parser.add_argument("--split", type=Path, default=Path("recipes/score/split.csv"))
-    parser.add_argument("--seconds", type=float, default=75.0, help="default: 75")
+    parser.add_argument("--seconds", type=positive_seconds, default=75.0, help="default: 75")
     parser.add_argument("--cache", type=Path, default=Path("outputs/cache"))
     return run(parser, measure, arguments)
 

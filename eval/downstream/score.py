@@ -44,6 +44,7 @@ from transcribe.evaluation.aggregate import aggregate
 from transcribe.evaluation.counts import Mean, Scores
 from transcribe.music.beat_grid import DENOMINATORS, Metre
 from transcribe.notes import Performance
+from transcribe.options import positive_seconds, whole_number
 from transcribe.score import plain
 from transcribe.score.analysis import analyse
 from transcribe.score.networks import ScoreNetworks
@@ -284,9 +285,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--weights", type=Path, help="folder of other weights than the package's")
     parser.add_argument("--split", type=Path, default=SPLIT, help=f"default: {SPLIT}")
     parser.add_argument("--part", choices=("test", "validation"), default="test")
-    parser.add_argument("--performances", type=int, default=2, help="of a piece; default: 2")
-    parser.add_argument("--seconds", type=float, help="from the first note; default: all")
-    parser.add_argument("--recorded", type=float, help="score recordings of so many seconds, too")
+    parser.add_argument(
+        "--performances", type=whole_number, default=2, help="of a piece; default: 2"
+    )
+    parser.add_argument(
+        "--seconds", type=positive_seconds, help="from the first note; default: all"
+    )
+    parser.add_argument(
+        "--recorded", type=positive_seconds, help="score recordings of so many seconds, too"
+    )
     return run(parser, measure, arguments, show=_shown)
 
 

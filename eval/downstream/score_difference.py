@@ -36,6 +36,7 @@ from transcribe.evaluation.aggregate import aggregate
 from transcribe.evaluation.counts import Mean, Scores
 from transcribe.extras import needing
 from transcribe.midi import write_midi
+from transcribe.options import positive_seconds
 from transcribe.score.making import make_score, sheet_bytes
 from transcribe.terminal import say
 
@@ -181,7 +182,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, required=True, help="folder that holds midi/")
     parser.add_argument("--split", type=Path, default=SPLIT)
     parser.add_argument("--part", choices=("test", "validation"), default="test")
-    parser.add_argument("--seconds", type=float, default=30.0, help="of each (default: 30)")
+    parser.add_argument(
+        "--seconds", type=positive_seconds, default=30.0, help="of each (default: 30)"
+    )
     return run(parser, measure, arguments, show=shown)
 
 

@@ -34,6 +34,7 @@ from transcribe.evaluation.evaluate import first_seconds
 from transcribe.evaluation.matching import Events, match
 from transcribe.midi import read_midi
 from transcribe.notes import Performance, sustained
+from transcribe.options import positive_seconds, whole_number
 from transcribe.tokens import TARGETS, Settings, encode
 
 Array = np.ndarray[Any, Any]
@@ -59,8 +60,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add = parser.add_argument
     add("--heard", type=Path, required=True, help="folder of transcriptions")
     add("--played", type=Path, required=True, help="index of performances")
-    add("--first", type=int, default=20, help="performances of the index; default: 20")
-    add("--seconds", type=float, default=120.0, help="of each performance; default: 120")
+    add("--first", type=whole_number, default=20, help="performances of the index; default: 20")
+    add("--seconds", type=positive_seconds, default=120.0, help="of each performance; default: 120")
     add("--targets", nargs="+", choices=list(TARGETS), default=list(TARGETS))
     return run(parser, measure, arguments)
 

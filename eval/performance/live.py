@@ -51,7 +51,7 @@ from transcribe.live.session import play
 from transcribe.live.sources import PlayedSource
 from transcribe.live.window import SlidingWindow
 from transcribe.notes import Performance, sustained
-from transcribe.options import whole_number
+from transcribe.options import number_from_0, probability, whole_number
 from transcribe.transcriber import Transcriber
 
 LATENCIES = (150, 200, 300, 500)
@@ -64,11 +64,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run what the arguments say."""
     parser = dataset_parser("eval.performance.live", __doc__)
     add = parser.add_argument
-    add("--latencies", type=int, nargs="*", default=list(LATENCIES), help="ms; default: all four")
-    add("--onset-thresholds", type=float, nargs="+", help="try these at every latency, too")
-    add("--minutes", type=float, default=0.0, help="of real time, at each of --timed; default: 0")
-    add("--timed", type=int, nargs="+", default=[200], help="ms; default: 200")
-    add("--hours", type=float, default=0.0, help="of sound in one go; default: 0")
+    add(
+        "--latencies",
+        type=whole_number,
+        nargs="*",
+        default=list(LATENCIES),
+        help="ms; default: all four",
+    )
+    add("--onset-thresholds", type=probability, nargs="+", help="try these at every latency, too")
+    add(
+        "--minutes",
+        type=number_from_0,
+        default=0.0,
+        help="of real time, at each of --timed; default: 0",
+    )
+    add("--timed", type=whole_number, nargs="+", default=[200], help="ms; default: 200")
+    add("--hours", type=number_from_0, default=0.0, help="of sound in one go; default: 0")
     add("--first", type=whole_number, help="only so many recordings")
     return run(parser, measure, arguments, show=table)
 

@@ -41,6 +41,7 @@ from scipy.stats import binomtest
 from eval.common.command import new_parser, run
 from eval.common.tables import markdown
 from transcribe.errors import TranscribeError
+from transcribe.options import natural_number
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -177,8 +178,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = new_parser("eval.performance.mutation", __doc__)
     names = [part.name for part in parts()]
     parser.add_argument("--only", nargs="+", choices=names, help="default: every part")
-    parser.add_argument("--sample", type=int, default=40, help="mutants a part; 0 is all of them")
-    parser.add_argument("--seed", type=int, default=0, help="of the sample")
+    parser.add_argument(
+        "--sample", type=natural_number, default=40, help="mutants a part; 0 is all of them"
+    )
+    parser.add_argument("--seed", type=natural_number, default=0, help="of the sample")
     return run(parser, measure, arguments, show=lambda record: table(record["parts"]))
 
 

@@ -28,6 +28,7 @@ from eval.common.command import new_parser, run
 from eval.performance.browser import HOW_TO, browser, chromium, serving
 from eval.performance.speed import write_repeated
 from transcribe.errors import TranscribeError
+from transcribe.options import positive_number, positive_seconds, whole_number
 
 PATIENCE = 600_000
 """Milliseconds after which nothing more is expected."""
@@ -57,9 +58,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print and record; 1 with one line where there is no browser."""
     parser = new_parser("eval.performance.page", __doc__)
     parser.add_argument("recording", type=Path, help="a recording to repeat")
-    parser.add_argument("--minutes", type=float, default=60, help="default: 60")
-    parser.add_argument("--notes", type=int, default=50_000, help="default: 50000")
-    parser.add_argument("--seconds", type=float, default=5, help="of each movement; default: 5")
+    parser.add_argument("--minutes", type=positive_number, default=60, help="default: 60")
+    parser.add_argument("--notes", type=whole_number, default=50_000, help="default: 50000")
+    parser.add_argument(
+        "--seconds", type=positive_seconds, default=5, help="of each movement; default: 5"
+    )
     return run(parser, measure, arguments, show=_shown, positional=["recording"])
 
 

@@ -46,6 +46,7 @@ from transcribe.midi import write_midi
 from transcribe.model.onnx_export import as_onnx
 from transcribe.model.onnx_network import OnnxNetwork
 from transcribe.model.onsets_and_frames import fast_bfloat16
+from transcribe.options import natural_number, number_from_0, positive_number, whole_number
 from transcribe.transcriber import Transcriber
 from transcribe.weights_file import PACKAGED, PACKAGED_CHECKPOINT
 
@@ -62,12 +63,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("recording", type=Path, help="repeated to each length")
     parser.add_argument("--checkpoint", type=Path, default=PACKAGED_CHECKPOINT, help="for torch")
     parser.add_argument("--exported", type=Path, nargs="+", default=[PACKAGED], help=".onnx")
-    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2], help="default: 1 2")
-    parser.add_argument("--turns", type=int, default=5, help="default: 5")
-    parser.add_argument("--whole", type=float, default=4, help="minutes, the whole way; default: 4")
-    parser.add_argument("--starts", type=int, default=3, help="default: 3")
     parser.add_argument(
-        "--minutes", type=float, nargs="*", default=[1.0, 20.0], help="default: 1 20"
+        "--threads", type=whole_number, nargs="+", default=[1, 2], help="default: 1 2"
+    )
+    parser.add_argument("--turns", type=whole_number, default=5, help="default: 5")
+    parser.add_argument(
+        "--whole", type=number_from_0, default=4, help="minutes, the whole way; default: 4"
+    )
+    parser.add_argument("--starts", type=natural_number, default=3, help="default: 3")
+    parser.add_argument(
+        "--minutes", type=positive_number, nargs="*", default=[1.0, 20.0], help="default: 1 20"
     )
     parser.add_argument(
         "--install", action="store_true", help="time a fresh environment (needs uv and an index)"

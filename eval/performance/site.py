@@ -44,6 +44,7 @@ from transcribe.errors import TranscribeError
 from transcribe.evaluation.metrics import note_f1, onset_f1
 from transcribe.midi import read_midi
 from transcribe.notes import Performance
+from transcribe.options import number_from_0
 from transcribe.transcriber import Transcriber
 from transcribe.web.site import write_site
 
@@ -60,7 +61,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print and record; 1 with one line where there is no browser."""
     parser = new_parser("eval.performance.site", __doc__)
     parser.add_argument("recording", type=Path, help="a recording to repeat")
-    parser.add_argument("--minutes", type=float, default=40, help="default: 40; 0 leaves it out")
+    parser.add_argument(
+        "--minutes", type=number_from_0, default=40, help="default: 40; 0 leaves it out"
+    )
     parser.add_argument("--agree-on", type=Path, help="folder of .flac with labels as .tsv")
     parser.add_argument("--threads", action="store_true", help="let the network take all cores")
     return run(parser, measure, arguments, show=_shown, positional=["recording"])

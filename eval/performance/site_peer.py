@@ -24,6 +24,7 @@ from eval.common.command import new_parser, run
 from eval.performance.browser import HOW_TO, browser, chromium, static_host
 from eval.performance.site import watched, write_m4a
 from transcribe.errors import TranscribeError
+from transcribe.options import positive_number
 
 SOURCE = Path(__file__).parent / "basic_pitch"
 PAGE = (
@@ -35,8 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print and record; 1 with one line where something is missing."""
     parser = new_parser("eval.performance.site_peer", __doc__)
     parser.add_argument("recording", type=Path, help="a recording to repeat")
-    parser.add_argument("--minutes", type=float, default=40, help="default: 40")
-    parser.add_argument("--patience", type=float, default=20, help="minutes; default: 20")
+    parser.add_argument("--minutes", type=positive_number, default=40, help="default: 40")
+    parser.add_argument("--patience", type=positive_number, default=20, help="minutes; default: 20")
     return run(parser, measure, arguments, show=_shown, positional=["recording"])
 
 

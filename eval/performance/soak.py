@@ -48,6 +48,7 @@ from transcribe.archive.work import Worker
 from transcribe.export import MIDI
 from transcribe.midi import read_midi
 from transcribe.notes import Performance
+from transcribe.options import natural_number, positive_number, positive_seconds, whole_number
 
 CRASHING = "shelf 1/crashing.wav"
 _CRASH = f"""
@@ -80,11 +81,15 @@ class Disturbances:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run what the arguments say; 0 if all that must be so is so."""
     parser = new_parser("eval.performance.soak", __doc__)
-    parser.add_argument("--files", type=int, default=2000, help="default: 2000")
-    parser.add_argument("--seed", type=int, default=0, help="default: 0")
-    parser.add_argument("--kill-every", type=float, default=25, help="files; default: 25")
-    parser.add_argument("--time-limit", type=float, default=30.0, help="seconds; default: 30")
-    parser.add_argument("--compared", type=int, default=40, help="transcribed again; default: 40")
+    parser.add_argument("--files", type=whole_number, default=2000, help="default: 2000")
+    parser.add_argument("--seed", type=natural_number, default=0, help="default: 0")
+    parser.add_argument("--kill-every", type=positive_number, default=25, help="files; default: 25")
+    parser.add_argument(
+        "--time-limit", type=positive_seconds, default=30.0, help="seconds; default: 30"
+    )
+    parser.add_argument(
+        "--compared", type=natural_number, default=40, help="transcribed again; default: 40"
+    )
     parser.add_argument("--folder", type=Path, help="to work in; default: one that is removed")
     return run(
         parser,

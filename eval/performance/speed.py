@@ -37,6 +37,7 @@ from transcribe.decode.decoder import Decoder
 from transcribe.errors import AudioError, TranscribeError
 from transcribe.midi import write_midi
 from transcribe.model.onsets_and_frames import fast_bfloat16
+from transcribe.options import natural_number, positive_number, positive_seconds, whole_number
 from transcribe.rolls import Rolls
 from transcribe.transcriber import Transcriber
 from transcribe.weights_file import PACKAGED_CHECKPOINT
@@ -94,19 +95,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--precision", nargs="+", choices=PRECISIONS, default=list(PRECISIONS), help="default: all"
     )
-    parser.add_argument("--threads", type=int, nargs="+", default=[1], help="default: 1")
-    parser.add_argument("--seconds", type=float, default=120, help="for speed; default: 120")
-    parser.add_argument("--repeats", type=int, default=3, help="default: 3")
+    parser.add_argument("--threads", type=whole_number, nargs="+", default=[1], help="default: 1")
+    parser.add_argument(
+        "--seconds", type=positive_seconds, default=120, help="for speed; default: 120"
+    )
+    parser.add_argument("--repeats", type=whole_number, default=3, help="default: 3")
     parser.add_argument(
         "--minutes",
-        type=float,
+        type=positive_number,
         nargs="*",
         default=[1, 10, 60, 180],
         help="for memory; default: 1 10 60 180",
     )
-    parser.add_argument("--starts", type=int, default=3, help="for start-up; default: 3")
+    parser.add_argument("--starts", type=natural_number, default=3, help="for start-up; default: 3")
     parser.add_argument(
-        "--matrix", type=int, help="rows of the matrices for the peak; default: by device"
+        "--matrix", type=whole_number, help="rows of the matrices for the peak; default: by device"
     )
     return run(parser, measure, arguments, show=speed_table, positional=["recording"])
 

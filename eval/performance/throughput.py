@@ -35,6 +35,7 @@ from transcribe.archive.run_folder import MANIFEST
 from transcribe.archive.storage.base import OWN_FOLDER
 from transcribe.errors import TranscribeError
 from transcribe.hardware import n_cores
+from transcribe.options import natural_number, positive_number, whole_number
 
 HOURS = 1000
 """Of music, in the table of sizes."""
@@ -48,11 +49,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run what the arguments say; 0, or 1 with one line if a run fails."""
     parser = new_parser("eval.performance.throughput", __doc__)
     parser.add_argument("recording", type=Path, help="a recording to repeat")
-    parser.add_argument("--workers", type=int, default=n_cores(), help="default: as many as cores")
-    parser.add_argument("--minutes", type=float, default=4, help="of each recording; default: 4")
-    parser.add_argument("--each", type=int, default=4, help="recordings a worker; default: 4")
-    parser.add_argument("--repeats", type=int, default=2, help="default: 2")
-    parser.add_argument("--short", type=int, default=1000, help="short recordings; default: 1000")
+    parser.add_argument(
+        "--workers", type=whole_number, default=n_cores(), help="default: as many as cores"
+    )
+    parser.add_argument(
+        "--minutes", type=positive_number, default=4, help="of each recording; default: 4"
+    )
+    parser.add_argument(
+        "--each", type=whole_number, default=4, help="recordings a worker; default: 4"
+    )
+    parser.add_argument("--repeats", type=whole_number, default=2, help="default: 2")
+    parser.add_argument(
+        "--short", type=natural_number, default=1000, help="short recordings; default: 1000"
+    )
     return run(parser, measure, arguments, show=tables, positional=["recording"])
 
 

@@ -23,6 +23,7 @@ from transcribe.files.endings import MIDI_SUFFIXES
 from transcribe.generate import Continued, Continuer, Sampling
 from transcribe.midi import read_midi
 from transcribe.notes import Performance
+from transcribe.options import moment, natural_number, positive_seconds
 from transcribe.transcriber import Transcriber
 
 PLAYED, GENERATED = "#1f4e79", "#d55e00"
@@ -78,10 +79,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = new_parser("eval.publish.continued", __doc__, out="draw here (.png)")
     add = parser.add_argument
     add("source", type=Path, help="a recording or a MIDI file")
-    add("--at", type=float, help="go on from this second; default: the last key")
-    add("--seconds", type=float, default=20.0, help="of continuation; default: 20")
-    add("--before", type=float, default=20.0, help="drawn of what was played; default: 20")
-    add("--seed", type=int, default=0, help="default: 0")
+    add("--at", type=moment, help="go on from this second; default: the last key")
+    add("--seconds", type=positive_seconds, default=20.0, help="of continuation; default: 20")
+    add(
+        "--before",
+        type=positive_seconds,
+        default=20.0,
+        help="drawn of what was played; default: 20",
+    )
+    add("--seed", type=natural_number, default=0, help="default: 0")
     add("--title", default="")
     add("--generator", type=Path, help="weights, in place of the packaged ones")
     return run(parser, continued, arguments)

@@ -38,6 +38,7 @@ from transcribe.evaluation.metrics import onset_f1
 from transcribe.evaluation.pianoroll import Panel, best_median_worst, draw, parts
 from transcribe.midi import read_midi
 from transcribe.notes import Performance
+from transcribe.options import positive_seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = dataset_parser("eval.publish.pianorolls", __doc__, out="draw the picture here (.png)")
     parser.add_argument("--midi", type=Path, help="folder of transcriptions, as NAME.mid")
     parser.add_argument(
-        "--seconds", type=float, default=30.0, help="drawn of each recording; default: 30"
+        "--seconds",
+        type=positive_seconds,
+        default=30.0,
+        help="drawn of each recording; default: 30",
     )
     return run(parser, pianorolls, arguments)
 
@@ -66,8 +70,6 @@ def pianorolls(options: argparse.Namespace) -> None:
     """Find the three recordings, print what was chosen, and draw them."""
     if options.out is None:
         raise argparse.ArgumentError(None, "give --out")
-    if not options.seconds > 0:
-        raise argparse.ArgumentError(None, f"--seconds is above 0; found {options.seconds:g}")
     recordings = recordings_with_audio(options)
     if options.midi is None:
         transcribe = load_transcriber(options)

@@ -275,4 +275,4 @@ def test_either_data_or_records_are_needed(tmp_path, capsys):
         damage.main(["--data", "x", "--compare", "a", "b"])
     with pytest.raises(SystemExit, match="2"):
         damage.main(["--data", "x", "--cents", "-5"])
-    assert "--cents is 0 or more" in capsys.readouterr().err
+    assert "--cents: expected a number, 0 or more" in capsys.readouterr().err

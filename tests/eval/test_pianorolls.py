@@ -147,4 +147,4 @@ def test_what_can_not_be_drawn_is_said(tmp_path, capsys):
     words = ["--data", str(tmp_path / "absent"), "--out", str(tmp_path / "rolls.png")]
     with pytest.raises(SystemExit, match="2"):
         pianorolls.main([*words, "--seconds", "0"])
-    assert "--seconds is above 0" in capsys.readouterr().err
+    assert "--seconds: expected seconds, above 0" in capsys.readouterr().err

@@ -31,6 +31,7 @@ from transcribe.model.onnx_graph import INPUT
 from transcribe.model.onnx_network import OnnxNetwork
 from transcribe.model.quantisation import Spread, Spreads
 from transcribe.onnx_runtime import onnxruntime
+from transcribe.options import whole_number
 from transcribe.train.conf import CONF
 from transcribe.train.config import TrainConfig, plain
 from transcribe.train.training_windows import TrainingWindows
@@ -69,8 +70,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("checkpoint", type=Path, help="weights file (.safetensors)")
     parser.add_argument("-o", "--output", type=Path, required=True, help="file to write (.onnx)")
     parser.add_argument("--precision", choices=(INT8, FLOAT32), default=INT8, help="default: int8")
-    parser.add_argument("--windows", type=int, default=32, help="to measure on; default: 32")
-    parser.add_argument("--passages", type=int, default=24, help="to compare on; default: 24")
+    parser.add_argument(
+        "--windows", type=whole_number, default=32, help="to measure on; default: 32"
+    )
+    parser.add_argument(
+        "--passages", type=whole_number, default=24, help="to compare on; default: 24"
+    )
     parser.add_argument("overrides", nargs="*", help="Hydra overrides that name the data")
     options = parser.parse_intermixed_args(arguments)
     if options.output.suffix != ".onnx":

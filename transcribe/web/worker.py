@@ -23,6 +23,7 @@ import numpy as np
 
 from transcribe.errors import UNEXPECTED, TranscribeError
 from transcribe.hardware import go_first
+from transcribe.options import whole_number
 from transcribe.web.library_entry import as_excerpt
 from transcribe.web.messages import user_message
 from transcribe.web.transcription_job import Send, transcribe_into
@@ -32,7 +33,7 @@ def main() -> int:
     """Take jobs until there are no more."""
     parser = argparse.ArgumentParser(prog="transcribe.web.worker")
     parser.add_argument("--device", default="auto")
-    parser.add_argument("--threads", type=int)
+    parser.add_argument("--threads", type=whole_number)
     parser.add_argument("--checkpoint")
     options = parser.parse_args()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the server, which ends us
