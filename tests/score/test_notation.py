@@ -67,8 +67,8 @@ def test_hands_that_cross_stay_two_hands():
     crossing = [("right", 1, str(i), "1", 72 - 4 * i) for i in range(4)]
     crossing += [("left", 1, str(i), "1", 60 + 4 * i) for i in range(4)]
     sheet = write(score_of(crossing))
-    assert lines(sheet, 0, 1) == ["quarter:C5 quarter:Ab4 quarter:E4 quarter:C4"]
-    assert lines(sheet, 0, 2) == ["quarter:C4 quarter:E4 quarter:Ab4 quarter:C5"]
+    assert lines(sheet, 0, 1) == ["quarter:C5 quarter:G#4 quarter:E4 quarter:C4"]
+    assert lines(sheet, 0, 2) == ["quarter:C4 quarter:E4 quarter:G#4 quarter:C5"]
 
 
 def test_a_held_note_over_moving_ones_is_a_voice_of_its_own():

@@ -6,7 +6,7 @@ from transcribe.score.spelling import leads_to, spell, spelled
 
 
 def names(pitches, fifths):
-    return [str(each) for each in spell(pitches, [fifths] * len(pitches))]
+    return [str(each) for each in spell(pitches, [fifths] * len(pitches), range(len(pitches)))]
 
 
 @pytest.mark.parametrize(
@@ -35,8 +35,33 @@ def test_scales_have_a_letter_a_step(pitches, fifths, expected):
 def test_what_leads_on_by_a_semitone_has_another_letter_than_what_it_leads_to(pitches, expected):
     goals = leads_to(pitches, range(len(pitches)), 1)
     around = [60, 64, 67, 72] * 6
-    names = spell([*pitches, *around], [0] * (len(pitches) + len(around)), goals)
+    music = [*pitches, *around]
+    names = spell(music, [0] * len(music), range(len(music)), goals)
     assert [str(name) for name in names[: len(pitches)]] == expected.split()
+
+
+@pytest.mark.parametrize("around", [[], [60, 64, 67, 72] * 3], ids=["alone", "in C"])
+@pytest.mark.parametrize("chord", [(0, 4, 7), (0, 3, 7)], ids=["major", "minor"])
+def test_chords_from_any_root_are_written_in_thirds(chord, around):
+    wrong = []
+    for root in range(55, 67):
+        n = len(around)
+        pitches = [*around, *(root + each for each in chord), *around]
+        times = [*range(n), *[n] * len(chord), *range(n + 1, 2 * n + 1)]
+        names = spell(pitches, [0] * len(pitches), times)[n : n + len(chord)]
+        steps = [name.position - names[0].position for name in names]
+        if steps != [0, 2, 4]:
+            wrong.append([str(name) for name in names])
+    assert not wrong
+
+
+def test_a_key_has_one_name_at_a_time():
+    """B in two octaves, of which only the lower leads to C, in A flat."""
+    music = [*[56, 60, 63, 68] * 4, 47, 71, 63, 66, 48, *[56, 61, 66, 71, 75] * 3]
+    times = [*range(16), 16, 16, 16, 16, 17, *range(18, 33)]
+    names = spell(music, [-4] * len(music), times, [*[None] * 16, 20, *[None] * 19])
+    low, high = names[16:18]
+    assert low.letter == high.letter
 
 
 @pytest.mark.parametrize(
@@ -62,7 +87,7 @@ def test_every_spelling_sounds_as_the_note_it_is_of():
 def test_no_note_and_no_trill_has_a_triple_sign():
     for signature in range(-7, 8):
         for pitches in ([61] * 9 + [68], range(60, 72), [60, 61] * 20, [59, 71, 61, 63] * 5):
-            for each in spell(list(pitches), [signature] * len(pitches)):
+            for each in spell(list(pitches), [signature] * len(pitches), range(len(pitches))):
                 assert abs(each.alter) <= 2
     for fifths in range(-30, 40):
         pitch = 60 + 7 * fifths % 12

@@ -33,6 +33,8 @@ _COARSE = 8
 """Parts of an eighth's or quarter's pulse that places are moved to where nothing else fits."""
 _LEADS = 1.5
 """Quarters from a note to what it leads to, at the most; chosen on validation pieces."""
+_BEFORE = 1 / 128
+"""Quarters that grace notes are struck before what they lead to."""
 _TOGETHER = 0.02
 """Seconds between grace notes that are a chord, at the most."""
 
@@ -147,14 +149,16 @@ def _spellings(
     """Of each note; `order` is that of the page."""
     notes = [score.notes[index] for index in order]
     pitches = [note.note.pitch for note in notes]
-    times = [starts[note.bar] + float(note.beat * quarter) for note in notes]
+    times = [
+        starts[note.bar] / quarter + float(note.beat) - _BEFORE * note.is_grace for note in notes
+    ]
     goals: list[int | None] = [None] * len(notes)
     for hand in (LEFT, RIGHT):
         own = [rank for rank, note in enumerate(notes) if note.hand == hand]
-        leading = leads_to([pitches[i] for i in own], [times[i] for i in own], _LEADS * quarter)
+        leading = leads_to([pitches[i] for i in own], [times[i] for i in own], _LEADS)
         for rank, goal in zip(own, leading, strict=True):
             goals[rank] = None if goal is None else own[goal]
-    names = spell(pitches, [score.key(note.bar).fifths for note in notes], goals)
+    names = spell(pitches, [score.key(note.bar).fifths for note in notes], times, goals)
     return [name for _, name in sorted(zip(order, names, strict=True), key=lambda x: x[0])]
 
 

@@ -6,6 +6,10 @@ be spelled in its key; the spelling that most of them ask for is taken. Of the e
 of a tonic, that one counts which is near the key signature. What is foreign to the signature and
 leads by a semitone to a note that belongs to it has another letter: G sharp to A, A flat to G.
 
+Those are wishes of single notes. What is struck at once, and soon before and after, should agree,
+as chords and scales do: the names that displease the least are taken, all wishes and all intervals
+considered, by changing chord after chord while that helps (iterated conditional modes).
+
 References
 ----------
 .. [1] D. Meredith, "The ps13 Pitch Spelling Algorithm", Journal of New Music Research 35(2),
@@ -14,8 +18,10 @@ References
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations, groupby, product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +37,18 @@ _OWN = range(-1, 6)
 """Places from a signature's major tonic to its seven notes."""
 _AHEAD = 12
 """Notes of a hand among which what one leads to is looked for."""
+_LEADING = 0.6
+"""What another letter than that of what it leads to is worth, in votes of all around."""
+_APART = (0.0,) * 6 + (0.5, 1.0, 2.5, 1.0, 2.0, 3.0, 6.0)
+"""How much intervals displease, by their places apart on the line of fifths: what chords and
+scales are made of, up to five, not; a tritone, a chromatic semitone, an augmented fifth, second,
+sixth and third do; two names of one key most."""
+_AT_ONCE, _NEARBY = 0.3, 0.02
+"""What that weighs, in votes: struck together, and one after the other. These weights were chosen
+on training pieces."""
+_CHORDS, _QUARTERS = 6, 3.0
+"""How many chords, and how much later or earlier, is nearby."""
+_ROUNDS = 4
 _LOWEST_TONIC = -2
 """Fifths from a signature's major tonic to the lowest of the twelve tonics."""
 _REACH = 23
@@ -118,7 +136,10 @@ def leads_to(pitches: Sequence[int], times: Sequence[float], most: float) -> lis
 
 
 def spell(
-    pitches: Sequence[int], signatures: Sequence[int], goals: Sequence[int | None] = ()
+    pitches: Sequence[int],
+    signatures: Sequence[int],
+    times: Sequence[float],
+    goals: Sequence[int | None] = (),
 ) -> list[Spelling]:
     """Spell notes.
 
@@ -128,6 +149,8 @@ def spell(
         MIDI numbers in the order of the score.
     signatures : sequence of int
         Sharps of the key signature at each note, flats below zero.
+    times : sequence of float
+        Where they are written, in quarters, rising; those of one time are struck together.
     goals : sequence of int or None, optional
         Which other note each of them leads to by a semitone, as of `leads_to`.
 
@@ -139,26 +162,105 @@ def spell(
     if not len(pitches):
         return []
     classes = np.asarray(pitches, np.int64) % 12
-    places = _places(classes, np.asarray(signatures, np.int64))
-    above = places - signatures
+    tones = list(_tones(classes, np.asarray(signatures, np.int64), times))
+    tone_of = {index: tone for tone in tones for index in tone.members}
     for index, goal in enumerate(goals):
-        if goal is not None and above[index] not in _OWN and above[goal] in _OWN:
-            places[index] = places[goal] + (5 if pitches[goal] > pitches[index] else -5)
-    return [spelled(int(pitch), int(place)) for pitch, place in zip(pitches, places, strict=True)]
+        if goal is None:
+            continue
+        tone, signature = tone_of[index], signatures[index]
+        is_own = tone_of[goal].place - signatures[goal] in _OWN
+        if is_own and tone.place - signature not in _OWN:
+            other = tone_of[goal].place + (5 if pitches[goal] > pitches[index] else -5)
+            if other in tone.wishes:
+                tone.wishes[other] += _LEADING
+    _agree(tones)
+    return [spelled(int(pitch), tone_of[index].place) for index, pitch in enumerate(pitches)]
 
 
-def _places(classes: NDArray[np.int64], signatures: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Place of every note on the line of fifths."""
+@dataclass(slots=True, eq=False)
+class _Tone:
+    """A pitch class that is struck at a time, in one or more octaves."""
+
+    time: float
+    members: list[int]
+    wishes: dict[int, float]
+    """How much its notes ask for each place on the line of fifths."""
+    place: int
+    """That it has."""
+
+
+def _tones(
+    classes: NDArray[np.int64], signatures: NDArray[np.int64], times: Sequence[float]
+) -> Iterator[_Tone]:
+    """The tones of a piece in order, each at the place that most around it ask for."""
+    votes = _votes(classes, signatures)
+    rows = np.arange(len(classes))
+    lowest = signatures + _LOWEST_TONIC - 5
+    first = (7 * classes - lowest) % 12
+    second = np.where(first + 12 < _REACH, first + 12, first)
+    counts = np.stack([votes[rows, first], votes[rows, second]], axis=1)
+    shares = counts / np.maximum(votes.sum(axis=1, keepdims=True), 1)
+    places = np.stack([lowest + first, lowest + second], axis=1)
+    together: dict[tuple[float, int], list[int]] = {}
+    for index, (time, each) in enumerate(zip(times, classes.tolist(), strict=True)):
+        together.setdefault((time, each), []).append(index)
+    for (time, _), members in together.items():
+        own = places[members[0]].tolist()
+        wishes = dict(zip(own, shares[members].sum(axis=0).tolist(), strict=True))
+        yield _Tone(time, members, wishes, max(wishes, key=lambda place: wishes[place]))
+
+
+def _agree(tones: Sequence[_Tone]) -> None:
+    """Give tones the places that displease the least."""
+    chords = [list(chord) for _, chord in groupby(tones, key=lambda tone: tone.time)]
+    for _ in range(_ROUNDS):
+        before = [tone.place for tone in tones]
+        for number, chord in enumerate(chords):
+            near = Counter(
+                tone.place
+                for other in chords[max(number - _CHORDS, 0) : number + _CHORDS + 1]
+                if other is not chord and abs(other[0].time - chord[0].time) <= _QUARTERS
+                for tone in other
+            )
+            for tone, place in zip(chord, _of_chord(chord, near), strict=True):
+                tone.place = place
+        if before == [tone.place for tone in tones]:
+            break
+
+
+def _of_chord(chord: Sequence[_Tone], near: Mapping[int, int]) -> tuple[int, ...]:
+    """The places of tones struck together, by what they ask for, each other and what is near."""
+    prices = [
+        {
+            place: _NEARBY * sum(_apart(place, other) * n for other, n in near.items()) - wish
+            for place, wish in tone.wishes.items()
+        }
+        for tone in chord
+    ]
+
+    def displeasure(places: tuple[int, ...]) -> float:
+        apart = _AT_ONCE * sum(_apart(*pair) for pair in combinations(places, 2))
+        return apart + sum(price[place] for price, place in zip(prices, places, strict=True))
+
+    return min(product(*prices), key=displeasure)
+
+
+def _apart(place: int, other: int) -> float:
+    return _APART[min(abs(place - other), len(_APART) - 1)]
+
+
+def _votes(classes: NDArray[np.int64], signatures: NDArray[np.int64]) -> NDArray[np.int64]:
+    """How many around each note ask for each place, from the lowest that can be asked for on."""
     n = len(classes)
     counts = np.zeros((n + 1, 12), np.int64)
     np.cumsum(classes[:, None] == np.arange(12), axis=0, out=counts[1:])
     index = np.arange(n)
     present = counts[np.minimum(index + _AFTER, n)] - counts[np.maximum(index - _BEFORE, 0)]
-    votes = np.zeros((n, _REACH), np.int64)  # by place, from the lowest that can be asked for
+    votes = np.zeros((n, _REACH), np.int64)
     for tonic in range(_LOWEST_TONIC, _LOWEST_TONIC + 12):
         tonics = signatures + tonic  # on the line of fifths
         strength = present[index, 7 * tonics % 12]
         # The chromatic scale of a tonic is on the line from 5 fifths below to 6 above it.
         above = (7 * classes - tonics + 5) % 12 - 5
         votes[index, tonic + above - (_LOWEST_TONIC - 5)] += strength
-    return signatures + _LOWEST_TONIC - 5 + votes.argmax(axis=1)
+    return votes
