@@ -49,7 +49,7 @@ on training pieces."""
 _CHORDS, _QUARTERS = 6, 3.0
 """How many chords, and how much later or earlier, is nearby."""
 _ROUNDS = 4
-_LOWEST_TONIC = -2
+_LOWEST_TONIC = -3
 """Fifths from a signature's major tonic to the lowest of the twelve tonics."""
 _REACH = 23
 """Places on the line of fifths that the twelve chromatic scales reach together."""
