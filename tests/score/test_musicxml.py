@@ -61,6 +61,21 @@ def test_it_is_valid(xml, schema):
     assert schema.validate(root), schema.error_log
 
 
+def test_a_clef_inside_a_bar_stands_before_the_note_that_it_is_for(schema):
+    etree = pytest.importorskip("lxml.etree")
+    music = [
+        ("left", 1, place, "1", pitch) for place, pitch in zip("012", (29, 77, 79), strict=True)
+    ]
+    music += [("left", bar, str(i), "1", 77) for bar in (2, 3, 4) for i in range(3)]
+    root = etree.fromstring(sheet_bytes(score_of(music, metre="3/4")))
+    assert schema.validate(root), schema.error_log
+    found = [
+        element.findtext("clef[@number='2']/sign") or element.findtext("pitch/step")
+        for element in root.find("part/measure")
+    ]
+    assert [each for each in found if each] == ["F", "F", "G", "F", "G"]
+
+
 def test_hairpins_are_valid(schema):
     etree = pytest.importorskip("lxml.etree")
     score = score_of([("right", bar, "0", "4", 60) for bar in range(1, 9)])

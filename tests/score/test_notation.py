@@ -160,6 +160,34 @@ def test_clefs_change_where_it_lasts():
     assert changes == [(1, "F"), (4, "G"), (9, "F")]
 
 
+def clef_changes(sheet, staff):
+    """Bars, places in quarters and clefs."""
+    return [
+        (bar.number, Fraction(change.place, sheet.quarter), change.clef)
+        for bar in sheet.bars
+        for change in bar.clefs
+        if change.staff == staff
+    ]
+
+
+def test_a_clef_changes_inside_a_bar_after_its_last_low_note():
+    """A bass on the first beat of bar 2, then chords above middle C for bars."""
+    music = [("left", 1, str(i), "1", 48) for i in range(4)]
+    music += [("left", 2, "0", "1", pitch) for pitch in (29, 41)]
+    music += [("left", 2, str(i), "1", pitch) for i in (2, 3) for pitch in (69, 77)]
+    music += [("left", bar, str(i), "1", 77) for bar in (3, 4, 5) for i in range(4)]
+    changes = clef_changes(write(score_of(music)), 2)
+    assert changes == [(1, 0, "F"), (2, 2, "G")]
+
+
+def test_no_clef_changes_under_a_note_that_sounds():
+    music = [("left", 1, str(i), "1", 43) for i in range(4)]
+    music += [("left", 2, "0", "4", 29), *(("left", 2, str(i), "1", 74) for i in (1, 2, 3))]
+    music += [("left", bar, str(i), "1", 74) for bar in (3, 4, 5) for i in range(4)]
+    changes = clef_changes(write(score_of(music)), 2)
+    assert changes == [(1, 0, "F"), (3, 0, "G")]
+
+
 def test_what_no_one_could_read_changes_the_clef_for_a_bar():
     low = [("right", bar, str(i), "1", 36) for bar in (1, 2, 4, 5) for i in range(4)]
     sheet = write(score_of([*low, ("right", 3, "0", "4", 93)]))

@@ -38,7 +38,7 @@ _DOCTYPE = (
 )
 _ACCIDENTALS = {-2: "flat-flat", -1: "flat", 0: "natural", 1: "sharp", 2: "double-sharp"}
 _CLEF_LINES = {"G": "2", "F": "4"}
-_STAFF_VOICES = {UPPER: "1", LOWER: "3"}
+_STAFF_VOICES = {UPPER: 1, LOWER: 3}
 
 
 def musicxml(sheet: Sheet) -> bytes:
@@ -107,7 +107,7 @@ class _Writer:
         marks = sorted(bar.marks, key=lambda mark: mark.place)
         for line in bar.lines:
             self._go(measure, 0)
-            own = [mark for mark in marks if _STAFF_VOICES[mark.staff] == str(line.voice)]
+            own = [mark for mark in marks if _STAFF_VOICES[mark.staff] == line.voice]
             self._line(measure, line, own, bar)
         self._go(measure, bar.length)
         if is_last:
@@ -115,7 +115,8 @@ class _Writer:
             SubElement(barline, "bar-style").text = "light-heavy"
 
     def _attributes(self, measure: Element, bar: Bar, *, is_first: bool) -> None:
-        if not (is_first or bar.new_key or bar.new_metre or bar.clefs):
+        clefs = [change for change in bar.clefs if change.place == 0]
+        if not (is_first or bar.new_key or bar.new_metre or clefs):
             return
         attributes = SubElement(measure, "attributes")
         if is_first:
@@ -130,13 +131,17 @@ class _Writer:
             SubElement(time, "beat-type").text = str(bar.new_metre.denominator)
         if is_first:
             SubElement(attributes, "staves").text = "2"
-        for change in bar.clefs:
+        for change in clefs:
             _clef(attributes, change)
 
     def _line(self, measure: Element, line: Line, marks: Sequence[Mark], bar: Bar) -> None:
         waiting = list(marks)
+        is_first = line.voice == _STAFF_VOICES[line.staff]
+        clefs = [each for each in bar.clefs if is_first and each.staff == line.staff and each.place]
         open_tuplet: Tuplet | None = None
         for number, item in enumerate(line.items):
+            while clefs and clefs[0].place <= item.start:
+                self._change_clef(measure, clefs.pop(0))
             while waiting and waiting[0].place <= item.start:
                 self._mark(measure, waiting.pop(0), bar.metre, item.start)
             following = line.items[number + 1] if number + 1 < len(line.items) else None
@@ -153,8 +158,14 @@ class _Writer:
             is_whole = item.is_rest and item.start == 0 and item.stop == bar.length
             self._chord(measure, item, line, starts=starts, ends=ends, is_whole=is_whole)
             self.now = item.stop
+        for change in clefs:
+            self._change_clef(measure, change)
         for mark in waiting:
             self._mark(measure, mark, bar.metre, mark.place)
+
+    def _change_clef(self, measure: Element, change: ClefChange) -> None:
+        self._go(measure, change.place)
+        _clef(SubElement(measure, "attributes"), change)
 
     def _go(self, measure: Element, tick: int) -> None:
         """Move to a place in the bar."""

@@ -99,7 +99,7 @@ def write(score: Score, *, with_pedal: bool = False) -> Sheet:
     add_signatures(bars, score)
     for bar in bars:
         complete(bar, page.rulers[bar.number])
-    choose_clefs(bars)
+    choose_clefs(bars, page.rulers)
     move_across(bars)
     for bar in bars:
         for line in bar.lines:
