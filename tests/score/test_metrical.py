@@ -7,7 +7,7 @@ import pytest
 
 from transcribe.music.beat_grid import Metre
 from transcribe.score.metrical import Ruler, Value, value_of
-from transcribe.score.tuplets import find_tuplets
+from transcribe.score.tuplets import Tuplet, find_tuplets
 
 QUARTER = 960  # 64 * 15
 
@@ -99,6 +99,11 @@ def test_values_have_names():
             ["0", "1/3", "2/3", "1", "4/3", "5/3", "2"],
             [("0", "1", 3, 2, "eighth"), ("1", "2", 3, 2, "eighth")],
         ),
+        (
+            "4/4",
+            [str(Fraction(n, 6)) for n in range(13)],  # each beat has its own
+            [("0", "1", 6, 4, "16th"), ("1", "2", 6, 4, "16th")],
+        ),
         ("4/4", ["0", "4/3", "8/3", "4"], [("0", "4", 3, 2, "half")]),
         ("4/4", ["0", "1/4", "1/2", "1"], []),
         ("6/8", ["0", "1/2", "1", "3/2"], []),  # three eighths of 6/8 are none
@@ -114,6 +119,12 @@ def test_tuplets_take_as_few_symbols_as_can_be(metre, places, expected):
     assert [
         (each.start, each.stop, each.actual, each.normal, each.unit.type) for each in found
     ] == [(ticks(a), ticks(b), *rest) for a, b, *rest in expected]
+
+
+def test_six_in_a_tuplet_are_twice_three_or_three_times_two():
+    sextuplet = Tuplet(0, 96, 6, 4, Value("16th"))
+    for start, stop, value in ((0, 48, Value("eighth", 1)), (32, 64, Value("eighth"))):
+        assert sextuplet.pieces(start, stop) == ((start, stop, value),)
 
 
 def test_what_no_tuplet_reaches_is_said():

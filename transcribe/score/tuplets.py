@@ -23,9 +23,12 @@ _PARTS = 8
 
 
 @lru_cache(maxsize=32)
-def _units(number: int) -> Ruler:
-    """The units of a tuplet as a bar of eighths."""
-    return Ruler(Metre(number, 8), 2 * _PARTS)
+def _units(number: int) -> tuple[Ruler, ...]:
+    """The units of a tuplet as bars of eighths; six are twice three, or three times two."""
+    metres = [Metre(number, 8)]
+    if number == 6:
+        metres.append(Metre(3, 4))
+    return tuple(Ruler(metre, 2 * _PARTS) for metre in metres)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +46,10 @@ class Tuplet:
         """A stretch within the tuplet as written values, as of `Ruler.note_pieces`."""
         length = self.stop - self.start
         scaled = [(each - self.start) * self.actual * _PARTS // length for each in (start, stop)]
-        ruler = _units(self.actual)
-        cut = ruler.rest_pieces if is_rest else ruler.note_pieces
+        cuts = [
+            ruler.rest_pieces(*scaled) if is_rest else ruler.note_pieces(*scaled)
+            for ruler in _units(self.actual)
+        ]
         shift = TYPES.index(self.unit.type) - TYPES.index("eighth")
 
         def back(place: int) -> int:
@@ -52,7 +57,7 @@ class Tuplet:
 
         return tuple(
             (back(first), back(last), Value(TYPES[TYPES.index(value.type) + shift], value.dots))
-            for first, last, value in cut(*scaled)
+            for first, last, value in min(cuts, key=len)
         )
 
 
@@ -133,13 +138,15 @@ def _best(
         return float(len(inside)), ()
     best: tuple[float, tuple[Tuplet, ...]] = (math.inf, ())
     tuplet = fitting(start, stop, places, ruler.quarter, ruler.beat, len(inside))
+    parts = _parts(start, stop, ruler)
+    if stop - start > ruler.beat and all(cut in places for _, cut in parts[:-1]):
+        tuplet = None  # each part has its own
     if tuplet is not None and start % odd == 0 and stop % odd == 0:
         n_pieces = sum(
             len(tuplet.pieces(max(first, start), min(last, stop))) for first, last in inside
         )
         n_beats = max((stop - start) / ruler.beat, 1.0)
         best = (n_pieces + _COSTS[tuplet.actual] * n_beats, (tuplet,))
-    parts = _parts(start, stop, ruler)
     if parts:
         halves = [_best(*part, inside, ruler, odd) for part in parts]
         cost = sum(each[0] for each in halves)
