@@ -5,6 +5,7 @@ from __future__ import annotations
 from transcribe.notes import Performance
 from transcribe.score.analysis import analyse
 from transcribe.score.engraving import engrave
+from transcribe.score.melodies import with_melodies
 from transcribe.score.musicxml import musicxml
 from transcribe.score.notation import write
 from transcribe.score.own_places import with_own_places
@@ -20,7 +21,7 @@ def make_score(performance: Performance, hints: Hints | None = None) -> Score:
 
 def arranged(score: Score) -> Score:
     """What `analysis.analyse` gives, with trills, places and voices as they are written."""
-    return with_voices(with_own_places(with_trills(score)))
+    return with_voices(with_melodies(with_own_places(with_trills(score))))
 
 
 def sheet_bytes(score: Score, *, with_pedal: bool = False) -> bytes:

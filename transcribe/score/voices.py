@@ -19,9 +19,9 @@ from transcribe.score.score import LEFT, Hand, Score, ScoreNote
 
 _BEAM = 12
 """Ways to divide a hand that are followed up, those that cost least."""
-_CUT = 1.6
+_CUT = 2.5
 """For a note that is written half as long as it is, by the quarters that it loses, up to 1."""
-_OPEN, _GO_ON = 0.8, 0.25
+_OPEN, _GO_ON = 0.5, 0.1
 """For the first chord of a lower voice, and for every other."""
 _CROSSING = 1.5
 """For an upper voice that is below the lower one."""
@@ -29,6 +29,8 @@ _OCTAVE_LEAP = 0.35
 """For an octave from the highest note of a voice to its next one."""
 _SPLIT = 0.25
 """For notes struck together that are told apart."""
+_ROUNDING = 1e-6
+"""Quarters by which sums of triplets are off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +162,7 @@ def _add(way: _Way, strike: _Struck, n_lower: int, time: float, lengths: tuple[f
     cost = way.cost
     upper, lower = way.lines
     if n_lower:
-        cost += _OPEN if lower is None or lower.stop < time else _GO_ON
+        cost += _OPEN if lower is None or lower.stop < time - _ROUNDING else _GO_ON
     if 0 < n_lower < len(strike.pitches):
         cost += _SPLIT
     if n_lower:
@@ -172,7 +174,7 @@ def _add(way: _Way, strike: _Struck, n_lower: int, time: float, lengths: tuple[f
     if (
         upper is not None
         and lower is not None
-        and min(upper.stop, lower.stop) > time
+        and min(upper.stop, lower.stop) > time + _ROUNDING
         and upper.low < lower.high
     ):
         cost += _CROSSING
@@ -186,7 +188,7 @@ def _continued(
     longest = max(lengths)
     cost = sum(_changed(longest, length) for length in lengths if length < longest)
     if line is not None:
-        if line.stop > time:
+        if line.stop > time + _ROUNDING:
             cost += line.size * _changed(line.stop - line.start, time - line.start)
         cost += _OCTAVE_LEAP * abs(pitches[-1] - line.high) / 12
     return _Line(time, time + longest, pitches[0], pitches[-1], len(pitches)), cost
