@@ -70,7 +70,7 @@ def plan(
             json=midi.with_name(f"{stem}.json") if json else None,
         )
         jobs.append(job)
-    _check_distinct(jobs)
+    check_distinct((job.recording, job.outputs) for job in jobs)
     if output is not None:
         made = jobs[0].midi.parent
         try:
@@ -210,28 +210,41 @@ def _place(output: str | None, n_recordings: int) -> tuple[Path | None, Path | N
     return path, None
 
 
-def _check_distinct(jobs: Sequence[RecordingPlan]) -> None:
-    owners: dict[str, RecordingPlan] = {}
-    sources = {_identity(job.recording): job.recording for job in jobs}
-    for job in jobs:
-        for output in job.outputs:
+def check_distinct(outputs_of: Iterable[tuple[Path, Sequence[Path]]]) -> None:
+    """See that no file is written twice or over a source, before there is any work.
+
+    Parameters
+    ----------
+    outputs_of : iterable of (Path, sequence of Path)
+        Each source and what is made of it.
+
+    Raises
+    ------
+    ValueError
+        A source is named twice, two would be written to one file, or one would be overwritten.
+    """
+    pairs = list(outputs_of)
+    sources = {_identity(source): source for source, _ in pairs}
+    owners: dict[str, tuple[int, Path]] = {}
+    for number, (source, outputs) in enumerate(pairs):
+        for output in outputs:
             identity = _identity(output)
-            other = owners.setdefault(identity, job)
-            if other is not job:
-                if _identity(other.recording) == _identity(job.recording):
-                    raise ValueError(f"{job.recording}: this recording is named twice")
+            other_number, other = owners.setdefault(identity, (number, source))
+            if other_number != number:
+                if _identity(other) == _identity(source):
+                    raise ValueError(f"{source}: this recording is named twice")
                 raise ValueError(
-                    f"{other.recording} and {job.recording} would both be written to {output}; "
-                    "transcribe them one at a time, with -o"
+                    f"{other} and {source} would both be written to {output}; "
+                    "take them one at a time, with -o"
                 )
             if identity in sources:
-                source = sources[identity]
+                overwritten = sources[identity]
                 why = (
                     MIDI_IS_NO_RECORDING
-                    if is_midi(source)
+                    if is_midi(overwritten)
                     else "this recording would be overwritten"
                 )
-                raise ValueError(f"{source}: {why}")
+                raise ValueError(f"{overwritten}: {why}")
 
 
 def _identity(path: Path) -> str:

@@ -49,6 +49,44 @@ def test_it_writes_the_music_beside_the_source(waltz, capsys):
     assert "3/4 in C major" in capsys.readouterr().out
 
 
+def test_of_several_sources_those_that_can_be_are_written(waltz, tmp_path, capsys):
+    again = tmp_path / "again.mid"
+    again.write_bytes(waltz.read_bytes())
+    broken = tmp_path / "broken.mid"
+    broken.write_bytes(b"MThd")
+    folder = tmp_path / "scores"
+    assert run(waltz, broken, tmp_path / "gone.mp3", again, "-o", folder, "--metre", "3/4") == 1
+    said = capsys.readouterr()
+    assert {path.name for path in folder.iterdir()} == {"waltz.musicxml", "again.musicxml"}
+    assert "<work-title>again</work-title>" in (folder / "again.musicxml").read_text("utf-8")
+    assert said.out.count("3/4 in C major") == 2
+    assert [line.split(": ")[1] for line in said.err.splitlines()] == [
+        str(tmp_path / "gone.mp3"),
+        str(broken),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        (("--title", "Walzer"), "--title: expected one SOURCE, which it is said of; found 2"),
+        (("--downbeat", "1"), "--downbeat: expected one SOURCE"),
+        (("-o", "score.musicxml"), "2 sources need a folder, found a file's name"),
+    ],
+)
+def test_what_is_said_of_one_source_is_not_said_of_two(waltz, tmp_path, capsys, words, found):
+    with pytest.raises(SystemExit, match="2"):
+        run(waltz, tmp_path / "other.mid", *words)
+    assert found in capsys.readouterr().err
+    assert not waltz.with_suffix(".musicxml").exists()
+
+
+def test_two_sources_are_not_written_to_one_file(waltz, tmp_path, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        run(waltz, waltz.with_suffix(".mp3"))
+    assert "would both be written to" in capsys.readouterr().err
+
+
 def test_a_bar_that_starts_after_the_music_is_refused(waltz, capsys):
     with pytest.raises(SystemExit, match="2"):
         run(waltz, "--downbeat", "500")

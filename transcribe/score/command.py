@@ -29,15 +29,18 @@ from transcribe.options import (
     metre,
     moment,
     tempo,
+    usage_errors,
 )
-from transcribe.outputs import check_output
+from transcribe.outputs import check_distinct, check_output
 from transcribe.terminal import reported, say
 from transcribe.wording import count, reason
 
 if TYPE_CHECKING:
     from collections.abc import Collection
+    from contextlib import AbstractContextManager
 
     from transcribe.music.key import Key
+    from transcribe.reading import PerformanceReader
     from transcribe.score.score import Hints, Score
 
 PROG = "transcribe score"
@@ -55,22 +58,23 @@ def add_parser(subparsers: Subparsers) -> None:
         subparsers,
         "score",
         run,
-        description="Write sheet music of a piano recording or a MIDI file: MusicXML, which\n"
+        description="Write sheet music of piano recordings or MIDI files: MusicXML, which\n"
         "notation programs open, and engraved pages. Recordings are transcribed first.",
         epilog="examples:\n"
         "  transcribe score song.mp3                      writes song.musicxml beside it\n"
         "  transcribe score song.mid --pdf --metre 3/4    also song.pdf, in 3/4\n"
+        "  transcribe score a.mp3 b.mid -o scores/ --pdf  two scores and their pages\n"
         "  transcribe score song.mid --tempo 60 --downbeat 2.4 --key Eb",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "source", metavar="SOURCE", type=file_name, help="a recording or a MIDI file"
+        "sources", metavar="SOURCE", nargs="+", type=file_name, help="a recording or a MIDI file"
     )
     group = parser.add_argument_group("output")
     add_output(
         group,
         "PATH",
-        help="a folder (created if missing), or a file name ending in .musicxml "
+        help="a folder (created if missing), or for one SOURCE a file name ending in .musicxml "
         "(default: next to SOURCE)",
     )
     add = group.add_argument
@@ -115,21 +119,54 @@ def add_parser(subparsers: Subparsers) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Read or transcribe the source, and write its score."""
-    with reported(PROG, str(options.source), about=options.source, verbose=options.verbose):
-        _one(options)
-        return DONE
-    return FAILED
+    """Read or transcribe the sources, and write their scores."""
+    from transcribe.reading import PerformanceReader
+
+    sources = options.sources
+    _check_wishes(options)
+    targets = [_target(source, options) for source in sources]
+    with usage_errors():
+        check_distinct(
+            (source, _wanted(target, options))
+            for source, target in zip(sources, targets, strict=True)
+        )
+    ready = []
+    for source, target in zip(sources, targets, strict=True):
+        with _reported(source, options):
+            _check_ready(source, target, options)
+            ready.append((source, target))
+    reader = PerformanceReader(PROG, options)
+    n_done = 0
+    for source, target in ready:
+        with _reported(source, options):
+            _one(source, target, reader, options)
+            n_done += 1
+    return DONE if n_done == len(sources) else FAILED
 
 
-def _one(options: argparse.Namespace) -> None:
+def _check_wishes(options: argparse.Namespace) -> None:
+    """That what is wished for makes sense."""
     if options.swing and options.metre is not None and options.metre.quarters_per_beat != 1:
         raise UsageError(
             "argument --swing: expected a metre in quarters, such as 4/4, whose eighths are "
             f"swung; found --metre {options.metre}"
         )
-    target = _ready_target(options)
-    score = _score(options)
+    n_sources = len(options.sources)
+    for name in ("title", "downbeat"):
+        if n_sources > 1 and getattr(options, name) is not None:
+            raise UsageError(
+                f"argument --{name}: expected one SOURCE, which it is said of; found {n_sources}"
+            )
+
+
+def _reported(source: Path, options: argparse.Namespace) -> AbstractContextManager[None]:
+    return reported(PROG, str(source), about=source, verbose=options.verbose)
+
+
+def _one(
+    source: Path, target: Path, reader: PerformanceReader, options: argparse.Namespace
+) -> None:
+    score = _score(source, reader, options)
     made = _files(score, target, options)
     stale = _further_pages(target, made) if options.svg else []
     for path in (*made, *stale):
@@ -139,30 +176,27 @@ def _one(options: argparse.Namespace) -> None:
     for path in stale:
         path.unlink(missing_ok=True)
     for doubt in score.doubts:
-        say(f"{PROG}: {options.source}: uncertain: {doubt}", sys.stderr)
+        say(f"{PROG}: {source}: uncertain: {doubt}", sys.stderr)
     if not options.quiet:
         say(f"{_names(list(made))}: {_summary(score)}", sys.stdout)
 
 
-def _ready_target(options: argparse.Namespace) -> Path:
-    """The MusicXML file to write; what can be known to hinder it is said before any work."""
-    target = _target(options)
+def _check_ready(source: Path, target: Path, options: argparse.Namespace) -> None:
+    """Say what can be known to hinder the work before any is done."""
     if options.pdf or options.svg:
         _check_engraver(options)
-    if not options.source.exists():
+    if not source.exists():
         raise TranscribeError("no such file", kind="not_found")
     _make_folder(target.parent)
     for path in _wanted(target, options):
         check_output(path, overwrite=options.overwrite)
-    return target
 
 
-def _score(options: argparse.Namespace) -> Score:
+def _score(source: Path, reader: PerformanceReader, options: argparse.Namespace) -> Score:
     """The source's score, with its title and composer."""
-    from transcribe.reading import PerformanceReader
     from transcribe.score.making import make_score
 
-    performance = PerformanceReader(PROG, options).read(options.source)
+    performance = reader.read(source)
     if len(performance.notes) < _FEWEST_NOTES:
         found = "one note" if performance.notes else "no notes"
         raise TranscribeError(
@@ -176,18 +210,19 @@ def _score(options: argparse.Namespace) -> Score:
             f"argument --downbeat: expected seconds at which a bar starts, the last note's "
             f"({last:.1f}) at most; found {options.downbeat:g}"
         )
-    title, composer = _tags(options)
-    return replace(make_score(performance, _hints(options)), title=title, composer=composer)
+    title, composer = _tags(source, options)
+    score = make_score(performance, _hints(source, options))
+    return replace(score, title=title, composer=composer)
 
 
-def _hints(options: argparse.Namespace) -> Hints:
+def _hints(source: Path, options: argparse.Namespace) -> Hints:
     """What the person knows; without a word on beats, those of a MIDI file that it states."""
     from transcribe.score.file_beats import beats_of
     from transcribe.score.score import Hints
     from transcribe.score.swing import can_swing
 
     told = (options.tempo, options.metre, options.downbeat)
-    own = beats_of(options.source) if all(each is None for each in told) else None
+    own = beats_of(source) if all(each is None for each in told) else None
     if own is not None and not (options.swing and own.metres and not can_swing(own.metres)):
         return replace(own, key=options.key, swing=options.swing)
     return Hints(
@@ -239,14 +274,18 @@ def _summary(score: Score) -> str:
     )
 
 
-def _target(options: argparse.Namespace) -> Path:
+def _target(source: Path, options: argparse.Namespace) -> Path:
     """The MusicXML file to write; the others are beside it."""
     room = max(map(len, (SUFFIX, _JSON_ENDING, _page_ending(_MOST_PAGES))))
-    name = f"{output_stem(options.source.name, room=room)}{SUFFIX}"
+    name = f"{output_stem(source.name, room=room)}{SUFFIX}"
     output = options.output
     if output is None:
-        return Path(options.source.with_name(name))
+        return source.with_name(name)
     if output.suffix.lower() in _XML_SUFFIXES and not output.is_dir():
+        if len(options.sources) > 1:
+            raise UsageError(
+                f"-o {output}: {len(options.sources)} sources need a folder, found a file's name"
+            )
         return Path(output)
     if output.suffix and not output.is_dir():
         raise UsageError(
@@ -307,15 +346,15 @@ def _check_engraver(options: argparse.Namespace) -> None:
             import typst  # noqa: F401
 
 
-def _tags(options: argparse.Namespace) -> tuple[str, str]:
+def _tags(source: Path, options: argparse.Namespace) -> tuple[str, str]:
     """Title and composer, as given or from the file; the file's name for want of a title."""
     from transcribe.audio.tags import read_tags
 
-    tags = {} if holds_midi(options.source) else read_tags(options.source)
+    tags = {} if holds_midi(source) else read_tags(source)
     title = options.title if options.title is not None else tags.get("title", "")
     composer = options.composer if options.composer is not None else tags.get("composer", "")
     if not title and options.title is None:
-        title = stem_of(options.source.name)
+        title = stem_of(source.name)
         title = title if " " in title else title.replace("_", " ")
     return title, composer
 
