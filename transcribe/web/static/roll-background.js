@@ -4,6 +4,8 @@ import { clock, HIGHEST, isBlack, LOWEST, pitchName } from "./words.js";
 
 /** Pixels around the notes. */
 export const EDGES = { left: 46, ruler: 22, wave: 56, pedal: 18 };
+/** Pixels that black keys are long; names stand on the white ones beyond them. */
+const BLACK = 24;
 /** Seconds between two lines, from near to far. */
 const STEPS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 3600];
 
@@ -132,13 +134,13 @@ export function drawKeys(roll, context, lit = null) {
       context.fillStyle = colours.keyLine;
       context.fillRect(0, y + view.row / 2 - 0.5, EDGES.left, 1);
       context.fillStyle = colours.keyBlack;
-      context.fillRect(0, y, EDGES.left * 0.58, view.row);
+      context.fillRect(0, y, BLACK, view.row);
     } else {
       context.fillStyle = colours.keyLine;
       if ([0, 5].includes(pitch % 12)) context.fillRect(0, y + view.row - 0.5, EDGES.left, 1);
       if (pitch % 12 === 0 && y > top + 6) {
         context.fillStyle = colours.keyName;
-        context.fillText(pitchName(pitch), EDGES.left - 5, y + view.row / 2);
+        context.fillText(pitchName(pitch), EDGES.left - 4, y + view.row / 2, EDGES.left - BLACK - 5);
       }
     }
   }

@@ -246,7 +246,7 @@ export default {
   "part.help": "Zeiten wie 1:30 eingeben oder auf der Wellenform ziehen.",
   "part.no.time": "Eine Zeit wird als 1:30 geschrieben oder in Sekunden.",
   "part.backwards": "Das Ende kommt nach dem Anfang.",
-  "part.all": "Die ganze Aufnahme ist transkribiert.",
+  "part.all": "Die ganze Aufnahme wird transkribiert.",
   "part.now": "Nur {part} wird transkribiert.",
   "part.span": "{from} bis {to}",
   "piece.label": "Was Sie vom Stück wissen",
@@ -274,6 +274,8 @@ export default {
   "correct.title": "Korrigieren",
   "correct.none":
     "Klicken Sie auf einen Ton, um ihn zu sehen und zu ändern. Ein Doppelklick oder A fügt einen fehlenden hinzu.",
+  "correct.none.touch":
+    "Tippen Sie auf einen Ton, um ihn zu sehen und zu ändern. Ein neuer kommt an die Abspielposition.",
   "correct.all": "Änderungen gelten für alle.",
   "correct.group": "Die ausgewählten Töne ändern",
   "correct.tools": "Kopieren, transponieren, teilen",

@@ -269,13 +269,14 @@ export default {
   "piece.beats": "{n} beats a minute, {metre}.",
   "score.label": "Score",
   "score.works": "Writing the score…",
-  "score.found": "{n} beats per minute, {metre}, {key}",
+  "score.found": "{n} beats a minute, {metre}, {key}",
   "score.said": "Score: {words}",
 
   // Correcting
   "panel.label": "Correct and adjust",
   "correct.title": "Correct",
   "correct.none": "Click a note to see and change it. Double-click, or press A, to add a missing one.",
+  "correct.none.touch": "Tap a note to see and change it. A new one is added at the playhead.",
   "correct.all": "Changes apply to all of them.",
   "correct.group": "Change the selected notes",
   "correct.tools": "Copy, transpose, split",

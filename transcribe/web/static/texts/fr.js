@@ -279,6 +279,8 @@ export default {
   "correct.title": "Corriger",
   "correct.none":
     "Cliquez sur une note pour la voir et la modifier. Un double-clic, ou A, en ajoute une qui manque.",
+  "correct.none.touch":
+    "Touchez une note pour la voir et la modifier. Une nouvelle est ajoutée à l’endroit du curseur.",
   "correct.all": "Les modifications s’appliquent à toutes.",
   "correct.group": "Modifier les notes sélectionnées",
   "correct.tools": "Copier, transposer, scinder",
