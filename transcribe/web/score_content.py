@@ -25,8 +25,8 @@ from transcribe.web.roll_file import RollFile, roll_file
 from transcribe.web.roll_pages import RollBar, roll_pages
 from transcribe.web.score_process import Tell
 
-_ANALYSED, _WRITTEN = 0.5, 0.63
-"""How much of the work on a score is done once it is known, and once it is MusicXML."""
+_ANALYSED, _WRITTEN, _ENGRAVED = 0.35, 0.45, 0.9
+"""How much of the work on a score is done, about, once it is known, MusicXML, and pages."""
 
 
 def beats_content(performance: Performance, hints: Hints) -> bytes:
@@ -79,6 +79,7 @@ def shown_content(
     sheet = sheet_bytes(score)
     tell(_WRITTEN)
     engraved = list(pages(score, sheet, width=width))
+    tell(_ENGRAVED)
     first = 0 if score.first_downbeat and any(note.bar == 0 for note in score.notes) else 1
     bars = list(range(first, score.n_bars + 1))
     content = {

@@ -50,6 +50,7 @@ class ScoreProcess:
     def end(self) -> None:
         """End it at once, whatever it does."""
         self._process.kill()
+        self._process.join(1.0)
 
 
 def _serve(connection: Connection) -> None:
