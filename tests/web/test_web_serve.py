@@ -19,7 +19,7 @@ from transcribe.errors import AudioError
 from transcribe.files.lock import locked
 from transcribe.web import command, serve
 from transcribe.web.access import Sessions
-from transcribe.web.errors import RefusedError
+from transcribe.web.errors import RefusedError, disk_full
 from transcribe.web.library import RecordingLibrary
 from transcribe.web.messages import user_message
 from transcribe.web.uploads import UploadLimits
@@ -210,6 +210,25 @@ def test_enter_in_the_terminal_gives_an_address_for_one_more_device(monkeypatch,
     wait_until(lambda: len(sessions._tokens) == 2)
     wait_until(lambda: capsys.readouterr().out.count("for one more device: http://piano"))
     assert all(sessions.admit(token) for token in list(sessions._tokens))
+
+
+def test_a_full_disk_gets_room_by_deleting(tmp_path, monkeypatch):
+    """As the page advises; the list itself is written only where there is some room."""
+    library = RecordingLibrary(tmp_path)
+    (upload := library.new_upload()).write_bytes(b"x")
+    entry = library.add(upload, "song.wav", most=9)
+    writing = library._writing
+
+    def full_until_it_is_gone():
+        if library.original(entry).exists():
+            raise disk_full()
+        return writing()
+
+    monkeypatch.setattr(library, "_writing", full_until_it_is_gone)
+    library.delete(entry)
+    assert library.n_entries() == 0
+    assert not library.place(entry).exists()
+    library.close()
 
 
 def test_a_full_disk_loses_no_edit_that_was_kept(tmp_path):

@@ -54,10 +54,14 @@ def not_here() -> RefusedError:
     )
 
 
+FULL = 507
+"""The status of what there is no room for."""
+
+
 def disk_full() -> RefusedError:
     """For a disk with no room."""
     return RefusedError(
-        507,
+        FULL,
         "The disk is full.",
         "Delete recordings you no longer need, or make room on the disk; then try again.",
         kind="disk_full",

@@ -22,7 +22,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePath
 from typing import Any
 
-from transcribe.web.errors import RefusedError, disk_full, not_here
+from transcribe.web.errors import FULL, RefusedError, disk_full, not_here
 from transcribe.web.library_entry import (
     DONE,
     QUEUED,
@@ -278,9 +278,20 @@ class RecordingLibrary:
 
     def delete(self, entry: LibraryEntry) -> None:
         """Forget a recording and all that belongs to it."""
+        try:
+            self._forget(entry)
+        except RefusedError as error:
+            if error.status != FULL:
+                raise
+            shutil.rmtree(
+                self.place(entry), ignore_errors=True
+            )  # room for the list
+            self._forget(entry)
+        shutil.rmtree(self.place(entry), ignore_errors=True)
+
+    def _forget(self, entry: LibraryEntry) -> None:
         with self._writing() as database:
             database.execute("DELETE FROM recordings WHERE id = ?", (entry.id,))
-        shutil.rmtree(self.place(entry), ignore_errors=True)
 
     def place(self, entry: LibraryEntry) -> Path:
         """The folder of a recording."""
