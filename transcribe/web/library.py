@@ -283,9 +283,7 @@ class RecordingLibrary:
         except RefusedError as error:
             if error.status != FULL:
                 raise
-            shutil.rmtree(
-                self.place(entry), ignore_errors=True
-            )  # room for the list
+            shutil.rmtree(self.place(entry), ignore_errors=True)  # room for the list
             self._forget(entry)
         shutil.rmtree(self.place(entry), ignore_errors=True)
 

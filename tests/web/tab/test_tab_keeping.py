@@ -164,7 +164,7 @@ def test_storage_emptied_by_its_owner_ends_the_work_and_the_page_goes_on(visit, 
     session = page.context.new_cdp_session(page)
     everything = {"origin": page.evaluate("location.origin"), "storageTypes": "indexeddb"}
     session.send("Storage.clearDataForOrigin", everything)
-    expect(page.locator("#notices")).to_contain_text("This recording is not here any more")
+    expect(page.locator("#notices .notice")).to_have_text("This recording is not here any more.")
     expect(page.locator("#recordings .card")).to_have_count(0)
     add(page, PRELUDE)
     page.wait_for_url("**/#/recording/*")

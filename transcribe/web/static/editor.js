@@ -32,6 +32,9 @@ const READABLE = 70;
 /** Milliseconds between two looks at the waveform while it grows. */
 const WAVEFORM_EVERY = 2500;
 
+/** Say in the list why a recording is not shown; one that is gone needs no way back to the list. */
+const tellGone = (error) => tellError(error, error.kind !== "not_here");
+
 export class Editor {
   constructor() {
     this.notes = new Notes();
@@ -122,7 +125,7 @@ export class Editor {
     try {
       recording = await server.getRecording(id);
     } catch (error) {
-      if (this.id === id) this.leave(() => tellError(error));
+      if (this.id === id) this.leave(() => tellGone(error));
       return;
     }
     if (this.id !== id) return;
@@ -215,7 +218,7 @@ export class Editor {
       await this.turned(recording);
       await this.edits.refresh();
     } catch (error) {
-      if (error.status === 404 && id === this.id) this.leave(() => tellError(error));
+      if (error.status === 404 && id === this.id) this.leave(() => tellGone(error));
       else tellError(error);
     }
   }

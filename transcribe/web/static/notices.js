@@ -27,10 +27,10 @@ export function tell(words) {
 }
 
 /** Show what went wrong and what to do; long enough to be read, or until it is closed. */
-export function tellError(error) {
+export function tellError(error, withHint = true) {
   if (error.name === "AbortError") return;
   const { message, hint } = inWords(error);
-  show("notice error", message, hint, ERROR_STAYS);
+  show("notice error", message, withHint && hint, ERROR_STAYS);
 }
 
 /** What an error says in the page's language: `{message, hint}`. */

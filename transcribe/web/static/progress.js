@@ -23,7 +23,8 @@ export class Progress {
 
   /** @param {boolean} busy whether it waits or is worked on */
   show(recording, busy) {
-    const { state, duration, heard_seconds: heard, error_kind: kind } = recording;
+    const { state, duration, heard_seconds: heard } = recording;
+    const kind = state === "failed" ? recording.error_kind : "";
     const paused = state === "paused";
     const bar = byId("progress-bar");
     byId("progress").hidden = state === "done";

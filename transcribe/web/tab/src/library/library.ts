@@ -227,7 +227,7 @@ export class Library {
       attempt = entry.attempt;
       entry.attempt += 1;
       Object.assign(entry, { state: "queued", number, progress: null, heard_seconds: 0 });
-      Object.assign(entry, { error: "", hint: "", warnings: [], remarks: [] });
+      Object.assign(entry, { ...WITHOUT_ERROR, warnings: [], remarks: [] });
     });
     const transaction = this.database.transaction(["found", "heard"], "readwrite");
     await Promise.all([
