@@ -40,6 +40,7 @@ from transcribe.audio.headers import find_samples
 from transcribe.audio.joined import Part, parts_of
 from transcribe.audio.probing import counted_seconds, probe_track
 from transcribe.audio.quality import AudioWarning
+from transcribe.audio.raw_frames import FORMATS, FrameClock
 from transcribe.audio.resampling import Gathered
 from transcribe.audio.scale import Scale, sanitised
 from transcribe.errors import AudioError
@@ -289,7 +290,7 @@ class AudioReader:
     def _frames(self, container: InputContainer, stream: AudioStream) -> Iterator[AudioFrame]:
         """Decode what can be decoded and count what can't."""
         n_failures = 0
-        clock = AviClock(stream) if container.format.name == "avi" else None
+        clock = self._clock(container, stream)
         while n_failures < _MOST_FAILURES:
             try:
                 for packet in container.demux(stream):
@@ -303,12 +304,23 @@ class AudioReader:
                         frames = packet.decode()
                     except av.error.FFmpegError:
                         self._n_damaged += 1
+                        if clock is not None:
+                            clock.suspect()
                     else:
                         yield from frames
                 return
             except av.error.FFmpegError:
                 n_failures += 1
                 self._n_damaged += 1
+
+    def _clock(
+        self, container: InputContainer, stream: AudioStream
+    ) -> AviClock | FrameClock | None:
+        """For a container that does not know by itself how much a damaged stretch takes."""
+        kind = container.format.name
+        if kind == "avi":
+            return AviClock(stream)
+        return FrameClock(self.path, kind) if kind in FORMATS else None
 
     def _encoder_delay(self, stream: AudioStream, frame: AudioFrame, origin: float) -> float:
         """Seconds of encoder warm-up that the container does not know of.
