@@ -76,6 +76,22 @@ def test_a_clef_inside_a_bar_stands_before_the_note_that_it_is_for(schema):
     assert [each for each in found if each] == ["F", "F", "G", "F", "G"]
 
 
+def test_triplets_that_go_on_are_numbered_for_two_bars():
+    """And again after a bar without them; without a beam, always."""
+    beats = [(bar, beat) for bar in (1, 2, 3, 4, 6) for beat in range(4)]
+    music = [("left", bar, f"{3 * b + n}/3", "1/3", 48 + n) for bar, b in beats for n in range(3)]
+    music += [("left", 5, "0", "4", 48)]
+    music += [("right", bar, f"{2 * n}/3", "2/3", 72) for bar in (1, 2, 3, 4) for n in range(6)]
+    shown = {1: Counter(), 2: Counter()}
+    for bar in ElementTree.fromstring(sheet_bytes(score_of(music))).iter("measure"):
+        for note in bar.iter("note"):
+            mark = note.find("notations/tuplet[@type='start']")
+            if mark is not None and mark.get("show-number") != "none":
+                shown[int(note.findtext("staff", "0"))][int(bar.get("number", "0"))] += 1
+    assert shown[2] == {1: 4, 2: 4, 6: 4}
+    assert shown[1] == {1: 2, 2: 2, 3: 2, 4: 2}
+
+
 def test_hairpins_are_valid(schema):
     etree = pytest.importorskip("lxml.etree")
     score = score_of([("right", bar, "0", "4", 60) for bar in range(1, 9)])

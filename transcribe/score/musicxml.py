@@ -38,6 +38,8 @@ _DOCTYPE = (
 )
 _ACCIDENTALS = {-2: "flat-flat", -1: "flat", 0: "natural", 1: "sharp", 2: "double-sharp"}
 _CLEF_LINES = {"G": "2", "F": "4"}
+_NUMBERED_BARS = 2
+"""Of tuplets of one kind."""
 _STAFF_VOICES = {UPPER: 1, LOWER: 3}
 
 
@@ -95,6 +97,11 @@ class _Writer:
         self.now = 0
         self.numbered: set[tuple[int, Tuplet]] = set()
         """Staves and tuplets of the bar that show their number already, in another voice."""
+        self.bar_start = 0
+        """Ticks from the start of the piece."""
+        self.runs: dict[int, tuple[tuple[int, int, str], int, int]] = {}
+        """Of a staff, what kind its last tuplets are, and from where to where, in ticks of the
+        piece, there are no others."""
 
     def bar(self, music: Element, bar: Bar, *, is_first: bool, is_last: bool) -> None:
         """A measure: signatures, then voice after voice with ways back between them."""
@@ -110,6 +117,7 @@ class _Writer:
             own = [mark for mark in marks if _STAFF_VOICES[mark.staff] == line.voice]
             self._line(measure, line, own, bar)
         self._go(measure, bar.length)
+        self.bar_start += bar.length
         if is_last:
             barline = SubElement(measure, "barline", location="right")
             SubElement(barline, "bar-style").text = "light-heavy"
@@ -230,12 +238,24 @@ class _Writer:
         mark = SubElement(notations, "tuplet", type=kind, number="1")
         if kind == "stop":
             return
-        if (line.staff, tuplet) in self.numbered:
+        inside = [item for item in line.items if item.tuplet is tuplet]
+        is_beamed = all(item.beams for item in inside)
+        is_known = self._is_known(tuplet, line) and is_beamed
+        if is_known or (line.staff, tuplet) in self.numbered:
             mark.attrib |= {"bracket": "no", "show-number": "none"}
             return
         self.numbered.add((line.staff, tuplet))
-        inside = [item for item in line.items if item.tuplet is tuplet]
-        mark.set("bracket", "no" if all(item.beams for item in inside) else "yes")
+        mark.set("bracket", "no" if is_beamed else "yes")
+
+    def _is_known(self, tuplet: Tuplet, line: Line) -> bool:
+        """Whether the staff has had nothing but such tuplets for two bars: nobody counts them."""
+        kind = (tuplet.actual, tuplet.normal, tuplet.unit.type)
+        start, stop = self.bar_start + tuplet.start, self.bar_start + tuplet.stop
+        known, first, last = self.runs.get(line.staff, (kind, start, start))
+        if known != kind or start > last:
+            first = start
+        self.runs[line.staff] = (kind, first, max(last, stop))
+        return start - first >= _NUMBERED_BARS * line.items[-1].stop
 
     def _mark(self, measure: Element, mark: Mark, metre: Metre, at: int) -> None:
         direction = Element("direction")
