@@ -27,7 +27,7 @@ _CROSSING = 1.5
 """For an upper voice that is below the lower one."""
 _OCTAVE_LEAP = 0.35
 """For an octave from the highest note of a voice to its next one."""
-_SPLIT = 0.25
+_SPLIT = 0.6
 """For notes struck together that are told apart."""
 _ROUNDING = 1e-6
 """Quarters by which sums of triplets are off."""
