@@ -178,6 +178,16 @@ def test_dots_and_triplets_and_what_is_straight_are_not_swung(music):
     assert json.loads(score.to_json())["swing"] is None
 
 
+@pytest.mark.parametrize("ratio", [1.5, 2.0])
+def test_what_is_told_to_swing_may_be_as_quick_as_bebop(ratio):
+    """Eighths of 300 quarters a minute, not sixteenths of half as many."""
+    score = make_score(blues(ratio, tempo=300), Hints(swing=True))
+    assert score.usual_tempo == pytest.approx(300, rel=0.03)
+    assert score.swing is not None
+    assert score.swing.ratio == pytest.approx(ratio, rel=0.05)
+    assert places(score).keys() == {Fraction(0), Fraction(1, 2)}
+
+
 def test_what_is_told_is_obeyed():
     assert analyse(blues(2.0), Hints(swing=False)).swing is None
     told = analyse(straight(), Hints(swing=True))

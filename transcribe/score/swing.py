@@ -45,8 +45,8 @@ _SHARE, _SHARE_IN_THREES = 0.65, 0.75
 three, as long and short ones mostly are, and those of a gigue in quarters and eighths."""
 _MOST_THIRDS, _MOST_THIRDS_IN_THREES = 0.15, 0.12
 """The share of them that have a second third, at the most."""
-_QUICKEST, _SLOWEST = 0.24, 1.0
-"""Seconds of a beat."""
+_QUICKEST, _QUICKEST_TOLD, _SLOWEST = 0.24, 0.16, 1.0
+"""Seconds of a beat; the second where it is said that it is swung."""
 _LONG_BEAT = 2.0
 """Times the usual, above which nobody counts a beat."""
 _TWICE, _FEWEST_TWICE = (1.5, 2.6), 4
@@ -128,7 +128,12 @@ def can_swing(metres: Iterable[Metre]) -> bool:
 
 
 def find_swing(
-    onset: Array, beats: Array, *, is_pulse_known: bool = False, in_threes: bool = False
+    onset: Array,
+    beats: Array,
+    *,
+    is_pulse_known: bool = False,
+    in_threes: bool = False,
+    quickest: float = _QUICKEST,
 ) -> Swung | None:
     """Swing, if notes are swung.
 
@@ -142,10 +147,12 @@ def find_swing(
         Whether the beats are certain, such as those that a person gives.
     in_threes : bool
         Whether the beats are taken for those of 6/8 and the like.
+    quickest : float
+        Seconds of the shortest beat that is looked for.
     """
     for times in _pulses(onset, beats, is_pulse_known=is_pulse_known, in_threes=in_threes):
         found = _Divisions.of(onset, times)
-        if found.are_swung(in_threes=in_threes):
+        if found.gap >= quickest and found.are_swung(in_threes=in_threes):
             return Swung(Swing(found.ratio, found.share), times)
     return None
 
@@ -154,7 +161,13 @@ def told_swing(
     onset: Array, beats: Array, *, is_pulse_known: bool = False, in_threes: bool = False
 ) -> Swung:
     """Swing of notes that are said to be swung; where that can't be heard, twice as long."""
-    found = find_swing(onset, beats, is_pulse_known=is_pulse_known, in_threes=in_threes)
+    found = find_swing(
+        onset,
+        beats,
+        is_pulse_known=is_pulse_known,
+        in_threes=in_threes,
+        quickest=_QUICKEST_TOLD,
+    )
     if found is not None:
         return Swung(Swing(found.swing.ratio, 1.0), found.beats)
     heard = _Divisions.of(onset, beats)
@@ -269,7 +282,7 @@ class _Divisions:
         return (
             len(self.off_beats) >= _FEWEST
             and n_divided >= _MOST_DIVIDED * self.n_beats
-            and _QUICKEST <= self.gap <= _SLOWEST
+            and self.gap <= _SLOWEST
             and _LATE[0] <= self.late <= _LATE[1]
             and self.share >= (_SHARE_IN_THREES if in_threes else _SHARE)
             and float(self.has_second_third.mean())
