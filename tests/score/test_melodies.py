@@ -67,3 +67,24 @@ def test_a_melody_over_triplets_is_the_upper_voice_throughout():
         assert {item.stem for item in lower.items if item.heads} == {"down"}
         assert sum(len(item.heads) for item in lower.items) == 10
         assert all(item.is_hidden for item in lower.items if item.is_rest)
+
+
+def test_dotted_notes_of_a_melody_are_not_split_by_the_triplets_below():
+    """As in the Moonlight sonata: a dotted eighth and a sixteenth end the bar."""
+    score = triplets(held=1.9, louder=20)
+    dotted = [("right", 1, "3", "1/3", 76), ("right", 1, "15/4", "1/4", 76)]
+    added = [
+        replace(each, note=replace(each.note, velocity=84, offset=each.note.onset + held))
+        for each, held in zip(score_of(dotted).notes, (0.74, 0.2), strict=True)
+    ]
+    notes = [
+        each
+        for each in score.notes
+        if each.bar == 2 or each.beat != 3  # the figure's own note there
+    ]
+    music = replace(score, notes=tuple(sorted([*notes, *added], key=lambda each: each.note)))
+    sheet = write(with_voices(with_melodies(music)))
+    upper = next(line for line in sheet.bars[0].lines if line.voice == 1)
+    values = [item.value.type + "." * item.value.dots for item in upper.items if item.start]
+    assert values[-2:] == ["eighth.", "16th"]
+    assert all(item.tuplet is None for item in upper.items)

@@ -34,7 +34,7 @@ validation pieces: of 128 notes that surely are sung, 87 in 100 are printed long
 half of them so long as this says, and 13 in 100 as they were read."""
 _LENGTHS = tuple(map(Fraction, ("1/2", "3/4", "1", "3/2", "2", "3", "4", "6")))
 """Quarters, of those that end before that."""
-_RELEASED = 0.2
+_RELEASED = 0.1
 """Part of a strike's length before the next one by which a key may be released, too."""
 _AT_LEAST = 0.8
 """A length is that of a note that was held for this part of it."""

@@ -240,20 +240,23 @@ class _Writer:
             return
         inside = [item for item in line.items if item.tuplet is tuplet]
         is_beamed = all(item.beams for item in inside)
-        is_known = self._is_known(tuplet, line) and is_beamed
+        is_known = self._is_known(tuplet, line, is_beamed=is_beamed)
         if is_known or (line.staff, tuplet) in self.numbered:
             mark.attrib |= {"bracket": "no", "show-number": "none"}
             return
         self.numbered.add((line.staff, tuplet))
         mark.set("bracket", "no" if is_beamed else "yes")
 
-    def _is_known(self, tuplet: Tuplet, line: Line) -> bool:
-        """Whether the staff has had nothing but such tuplets for two bars: nobody counts them."""
+    def _is_known(self, tuplet: Tuplet, line: Line, *, is_beamed: bool) -> bool:
+        """Whether the staff has had nothing but such tuplets, beamed, for two bars: nobody counts
+        them."""
         kind = (tuplet.actual, tuplet.normal, tuplet.unit.type)
         start, stop = self.bar_start + tuplet.start, self.bar_start + tuplet.stop
         known, first, last = self.runs.get(line.staff, (kind, start, start))
         if known != kind or start > last:
             first = start
+        if not is_beamed:
+            first = stop
         self.runs[line.staff] = (kind, first, max(last, stop))
         return start - first >= _NUMBERED_BARS * line.items[-1].stop
 
