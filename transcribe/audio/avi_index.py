@@ -31,7 +31,7 @@ class AviClock:
             return
         time = self._times.get(packet.pos) if packet.pos is not None else None
         if time is not None:
-            if self._is_in_bytes and packet.duration:  # and packets are in samples
-                time = time * packet.duration // packet.size
+            if self._is_in_bytes and packet.duration and packet.size % packet.duration == 0:
+                time //= packet.size // packet.duration  # packets are in samples
             self._late = max(self._late, time - packet.pts)
         packet.pts += self._late
