@@ -48,7 +48,16 @@ def test_the_roll_is_taken_away_and_printed_on_pages(transcribed, tmp_path):
     page = transcribed
     page.click("#download")
     expect(page.locator("[data-kind='roll.pdf']")).to_be_hidden()
+    # Neither bars nor a score are promised, which are not found in the browser.
+    expect(page.locator("#download-menu")).not_to_contain_text(
+        re.compile("bars|score"), use_inner_text=True
+    )
     page.keyboard.press("Escape")
+    page.click("#practice")
+    expect(page.locator("#metronome")).to_be_hidden()
+    expect(page.locator("#count-in")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.locator("#help-keys")).not_to_contain_text("bars")
     drawings = download(page, "roll.svg", tmp_path)
     pictures = download(page, "roll.png", tmp_path)
     assert (drawings.name, pictures.name) == ("Op. 1.roll-svg.zip", "Op. 1.roll-png.zip")

@@ -19,9 +19,6 @@ const links = () => document.querySelectorAll("#download-menu [data-kind]");
 
 /** Let the menu's addresses be those of a recording. */
 export function offer({ id, name }) {
-  for (const each of document.querySelectorAll("#download-menu [data-offer]")) {
-    each.hidden = !offers[each.dataset.offer];
-  }
   for (const link of links()) {
     const { kind } = link.dataset;
     link.href = kind === "original" ? originalAddress(id) : downloadAddress(id, kind);
@@ -46,6 +43,7 @@ export function closeMenu() {
 
 /** @param {import("./editor.js").Editor} editor the recording that is open */
 export function bindDownloadMenu(editor) {
+  for (const each of document.querySelectorAll("[data-offer]")) each.hidden = !offers[each.dataset.offer];
   const [opener, menu] = [byId("download"), byId("download-menu")];
   opener.addEventListener("click", () => {
     menu.hidden = !menu.hidden;

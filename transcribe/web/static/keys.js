@@ -1,6 +1,7 @@
 /** Every key of the page, in one table: what it is, what it does, and the sheet that says so. */
 
 import { byId, make } from "./elements.js";
+import { offers } from "./server.js";
 import { t } from "./texts.js";
 
 /**
@@ -94,6 +95,8 @@ const SHOWN = {
   ArrowDown: "↓",
 };
 const NAMED = /^(Arrow|Page|Home|End|Delete|Backspace|Enter|Escape|Space)/;
+/** Actions that there are only where bars are found. */
+const OF_BARS = ["bars", "tap"];
 const ROWS = Object.values(TABLE).flat();
 
 /** Whether keys held down only help to write a character, as AltGr does for [ on many keyboards. */
@@ -152,7 +155,7 @@ export function writeHelp() {
     sections.push(make("h3", {}, t(title)), make("dl", {}, ...items));
   }
   for (const [title, rows] of Object.entries(TABLE)) {
-    const items = rows.flatMap(([keys, words]) => {
+    const items = rows.filter(([, , action]) => offers.score || !OF_BARS.includes(action)).flatMap(([keys, words]) => {
       const caps = distinct(keys).flatMap((key) => [make("kbd", {}, shown(key)), " "]);
       return [make("dt", {}, ...caps), make("dd", {}, t(words))];
     });

@@ -20,7 +20,7 @@ export class Practice {
     opener.addEventListener("click", () => {
       menu.hidden = !menu.hidden;
       opener.setAttribute("aria-expanded", String(!menu.hidden));
-      if (!menu.hidden) menu.querySelector("input").focus();
+      if (!menu.hidden) [...menu.querySelectorAll("input")].find((each) => each.checkVisibility()).focus();
     });
     document.addEventListener("pointerdown", (event) => event.target.closest(".practice") || close());
     opener.parentElement.addEventListener("keydown", (event) => {
