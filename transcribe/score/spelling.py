@@ -48,6 +48,8 @@ _AT_ONCE, _NEARBY = 0.3, 0.02
 on training pieces."""
 _CHORDS, _QUARTERS = 6, 3.0
 """How many chords, and how much later or earlier, is nearby."""
+_MOST_AT_ONCE = 6
+"""Tones that are considered together: of more, struck with the arm, some after the others."""
 _ROUNDS = 4
 _LOWEST_TONIC = -3
 """Fifths from a signature's major tonic to the lowest of the twelve tonics."""
@@ -222,17 +224,23 @@ def _agree(tones: Sequence[_Tone]) -> None:
                 if other is not chord and abs(other[0].time - chord[0].time) <= _QUARTERS
                 for tone in other
             )
-            for tone, place in zip(chord, _of_chord(chord, near), strict=True):
-                tone.place = place
+            for first in range(0, len(chord), _MOST_AT_ONCE):
+                part = chord[first : first + _MOST_AT_ONCE]
+                rest = Counter(tone.place for tone in chord if tone not in part)
+                for tone, place in zip(part, _of_chord(part, rest, near), strict=True):
+                    tone.place = place
         if before == [tone.place for tone in tones]:
             break
 
 
-def _of_chord(chord: Sequence[_Tone], near: Mapping[int, int]) -> tuple[int, ...]:
-    """The places of tones struck together, by what they ask for, each other and what is near."""
+def _of_chord(
+    chord: Sequence[_Tone], rest: Mapping[int, int], near: Mapping[int, int]
+) -> tuple[int, ...]:
+    """The places of tones struck together, by what they ask for, each other, what else is struck
+    with them, and what is near."""
     prices = [
         {
-            place: _NEARBY * sum(_apart(place, other) * n for other, n in near.items()) - wish
+            place: _AT_ONCE * _all_apart(place, rest) + _NEARBY * _all_apart(place, near) - wish
             for place, wish in tone.wishes.items()
         }
         for tone in chord
@@ -243,6 +251,10 @@ def _of_chord(chord: Sequence[_Tone], near: Mapping[int, int]) -> tuple[int, ...
         return apart + sum(price[place] for price, place in zip(prices, places, strict=True))
 
     return min(product(*prices), key=displeasure)
+
+
+def _all_apart(place: int, others: Mapping[int, int]) -> float:
+    return sum(_apart(place, other) * n for other, n in others.items())
 
 
 def _apart(place: int, other: int) -> float:
