@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import time
 import tracemalloc
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from wav_files import write_float_wav
 from eval.data.recordings import FRAGMENTED, encode
 from transcribe.audio.probing import counted_seconds, probe
 from transcribe.audio.quality import AudioWarning
+from transcribe.audio.raw_frames import frames_of
 from transcribe.audio.reader import AudioReader, measured_seconds, read_audio
 
 
@@ -244,6 +246,19 @@ def test_after_damage_in_the_middle_the_music_goes_on_in_time(
     # How many frames a stretch of raw ones held is told by their mean length.
     assert found[-1] == pytest.approx(3.0, abs=0.05 if name == "a.aac" else 0.003)
     assert "hole" in [warning.kind for warning in reader.warnings]
+
+
+@pytest.mark.parametrize("kind", ["mp3", "aac", "ac3"])
+def test_a_long_damaged_stretch_is_looked_through_once(tmp_path: Path, kind: str) -> None:
+    """As erased flash memory is: each of its bytes might begin a frame."""
+    path = encode(tmp_path / f"a.{kind}", {"mp3": "libmp3lame"}.get(kind, kind), tone(44100), 44100)
+    once = path.read_bytes()
+    path.write_bytes(once + b"\xff" * (1 << 16) + b"\x0b\x77" * (1 << 15) + once)
+    began = time.monotonic()
+    n_frames = len(list(frames_of(path, kind)))
+    assert time.monotonic() - began < 2
+    path.write_bytes(once)
+    assert n_frames >= 2 * len(list(frames_of(path, kind))) > 0
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ early. How many frames there were is told by the bytes between the last whole on
 from __future__ import annotations
 
 import contextlib
+import re
 from collections import deque
 from collections.abc import Iterator
 from itertools import islice
@@ -24,6 +25,15 @@ _AHEAD = 64
 _NEAR = 200
 """Frames before a hole whose length tells how many were in it."""
 _BLOCK = 1 << 16
+_LONGEST_MARK = 8
+"""Bytes of what a frame or tag is looked for by, at most."""
+_TAGS = rb"ID3|TAG|APETAGEX"
+_MARKS = {
+    "aac": re.compile(rb"\xff[\xf0\xf1\xf8\xf9](?!\xff)|" + _TAGS),
+    "ac3": re.compile(rb"\x0b\x77(?=..[\x00-\xbf][\x00-\x47])|" + _TAGS, re.DOTALL),
+    "mp3": re.compile(rb"\xff[\xe2-\xff](?=[\x10-\xef])|" + _TAGS),
+}
+"""How a frame or tag may begin; what any of a run of equal bytes would be is none."""
 _NO_SOUND = (b"Xing", b"Info", b"VBRI")
 """In a first frame that tells of the stream."""
 _KBITS = {
@@ -85,7 +95,7 @@ def frames_of(path: Path, kind: str) -> Iterator[Frame]:
     number = 0
     lengths: deque[int] = deque(maxlen=_NEAR)
     with path.open("rb", buffering=_BLOCK) as file, contextlib.suppress(OSError):
-        for lost, length, head in _whole_frames(file, b"\x0b\x77" if kind == "ac3" else b"\xff"):
+        for lost, length, head in _whole_frames(file, _MARKS[kind]):
             if lengths:
                 number += round(lost * len(lengths) / sum(lengths))
             elif any(mark in head for mark in _NO_SOUND):
@@ -95,7 +105,7 @@ def frames_of(path: Path, kind: str) -> Iterator[Frame]:
             number += 1
 
 
-def _whole_frames(file: BinaryIO, mark: bytes) -> Iterator[tuple[int, int, bytes]]:
+def _whole_frames(file: BinaryIO, mark: re.Pattern[bytes]) -> Iterator[tuple[int, int, bytes]]:
     """Of each frame the bytes lost before it, its length and its beginning.
 
     Whole is one that another leads to, or that leads to another. Tags are not lost.
@@ -105,28 +115,37 @@ def _whole_frames(file: BinaryIO, mark: bytes) -> Iterator[tuple[int, int, bytes
         file.seek(place)
         return file.read(_HEAD)
 
+    def whole_at(place: int, head: bytes) -> int:
+        length = _length(head)
+        return length if length and _length(head_at(place + length)) else 0
+
     at, lost, is_led_to = 0, 0, False
     while head := head_at(at):
         length, tag = _length(head), _length_of_tag(head)
         if tag:
             at += tag
-        elif length and (is_led_to or _length(head_at(at + length))):
+        elif length and (is_led_to or whole_at(at, head)):
             yield lost, length, head
             at, lost, is_led_to = at + length, 0, True
         else:
-            file.seek(at + 1)
-            while (block := file.read(_BLOCK)) and (place := _find(block, mark)) < 0:
-                pass
-            if not block:
+            for to in _places(file, at + 1, mark):
+                head = head_at(to)
+                if _length_of_tag(head) or whole_at(to, head):
+                    break
+            else:
                 return
-            to = file.tell() - len(block) + place
             at, lost, is_led_to = to, lost + to - at, False
 
 
-def _find(block: bytes, mark: bytes) -> int:
-    """Where in a block the next frame or tag may begin; -1 for nowhere."""
-    places = (block.find(each) for each in (mark, b"ID3", b"TAG", b"APETAGEX"))
-    return min((place for place in places if place >= 0), default=-1)
+def _places(file: BinaryIO, at: int, mark: re.Pattern[bytes]) -> Iterator[int]:
+    """Where from a place on a frame or tag may begin, each block being read once."""
+    while True:
+        file.seek(at)
+        block = file.read(_BLOCK)
+        yield from (at + found.start() for found in mark.finditer(block))
+        if len(block) < _BLOCK:
+            return
+        at += len(block) - _LONGEST_MARK + 1
 
 
 def _length_of_tag(head: bytes) -> int:
