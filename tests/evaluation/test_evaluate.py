@@ -155,6 +155,16 @@ def test_a_piece_named_like_a_formula_is_none_in_the_table(tmp_path):
     assert pieces == {"", "' =1+1"}
 
 
+def test_what_can_t_be_printed_in_a_name_is_escaped_in_tables(tmp_path):
+    for side in ("ref", "est"):
+        (tmp_path / side).mkdir()
+        for name in ("a\x1b[31m\nb.mid", "c.mid"):
+            write_midi(PLAYED, tmp_path / side / name)
+    text = report.as_text(evaluate(tmp_path / "ref", tmp_path / "est"))
+    assert "a\\x1b[31m\\nb" in text
+    assert "\x1b" not in text
+
+
 def test_the_command_writes_a_report_and_pictures(run, folders, tmp_path, monkeypatch):
     monkeypatch.setattr(pianoroll, "PANEL_INCHES", (4.0, 1.5))
     out = tmp_path / "report"

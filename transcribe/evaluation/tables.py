@@ -9,7 +9,7 @@ from transcribe.evaluation.aggregate import Summary
 from transcribe.evaluation.counts import Scores
 from transcribe.evaluation.error_types import FALSE, MISSED, Mistakes
 from transcribe.evaluation.evaluate import Evaluation, FalseNotes, Piece
-from transcribe.wording import count
+from transcribe.wording import count, one_line
 
 _ENDINGS = {"": "50 ms", "_20ms": "20 ms", "_10ms": "10 ms"}
 _CONVENTIONS = {"key": "key release", "sustained": "pedal-extended"}
@@ -58,7 +58,10 @@ PIECE_COLUMNS = {
 
 
 class Table(NamedTuple):
-    """Rows of text under a heading; all columns but the first are right-aligned."""
+    """Rows of text under a heading; all columns but the first are right-aligned.
+
+    What can't be printed, as a file's name may have it, is shown escaped.
+    """
 
     title: str
     head: tuple[str, ...]
@@ -66,11 +69,12 @@ class Table(NamedTuple):
 
     def text(self) -> str:
         """In columns, for a terminal."""
-        widths = [max(map(len, column)) for column in zip(self.head, *self.rows, strict=True)]
+        rows = self._printable()
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         lines = [
             row[0].ljust(widths[0])
             + "".join(f"  {cell:>{width}}" for cell, width in zip(row[1:], widths[1:], strict=True))
-            for row in (self.head, *self.rows)
+            for row in rows
         ]
         return "\n".join([self.title, *("  " + line.rstrip() for line in lines)])
 
@@ -79,11 +83,14 @@ class Table(NamedTuple):
         rule = "|".join(["---", *["--:"] * (len(self.head) - 1)])
         cells = (
             "| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |"
-            for row in (self.head, *self.rows)
+            for row in self._printable()
         )
         head, *rows = cells
         heading = [f"### {self.title}", ""] if self.title else []
         return "\n".join([*heading, head, f"|{rule}|", *rows])
+
+    def _printable(self) -> list[list[str]]:
+        return [[one_line(cell) for cell in row] for row in (self.head, *self.rows)]
 
 
 def tables_of(evaluation: Evaluation) -> Iterator[Table]:
