@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from contextlib import asynccontextmanager
 
 import pytest
@@ -15,6 +16,7 @@ from starlette.requests import Request
 from web_server import serving, wait_until
 
 from transcribe.web import job_queue
+from transcribe.web.errors import disk_full
 from transcribe.web.library import RecordingLibrary
 from transcribe.web.note_routes import NoteRoutes
 from transcribe.web.piece_routes import PieceRoutes
@@ -90,6 +92,26 @@ def test_a_worker_that_dies_takes_nothing_with_it(client, worker_ids):
     assert "Try again" in failed["hint"]
     assert client.wait(put_in(client, 3.0, ends=True))["state"] == "done"
     assert len(worker_ids()) == 2
+
+
+def test_on_a_full_disk_a_recording_in_work_is_deleted(client, monkeypatch):
+    """At once, and not after a try to write down that it was stopped."""
+    long = put_in(client, 2400.0, ends=False)
+    client.until(long, lambda found: found["duration"] == 2400.0)
+    writing = RecordingLibrary._writing
+
+    def full_until_it_is_gone(library):
+        if library.original(library.entry(long)).exists():
+            raise disk_full()
+        return writing(library)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RecordingLibrary, "_writing", full_until_it_is_gone)
+        start = time.monotonic()
+        assert client.ask("DELETE", f"/api/recordings/{long}").status == 204
+        assert time.monotonic() - start < 5
+        assert client.recordings() == []
+    assert client.wait(put_in(client, 3.0, ends=True))["state"] == "done"
 
 
 def test_a_worker_that_was_killed_takes_no_more(tmp_path):

@@ -122,14 +122,15 @@ class JobQueue:
             yield self.entry(name)
 
     @asynccontextmanager
-    async def resting(self, name: str) -> AsyncIterator[LibraryEntry]:
-        """The same once the work on it, if there is any, is stopped."""
+    async def resting(self, name: str, *, to_forget: bool = False) -> AsyncIterator[LibraryEntry]:
+        """The same once the work on it, if there is any, is stopped; to forget it takes no room."""
         while True:
             async with self.changing(name) as entry:
                 job = self.running.get(name)
                 if job is None:
                     yield entry
                     return
+            job.is_forgotten = to_forget
             await self._end(job, CANCELLED)
 
     async def cancel(self, name: str) -> LibraryEntry:
@@ -168,7 +169,8 @@ class JobQueue:
             if not self._counts(job):
                 return
             job.entry.state, job.entry.n_notes = state, job.n_notes
-            await asyncio.to_thread(self._library.save, job.entry)
+            if not job.is_forgotten:
+                await asyncio.to_thread(self._library.save, job.entry)
             del self.running[job.entry.id]
 
     def _counts(self, job: RunningJob) -> bool:
@@ -428,7 +430,7 @@ class JobQueue:
         while True:
             try:
                 async with self._keeping:
-                    if self._counts(job):
+                    if self._counts(job) and not job.is_forgotten:
                         await asyncio.to_thread(self._library.save, job.entry)
                 return
             except RefusedError as error:

@@ -87,7 +87,8 @@ class RecordingRoutes:
 
     async def delete(self, request: Request) -> Response:
         """Forget a recording."""
-        async with self._state.queue.resting(request.path_params["id"]) as entry:
+        name = request.path_params["id"]
+        async with self._state.queue.resting(name, to_forget=True) as entry:
             await asyncio.to_thread(self._state.library.delete, entry)
         self._state.streams.publish(entry.id, "deleted", {"id": entry.id})
         self._state.streams.end(entry.id)

@@ -27,6 +27,8 @@ class RunningJob:
     """Of the recording, that were done or left out when this work began."""
     stopped: str | None = None
     """The state that a person has asked for in place of the work."""
+    is_forgotten: bool = False
+    """Whether the recording is to be deleted, so that no more is written of it."""
     process: WorkerProcess | None = None
 
 
