@@ -29,11 +29,27 @@ def test_signatures_are_those_of_the_circle_of_fifths():
     assert (Key(9, is_minor=True).fifths, Key(4, is_minor=True).fifths) == (0, 1)
 
 
+def test_six_signs_are_sharps_in_major_and_flats_in_minor():
+    assert (Key(6).fifths, str(Key(6))) == (6, "F# major")
+    assert (Key(3, is_minor=True).fifths, str(Key(3, is_minor=True))) == (-6, "Eb minor")
+
+
+@pytest.mark.parametrize(
+    ("said", "fifths"),
+    [
+        *(("Gb", -6), ("F#", 6), ("d# minor", 6), ("Ebm", -6), ("Cb", -7), ("B", 5), ("C#", 7)),
+        *(("Db", -5), ("Abm", -7), ("G#m", 5), ("A#m", 7), ("G#", -4), ("E#", -1)),
+    ],
+)
+def test_a_key_has_the_sharps_or_flats_of_its_name_up_to_seven(said, fifths):
+    assert Key.parse(said).fifths == fifths
+
+
 def test_names_are_read_back():
     for tonic in range(12):
         for is_minor in (False, True):
-            key = Key(tonic, is_minor)
-            assert Key.from_abc(key.abc) == key
+            for key in Key(tonic, is_minor).names:
+                assert Key.from_abc(key.abc) == key
     assert (str(Key(10)), Key(6, is_minor=True).abc) == ("Bb major", "F#m")
     with pytest.raises(ValueError, match="expected a key"):
         Key.from_abc("H")

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from transcribe.notes import Note, Performance
+from transcribe.score.analysis import analyse
 from transcribe.score.keys import key_of, key_signatures
 from transcribe.score.networks import packaged_networks
 from transcribe.score.onset_features import NoteArrays
@@ -38,6 +39,13 @@ def test_another_key_that_stays_is_a_change_where_it_begins():
     found, _ = key_signatures(NoteArrays.of(performance), packaged_networks().key_profiles)
     assert [signature for _, signature in found] == [0, 4]
     assert found[1][0] == pytest.approx(80, abs=24)
+
+
+@pytest.mark.parametrize(("by", "fifths"), [((10, 6), [-2, -6]), ((2, 6), [2, 6])])
+def test_six_signs_are_flats_after_flats_and_sharps_after_sharps(by, fifths):
+    first, then = by
+    found = analyse(chords(*[first] * 10, *[then] * 10))
+    assert [change.key.fifths for change in found.keys] == fifths
 
 
 def test_a_minor_key_has_its_relative_major_s_signature():

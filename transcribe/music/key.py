@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import product
 
 import numpy as np
 
@@ -24,6 +25,7 @@ _LONGEST = 2.0
 
 _MAJOR_FIFTHS = {0: 0, 7: 1, 2: 2, 9: 3, 4: 4, 11: 5, 6: 6, 5: -1, 10: -2, 3: -3, 8: -4, 1: -5}
 """Sharps (flats below zero) of the major key on each pitch class."""
+_MOST_SIGNS = 7
 _SHARP_ORDER = (3, 0, 4, 1, 5, 2, 6)
 """Letters (C is 0) in the order in which sharps are added; flats go the other way."""
 _NATURAL = (0, 2, 4, 5, 7, 9, 11)
@@ -37,11 +39,20 @@ class Key:
     tonic: int
     """Pitch class, C is 0."""
     is_minor: bool = False
+    turn: int = 0
+    """12 or -12: a signature of so many more sharps, such as that of G flat for F sharp."""
 
     @property
     def fifths(self) -> int:
-        """Sharps of the signature, flats below zero: -5 to 6."""
-        return _MAJOR_FIFTHS[(self.tonic + 3 * self.is_minor) % 12]
+        """Sharps of the signature, flats below zero: F sharp major has 6, E flat minor -6."""
+        usual = _MAJOR_FIFTHS[(self.tonic + 3 * self.is_minor) % 12]
+        return usual - 12 * (self.is_minor and usual == 6) + self.turn
+
+    @property
+    def names(self) -> tuple[Key, ...]:
+        """It as it may be written, with at most seven sharps or flats; the usual way first."""
+        ways = (replace(self, turn=turn) for turn in (0, 12, -12))
+        return tuple(way for way in ways if abs(way.fifths) <= _MOST_SIGNS)
 
     @property
     def signature(self) -> tuple[int, ...]:
@@ -75,10 +86,10 @@ class Key:
     @classmethod
     def from_abc(cls, text: str) -> Key:
         """The key of a name that `abc` gives."""
-        for tonic in range(12):
-            for is_minor in (False, True):
-                if cls(tonic, is_minor).abc == text.strip():
-                    return cls(tonic, is_minor)
+        for tonic, is_minor in product(range(12), (False, True)):
+            for key in cls(tonic, is_minor).names:
+                if key.abc == text.strip():
+                    return key
         raise ValueError(f"expected a key such as C, F#m or Bb; found {text!r}")
 
     @classmethod
@@ -91,8 +102,9 @@ class Key:
             raise ValueError(f"expected a key such as C, F#m, Eb or 'c minor'; found {text!r}")
         letter, sign, mode = found.groups()
         alter = 0 if sign is None else (1 if sign in ("#", "♯", "sharp") else -1)
-        is_minor = mode in ("m", "min", "minor")
-        return cls((_NATURAL[_NAMES.index(letter.upper())] + alter) % 12, is_minor)
+        step = _NAMES.index(letter.upper())
+        ways = cls((_NATURAL[step] + alter) % 12, mode in ("m", "min", "minor")).names
+        return next((key for key in ways if key.spell(key.tonic) == (step, alter)), ways[0])
 
     def __str__(self) -> str:
         return self.abc.rstrip("m") + (" minor" if self.is_minor else " major")

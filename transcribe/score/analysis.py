@@ -56,6 +56,8 @@ _UNSURE = 0.6
 """Mean probability of what was decided below which a doubt is told."""
 _UNSURE_OF_PLACES = 0.75
 """The same, of where notes stand between the beats."""
+_SIX = 6
+"""Sharps or flats of the one signature that is written both ways."""
 _FEWEST_BEATS, _FEWEST_BARS = 8, 4
 """That are on onsets; of fewer, a doubt is told too."""
 
@@ -227,6 +229,8 @@ def _keys(
         bar = int(np.abs(bar_times[:-1] - time).argmin()) + 1
         if bar <= changes[-1].bar:
             continue
+        if abs(key.fifths) == _SIX:  # sharps after sharps, flats after flats
+            key = min(key.names, key=lambda way: abs(way.fifths - changes[-1].key.fifths))
         if changes[-1].key.fifths != key.fifths:
             changes.append(KeyChange(float(bar_times[bar - 1]), bar, key))
     return tuple(changes), sure

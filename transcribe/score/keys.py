@@ -36,7 +36,7 @@ _LONGEST = 2.0
 """Seconds a note counts for at most."""
 _BASS_SECONDS = 0.6
 """Before and after a note, in which the lowest one is the bass."""
-_CHANGE = 6.0
+_CHANGE = 9.0
 """What another key signature costs, in logarithms of probabilities summed over places."""
 _LEAST = -6.0
 """Logarithm of the least probability that a place gives a signature."""

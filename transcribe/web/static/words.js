@@ -9,9 +9,9 @@ export const DOUBTFUL = 0.9;
 export const LOWEST = 21;
 export const HIGHEST = 108;
 
-/** Keys of music by their signatures, from five flats to six sharps, as the server names them. */
-export const MAJORS = ["Db", "Ab", "Eb", "Bb", "F", "C", "G", "D", "A", "E", "B", "F#"];
-export const MINORS = ["Bb", "F", "C", "G", "D", "A", "E", "B", "F#", "C#", "G#", "D#"];
+/** Keys of music by their signatures, from seven flats to seven sharps, as the server names them. */
+export const MAJORS = ["Cb", "Gb", "Db", "Ab", "Eb", "Bb", "F", "C", "G", "D", "A", "E", "B", "F#", "C#"];
+export const MINORS = ["Ab", "Eb", "Bb", "F", "C", "G", "D", "A", "E", "B", "F#", "C#", "G#", "D#", "A#"];
 
 /** First octave whose notes have the names of the higher ones; it is that below the middle C. */
 const HIGH = 3;

@@ -6,9 +6,9 @@ export default {
   "note.high": "do do♯ ré mi♭ mi fa fa♯ sol la♭ la si♭ si",
   "note.octaves": "-2,-1,1,2,3,4,5,6,7",
   "tonality.major":
-    "ré♭ majeur,la♭ majeur,mi♭ majeur,si♭ majeur,fa majeur,do majeur,sol majeur,ré majeur,la majeur,mi majeur,si majeur,fa♯ majeur",
+    "do♭ majeur,sol♭ majeur,ré♭ majeur,la♭ majeur,mi♭ majeur,si♭ majeur,fa majeur,do majeur,sol majeur,ré majeur,la majeur,mi majeur,si majeur,fa♯ majeur,do♯ majeur",
   "tonality.minor":
-    "si♭ mineur,fa mineur,do mineur,sol mineur,ré mineur,la mineur,mi mineur,si mineur,fa♯ mineur,do♯ mineur,sol♯ mineur,ré♯ mineur",
+    "la♭ mineur,mi♭ mineur,si♭ mineur,fa mineur,do mineur,sol mineur,ré mineur,la mineur,mi mineur,si mineur,fa♯ mineur,do♯ mineur,sol♯ mineur,ré♯ mineur,la♯ mineur",
   "time.seconds": "{s} s",
   "time.minutes": "{m} min {s} s",
   "time.hours": "{h} h {m} min",
