@@ -91,6 +91,25 @@ def test_a_little_legato_is_no_second_voice():
     assert lines(sheet, 0, 1) == ["quarter:C4 quarter:D4 quarter:E4 quarter:rest"]
 
 
+def test_a_chord_that_nothing_overlaps_is_one_whatever_its_keys_were_read_as():
+    """As long as most of its notes; a key that was let go later opens no voice."""
+    chord = [("left", 1, "0", length, pitch) for pitch, length in ((48, "1"), (52, "1"), (55, "2"))]
+    sheet = write(score_of([*chord, ("left", 1, "2", "2", 50)]))
+    assert lines(sheet, 0, 2) == ["quarter:C3/E3/G3 quarter:rest half:D3"]
+    assert [note.length for note in score_of([*chord, ("left", 1, "2", "2", 50)]).notes][:3] == [
+        1
+    ] * 3
+
+
+def test_a_figure_stays_in_its_voice_to_the_end_of_the_beat():
+    """Also where the melody over it ends before it does."""
+    figure = [("right", 1, f"{n}/4", "1/4", 60 + 3 * (n % 2)) for n in range(1, 8)]
+    sheet = write(score_of([("right", 1, "0", "3/4", 76), *figure, ("right", 1, "2", "2", 77)]))
+    lower = next(line for line in sheet.bars[0].lines if line.voice == 2)
+    first_beat = [item for item in lower.items if item.start < sheet.quarter and item.heads]
+    assert [str(item.heads[0].spelling) for item in first_beat] == ["Eb4", "C4", "Eb4"]
+
+
 def test_short_gaps_are_no_rests_and_long_ones_are():
     music = [("right", 1, "0", "3/4", 60), ("right", 1, "1", "1/2", 62), ("right", 1, "2", "2", 64)]
     sheet = write(score_of(music))

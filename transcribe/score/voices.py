@@ -1,7 +1,7 @@
 """The voices of each hand: one where it can be read as one, two where lines overlap.
 
-Notes that a hand strikes together and that last as long are a chord. Where nothing of a hand
-overlaps, it is one voice. Elsewhere its chords go to an upper and a lower voice so that as
+Where nothing of a hand overlaps, it is one voice, and what it strikes together is a chord, as long
+as most of its notes. Elsewhere its chords go to an upper and a lower voice so that as
 little as possible is cut short, the upper stays above the lower, and lines move in small
 steps; a beam search over the chords finds the cheapest way. A voice is one line: in it, a note
 ends where the next begins, at the latest.
@@ -14,6 +14,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import zip_longest
 
 from transcribe.score.score import LEFT, Hand, Score, ScoreNote
 
@@ -29,6 +30,8 @@ _OCTAVE_LEAP = 0.35
 """For an octave from the highest note of a voice to its next one."""
 _SPLIT = 0.6
 """For notes struck together that are told apart."""
+_SWITCH = 0.5
+"""For going on in the other voice within a beat, as no figure does."""
 _ROUNDING = 1e-6
 """Quarters by which sums of triplets are off."""
 
@@ -41,6 +44,7 @@ class _Struck:
     pitches: tuple[int, ...]
     lengths: tuple[Fraction, ...]
     indices: tuple[int, ...]
+    is_on_beat: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +66,8 @@ class _Way:
     lines: tuple[_Line | None, _Line | None]
     splits: tuple[int, ...]
     """Of each strike, how many of its notes from below are the lower voice's."""
+    last_size: int = 0
+    """Notes of the last of them."""
 
 
 def with_voices(score: Score) -> Score:
@@ -71,17 +77,18 @@ def with_voices(score: Score) -> Score:
     Lengths are those that are written: what a voice cuts short is short.
     """
     starts = bar_positions(score)
+    beats = [score.metre(bar).quarters_per_beat for bar in range(len(starts))]
     notes = list(score.notes)
     for hand in ("right", "left"):
         own = [i for i, note in enumerate(notes) if note.hand == hand and note.trill_of is None]
         plain = [i for i in own if not notes[i].is_grace]
-        strikes = list(_strikes(notes, plain, starts))
+        strikes = list(_evened(list(_strikes(notes, plain, starts, beats))))
         for segment in _segments(strikes):
             lower = _lower_voice(segment)
             for strike, n_lower in zip(segment, lower, strict=True):
                 for rank, index in enumerate(strike.indices):
-                    voice = 2 if rank < n_lower else 1
-                    notes[index] = replace(notes[index], voice=_number(hand, voice))
+                    voice = _number(hand, 2 if rank < n_lower else 1)
+                    notes[index] = replace(notes[index], length=strike.lengths[rank], voice=voice)
         _grace_voices(notes, own, hand)
     for index, note in enumerate(notes):
         if note.trill_of is not None:
@@ -103,7 +110,10 @@ def _number(hand: Hand, voice: int) -> int:
 
 
 def _strikes(
-    notes: Sequence[ScoreNote], indices: Sequence[int], starts: Sequence[Fraction]
+    notes: Sequence[ScoreNote],
+    indices: Sequence[int],
+    starts: Sequence[Fraction],
+    beats: Sequence[Fraction],
 ) -> Iterator[_Struck]:
     together = defaultdict(list)
     for index in indices:
@@ -116,15 +126,32 @@ def _strikes(
             tuple(notes[index].note.pitch for index in members),
             tuple(notes[index].length for index in members),
             tuple(members),
+            notes[members[0]].beat % beats[notes[members[0]].bar] == 0,
         )
 
 
+def _evened(strikes: Sequence[_Struck]) -> Iterator[_Struck]:
+    """What nothing of the hand overlaps lasts as long as most of its notes do, or the longest of
+    those lengths that as many have."""
+    end = Fraction(-1)
+    for strike, following in zip_longest(strikes, strikes[1:]):
+        lengths = strike.lengths
+        stop = strike.time + max(lengths)
+        if strike.time >= end and (following is None or stop <= following.time):
+            shared = max(lengths, key=lambda length: (lengths.count(length), length))
+            yield replace(strike, lengths=(shared,) * len(lengths))
+        else:
+            yield strike
+        end = max(end, stop)
+
+
 def _segments(strikes: Sequence[_Struck]) -> Iterator[list[_Struck]]:
-    """Cut where nothing sounds on: what comes after does not depend on what was before."""
+    """Cut where nothing sounds on and no beat goes on: what comes after does not depend on what
+    was before."""
     segment: list[_Struck] = []
     end = Fraction(-1)
     for strike in strikes:
-        if segment and strike.time >= end:
+        if segment and (strike.time > end or (strike.time == end and strike.is_on_beat)):
             yield segment
             segment = []
         segment.append(strike)
@@ -135,8 +162,6 @@ def _segments(strikes: Sequence[_Struck]) -> Iterator[list[_Struck]]:
 
 def _lower_voice(segment: Sequence[_Struck]) -> tuple[int, ...]:
     """How many notes of each strike, from below, are the lower voice's."""
-    if len(segment) == 1 and len(set(segment[0].lengths)) == 1:
-        return (0,)
     ways = [_Way(0.0, (None, None), ())]
     for strike in segment:
         times = float(strike.time), tuple(map(float, strike.lengths))
@@ -178,7 +203,17 @@ def _add(way: _Way, strike: _Struck, n_lower: int, time: float, lengths: tuple[f
         and upper.low < lower.high
     ):
         cost += _CROSSING
-    return _Way(cost, (upper, lower), (*way.splits, n_lower))
+    if not strike.is_on_beat and _changes_voice(way, n_lower, len(strike.pitches)):
+        cost += _SWITCH
+    return _Way(cost, (upper, lower), (*way.splits, n_lower), len(strike.pitches))
+
+
+def _changes_voice(way: _Way, n_lower: int, size: int) -> bool:
+    """Whether a strike is the other voice's than that before, neither of them of both."""
+    if not way.splits:
+        return False
+    before, now = ((n > 0, n < of) for n, of in ((way.splits[-1], way.last_size), (n_lower, size)))
+    return before != now and all(before) + all(now) == 0
 
 
 def _continued(
