@@ -143,6 +143,39 @@ def test_triplets_are_bracketed_and_hidden_rests_fill_no_tuplet():
     assert [item.beams for item in items[:3]] == [["begin"], ["continue"], ["end"]]
 
 
+def triplet_under_a_half_note(*places: int):
+    """The second voice's items of the first beat: these of its thirds are struck."""
+    figure = [("right", 1, f"{n}/3", "1/3", 62) for n in places]
+    later = [("right", 1, str(n), "1", 62) for n in (1, 2, 3)]
+    sheet = write(score_of([("right", 1, "0", "4", 76), *figure, *later]))
+    lower = next(line for line in sheet.bars[0].lines if line.voice == 2)
+    return [item for item in lower.items if item.start < sheet.quarter]
+
+
+def test_a_note_of_the_melody_stands_in_for_the_first_of_a_triplet():
+    items = triplet_under_a_half_note(1, 2)
+    assert [(item.is_rest, item.is_hidden) for item in items] == [
+        *((True, True), (False, False), (False, False))
+    ]
+
+
+def test_a_triplet_with_a_single_note_shows_its_rests():
+    items = triplet_under_a_half_note(1)
+    assert items[0].is_rest
+    assert [item.is_hidden for item in items if item.tuplet is not None] == [False] * len(items)
+
+
+def test_small_notes_are_counted_in_their_beats_and_not_over_several():
+    """Sextuplets, the sixth note of the first tied into the next beat: none of three over both."""
+    music = [("right", 1, f"{n}/6", "1/6", 60 + n) for n in (*range(5), *range(7, 12))]
+    music.append(("right", 1, "5/6", "1/3", 72))
+    items = write(score_of([*music, ("right", 1, "2", "2", 60)])).bars[0].lines[0].items
+    found = {(item.tuplet.start, item.tuplet.actual): item.tuplet for item in items if item.tuplet}
+    quarter = items[-1].start // 2
+    assert [each.stop - each.start for each in found.values()] == [quarter] * 2
+    assert items[5].heads[0].is_tied_on
+
+
 def test_eighths_are_beamed_by_half_bars_and_sixteenths_by_beats():
     music = [("right", 1, f"{i}/2", "1/2", 60 + i) for i in range(4)]
     music += [("right", 1, f"{i}/4", "1/4", 60 + i) for i in range(8, 16)]

@@ -238,7 +238,7 @@ class _Writer:
         mark = SubElement(notations, "tuplet", type=kind, number="1")
         if kind == "stop":
             return
-        inside = [item for item in line.items if item.tuplet is tuplet]
+        inside = [item for item in line.items if item.tuplet is tuplet and not item.is_hidden]
         is_beamed = all(item.beams for item in inside)
         is_known = self._is_known(tuplet, line, is_beamed=is_beamed)
         if is_known or (line.staff, tuplet) in self.numbered:

@@ -20,7 +20,11 @@ def add_signatures(bars: Sequence[Bar], score: Score) -> None:
 
 
 def complete(bar: Bar, ruler: Ruler) -> None:
-    """Give every staff a first voice, and hide rests where the staff sounds."""
+    """Give every staff a first voice, and hide rests where the staff sounds.
+
+    In a tuplet only the first one is hidden, where a note of another voice stands in for it: notes
+    that are fewer than their number says can't be counted.
+    """
     for staff, voice in ((UPPER, 1), (LOWER, 3)):
         lines = [line for line in bar.lines if line.staff == staff]
         if not any(line.voice == voice for line in lines):
@@ -32,13 +36,23 @@ def complete(bar: Bar, ruler: Ruler) -> None:
             bar.lines.append(lines[0])
         for line in lines:
             others = [item for each in lines if each is not line for item in each.items]
+            struck = {item.start for item in others if not item.is_rest}
             sounding = [(item.start, item.stop) for item in others if not item.is_rest]
             for item in line.items:
-                if item.is_rest:
+                if item.is_rest and item.tuplet is not None:
+                    item.is_hidden = item.start in struck and _is_followed(item, line)
+                elif item.is_rest:
                     item.is_hidden = line.voice != voice or any(
                         start < item.stop and stop > item.start for start, stop in sounding
                     )
     bar.lines.sort(key=lambda line: line.voice)
+
+
+def _is_followed(rest: Symbol, line: Line) -> bool:
+    """Whether a rest is the first of its tuplet, and all others are notes, two or more."""
+    inside = [item for item in line.items if item.tuplet is rest.tuplet]
+    n_rests = sum(item.is_rest for item in inside)
+    return inside[0] is rest and n_rests == 1 and len(inside) > 2
 
 
 def set_stems(bar: Bar) -> None:

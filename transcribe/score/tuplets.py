@@ -142,17 +142,25 @@ def _best(
     if stop - start > ruler.beat and all(cut in places for _, cut in parts[:-1]):
         tuplet = None  # each part has its own
     if tuplet is not None and start % odd == 0 and stop % odd == 0:
-        n_pieces = sum(
-            len(tuplet.pieces(max(first, start), min(last, stop))) for first, last in inside
-        )
+        pieces = [
+            piece
+            for first, last in inside
+            for piece in tuplet.pieces(max(first, start), min(last, stop))
+        ]
         n_beats = max((stop - start) / ruler.beat, 1.0)
-        best = (n_pieces + _COSTS[tuplet.actual] * n_beats, (tuplet,))
+        if n_beats == 1 or all(_halvings(value, tuplet.unit) <= 1 for _, _, value in pieces):
+            best = (len(pieces) + _COSTS[tuplet.actual] * n_beats, (tuplet,))
     if parts:
         halves = [_best(*part, inside, ruler, odd) for part in parts]
         cost = sum(each[0] for each in halves)
         if cost <= best[0]:  # the smaller stretch is the simpler
             best = (cost, tuple(each for half in halves for each in half[1]))
     return best
+
+
+def _halvings(value: Value, unit: Value) -> int:
+    """How often a unit has to be halved for a value: nobody counts quarters of it over beats."""
+    return TYPES.index(value.type) - TYPES.index(unit.type)
 
 
 def _parts(start: int, stop: int, ruler: Ruler) -> list[tuple[int, int]]:
