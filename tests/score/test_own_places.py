@@ -109,6 +109,17 @@ def test_where_there_is_no_room_they_are_grace_notes():
     assert ids(arranged(score)) == list(range(10))
 
 
+def test_no_place_is_finer_than_thirty_seconds_and_their_triplets():
+    """Struck a sixty-fourth apart, at a beat a second, with room for it."""
+    written = [
+        ("right", 1, "1", "1/2", 60),
+        ("right", 1, "1", "1/2", 67),
+        ("right", 1, "2", "1", 72),
+    ]
+    score = struck(score_of([*written, ("right", 1, "1", "1/2", 67)]), {0: 1.0, 1: 1.0, 2: 1.075})
+    assert places(with_own_places(score))[2][0] == Fraction(9, 8)
+
+
 def test_what_no_piano_repeats_so_quickly_is_one_note():
     score = arranged(repeated(1.0, 1.03))
     assert places(score)[1:3] == places(repeated(1.0, 1.03))[1:3]

@@ -32,9 +32,9 @@ _SECOND, _IN_TURN = 2, 0.035
 no chord: on validation pieces, one in 15 such pairs is printed as one."""
 _QUICK = 0.15
 """Quarters from strike to strike of neighbouring keys, below which the first is a grace note."""
-_BINARY = tuple(Fraction(1, n) for n in (2, 4, 8, 16))
+_BINARY = tuple(Fraction(1, n) for n in (2, 4, 8))
 """Quarters that what was struck one after the other may be apart."""
-_TRIPLET = tuple(Fraction(1, n) for n in (3, 6, 12))
+_TRIPLET = tuple(Fraction(1, n) for n in (3, 6))
 """The same, beside a place in a triplet."""
 _GRACE = Fraction(1, 4)
 """Nominal length of a note that becomes a grace note; see `ScoreNote.length`."""
