@@ -240,6 +240,14 @@ def test_no_clef_changes_under_a_note_that_sounds():
     assert changes == [(1, 0, "F"), (3, 0, "G")]
 
 
+def test_a_melody_around_middle_c_has_the_clef_of_its_hand():
+    """As many ledger lines in either clef: a third below the staff, or above it."""
+    music = [("right", bar, str(i), "1", 57 + 10 * (i % 2)) for bar in (1, 2, 3) for i in range(4)]
+    assert clef_changes(write(score_of(music)), 1) == [(1, 0, "G")]
+    lower = [("left", *rest) for _, *rest in music]
+    assert clef_changes(write(score_of(lower)), 2) == [(1, 0, "F")]
+
+
 def test_what_no_one_could_read_changes_the_clef_for_a_bar():
     low = [("right", bar, str(i), "1", 36) for bar in (1, 2, 4, 5) for i in range(4)]
     sheet = write(score_of([*low, ("right", 3, "0", "4", 93)]))

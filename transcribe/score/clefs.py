@@ -22,8 +22,10 @@ _BOTTOM_LINES: dict[Clef, int] = {"G": 30, "F": 18}
 """Staff positions (`Spelling.position`) of E4 and G2, the lowest lines."""
 _TOP = 8
 """From the lowest line of a staff to the highest, in staff positions."""
-_CHANGE = 20.0
+_CHANGE = 16.0
 """What a change of clef costs; a note costs its ledger lines to the power of 1.5."""
+_FOREIGN = 4.0
+"""What a bar costs in the clef of the other staff."""
 _INSIDE = 4.0
 """What it costs more inside a bar."""
 _ON_A_BEAT = 7
@@ -111,6 +113,8 @@ def _parts(bar: Bar, staff: int, ruler: Ruler) -> Iterator[_Part]:
             far = lines if sign is None else [min(sign * each, 0) for each in lines]
             is_unreadable = any(abs(each) > _MOST_TO_READ for each in far)
             cost = min(sum(abs(each) ** 1.5 for each in lines), most)
+            if positions and clef != CLEFS[staff - UPPER]:
+                cost += _FOREIGN * (stop - start) / bar.length
             costs.append(cost + 2 * _CHANGE * is_unreadable)
         yield _Part(bar, start, (costs[0], costs[1]))
 
