@@ -11,6 +11,7 @@ from scores import score_of
 from transcribe.music.beat_grid import Metre
 from transcribe.music.key import Key
 from transcribe.notes import PedalPress
+from transcribe.score.marks import told_tempo
 from transcribe.score.notation import write
 from transcribe.score.voices import with_voices
 
@@ -307,6 +308,20 @@ def test_a_tempo_is_told_as_it_is_where_a_program_keeps_it(tempo, unsteady, said
     beats = tuple((n + unsteady * (n // 4 % 2)) * 60 / tempo for n in range(len(score.beats)))
     marks = [m for bar in write(replace(score, beats=beats)).bars for m in bar.marks]
     assert [mark.per_minute for mark in marks if mark.kind == "tempo"] == [said]
+
+
+@pytest.mark.parametrize(
+    ("metre", "tempo", "unit", "said"),
+    [("4/4", 26, "1/2", 52), ("6/8", 20, "1/2", 60), ("2/2", 18, "1/2", 72), ("3/4", 44, "1", 44)],
+)
+def test_beats_slower_than_a_metronome_are_counted_in_parts(metre, tempo, unit, said):
+    score = score_of([("right", bar, "0", "2", 60) for bar in range(1, 9)], metre=metre)
+    n = score.metre(1).beats_per_bar
+    beats = tuple((i + 0.03 * (i // n % 2)) * 60 / tempo for i in range(len(score.beats)))
+    score = replace(score, beats=beats)
+    (mark,) = (m for bar in write(score).bars for m in bar.marks if m.kind == "tempo")
+    assert (mark.unit, mark.per_minute) == (Fraction(unit), said)
+    assert told_tempo(score) == pytest.approx(tempo, rel=0.05)
 
 
 def test_loudness_that_lasts_is_marked_once():

@@ -15,12 +15,14 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from transcribe.music.beat_grid import Metre
 from transcribe.score.score import Score
 from transcribe.score.sheet import LOWER, Mark
 
-_METRONOME = (*range(20, 60, 2), *range(60, 72, 3), *range(72, 120, 4), *range(120, 145, 6))
+_METRONOME = (*range(40, 60, 2), *range(60, 72, 3), *range(72, 120, 4), *range(120, 145, 6))
 _METRONOME += (*range(152, 321, 8),)
-"""Beats a minute as metronomes have them, and on beyond their ends."""
+"""Beats a minute as metronomes have them, and on beyond their upper end; slower ones are counted in
+their parts."""
 _STEADY = 0.005
 """Natural logarithms between the bars of music that a metronome or a program plays; its tempo is
 told as it is."""
@@ -42,7 +44,7 @@ _HAIRPIN_FIT = 0.95
 """How well a straight line fits it: their correlation, at the least."""
 _RITARDANDO, _A_TEMPO = 0.75, 0.9
 """Parts of the tempo just before: slower than that, and back again."""
-_HALF = Fraction(1, 2)
+_HALF, _SIXTEENTH = Fraction(1, 2), Fraction(1, 4)
 
 
 def tempo_marks(score: Score, last: int) -> dict[int, list[Mark]]:
@@ -61,10 +63,11 @@ def tempo_marks(score: Score, last: int) -> dict[int, list[Mark]]:
         tempo = float(np.exp(levels[start]))
         ratio = max(tempo, told) / min(tempo, told) if told else np.inf
         if ratio >= _TEMPO_CHANGE:
-            said = min(_METRONOME, key=lambda each: abs(each - tempo))
+            unit, pace = _counted(score.metre(start + 1), tempo)
+            said = min(_METRONOME, key=lambda each: abs(each - pace))
             if np.ptp(np.log(tempos[start:stop])) < _STEADY:
-                said = max(round(tempo), 1)
-            marks[start + 1].append(Mark(0, "tempo", "", per_minute=said))
+                unit, said = score.metre(start + 1).quarters_per_beat, max(round(tempo), 1)
+            marks[start + 1].append(Mark(0, "tempo", "", per_minute=said, unit=unit))
             told = tempo
         for bar, text in _slowings(tempos[start:stop], tempo):
             marks[start + 1 + bar].append(Mark(0, "words", text))
@@ -75,7 +78,19 @@ def told_tempo(score: Score) -> float:
     """Beats a minute as they are said in words: those of the mark at the beginning, if there is
     one, as whoever reads both compares them."""
     marks = tempo_marks(score, max(note.bar for note in score.notes)).get(1, ())
-    return next((mark.per_minute for mark in marks if mark.kind == "tempo"), score.usual_tempo)
+    beat = score.metre(1).quarters_per_beat
+    paces = (float(mark.per_minute * mark.unit / beat) for mark in marks if mark.kind == "tempo")
+    return next(paces, score.usual_tempo)
+
+
+def _counted(metre: Metre, tempo: float) -> tuple[Fraction, float]:
+    """What a metronome counts, in quarters, and how many a minute: beats, or parts of slow ones."""
+    unit = metre.quarters_per_beat
+    if tempo < _METRONOME[0] and metre.is_compound:
+        unit, tempo = unit / 3, tempo * 3
+    while tempo < _METRONOME[0] and unit > _SIXTEENTH:
+        unit, tempo = unit / 2, tempo * 2
+    return unit, tempo
 
 
 def _bar_tempos(score: Score) -> NDArray[np.float64]:

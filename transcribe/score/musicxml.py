@@ -12,7 +12,6 @@ from collections.abc import Iterator, Sequence
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
-from transcribe.music.beat_grid import Metre
 from transcribe.score.metrical import Value, value_of
 from transcribe.score.sheet import (
     LOWER,
@@ -151,7 +150,7 @@ class _Writer:
             while clefs and clefs[0].place <= item.start:
                 self._change_clef(measure, clefs.pop(0))
             while waiting and waiting[0].place <= item.start:
-                self._mark(measure, waiting.pop(0), bar.metre, item.start)
+                self._mark(measure, waiting.pop(0), item.start)
             following = line.items[number + 1] if number + 1 < len(line.items) else None
             starts = item.tuplet is not None and item.tuplet is not open_tuplet
             ends = item.tuplet is not None and (
@@ -169,7 +168,7 @@ class _Writer:
         for change in clefs:
             self._change_clef(measure, change)
         for mark in waiting:
-            self._mark(measure, mark, bar.metre, mark.place)
+            self._mark(measure, mark, mark.place)
 
     def _change_clef(self, measure: Element, change: ClefChange) -> None:
         self._go(measure, change.place)
@@ -260,13 +259,13 @@ class _Writer:
         self.runs[line.staff] = (kind, first, max(last, stop))
         return start - first >= _NUMBERED_BARS * line.items[-1].stop
 
-    def _mark(self, measure: Element, mark: Mark, metre: Metre, at: int) -> None:
+    def _mark(self, measure: Element, mark: Mark, at: int) -> None:
         direction = Element("direction")
         kind = SubElement(direction, "direction-type")
         if mark.kind == "tempo":
             direction.set("placement", "above")
-            beat = value_of(metre.quarters_per_beat)
-            assert beat is not None  # every metre's beat is a plain or dotted value
+            beat = value_of(mark.unit)
+            assert beat is not None  # a metre's beat and its parts are plain or dotted values
             metronome = SubElement(kind, "metronome")
             SubElement(metronome, "beat-unit").text = beat.type
             for _ in range(beat.dots):
@@ -299,7 +298,7 @@ class _Writer:
             SubElement(direction, "offset").text = str(offset)
         SubElement(direction, "staff").text = str(mark.staff)
         if mark.kind == "tempo":
-            tempo = float(mark.per_minute * metre.quarters_per_beat)
+            tempo = float(mark.per_minute * mark.unit)
             SubElement(direction, "sound", tempo=f"{tempo:g}")
         elif mark.kind == "swing":
             swing = SubElement(SubElement(direction, "sound"), "swing")

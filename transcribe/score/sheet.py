@@ -7,6 +7,7 @@ Staff 1 is the upper, usually the right hand's; 2 the lower.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Literal
 
 from transcribe.music.beat_grid import Metre
@@ -98,7 +99,9 @@ class Mark:
     ``down`` or ``stop`` of an octave line; ``start`` or ``stop`` of a pedal press."""
     staff: int = UPPER
     per_minute: int = 0
-    """Beats a minute of a tempo mark."""
+    """Of a tempo mark."""
+    unit: Fraction = Fraction(1)
+    """Quarters of what a tempo mark counts."""
     ratio: tuple[int, int] = (1, 1)
     """How long the first and the second eighth of a beat are, from a mark of swing on."""
 
