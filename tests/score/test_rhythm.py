@@ -7,8 +7,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from transcribe.score.note_features import PLACES
-from transcribe.score.rhythm import as_held, read_places
+from transcribe.score.note_features import LENGTHS, PLACES
+from transcribe.score.rhythm import as_held, read_lengths, read_places
 
 HALF, EIGHTH, SIXTH = (PLACES.index(Fraction(1, part)) for part in (2, 8, 6))
 
@@ -71,6 +71,20 @@ def test_a_key_that_is_held_is_followed_by_no_rest(said, held, written):
         np.array([True, False, True]),
     )
     assert lengths == [Fraction(written), 2, 2]
+
+
+def test_a_chord_of_an_accompaniment_is_as_long_as_those_on_the_same_beats():
+    """Eight chords a quarter apart, of which one was read as an eighth with little conviction."""
+    eighth, quarter = LENGTHS.index(Fraction(1, 2)), LENGTHS.index(Fraction(1))
+    said = np.full((8, len(LENGTHS)), -9.0)
+    said[:, quarter], said[:, eighth] = np.log(0.8), np.log(0.2)
+    said[5, [quarter, eighth]] = np.log([0.4, 0.6])
+    place, left = np.zeros(8, np.int64), np.zeros(8, np.bool_)
+    found, likely = read_lengths(said, np.arange(8.0), place, left)
+    assert found == [1] * 8
+    assert likely[5] == pytest.approx(0.4)
+    said[5, [quarter, eighth]] = np.log([0.02, 0.98])  # where it is clear, it is believed
+    assert read_lengths(said, np.arange(8.0), place, left)[0][5] == Fraction(1, 2)
 
 
 def test_the_last_chord_lasts_as_long_as_it_is_held():

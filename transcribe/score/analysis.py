@@ -155,11 +155,10 @@ def _written(
     held, sounding = (
         (beats.position(until) - at) * quarters for until in (notes.offset, sounding_until(notes))
     )
-    lengths, likely = read_lengths(
-        networks.write(
-            length_features(position, is_right, notes.pitch, held, sounding, place, quarters)
-        )
+    said = networks.write(
+        length_features(position, is_right, notes.pitch, held, sounding, place, quarters)
     )
+    lengths, likely = read_lengths(said, position, place, is_right)
     to_beat = np.where(part > 0.5, (1 - part) * quarters, np.inf)
     lengths = as_held(lengths, position, to_beat, held, is_right)
     is_grace = grace > 0.5

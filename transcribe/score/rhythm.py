@@ -24,13 +24,18 @@ _BACKWARDS = -12.0
 """Logarithm of how likely it is that what is struck later is written earlier."""
 _TOGETHER = -1.5
 """The same, that what is struck one after the other is written as a chord."""
-_PLACES = np.array(PLACES, float)
+_PLACES, _LENGTHS = np.array(PLACES, float), np.array(LENGTHS, float)
 _RARE = -2.0
 """The same, of a place that few beats have, such as five eighths of one, beside what the
 network says: it takes them too readily for others nearby. Chosen on validation pieces."""
 _HABIT = 0.75
 """How much a place's share of the music counts, beside what the network says of an onset: music
 keeps to its figures. Chosen on validation pieces."""
+_SAME_LENGTH, _UNSEEN = 0.5, 3.0
+"""The same of a length among notes at one place in their beats that have the next as far away,
+beside so many of which nothing is known. Chosen on validation pieces."""
+_PIECE = 1e4
+"""Quarters; nothing is as far away."""
 _HELD = 1.7
 """How many times the likeliest length a key is held, with nothing else of its hand written, for a
 longer one to be believed: of validation pieces, that is right of one in three, the other of one in
@@ -102,10 +107,44 @@ def _in_turn(at: Array, likelihood: Array) -> NDArray[np.int64]:
     return place
 
 
-def read_lengths(said: Array) -> tuple[list[Fraction], Array]:
-    """The likeliest written lengths, in quarters, and how likely they are."""
+def read_lengths(
+    said: Array, position: Array, place: NDArray[np.int64], is_right: NDArray[np.bool_]
+) -> tuple[list[Fraction], Array]:
+    """The likeliest written lengths, in quarters, and how likely they are.
+
+    Notes of a hand at one place in their beat, with the next one as far away, are mostly alike.
+
+    Parameters
+    ----------
+    said : array
+        Logarithms of how likely each length is, shape (n, len(LENGTHS)).
+    position : array
+        Quarters from any one place to where each note is written, shape (n,).
+    place : array
+        Index into `PLACES`.
+    is_right : array
+        Whether each note is in the right hand.
+    """
+    distance = to_next(position, is_right)
     best = said.argmax(axis=1)
+    alone = np.flatnonzero(_LENGTHS[best] <= distance + 0.01)  # what overlaps is a voice of its own
+    kinds = np.stack([is_right, place, np.round(np.minimum(distance, _PIECE), 2)], axis=1)[alone]
+    _, kind = np.unique(kinds, axis=0, return_inverse=True)
+    often = np.full((len(alone), said.shape[1]), _UNSEEN / said.shape[1])
+    np.add.at(often, kind.reshape(-1), np.exp(said[alone]))
+    share = np.log(often / often.sum(axis=1, keepdims=True))[kind.reshape(-1)]
+    best[alone] = (said[alone] + _SAME_LENGTH * share).argmax(axis=1)
     return [LENGTHS[index] for index in best], np.exp(said[np.arange(len(said)), best])
+
+
+def to_next(position: Array, is_right: NDArray[np.bool_]) -> Array:
+    """Quarters from each note to where its hand strikes again; infinite after its last strike."""
+    distance = np.full(len(position), np.inf)
+    for side in (False, True):
+        mine = is_right == side
+        own = np.append(np.unique(np.round(position[mine], 4)), np.inf)
+        distance[mine] = own[np.searchsorted(own, position[mine] + 0.01)] - position[mine]
+    return distance
 
 
 def as_held(
@@ -132,11 +171,7 @@ def as_held(
         Whether each note is in the right hand.
     """
     written = np.array(lengths, float)
-    gap = np.full(len(written), np.inf)
-    for side in (False, True):
-        mine = is_right == side
-        own = np.append(np.unique(np.round(position[mine], 4)), np.inf)
-        gap[mine] = own[np.searchsorted(own, position[mine] + 0.01)] - position[mine]
+    gap = to_next(position, is_right)
     found = list(lengths)
     enough = np.where(written < float(LENGTHS[-1]), _HELD, _HELD_LONGEST)
     for index in np.flatnonzero((held > enough * written) & (written < gap - 0.01)).tolist():
