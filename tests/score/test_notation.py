@@ -233,6 +233,14 @@ def test_a_clef_changes_inside_a_bar_after_its_last_low_note():
     assert changes == [(1, 0, "F"), (2, 2, "G")]
 
 
+def test_a_clef_changes_after_bars_of_rests_and_not_before_them():
+    music = [("left", bar, str(i), "1", 48) for bar in (1, 2) for i in range(4)]
+    music += [("left", bar, str(i), "1", 77) for bar in (5, 6, 7) for i in range(4)]
+    music += [("left", bar, str(i), "1", 43) for bar in (10, 11, 12) for i in range(4)]
+    changes = clef_changes(write(score_of(music)), 2)
+    assert changes == [(1, 0, "F"), (5, 0, "G"), (10, 0, "F")]
+
+
 def test_no_clef_changes_under_a_note_that_sounds():
     music = [("left", 1, str(i), "1", 43) for i in range(4)]
     music += [("left", 2, "0", "4", 29), *(("left", 2, str(i), "1", 74) for i in (1, 2, 3))]

@@ -72,6 +72,8 @@ def choose_clefs(bars: Sequence[Bar], rulers: Mapping[int, Ruler]) -> None:
         change = np.array([_CHANGE + _INSIDE * (part.start > 0) for part in parts])
         path = _cheapest(costs, change=change, first=_FIRST, own=own)
         for number, part in enumerate(parts):
+            if number and not any(part.costs):  # silence; a clef stands before what it is for
+                path[number] = path[number - 1]
             if number == 0 or path[number] != path[number - 1]:
                 part.bar.clefs.append(ClefChange(part.start, staff, CLEFS[path[number]]))
 
