@@ -332,6 +332,19 @@ def test_beats_slower_than_a_metronome_are_counted_in_parts(metre, tempo, unit, 
     assert told_tempo(score) == pytest.approx(tempo, rel=0.05)
 
 
+@pytest.mark.parametrize(("chord", "words"), [(False, ["rit.", "a tempo"]), (True, [])])
+def test_a_chord_that_is_only_held_is_no_ritardando(chord, words):
+    """Quarters, of which a bar is half as fast; or a chord in that bar, which sounds on."""
+    music = [
+        ("right", bar, str(beat), "4" if bar == 5 and chord else "1", 60)
+        for bar in range(1, 10)
+        for beat in range(1 if bar == 5 and chord else 4)
+    ]
+    beats = tuple(float(beat + min(max(beat - 16, 0), 4)) for beat in range(37))
+    marks = [m for bar in write(replace(score_of(music), beats=beats)).bars for m in bar.marks]
+    assert [mark.text for mark in marks if mark.kind == "words"] == words
+
+
 def test_loudness_that_lasts_is_marked_once():
     score = score_of([("right", bar, "0", "4", 60) for bar in range(1, 17)])
     notes = [

@@ -57,6 +57,9 @@ def tempo_marks(score: Score, last: int) -> dict[int, list[Mark]]:
     if not len(tempos):
         return marks
     levels = _levels(np.log(tempos), _TEMPO_CUT)
+    goes_on = np.zeros(last, bool)
+    for note in score.notes:
+        goes_on[max(note.bar, 1) - 1] |= note.beat >= score.metre(note.bar).quarters_per_beat
     told = 0.0
     cuts = [0, *(np.flatnonzero(np.diff(levels)) + 1).tolist(), len(levels)]
     for start, stop in itertools.pairwise(cuts):
@@ -69,7 +72,7 @@ def tempo_marks(score: Score, last: int) -> dict[int, list[Mark]]:
                 unit, said = score.metre(start + 1).quarters_per_beat, max(round(tempo), 1)
             marks[start + 1].append(Mark(0, "tempo", "", per_minute=said, unit=unit))
             told = tempo
-        for bar, text in _slowings(tempos[start:stop], tempo):
+        for bar, text in _slowings(tempos[start:stop], tempo, goes_on[start:stop]):
             marks[start + 1 + bar].append(Mark(0, "words", text))
     return marks
 
@@ -100,13 +103,16 @@ def _bar_tempos(score: Score) -> NDArray[np.float64]:
     return 60 * np.diff(bounds) / np.maximum(np.diff(times), 1e-3)
 
 
-def _slowings(tempos: NDArray[np.float64], level: float) -> list[tuple[int, str]]:
-    """Bars where a stretch of one tempo slows down, and is back."""
+def _slowings(
+    tempos: NDArray[np.float64], level: float, goes_on: NDArray[np.bool_]
+) -> list[tuple[int, str]]:
+    """Bars where a stretch of one tempo slows down, and is back; a chord that is only held, with
+    nothing after its beat, slows nothing down."""
     found = []
     slow_since = None
     for bar in range(1, len(tempos)):
         before = float(np.median(tempos[max(0, bar - 4) : bar]))
-        if slow_since is None and tempos[bar] < _RITARDANDO * min(before, level):
+        if slow_since is None and goes_on[bar] and tempos[bar] < _RITARDANDO * min(before, level):
             slow_since = bar
             found.append((bar, "rit."))
         elif slow_since is not None and tempos[bar] > _A_TEMPO * level:
