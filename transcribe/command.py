@@ -243,7 +243,7 @@ def _transcribe_one(
         transcription = transcriber.transcribe(
             job.recording, progress=progress, excerpt=options.excerpt
         )
-    performance, beats = _with_beats(transcription.performance, options)
+    performance, beats = _with_beats(transcription.performance, job.recording, options)
     for kind, path in ((MIDI, job.midi), (CSV, job.csv), (JSON, job.json)):
         if path is not None:
             data = export_bytes(
@@ -273,15 +273,17 @@ def _transcribe_one(
 
 
 def _with_beats(
-    performance: Performance, options: argparse.Namespace
+    performance: Performance, recording: Path, options: argparse.Namespace
 ) -> tuple[Performance, TempoMap | None]:
     """The notes as they are to be written, and the beats if they are wanted."""
     if not performance.notes or not (options.beats or options.quantise):
         return performance, None
     from transcribe.score.analysis import analyse
     from transcribe.score.midi_beats import beats_for_midi, quantised
+    from transcribe.score.score import Hints
+    from transcribe.score.titles import title_of, with_title
 
-    score = analyse(performance)
+    score = analyse(performance, with_title(Hints(), title_of(recording)))
     if options.quantise:
         performance = quantised(performance, score, options.quantise)
     return performance, beats_for_midi(score)

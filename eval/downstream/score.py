@@ -18,7 +18,9 @@ performances; means and 95 % intervals are over pieces.
 - ``place_found``, ``value_found``: the same with beats, bars and metre as found. A place is
   right if the note is as far into its beat as in the published score.
 
-``rules`` is what `transcribe.score.plain` does without learning. With ``--recorded SECONDS`` the
+``rules`` is what `transcribe.score.plain` does without learning. With ``--told`` they are scored
+once more with what ``--metre`` and ``--key`` would say, the published first signatures, which are
+right then whatever the music. With ``--recorded SECONDS`` the
 same performances, cut there, are also played on an instrument that the transcriber's training
 held out, transcribed, and scored: notes are those that were heard within 50 ms.
 """
@@ -30,6 +32,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -39,10 +42,11 @@ from numpy.typing import NDArray
 
 from eval.common.command import new_parser, run
 from transcribe.datasets import load_dataset
-from transcribe.datasets.annotated import UNKNOWN, AnnotatedPerformance, read_asap
+from transcribe.datasets.annotated import NO_KEY, UNKNOWN, AnnotatedPerformance, read_asap
 from transcribe.evaluation.aggregate import aggregate
 from transcribe.evaluation.counts import Mean, Scores
 from transcribe.music.beat_grid import DENOMINATORS, Metre
+from transcribe.music.key import Key
 from transcribe.notes import Performance
 from transcribe.options import positive_seconds, whole_number
 from transcribe.score import plain
@@ -228,7 +232,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         return analyse(performance, hints, networks=networks)
 
     record: dict[str, Any] = {"part": options.part, "n_performances": len(everything)}
-    played, rules = [], []
+    played, rules, told = [], [], []
     spent = music = 0.0
     for case in everything:
         started = time.perf_counter()
@@ -237,10 +241,16 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         music += case.performance.notes[-1].onset - case.performance.notes[0].onset
         played.append((case.piece, measured(case, read, with_notes=True)))
         rules.append((case.piece, measured(case, plain.analyse, with_notes=False)))
+        if options.told:
+            hints = _first_signatures(case.truth)
+            obeying = partial(analyse, hints=hints, networks=networks)
+            told.append((case.piece, measured(case, obeying, with_notes=False)))
         print(case.piece, _line(played[-1][1]), file=sys.stderr, flush=True)
     record["seconds_an_hour"] = spent / music * 3600
     record |= over_pieces(played)
     record["rules_from_midi"] = over_pieces(rules)
+    if told:
+        record["told_metre_and_key"] = over_pieces(told)
     if options.recorded:
         bank = SampleBank.load(options.data / "instruments" / INSTRUMENT)
         transcriber = Transcriber.load()
@@ -257,6 +267,12 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     return record
 
 
+def _first_signatures(truth: AnnotatedPerformance) -> Hints:
+    """The published first metre and key signature; modes are not annotated."""
+    key = Key(7 * int(truth.fifths[0]) % 12) if truth.fifths[0] != NO_KEY else None
+    return Hints(metre=Metre(int(truth.numerator[0]), int(truth.denominator[0])), key=key)
+
+
 def _line(figures: Mapping[str, float]) -> str:
     return " ".join(f"{name} {100 * value:.0f}" for name, value in figures.items())
 
@@ -265,7 +281,7 @@ def _shown(record: Mapping[str, Any]) -> str:
     lines = [f"seconds an hour {record['seconds_an_hour']:.1f}"]
     sources = {"from MIDI": record} | {
         name.replace("_", " "): record[name]
-        for name in ("rules_from_midi", "from_recordings")
+        for name in ("rules_from_midi", "told_metre_and_key", "from_recordings")
         if name in record
     }
     for source, figures in sources.items():
@@ -291,6 +307,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--seconds", type=positive_seconds, help="from the first note; default: all"
     )
+    parser.add_argument("--told", action="store_true", help="also with metre and key told")
     parser.add_argument(
         "--recorded", type=positive_seconds, help="score recordings of so many seconds, too"
     )

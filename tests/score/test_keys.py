@@ -4,26 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from played_pieces import chords
 
 from transcribe.notes import Note, Performance
 from transcribe.score.analysis import analyse
 from transcribe.score.keys import key_of, key_signatures
 from transcribe.score.networks import packaged_networks
 from transcribe.score.onset_features import NoteArrays
-
-CADENCE = ((48, 60, 64, 67), (53, 60, 65, 69), (55, 59, 62, 65), (48, 60, 64, 67))
-
-
-def chords(*transpositions: int) -> Performance:
-    notes = []
-    for bar, by in enumerate(transpositions):
-        for index, chord in enumerate(CADENCE):
-            onset = 2.0 * (4 * bar + index)
-            notes += [
-                Note(onset=onset, offset=onset + 1.8, pitch=pitch + by, velocity=70)
-                for pitch in chord
-            ]
-    return Performance(tuple(notes))
 
 
 @pytest.mark.parametrize(("by", "fifths"), [(0, 0), (7, 1), (5, -1), (3, -3), (-3, 3), (1, -5)])

@@ -215,7 +215,7 @@ def _keys(
     first = 0 if grid.starts[0] else 1
     if hints.key is not None:
         return (KeyChange(float(grid.times[0]), first, hints.key),), 1.0
-    signatures, sure = key_signatures(notes, profiles)
+    signatures, sure = key_signatures(notes, profiles, likely=hints.likely_key)
     bounds = [time for time, _ in signatures] + [np.inf]
     bar_times = grid.times[list(grid.starts)]
     changes: list[KeyChange] = []
@@ -223,6 +223,8 @@ def _keys(
         inside = np.searchsorted(notes.onset, [time, stop])
         key = key_of(signature, performance.notes[inside[0] : inside[1]])
         if not changes:
+            told = hints.likely_key
+            key = told if told is not None and told.fifths % 12 == signature else key
             changes.append(KeyChange(float(grid.times[0]), first, key))
             continue
         bar = int(np.abs(bar_times[:-1] - time).argmin()) + 1

@@ -29,10 +29,13 @@ METRES = tuple(
 """Those that are found."""
 SWUNG_METRES = tuple(map(Metre.parse, ("4/4", "3/4", "5/4")))
 """Those of swung music: it is counted in quarters, and nobody writes it in bars of two."""
+_IN_TWO = Metre(2, 4)
 _EARLY = 0.25
 """Beats before a beat within which what is struck belongs to it."""
 _SLOWEST_IN_THREES = 0.8
 """Seconds; beats in three that are longer may be the bars of a waltz."""
+_SLOWEST_IF_TOLD = 0.4
+"""The same where the piece is known to be in three."""
 _THREES = 0.65
 """How likely three beats a bar then have to be."""
 _SLOWEST_IN_TWOS = 60 / 45
@@ -87,12 +90,17 @@ def find_bars(
     metres = _possible_metres(hints)
     times, onset = _beats(evidence, hints, settings, first, last)
     heard = _heard(networks, notes, times, evidence.times)
-    is_free = hints.metre is None and hints.tempo is None and hints.beats is None
+    is_paced = hints.tempo is not None or hints.beats is not None
+    is_free = hints.metre is None and not is_paced
+    is_in_three = all(metre.beats_per_bar == 3 and not metre.is_compound for metre in metres)
     pace = float(np.median(played_gaps(times, evidence.times)))
-    if is_free and pace > _SLOWEST_IN_THREES:
+    slowest = _SLOWEST_IF_TOLD if is_in_three else _SLOWEST_IN_THREES
+    if (is_free or (is_in_three and not is_paced)) and pace > slowest:
         finer, on_finer = _thirds(times, onset, evidence.times, first, last)
         of_finer = _heard(networks, notes, finer, evidence.times)
-        if _in_threes(of_finer.metre[~in_pauses(finer, evidence.times)]):
+        threes = _threes(of_finer, finer, evidence.times)
+        needed = _threes(heard, times, evidence.times) if is_in_three else np.log(_THREES)
+        if threes > needed:
             times, onset, heard = finer, on_finer, of_finer
     on_onset = np.where(onset >= 0, evidence.down[np.maximum(onset, 0)], settings.missing_down)
     down = settings.onset_share * on_onset + (1 - settings.onset_share) * heard.down
@@ -107,7 +115,7 @@ def find_bars(
         metre=_known_metres(hints, times, metres),
     )
     if is_free:
-        times, onset, bars = _without_halves(times, onset, bars, evidence.times)
+        times, onset, bars = _without_halves(times, onset, bars, metres, evidence.times)
     return _filled_up(times, onset, bars, metres, last)
 
 
@@ -179,7 +187,8 @@ def _possible_metres(hints: Hints) -> tuple[Metre, ...]:
         return (hints.metre,)
     if hints.metres is not None:
         return tuple(dict.fromkeys(hints.metres))
-    return SWUNG_METRES if hints.swing else METRES
+    found = SWUNG_METRES if hints.swing else METRES
+    return tuple(each for each in found if each in (hints.likely_metres or found)) or found
 
 
 def _known_metres(
@@ -217,17 +226,24 @@ def _thirds(
     return finer[start:stop], near[start:stop]
 
 
-def _in_threes(metre: Array) -> bool:
-    """Whether beats of which this is said (`BarEvidence.metre`) are very likely three to a bar."""
+def _threes(heard: BarEvidence, times: Array, onsets: Array) -> float:
+    """Logarithm of how likely beats are three to a bar, by what is said of those in no pause."""
+    of_beat = heard.metre[~in_pauses(times, onsets)]
     three = [METRE_CLASSES[3, 4], METRE_CLASSES[3, 8]]
-    return bool(np.logaddexp.reduce(metre[:, three], axis=1).mean() > np.log(_THREES))
+    return float(np.logaddexp.reduce(of_beat[:, three], axis=1).mean())
 
 
 def _without_halves(
-    times: Array, onset: NDArray[np.int64], bars: Bars, onsets: Array
+    times: Array,
+    onset: NDArray[np.int64],
+    bars: Bars,
+    metres: tuple[Metre, ...],
+    onsets: Array,
 ) -> tuple[Array, NDArray[np.int64], Bars]:
     """With two beats for each where slow ones of 2/4 are more likely the halves of 4/4."""
-    in_twos = bars.metre == METRES.index(Metre(2, 4))
+    if not {_IN_TWO, COMMON_TIME} <= set(metres):
+        return times, onset, bars
+    in_twos = bars.metre == metres.index(_IN_TWO)
     ends = np.append(times, 2 * times[-1] - times[-2])
     gaps = np.diff(ends)
     is_half = np.zeros(len(times), bool)
@@ -241,7 +257,7 @@ def _without_halves(
     between = times[halves] + gaps[halves] / 2
     near = _nearest_onsets(onsets, between)
     between = np.where(near >= 0, onsets[np.maximum(near, 0)], between)
-    common = METRES.index(COMMON_TIME)
+    common = metres.index(COMMON_TIME)
     return (
         np.insert(times, halves + 1, between),
         np.insert(onset, halves + 1, near),

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from transcribe.errors import OutputError, TranscribeError
 from transcribe.files.atomic import write_atomically
 from transcribe.files.beginnings import holds_midi
-from transcribe.files.names import LONGEST_NAME, output_stem, shortened, stem_of
+from transcribe.files.names import LONGEST_NAME, output_stem, shortened
 from transcribe.options import (
     DONE,
     FAILED,
@@ -87,7 +87,11 @@ def add_parser(subparsers: Subparsers) -> None:
     )
     add("--paper", choices=("a4", "letter"), default="a4", help="size of the pages (default: a4)")
     add("--pedal", action="store_true", help="write the presses of the sustain pedal")
-    add("--title", metavar="TEXT", help="title (default: the recording's, from its tags)")
+    add(
+        "--title",
+        metavar="TEXT",
+        help="title, whose key or dance is used (default: the recording's, from its tags)",
+    )
     add("--composer", metavar="TEXT", help="composer (default: from the recording's tags)")
     add_overwrite(group)
     add = parser.add_argument_group("music").add_argument
@@ -195,6 +199,7 @@ def _check_ready(source: Path, target: Path, options: argparse.Namespace) -> Non
 def _score(source: Path, reader: PerformanceReader, options: argparse.Namespace) -> Score:
     """The source's score, with its title and composer."""
     from transcribe.score.making import make_score
+    from transcribe.score.titles import with_title
 
     performance = reader.read(source)
     if len(performance.notes) < _FEWEST_NOTES:
@@ -211,7 +216,7 @@ def _score(source: Path, reader: PerformanceReader, options: argparse.Namespace)
             f"({last:.1f}) at most; found {options.downbeat:g}"
         )
     title, composer = _tags(source, options)
-    score = make_score(performance, _hints(source, options))
+    score = make_score(performance, with_title(_hints(source, options), title))
     return replace(score, title=title, composer=composer)
 
 
@@ -349,13 +354,13 @@ def _check_engraver(options: argparse.Namespace) -> None:
 def _tags(source: Path, options: argparse.Namespace) -> tuple[str, str]:
     """Title and composer, as given or from the file; the file's name for want of a title."""
     from transcribe.audio.tags import read_tags
+    from transcribe.score.titles import title_from_name
 
     tags = {} if holds_midi(source) else read_tags(source)
     title = options.title if options.title is not None else tags.get("title", "")
     composer = options.composer if options.composer is not None else tags.get("composer", "")
     if not title and options.title is None:
-        title = stem_of(source.name)
-        title = title if " " in title else title.replace("_", " ")
+        title = title_from_name(source.name)
     return title, composer
 
 

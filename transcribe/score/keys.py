@@ -40,6 +40,9 @@ _CHANGE = 9.0
 """What another key signature costs, in logarithms of probabilities summed over places."""
 _LEAST = -6.0
 """Logarithm of the least probability that a place gives a signature."""
+_LIKELY = 1.5
+"""By how much, in logarithms of odds, every place is likelier to have the signature that is told.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,16 +125,21 @@ def chromas_around(notes: NoteArrays, places: Array) -> Array:
 
 
 def key_signatures(
-    notes: NoteArrays, profiles: KeyProfiles
+    notes: NoteArrays, profiles: KeyProfiles, *, likely: Key | None = None
 ) -> tuple[list[tuple[float, int]], float]:
     """From when on which signature holds (seconds, sharps modulo 12), and how sure that is.
 
-    The second is the mean probability of what was chosen.
+    The second is the mean probability of what was chosen. The signature of the ``likely`` key
+    needs less evidence than others.
     """
     first, last = float(notes.onset[0]), float(notes.onset[-1])
     places = np.arange(first + STEP / 2, max(last, first + STEP), STEP)
     places = places[_near_a_note(places, notes.onset)]
-    said = np.maximum(profiles(chromas_around(notes, places)), _LEAST)
+    said = profiles(chromas_around(notes, places))
+    if likely is not None:
+        said[:, likely.fifths % 12] += _LIKELY
+        said -= np.logaddexp.reduce(said, axis=1, keepdims=True)
+    said = np.maximum(said, _LEAST)
     value, came = said[0], np.zeros(said.shape, np.int8)
     everything = np.arange(12)
     for index in range(1, len(said)):

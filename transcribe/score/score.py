@@ -51,6 +51,10 @@ class Hints:
     """The metre at each of `beats`, where it is known too."""
     swing: bool | None = None
     """Whether off-beats that come late are written as if they did not."""
+    likely_key: Key | None = None
+    """Of its beginning, such as its title says; the notes may speak against it."""
+    likely_metres: tuple[Metre, ...] | None = None
+    """One of which it is in, such as those of a waltz; obeyed, unless `metre` or `metres` is."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from transcribe.music.beat_grid import TEMPO_RANGE, Metre
 from transcribe.music.key import Key
 from transcribe.notes import Performance
 from transcribe.score.score import Hints
+from transcribe.score.titles import title_from_name, with_title
 from transcribe.web.downloads import exported, sounding
 from transcribe.web.errors import RefusedError
 from transcribe.web.library_entry import LibraryEntry
@@ -236,9 +237,9 @@ def _attached(data: bytes, media_type: str, name: str) -> Response:
 
 
 def _hints(entry: LibraryEntry, query: Mapping[str, str]) -> Hints:
-    """What is known of a piece: as it is kept, unless the address says otherwise."""
+    """What is known of a piece: as it is kept, unless the address says otherwise, and its title."""
     asked = {name: query[name] for name in WISHES if name in query}
-    return hints_of({**entry.wishes, **asked})
+    return with_title(hints_of({**entry.wishes, **asked}), title_from_name(entry.name))
 
 
 # --- the words of an address ---
