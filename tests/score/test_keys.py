@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from played_pieces import chords
+from played_pieces import CADENCE, chords
 
 from transcribe.notes import Note, Performance
 from transcribe.score.analysis import analyse
@@ -33,6 +33,19 @@ def test_six_signs_are_flats_after_flats_and_sharps_after_sharps(by, fifths):
     first, then = by
     found = analyse(chords(*[first] * 10, *[then] * 10))
     assert [change.key.fifths for change in found.keys] == fifths
+
+
+def test_six_signs_are_flats_where_sharps_would_be_double():
+    """Chords of B flat lead to E flat minor: D would be C double sharp."""
+    assert [change.key.fifths for change in analyse(chords(*[6] * 10)).keys] == [6]
+    relative = ((46, 58, 62, 65), (51, 58, 63, 66))
+    order = [*([pitch + 6 for pitch in chord] for chord in CADENCE), *relative] * 7
+    notes = [
+        Note(onset=2.0 * index, offset=2.0 * index + 1.8, pitch=pitch, velocity=70)
+        for index, chord in enumerate(order)
+        for pitch in chord
+    ]
+    assert [change.key.fifths for change in analyse(Performance(tuple(notes))).keys] == [-6]
 
 
 def test_a_minor_key_has_its_relative_major_s_signature():

@@ -11,6 +11,7 @@ its beats are known, and read again (`swing`).
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 
@@ -18,7 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from transcribe.music.beat_grid import COMMON_TIME
-from transcribe.notes import Performance
+from transcribe.music.key import Key
+from transcribe.notes import Note, Performance
 from transcribe.score.bar_grid import BarGrid, find_bars
 from transcribe.score.beats import BeatSettings, OnsetEvidence
 from transcribe.score.keys import KeyProfiles, key_of, key_signatures
@@ -36,6 +38,7 @@ from transcribe.score.score import (
     Score,
     ScoreNote,
 )
+from transcribe.score.spelling import spell
 from transcribe.score.swing import Swung, can_swing, find_swing, told_swing
 
 Array = NDArray[np.float64]
@@ -58,6 +61,8 @@ _UNSURE_OF_PLACES = 0.75
 """The same, of where notes stand between the beats."""
 _SIX = 6
 """Sharps or flats of the one signature that is written both ways."""
+_FAR_FEWER = 3
+"""Times as many double signs as the other way, from which on that is taken."""
 _FEWEST_BEATS, _FEWEST_BARS = 8, 4
 """That are on onsets; of fewer, a doubt is told too."""
 
@@ -224,7 +229,10 @@ def _keys(
         key = key_of(signature, performance.notes[inside[0] : inside[1]])
         if not changes:
             told = hints.likely_key
-            key = told if told is not None and told.fifths % 12 == signature else key
+            if told is not None and told.fifths % 12 == signature:
+                key = told
+            elif abs(key.fifths) == _SIX:
+                key = _more_readable(key, performance.notes[inside[0] : inside[1]])
             changes.append(KeyChange(float(grid.times[0]), first, key))
             continue
         bar = int(np.abs(bar_times[:-1] - time).argmin()) + 1
@@ -235,6 +243,16 @@ def _keys(
         if changes[-1].key.fifths != key.fifths:
             changes.append(KeyChange(float(bar_times[bar - 1]), bar, key))
     return tuple(changes), sure
+
+
+def _more_readable(key: Key, notes: Sequence[Note]) -> Key:
+    """A key of six sharps or flats, or of the others where those need far fewer double signs."""
+    pitches, onsets = [note.pitch for note in notes], [note.onset for note in notes]
+    usual, other = (
+        sum(abs(name.alter) == 2 for name in spell(pitches, [way.fifths] * len(notes), onsets))
+        for way in key.names
+    )
+    return key.names[1] if usual > _FAR_FEWER * (other + 1) else key
 
 
 def _doubts(
