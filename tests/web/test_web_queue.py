@@ -114,6 +114,32 @@ def test_on_a_full_disk_a_recording_in_work_is_deleted(client, monkeypatch):
     assert client.wait(put_in(client, 3.0, ends=True))["state"] == "done"
 
 
+@pytest.mark.parametrize(("ask", "expected"), [("pause", "paused"), ("cancel", "cancelled")])
+def test_on_a_full_disk_the_work_on_a_recording_is_stopped(client, monkeypatch, ask, expected):
+    """At once; it is written down when there is room."""
+    long = put_in(client, 2400.0, ends=False)
+    client.until(long, lambda found: found["duration"] == 2400.0)
+
+    def full(library):
+        raise disk_full()
+
+    start = time.monotonic()
+    monkeypatch.setattr(job_queue, "_PAUSE", 0.1)
+    with monkeypatch.context() as patch:
+        patch.setattr(RecordingLibrary, "_writing", full)
+        answer = client.ask("POST", f"/api/recordings/{long}/{ask}")
+        assert (answer.status, answer.json["state"]) == (200, expected)
+        assert client.recordings()[0]["state"] == expected
+        # What has to be written is refused as soon.
+        assert client.ask("POST", f"/api/recordings/{long}/again").status == 507
+        assert client.ask("PUT", f"/api/recordings/{long}/part", {"from": 1, "to": 2}).status == 507
+        assert time.monotonic() - start < 5
+        assert client.recordings()[0]["state"] == expected
+    assert client.wait(put_in(client, 3.0, ends=True))["state"] == "done"
+    assert client.get(f"/api/recordings/{long}").json["state"] == expected
+    assert client.ask("DELETE", f"/api/recordings/{long}").status == 204
+
+
 def test_a_worker_that_was_killed_takes_no_more(tmp_path):
     """At once: one that was stopped as it was done would else be given the next recording."""
     command = (sys.executable, "-S", "-c", WORKER, str(tmp_path / "ids"))

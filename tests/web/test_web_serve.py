@@ -231,6 +231,29 @@ def test_a_full_disk_gets_room_by_deleting(tmp_path, monkeypatch):
     library.close()
 
 
+def test_what_changes_takes_no_room(tmp_path):
+    """SQLite's journal stays, so that it need not be made anew where the disk is full."""
+    library = RecordingLibrary(tmp_path)
+    (upload := library.new_upload()).write_bytes(b"x")
+    entry = library.add(upload, "song.wav", most=9)
+    library.add_edit(entry, [{"note": None, "id": "m1.60"}])
+
+    def files() -> list[tuple[int, int]]:
+        found = [path.stat() for path in sorted(tmp_path.iterdir()) if path.is_file()]
+        return [(each.st_ino, each.st_size) for each in found]
+
+    before = files()
+    assert len(before) == 2
+    entry.state = "paused"
+    library.save(entry)
+    library.rename(entry, "waltz")
+    library.queue_again(entry)
+    library.undo(entry)
+    library.redo(entry)
+    assert files() == before
+    library.close()
+
+
 def test_a_full_disk_loses_no_edit_that_was_kept(tmp_path):
     """SQLite says "database or disk is full"; here because the file may not grow."""
     library = RecordingLibrary(tmp_path)

@@ -19,7 +19,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any, TypeAlias
 
-from transcribe.web.errors import RefusedError
+from transcribe.web.errors import RefusedError, disk_full
 from transcribe.web.event_stream import EventStreams
 from transcribe.web.library import RecordingLibrary, heard_seconds
 from transcribe.web.library_entry import CANCELLED, DONE, PAUSED, QUEUED, WORKING, LibraryEntry
@@ -131,22 +131,16 @@ class JobQueue:
                     yield entry
                     return
             job.is_forgotten = to_forget
+            if job.lacks_room and not to_forget:
+                raise disk_full()
             await self._end(job, CANCELLED)
 
-    async def cancel(self, name: str) -> LibraryEntry:
-        """Take a recording out of the queue, or stop the work on it."""
-        return await self._stop_work(name, CANCELLED)
-
-    async def pause(self, name: str) -> LibraryEntry:
-        """Let the work on a recording rest; queued again, it goes on where it was."""
-        return await self._stop_work(name, PAUSED)
-
-    async def _stop_work(self, name: str, state: str) -> LibraryEntry:
+    async def stop_work(self, name: str, state: str) -> LibraryEntry:
+        """Take a recording out of the queue, or stop the work on it; queued again, it goes on."""
         async with self.changing(name) as entry:
             job = self.running.get(name)
             if job is None and entry.state in (QUEUED, PAUSED):
-                entry.state = state
-                await asyncio.to_thread(self._library.save, entry)
+                await asyncio.to_thread(self._library.change, entry, state=state)
         if job is not None:
             await self._end(job, state)
         else:
@@ -154,17 +148,21 @@ class JobQueue:
         return self.entry(name)
 
     async def _end(self, job: RunningJob, state: str) -> None:
-        """End the work on a recording, which is to be in this state then."""
+        """End the work on a recording, which is to be in this state then.
+
+        On a full disk that is written down once there is room. With work that does not end
+        we have nothing more to do: what it finds is dropped.
+        """
         job.stopped = state
         if job.process is not None:
             job.process.kill()
         until = time.monotonic() + _LONGEST_CANCEL
         while self._counts(job) and time.monotonic() < until:
+            if job.lacks_room and not job.is_forgotten:
+                if job.entry.state in (WORKING, PAUSED):
+                    job.entry.state = state
+                return
             await asyncio.sleep(0.01)
-        await self._let_go(job, state)
-
-    async def _let_go(self, job: RunningJob, state: str) -> None:
-        """Have nothing more to do with work that does not end: what it finds is dropped."""
         async with self._keeping:
             if not self._counts(job):
                 return
@@ -191,9 +189,7 @@ class JobQueue:
         return is_blocked(self.running.values(), self._n_jobs)
 
     def _next_short(self) -> LibraryEntry | None:
-        if not self._is_blocked():
-            return None
-        return next(iter(short_order(self._queued())), None)
+        return next(iter(short_order(self._queued())), None) if self._is_blocked() else None
 
     def _next_in_line(self) -> LibraryEntry | None:
         return next(iter(self._queued()), None)
@@ -432,8 +428,10 @@ class JobQueue:
                 async with self._keeping:
                     if self._counts(job) and not job.is_forgotten:
                         await asyncio.to_thread(self._library.save, job.entry)
+                job.lacks_room = False
                 return
             except RefusedError as error:
+                job.lacks_room = True
                 log.warning("%s", error)
                 await asyncio.sleep(_PAUSE)
 

@@ -19,6 +19,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -104,6 +105,8 @@ class RecordingLibrary:
     def _prepare(self) -> None:
         self._database.execute("PRAGMA foreign_keys = ON")
         self._database.execute("PRAGMA synchronous = FULL")
+        # The journal stays, with its room: a recording can be paused on a full disk.
+        self._database.execute("PRAGMA journal_mode = PERSIST")
         found = self._database.execute("PRAGMA user_version").fetchone()[0]
         if found > _VERSION:
             raise sqlite3.DatabaseError(
@@ -222,20 +225,32 @@ class RecordingLibrary:
                 (entry.number, entry.state, entry.attempt, packed(entry), entry.id),
             )
 
-    def queue_again(self, entry: LibraryEntry) -> None:
+    def change(self, entry: LibraryEntry, **values: Any) -> None:
+        """Set what is known of a recording, once it is written."""
+        self.save(replace(entry, **values))
+        for name, value in values.items():
+            setattr(entry, name, value)
+
+    def queue_again(self, entry: LibraryEntry, **values: Any) -> None:
         """Put a recording at the end of the queue."""
         with self._lock:
-            entry.state = QUEUED
-            entry.forget_error()
-            entry.warnings, entry.remarks = [], []
-            entry.number = self._next_number()
-            self.save(entry)
+            self.change(
+                entry,
+                state=QUEUED,
+                number=self._next_number(),
+                error="",
+                hint="",
+                error_kind="",
+                error_values={},
+                warnings=[],
+                remarks=[],
+                **values,
+            )
 
     def queue_part(self, entry: LibraryEntry, part: Part | None) -> None:
         """Have a part of a recording transcribed, or all of it, from the beginning."""
-        entry.part = part
         forget_unfinished(self.transcription(entry))
-        self.queue_again(entry)
+        self.queue_again(entry, part=part)
 
     def entries(self) -> list[LibraryEntry]:
         """All recordings, the newest first."""
@@ -273,8 +288,7 @@ class RecordingLibrary:
 
     def rename(self, entry: LibraryEntry, name: str) -> None:
         """Give a recording another name; its file's ending stays."""
-        entry.name = shown(name, suffix=PurePath(entry.name).suffix)
-        self.save(entry)
+        self.change(entry, name=shown(name, suffix=PurePath(entry.name).suffix))
 
     def delete(self, entry: LibraryEntry) -> None:
         """Forget a recording and all that belongs to it."""

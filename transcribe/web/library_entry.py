@@ -86,10 +86,6 @@ class LibraryEntry:
         self.warnings = [words]
         self.remarks = [{"kind": kind, "message": words, "values": {}}]
 
-    def forget_error(self) -> None:
-        """It is to be tried again."""
-        self.error, self.hint, self.error_kind, self.error_values = "", "", "", {}
-
 
 @dataclass(frozen=True, slots=True)
 class Edit:

@@ -76,12 +76,11 @@ class NoteRoutes:
         threshold = number(wanted, "threshold", lowest, highest)
         minimum = number(wanted, "minimum_duration", 0.0, LONGEST_MINIMUM)
 
+        said = {"threshold": threshold, "minimum_duration": minimum}
+
         def change(entry: LibraryEntry) -> None:
-            if "threshold" in wanted:
-                entry.threshold = threshold
-            if "minimum_duration" in wanted:
-                entry.minimum_duration = minimum
-            self._state.library.save(entry)
+            known = {name: value for name, value in said.items() if name in wanted}
+            self._state.library.change(entry, **known)
 
         return await self._changed(request, change)
 

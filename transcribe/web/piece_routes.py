@@ -34,8 +34,7 @@ class PieceRoutes:
         """Keep what a person knows of the piece."""
         wishes = wishes_of(await json_object(request))
         async with self._state.changing(request) as entry:
-            entry.wishes = wishes
-            await asyncio.to_thread(self._state.library.save, entry)
+            await asyncio.to_thread(self._state.library.change, entry, wishes=wishes)
         return self._state.told(entry)
 
     async def beats(self, request: Request) -> Response:

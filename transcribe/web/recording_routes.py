@@ -96,14 +96,15 @@ class RecordingRoutes:
 
     async def cancel(self, request: Request) -> Response:
         """Stop the work on a recording."""
-        return self._state.told(await self._state.queue.cancel(request.path_params["id"]))
+        name = request.path_params["id"]
+        return self._state.told(await self._state.queue.stop_work(name, CANCELLED))
 
     async def pause(self, request: Request) -> Response:
         """Stop the work on a recording, to go on from there; others have their turn meanwhile."""
         entry = self._state.entry(request)
         if entry.state not in (QUEUED, WORKING, PAUSED):
             raise RefusedError(409, "This recording is not in work.", "", kind="not_in_work")
-        return self._state.told(await self._state.queue.pause(entry.id))
+        return self._state.told(await self._state.queue.stop_work(entry.id, PAUSED))
 
     async def again(self, request: Request) -> Response:
         """Queue what was paused, failed or cancelled; the work goes on where it was."""

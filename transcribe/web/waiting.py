@@ -29,6 +29,8 @@ class RunningJob:
     """The state that a person has asked for in place of the work."""
     is_forgotten: bool = False
     """Whether the recording is to be deleted, so that no more is written of it."""
+    lacks_room: bool = False
+    """Whether what is known of the recording can't be written down, the disk being full."""
     process: WorkerProcess | None = None
 
 
