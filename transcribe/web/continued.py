@@ -171,6 +171,8 @@ async def _file(
         played, continued = Path(folder) / "played.mid", Path(folder) / "continued.mid"
         await asyncio.to_thread(write_midi, performance, played)
         async with _ONE_AT_A_TIME:
+            if await gone():  # while others had their turn
+                raise _not_continued("")
             await _run(
                 gone,
                 *("continue", str(played), "--output", str(continued), "--quiet"),
@@ -209,10 +211,14 @@ async def _run(gone: Gone, *words: str) -> None:
     if process.returncode:
         *_, last = errors.decode("utf-8", "replace").strip().splitlines() or [""]
         reason = re.sub(r"^transcribe[^:]*: (error: )?(\S*played\.mid: )?", "", last)
-        raise RefusedError(
-            500,
-            f"The music could not be continued: {reason or 'no reason given'}",
-            "Try again.",
-            kind="not_continued",
-            values={"reason": reason},
-        )
+        raise _not_continued(reason)
+
+
+def _not_continued(reason: str) -> RefusedError:
+    return RefusedError(
+        500,
+        f"The music could not be continued: {reason or 'no reason given'}",
+        "Try again.",
+        kind="not_continued",
+        values={"reason": reason},
+    )
