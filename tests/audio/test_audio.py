@@ -248,6 +248,39 @@ def test_after_damage_in_the_middle_the_music_goes_on_in_time(
     assert "hole" in [warning.kind for warning in reader.warnings]
 
 
+def test_after_minutes_of_damage_the_music_goes_on_in_time(tmp_path: Path) -> None:
+    """Also of an mp3 that does not say how long it is."""
+    samples = tone(RATE, 100, (0.5, 99.0))
+    path = encode(tmp_path / "a.mp3", "libmp3lame", samples, RATE, write_xing="0")
+    data = path.read_bytes()
+    start, stop = round(0.1 * len(data)), round(0.85 * len(data))
+    path.write_bytes(data[:start] + bytes(stop - start) + data[stop:])
+    reader = AudioReader(path)
+    found = attacks(np.concatenate(list(reader)))
+    assert found == [pytest.approx(0.5, abs=0.003), pytest.approx(99.0, abs=0.003)]
+    assert [warning.kind for warning in reader.warnings] == ["damaged", "hole"]
+
+
+@pytest.mark.parametrize(
+    ("name", "codec"), [("a.mp3", "libmp3lame"), ("a.ac3", "ac3"), ("a.aac", "aac")]
+)
+@pytest.mark.parametrize("damage", ["missing", "inserted"])
+def test_where_nothing_tells_how_much_is_lost_times_are_called_doubtful(
+    tmp_path: Path, name: str, codec: str, damage: str
+) -> None:
+    path = encode(tmp_path / name, codec, tone(44100, 4, (0.5, 3.0)), 44100, write_xing="0")
+    data = path.read_bytes()
+    at, n_bytes = round(0.4 * len(data)), round(0.1 * len(data)) + 77
+    foreign = np.random.default_rng(1).bytes(n_bytes)
+    rest = data[at + n_bytes :] if damage == "missing" else foreign + data[at:]
+    path.write_bytes(data[:at] + rest)
+    reader = AudioReader(path)
+    _, last = attacks(np.concatenate(list(reader)))
+    assert abs(last - 3.0) > 0.3
+    (warning,) = [each for each in reader.warnings if each.kind == "shifted"]
+    assert warning.values["seconds"] == pytest.approx(1.6, abs=0.1)
+
+
 @pytest.mark.parametrize("kind", ["mp3", "aac", "ac3"])
 def test_a_long_damaged_stretch_is_looked_through_once(tmp_path: Path, kind: str) -> None:
     """As erased flash memory is: each of its bytes might begin a frame."""

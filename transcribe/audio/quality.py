@@ -115,6 +115,13 @@ def _clock(seconds: float) -> str:
     )
 
 
+def _shifted(seconds: float) -> str:
+    return (
+        f"from {_span(seconds)} on, notes may be early or late: bytes of the file are missing or "
+        "damaged there, and how much music they were can't be told"
+    )
+
+
 def _not_finite(n_samples: int) -> str:
     return f"{n_samples} NaN or infinite sample(s) replaced by 0"
 
@@ -228,6 +235,7 @@ _KINDS: dict[str, tuple[str, Callable[..., str]]] = {
     "damaged": ("parts could not be decoded", _damaged),
     "hole": ("silence was put where a part is missing", _hole),
     "clock": ("time stamps in the file are wrong", _clock),
+    "shifted": ("notes after a damaged place may be early or late", _shifted),
     "not_finite": ("some samples are not numbers", _not_finite),
     "header": ("the header promises less than the file holds; all was transcribed", _header),
     "antiphase": ("channels that would cancel each other; one was inverted", _antiphase),

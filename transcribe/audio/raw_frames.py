@@ -24,6 +24,8 @@ _AHEAD = 64
 """Frames among which a packet is looked for."""
 _NEAR = 200
 """Frames before a hole whose length tells how many were in it."""
+_SLACK = 4
+"""Bytes by which frames of a constant bit rate differ, at most."""
 _BLOCK = 1 << 16
 _LONGEST_MARK = 8
 """Bytes of what a frame or tag is looked for by, at most."""
@@ -58,6 +60,9 @@ class FrameClock:
         self._coming: deque[Frame] = deque()
         self._n_packets = 0
         self._late = 0
+        self._sure = 0
+        self.sure_until: float | None = None
+        """Seconds; from there on how many frames were lost is a guess. None: nowhere is it."""
 
     def suspect(self) -> None:
         """Look at the stream itself: a packet was damaged."""
@@ -71,15 +76,21 @@ class FrameClock:
         if packet.size != _length(head):
             self.suspect()
         n_before, self._n_packets = self._n_packets, self._n_packets + 1
-        if self._frames is None or packet.pts is None or not packet.duration:
+        if packet.pts is None or not packet.duration:
             return
-        self._coming.extend(islice(self._frames, _AHEAD - len(self._coming)))
-        found = next((each for each in self._coming if each.head == head), None)
+        found = None
+        if self._frames is not None:
+            self._coming.extend(islice(self._frames, _AHEAD - len(self._coming)))
+            found = next((each for each in self._coming if each.head == head), None)
         if found is not None:
             while self._coming.popleft() is not found:
                 pass
             self._late = found.number - n_before
+            if not found.is_sure and self.sure_until is None:
+                self.sure_until = float(self._sure * packet.time_base)
         packet.pts += self._late * packet.duration
+        if found is not None or self._frames is None:
+            self._sure = packet.pts + packet.duration
 
 
 class Frame(NamedTuple):
@@ -88,19 +99,26 @@ class Frame(NamedTuple):
     head: bytes
     number: int
     """Of those before it, the lost ones too."""
+    is_sure: bool
+    """Whether it is certain how many were lost."""
 
 
 def frames_of(path: Path, kind: str) -> Iterator[Frame]:
     """The frames of a stream; between two of them may be lost ones."""
-    number = 0
+    number, is_sure = 0, True
     lengths: deque[int] = deque(maxlen=_NEAR)
     with path.open("rb", buffering=_BLOCK) as file, contextlib.suppress(OSError):
         for lost, length, head in _whole_frames(file, _MARKS[kind]):
             if lengths:
-                number += round(lost * len(lengths) / sum(lengths))
+                mean = sum(lengths) / len(lengths)
+                n_lost = round(lost / mean)
+                number += n_lost
+                is_constant = max(lengths) - min(lengths) <= _SLACK
+                slack = _SLACK + n_lost / len(lengths)
+                is_sure &= not lost or (is_constant and abs(lost - n_lost * mean) <= slack)
             elif any(mark in head for mark in _NO_SOUND):
                 continue
-            yield Frame(head, number)
+            yield Frame(head, number, is_sure)
             lengths.append(length)
             number += 1
 

@@ -15,6 +15,7 @@ A recording is decoded packet by packet, so memory does not grow with its length
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 from collections import Counter
 from collections.abc import Iterator
@@ -57,7 +58,8 @@ _LEAST_GAP = 0.05
 _MOST_SILENCE = 3600.0
 """Seconds; holes of more than this together are a damaged clock, and not filled."""
 _LONGEST_HOLE, _BEYOND_PROMISED = 60.0, 1.0
-"""Seconds of one hole, where no length is promised; and by which one may reach beyond that."""
+"""Seconds of one hole, where neither a length is promised nor the stream looked through; and by
+which one may reach beyond what is promised."""
 _MOST_FAILURES = 10
 """Of the container to give a packet, in a row; then the rest is given up."""
 _LEAST_MISSING = 0.25
@@ -118,6 +120,7 @@ class AudioReader:
         self._n_not_finite = 0
         self._silence = 0.0
         self._leap = 0.0
+        self._clock: AviClock | FrameClock | None = None
         self._missing = 0.0
         self._turned = 0.0
         self._first_packet: float | None = None
@@ -141,6 +144,8 @@ class AudioReader:
             found.append(AudioWarning("hole", {"seconds": self._silence}))
         if self._leap:
             found.append(AudioWarning("clock", {"seconds": self._leap}))
+        if isinstance(self._clock, FrameClock) and self._clock.sure_until is not None:
+            found.append(AudioWarning("shifted", {"seconds": self._clock.sure_until}))
         if self._n_not_finite:
             found.append(AudioWarning("not_finite", {"n_samples": self._n_not_finite}))
         if self._missing:
@@ -279,18 +284,19 @@ class AudioReader:
 
     def _hole(self, ahead: float, position: float, promised: float | None) -> float:
         """Seconds to fill where the clock is so far ahead of a position; 0 where it is damaged."""
-        latest = position + _LONGEST_HOLE if promised is None else promised + _BEYOND_PROMISED
-        if self._silence + ahead > _MOST_SILENCE:
+        latest = math.inf if self._clock else position + _LONGEST_HOLE
+        if promised is not None:
+            latest = promised + _BEYOND_PROMISED
+        if self._silence + ahead > _MOST_SILENCE or position + ahead > latest:
             self._leap = max(self._leap, ahead)
-        elif position + ahead <= latest:
-            self._silence += ahead if position else 0
-            return ahead
-        return 0.0
+            return 0.0
+        self._silence += ahead if position else 0
+        return ahead
 
     def _frames(self, container: InputContainer, stream: AudioStream) -> Iterator[AudioFrame]:
         """Decode what can be decoded and count what can't."""
         n_failures = 0
-        clock = self._clock(container, stream)
+        clock = self._clock = self._clock_of(container, stream)
         while n_failures < _MOST_FAILURES:
             try:
                 for packet in container.demux(stream):
@@ -313,7 +319,7 @@ class AudioReader:
                 n_failures += 1
                 self._n_damaged += 1
 
-    def _clock(
+    def _clock_of(
         self, container: InputContainer, stream: AudioStream
     ) -> AviClock | FrameClock | None:
         """For a container that does not know by itself how much a damaged stretch takes."""

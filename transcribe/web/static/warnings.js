@@ -26,6 +26,7 @@ const FORMS = {
       : ["", { missing: span(missing), promised: span(promised) }],
   hole: ({ seconds }) => ["", { seconds: decimals(seconds, 2) }],
   clock: ({ seconds }) => ["", { seconds: whole(seconds) }],
+  shifted: ({ seconds }) => ["", { time: span(seconds) }],
   header: ({ told: promised, held }) => ["", { promised: span(promised), held: span(held) }],
   antiphase: ({ seconds }) => ["", { time: span(seconds) }],
   scale: ({ peak, divisor }) => [divisor === 1 ? ".kept" : "", { peak: whole(peak), divisor }],

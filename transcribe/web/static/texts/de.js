@@ -517,6 +517,8 @@ export default {
   "warning.hole": "Die Aufnahme hat eine Lücke; dort stehen {seconds} s Stille.",
   "warning.clock":
     "Beschädigte Zeitangaben: Ein Sprung von {seconds} s wurde übergangen; was danach kommt, ist vielleicht zu früh.",
+  "warning.shifted":
+    "Ab {time} sind Töne vielleicht zu früh oder zu spät: Dort fehlen Bytes der Datei oder sind beschädigt, und wie viel Musik das war, ist nicht bekannt.",
   "warning.not_finite": "{n_samples} Abtastwerte waren keine Zahlen und wurden zu Stille.",
   "warning.header":
     "Der Dateikopf verspricht {promised}, die Datei enthält {held}: Alles davon wurde transkribiert.",

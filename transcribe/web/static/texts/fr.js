@@ -522,6 +522,8 @@ export default {
   "warning.hole": "L’enregistrement a un trou ; {seconds} s de silence y ont été mises.",
   "warning.clock":
     "Horodatage endommagé : un saut de {seconds} s a été ignoré, et ce qui suit est peut-être en avance.",
+  "warning.shifted":
+    "À partir de {time}, des notes sont peut-être en avance ou en retard : des octets du fichier y manquent ou sont endommagés, et l’on ne sait pas combien de musique c’était.",
   "warning.not_finite": "{n_samples} échantillons n’étaient pas des nombres et ont été remplacés par du silence.",
   "warning.header": "L’en-tête promet {promised} et le fichier contient {held} : tout a été transcrit.",
   "warning.antiphase":

@@ -160,8 +160,9 @@ class StreamedRecording implements OpenRecording {
         const first = Math.round(-ahead * rate);
         channels = channels.map((channel) => channel.subarray(first));
       } else if (position === 0 ? ahead > 0.5 / rate : ahead > LEAST_GAP) {
-        if (this.silence + ahead > MOST_SILENCE) this.leap = Math.max(this.leap, ahead);
-        else if (position + ahead <= (limit ?? position + 60)) {
+        const beyond = position + ahead > (limit ?? position + 60);
+        if (beyond || this.silence + ahead > MOST_SILENCE) this.leap = Math.max(this.leap, ahead);
+        else {
           if (position) this.silence += ahead;
           const nSilent = Math.round(ahead * rate);
           for (let start = 0; start < nSilent; start += rate) {
