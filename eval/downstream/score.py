@@ -242,7 +242,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         played.append((case.piece, measured(case, read, with_notes=True)))
         rules.append((case.piece, measured(case, plain.analyse, with_notes=False)))
         if options.told:
-            hints = _first_signatures(case.truth)
+            hints = first_signatures(case.truth)
             obeying = partial(analyse, hints=hints, networks=networks)
             told.append((case.piece, measured(case, obeying, with_notes=False)))
         print(case.piece, _line(played[-1][1]), file=sys.stderr, flush=True)
@@ -267,7 +267,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     return record
 
 
-def _first_signatures(truth: AnnotatedPerformance) -> Hints:
+def first_signatures(truth: AnnotatedPerformance) -> Hints:
     """The published first metre and key signature; modes are not annotated."""
     key = Key(7 * int(truth.fifths[0]) % 12) if truth.fifths[0] != NO_KEY else None
     return Hints(metre=Metre(int(truth.numerator[0]), int(truth.denominator[0])), key=key)
