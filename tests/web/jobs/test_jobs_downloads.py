@@ -138,6 +138,23 @@ def test_midi_with_bars_is_what_the_command_writes_and_follows_what_is_known(
         client.ask("PUT", f"{where}/wishes", {})
 
 
+def test_a_dance_in_the_name_has_its_bars_at_every_door(client, prelude, tmp_path):
+    recording, _ = prelude
+    where = f"/api/recordings/{recording['id']}"
+    assert client.get(f"{where}/beats").json["metre"] != "3/4"
+    copy = tmp_path / "Waltz.mp3"
+    copy.write_bytes(PRELUDE.read_bytes())
+    assert main([str(copy), "--beats", "--quiet", "--device", "cpu", "--threads", "1"]) == 0
+    assert client.ask("PATCH", where, {"name": "Waltz"}).status == 200
+    try:
+        assert client.get(f"{where}/beats").json["metre"] == "3/4"
+        assert (
+            client.get(f"{where}/download/bars.mid").body == (tmp_path / "Waltz.mid").read_bytes()
+        )
+    finally:
+        client.ask("PATCH", where, {"name": "prelude"})
+
+
 def test_the_music_goes_on(client, prelude, tmp_path):
     recording, _ = prelude
     address = f"/api/recordings/{recording['id']}/download"
