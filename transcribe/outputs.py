@@ -232,7 +232,7 @@ def check_distinct(outputs_of: Iterable[tuple[Path, Sequence[Path]]]) -> None:
             other_number, other = owners.setdefault(identity, (number, source))
             if other_number != number:
                 if _identity(other) == _identity(source):
-                    raise ValueError(f"{source}: this recording is named twice")
+                    raise ValueError(f"{source}: this file is named twice")
                 raise ValueError(
                     f"{other} and {source} would both be written to {output}; "
                     "take them one at a time, with -o"

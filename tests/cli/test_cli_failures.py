@@ -37,7 +37,7 @@ from .running import PITCHES, files, pitches
         (["song.wav", "other.wav", "-o", "x.mid"], "2 recordings need a folder"),
         (["song.wav", "-o", "x.wav"], "expected a MIDI file, which ends in .mid"),
         (["song.wav", "-o", "song.wav/"], "-o song.wav/: expected a folder, found a file\n"),
-        (["song.wav", "song.wav"], "song.wav: this recording is named twice"),
+        (["song.wav", "song.wav"], "song.wav: this file is named twice"),
         (["song.wav", "./song.flac"], "would both be written to song.mid"),
         (["a/song.wav", "b/song.wav", "-o", "out/"], "written to out/song.mid"),
         (["song.wav", "taken.mid", "--overwrite"], "taken.mid: expected a recording; MIDI"),

@@ -194,7 +194,7 @@ def test_a_recording_that_is_named_twice_is_called_so(run, melody_wav, tmp_path,
     melody_wav("a.wav")
     ran = run("a.wav", "./a.wav", "-o", "out/")
     assert ran.code == 2
-    assert ran.complaints[-1].endswith("a.wav: this recording is named twice")
+    assert ran.complaints[-1].endswith("a.wav: this file is named twice")
 
 
 def test_a_recording_whose_name_looks_like_an_option(run, melody_wav, tmp_path, monkeypatch):

@@ -265,6 +265,21 @@ def test_the_command_tells_what_it_did_and_what_it_could_not_read(transcriptions
     assert f"transcribe corpus {transcriptions.name} -o c --copies 1\n" in card
 
 
+@pytest.mark.parametrize("names", [("loop", "corpus"), (".", "loop")])
+def test_a_link_to_itself_is_no_folder(tmp_path, capsys, names):
+    save(tmp_path / "piece.mid", piece(0, 150))
+    loop = tmp_path / "loop"
+    try:
+        loop.symlink_to(loop, target_is_directory=True)
+    except OSError:
+        pytest.skip("a kind of link that this system does not allow")
+    source, dest = (str(tmp_path / name) for name in names)
+    assert main(["corpus", source, "-o", dest, "--workers", "1"]) == 1
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == 1
+    assert said[0].startswith("transcribe corpus: ")
+
+
 def test_wrong_usage_is_said_before_anything_is_done(tmp_path, capsys):
     with pytest.raises(SystemExit) as stopped:
         main(["corpus", str(tmp_path), "-o", str(tmp_path / "c"), "--test", "1.5"])

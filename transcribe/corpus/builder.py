@@ -10,6 +10,7 @@ grows by some 20 kB for each recording, not with its length.
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -104,7 +105,8 @@ def build_corpus(
     source, dest, config = Path(source), Path(dest), config or CorpusConfig()
     if not source.is_dir():
         raise DatasetError(f"expected a folder of transcriptions; found none at {source}")
-    if dest.resolve() in (source.resolve(), *source.resolve().parents):
+    real = Path(os.path.realpath(source))  # of links in a circle, too
+    if Path(os.path.realpath(dest)) in (real, *real.parents):
         raise DatasetError(
             f"{dest}: expected another folder for the corpus, found that of the transcriptions, "
             "or one around it; choose another -o (a folder inside it will do)"

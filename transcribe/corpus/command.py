@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import shlex
 import sys
 import time
@@ -155,7 +156,9 @@ def _print_remarks(corpus: Corpus, source: Path) -> None:
 
 def _as_given(options: argparse.Namespace) -> str:
     """The command line, of paths only the names."""
-    paths = {str(each): each.resolve().name for each in (options.source, options.output)}
+    paths = {
+        str(each): Path(os.path.realpath(each)).name for each in (options.source, options.output)
+    }
     if options.splits is not None:
         paths[str(options.splits)] = options.splits.name
     shown = []
