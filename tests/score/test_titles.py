@@ -82,6 +82,10 @@ def test_what_a_person_or_a_file_says_stands():
     assert with_title(told, "Waltz in A minor") == told
     stated = Hints(beats=(0.0, 1.0), metres=(Metre(4, 4),) * 2)
     assert with_title(stated, "Waltz") == stated
+    swung = Hints(swing=True)
+    assert with_title(swung, "Tarantella").metre is None
+    assert with_title(swung, "Waltz").metre == Metre(3, 4)
+    assert with_title(swung, "Maple Leaf Rag").likely_metres == (Metre(4, 4), Metre(2, 4))
 
 
 @pytest.mark.parametrize(("title", "fifths"), [("in C major", 0), ("in F major", -1)])

@@ -25,6 +25,7 @@ from transcribe.files.names import stem_of
 from transcribe.music.beat_grid import Metre
 from transcribe.music.key import Key
 from transcribe.score.score import Hints
+from transcribe.score.swing import can_swing
 
 _T = TypeVar("_T")
 _SIGNS = {"": 0, "sharp": 1, "#": 1, "is": 1, "diese": 1, "diesis": 1, "sostenido": 1} | {
@@ -92,8 +93,10 @@ def with_title(hints: Hints, title: str) -> Hints:
     if hints.key is None:
         hints = replace(hints, likely_key=_only(_keys(plain)))
     if hints.metre is None and hints.metres is None:
-        metres = _only(_dances(plain))
-        if metres is not None:
+        metres = tuple(
+            metre for metre in _only(_dances(plain)) or () if can_swing([metre]) or not hints.swing
+        )
+        if metres:
             metre = metres[0] if len(metres) == 1 else None
             hints = replace(hints, metre=metre, likely_metres=metres)
     return hints
