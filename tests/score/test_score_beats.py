@@ -137,6 +137,14 @@ def test_beats_go_on_through_a_pause_between_two_pieces(pause):
     assert (onset[onset >= 0] % 2 == 0).all()
 
 
+def test_a_given_tempo_holds_for_all_of_it_however_freely_it_is_played():
+    gaps = 0.3 * np.tile([0.75, 1.3, 0.8, 1.2, 1.0, 1.0], 20)
+    times = np.cumsum(gaps)
+    given = evidence(times, np.full(len(times), 1.0))
+    found, _ = track_beats(given, BeatSettings(), tempo=60 / 0.3)
+    assert len(found) > 0.9 * len(times)
+
+
 @pytest.mark.parametrize("tempo", [None, 120])
 def test_a_pause_of_days_has_no_more_beats_than_a_midi_file_needs(tempo):
     """Which can't say beats of more than 16 s."""

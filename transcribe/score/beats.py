@@ -117,8 +117,9 @@ _LIKELY = -5.0
 """Logarithm of the odds below which no beat is on an onset."""
 _AT_ONCE = 512
 """Beats that are worked out together."""
-_LATE = 1.5
-"""What it costs, a second, to leave out the start or the end."""
+_LATE, _LATE_IF_TOLD = 1.5, 150.0
+"""What it costs, a second, to leave out the start or the end; a tempo that is told is that of all
+of the piece."""
 _LOG_PERIODS = np.log(PERIODS)
 _TEMPOS = np.log(np.geomspace(0.2, 4.4, 16))
 """Seconds a beat (their logarithms) of the tempos that a piece may have."""
@@ -207,11 +208,13 @@ def _track_piece(
     if len(evidence.times) < 2:
         return evidence.times, np.arange(len(evidence.times))
     if tempo is None:
-        return _track(evidence, settings, _TEMPOS, settings.pull, settings.pull_most, downbeat)
+        return _track(
+            evidence, settings, _TEMPOS, settings.pull, settings.pull_most, _LATE, downbeat
+        )
     pull = _TOLD
     while True:
         told = np.log([60 / tempo])
-        times, onset = _track(evidence, settings, told, pull, np.inf, downbeat)
+        times, onset = _track(evidence, settings, told, pull, np.inf, _LATE_IF_TOLD, downbeat)
         off = abs(float(np.log(np.median(np.diff(times)) * tempo / 60)))
         if off <= _HOLDS or pull >= _STRONGEST:
             return times, onset
@@ -224,6 +227,7 @@ def _track(
     tempos: Array,
     pull: float,
     pull_most: float,
+    late: float,
     downbeat: float | None,
 ) -> tuple[Array, NDArray[np.int64]]:
     """The likeliest beats of a piece of one of these tempos, or of several in turn."""
@@ -239,8 +243,8 @@ def _track(
     first = np.searchsorted(times, times - settings.longest)
     last = np.searchsorted(times, times - settings.shortest, side="right")
     paths = BeatPaths(
-        value - _LATE * np.maximum(times - times[0] - 1.0, 0),
-        _LATE * np.maximum(times[-1] - times - 1.0, 0),
+        value - late * np.maximum(times - times[0] - 1.0, 0),
+        late * np.maximum(times[-1] - times - 1.0, 0),
         first,
         last,
         len(tempos),
