@@ -67,6 +67,22 @@ def test_files_are_found_behind_links_and_each_folder_once(tmp_path: Path) -> No
     assert names(folder, without=folder) != []
 
 
+def test_a_link_to_what_holds_it_is_not_followed(tmp_path: Path, caplog) -> None:
+    """What lies beside a folder is not in it, also where a link in it leads there and back."""
+    folder = folder_of(tmp_path / "all" / "in")
+    folder_of(tmp_path / "all" / "beside")
+    folder_of(tmp_path / "elsewhere")
+    (folder / "up").symlink_to("..", target_is_directory=True)
+    (folder / "another").symlink_to(tmp_path / "elsewhere", target_is_directory=True)
+    (tmp_path / "elsewhere" / "back").symlink_to(tmp_path / "all", target_is_directory=True)
+    (folder / "sonatas" / "again").symlink_to("../..", target_is_directory=True)
+    (folder / "sonatas" / "same").symlink_to("..", target_is_directory=True)
+    assert names(folder) == ["a.mid", "another/a.mid", "another/sonatas/b.mid", "sonatas/b.mid"]
+    why = "a link to a folder that it lies in; it is not followed"
+    passed_over = [folder / "up", folder / "sonatas/again", folder / "another/back"]
+    assert caplog.messages == [f"{each}: {why}" for each in passed_over]
+
+
 def test_a_link_to_nothing_is_a_file_that_is_not_there(tmp_path: Path, capsys) -> None:
     """As on a disk that is not plugged in: nobody learns of it if it is passed over."""
     for side in ("ref", "est"):

@@ -1,18 +1,24 @@
 """The files of a folder and its subfolders, and what of it can't be looked into.
 
-Links to folders are followed, after everything else and each folder once. A folder that may not
+Links to folders are followed, after everything else and each folder once; but not those that lead
+back to a folder around them, since what lies beside a folder is not in it. A folder that may not
 be read is not passed over in silence, as `Path.rglob` does; a file whose folder tells nothing but
 its name is given like any other: whoever reads it finds out why that fails.
 """
 
 from __future__ import annotations
 
+import logging
 import os
 import stat
 from pathlib import Path
 from typing import NamedTuple
 
-from transcribe.wording import reason
+from transcribe.wording import one_line, reason
+
+logger = logging.getLogger(__name__)
+
+LEADS_BACK = "a link to a folder that it lies in"
 
 
 class Walk(NamedTuple):
@@ -26,15 +32,22 @@ class Walk(NamedTuple):
 
 def walk(folder: Path, *, without: Path | None = None) -> Walk:
     """Look for files in a folder and its subfolders, but not in one of them."""
-    seen = set() if without is None else {os.path.realpath(without)} - {os.path.realpath(folder)}
+    top = Path(os.path.realpath(folder))
+    seen = set() if without is None else {Path(os.path.realpath(without))} - {top}
     found: list[Path] = []
     unreadable: dict[Path, str] = {}
-    waiting, links = [folder], list[Path]()
+    waiting, links = [(folder, frozenset(top.parents))], list[tuple[Path, frozenset[Path]]]()
     while waiting or links:
-        place = waiting.pop() if waiting else links.pop(0)
-        if os.path.realpath(place) in seen:
+        place, around = waiting.pop() if waiting else links.pop(0)
+        real = Path(os.path.realpath(place))
+        if real in seen:
             continue
-        seen.add(os.path.realpath(place))
+        if real in around:
+            logger.warning("%s: %s; it is not followed", one_line(str(place)), LEADS_BACK)
+            continue
+        seen.add(real)
+        if place.is_symlink():
+            around |= {*real.parents}
         try:
             with os.scandir(place) as listed:
                 entries = sorted(listed, key=lambda entry: entry.name)
@@ -46,7 +59,7 @@ def walk(folder: Path, *, without: Path | None = None) -> Walk:
                 continue
             kind = _kind_of(entry)
             if kind == stat.S_IFDIR:
-                (links if entry.is_symlink() else waiting).append(place / entry.name)
+                (links if entry.is_symlink() else waiting).append((place / entry.name, around))
             elif kind in (stat.S_IFREG, None):
                 found.append(place / entry.name)
     return Walk(tuple(sorted(found)), unreadable)

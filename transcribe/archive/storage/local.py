@@ -19,6 +19,7 @@ from transcribe.archive.storage.base import (
 )
 from transcribe.files.atomic import write_atomically
 from transcribe.files.names import is_unfinished
+from transcribe.files.walking import LEADS_BACK
 from transcribe.wording import reason
 
 
@@ -42,25 +43,37 @@ class LocalStore:
         return self.root / (name if os.path.isabs(name) else checked_name(name))
 
     def walk(self, *, skip: Skip = skip_nothing) -> Iterator[StoredFile | Trouble]:
-        """Links to folders are followed last, and below them only folders not seen before."""
+        """Links to folders are followed last, and below them only folders not seen before; but
+        not those that lead back to a folder around them."""
         seen: dict[tuple[int, int], str] = {}
-        links: list[str] = []
-        yield from self._walk("", seen, links, skip)
+        links: list[tuple[str, frozenset[Path]]] = []
+        around = frozenset(Path(os.path.realpath(self.root)).parents)
+        yield from self._walk("", around, seen, links, skip)
         while links:
-            name = links.pop(0)
+            name, around = links.pop(0)
+            path = self.root / name
+            real = Path(os.path.realpath(path))
+            if real in around:
+                yield Trouble(name, LEADS_BACK, is_loss=False)
+                continue
             try:
-                status = (self.root / name).stat()
+                status = path.stat()
             except OSError as error:
                 yield Trouble(name, f"this folder can't be read: {reason(error)}")
                 continue
             there = seen.get((status.st_dev, status.st_ino))
             if there is None:
-                yield from self._walk(name, seen, links, skip)
+                yield from self._walk(name, around | {*real.parents}, seen, links, skip)
             else:
                 yield Trouble(name, f"a link to {there or 'the source itself'}", is_loss=False)
 
     def _walk(
-        self, top: str, seen: dict[tuple[int, int], str], links: list[str], skip: Skip
+        self,
+        top: str,
+        around: frozenset[Path],
+        seen: dict[tuple[int, int], str],
+        links: list[tuple[str, frozenset[Path]]],
+        skip: Skip,
     ) -> Iterator[StoredFile | Trouble]:
         """Depth first, without links to folders, which are gathered."""
         waiting = [top]
@@ -91,7 +104,10 @@ class LocalStore:
                     continue
                 if stat.S_ISDIR(status.st_mode):
                     if not skip(name):
-                        (links if entry.is_symlink() else folders).append(name)
+                        if entry.is_symlink():
+                            links.append((name, around))
+                        else:
+                            folders.append(name)
                 elif not stat.S_ISREG(status.st_mode):
                     yield Trouble(name, f"{_kind(status.st_mode)}, not a file", is_entry=True)
                 elif is_unfinished(name):
