@@ -52,7 +52,7 @@ from transcribe.notes import (
     Performance,
     without_overlaps,
 )
-from transcribe.wording import reason
+from transcribe.wording import absence, reason
 
 if TYPE_CHECKING:
     import pretty_midi
@@ -260,6 +260,6 @@ def midi_content(path: Path) -> bytes:
             raise MidiError(f"{path}: expected a MIDI file, found no ordinary file")
         return path.read_bytes()
     except FileNotFoundError as error:
-        raise MidiError(f"{path}: no such file") from error
+        raise MidiError(f"{path}: {absence(path)}") from error
     except OSError as error:
         raise MidiError(f"{path}: can't be read: {reason(error, about=path)}") from error

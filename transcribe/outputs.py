@@ -14,7 +14,7 @@ from pathlib import Path
 from transcribe.errors import AudioError, OutputError
 from transcribe.files.endings import MIDI_IS_NO_RECORDING, WRITTEN_MIDI_SUFFIXES, is_midi
 from transcribe.files.names import output_stem
-from transcribe.wording import reason
+from transcribe.wording import reason, what_is_at
 
 
 @dataclass(frozen=True)
@@ -135,9 +135,9 @@ def check_output(output: Path, sources: Iterable[Path] = (), *, overwrite: bool 
     if output.exists() and not overwrite:
         raise OutputError(f"{output} already exists; use --overwrite to replace it")
     if not output.parent.is_dir():
-        is_there = output.parent.exists()
-        found = "expected a folder, found a file" if is_there else "no such folder; make it first"
-        raise OutputError(f"{output.parent}: {found}")
+        found = what_is_at(output.parent)
+        why = f"expected a folder, found {found}" if found else "no such folder; make it first"
+        raise OutputError(f"{output.parent}: {why}")
     _check_writable(output.parent)
 
 
@@ -160,7 +160,7 @@ def check_folder(folder: Path, *, is_written: bool = True) -> None:
     there = next((each for each in (folder, *folder.parents) if os.path.lexists(each)), Path())
     if not there.is_dir():
         where = "" if there == folder else f" ({there})"
-        raise OutputError(f"{folder}: expected a folder, found a file{where}")
+        raise OutputError(f"{folder}: expected a folder, found {what_is_at(there)}{where}")
     if is_written:
         _check_writable(there)
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import shutil
+import stat
 import unicodedata
 from pathlib import Path
 
+_CIRCLE = "a link that leads to itself; remove it, or have it lead to what was meant"
 _NOT_XML = re.compile("[^\\t\\n\\r\\x20-\\ud7ff\\ue000-\\ufffd\\U00010000-\\U0010ffff]")
 
 
@@ -43,14 +46,37 @@ def reason(error: BaseException, *, about: Path | None = None) -> str:
     if isinstance(error, FileExistsError | NotADirectoryError):
         blocking = _in_place_of_a_folder(error.filename)
         if blocking is not None:
-            return "expected a folder, found a file" + (f" ({blocking})" * (blocking != about))
+            found = what_is_at(blocking)
+            return f"expected a folder, found {found}" + (f" ({blocking})" * (blocking != about))
     if isinstance(error, OSError) and error.strerror:
         where = f" ({error.filename})" if error.filename not in (None, str(about)) else ""
+        if error.errno == errno.ELOOP:
+            return _CIRCLE + where
         return error.strerror[:1].lower() + error.strerror[1:] + where
     text = str(error) or type(error).__name__
     if isinstance(error, shutil.Error) and isinstance(error.args[0], list):
         text = str(error.args[0][0][-1])  # of the first of the files that could not be copied
     return text.removeprefix(f"{about}: ") if about is not None else text
+
+
+def what_is_at(path: Path) -> str:
+    """A folder, a file, or a link that leads nowhere; empty where there is nothing."""
+    try:
+        return "a folder" if stat.S_ISDIR(path.stat().st_mode) else "a file"
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            return _CIRCLE
+        return f"a link to nothing ({os.readlink(path)})" if path.is_symlink() else ""
+
+
+def absence(path: Path, expected: str = "file") -> str:
+    """Why there is no such file or what else was expected, of a path that does not exist.
+
+    >>> absence(Path("nowhere.mid"))
+    'no such file'
+    """
+    found = what_is_at(path)
+    return f"expected a {expected}, found {found}" if found else f"no such {expected}"
 
 
 def _in_place_of_a_folder(name: object) -> Path | None:

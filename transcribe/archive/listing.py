@@ -18,7 +18,7 @@ from transcribe.files.address import Address
 from transcribe.files.endings import is_recording
 from transcribe.files.names import decode_text, find_on_disk
 from transcribe.files.relative import fault_of
-from transcribe.wording import reason
+from transcribe.wording import absence, reason
 
 _LISTS = (".txt", ".lst", ".list", ".m3u", ".m3u8")
 _SCHEME = "://"
@@ -121,7 +121,7 @@ def list_source(source: str, patterns: Patterns, destination: Store) -> Listing:
     source = Address(local_path(source))
     path = Path(source)
     if _SCHEME not in source and source != "-" and not path.exists():
-        raise StoreError(f"{source}: no such folder, list or recording")
+        raise StoreError(f"{source}: {absence(path, 'folder, list or recording')}")
     if source == "-":
         lines = read_lines(sys.stdin.buffer.read(), Path.cwd(), "standard input")
         return _listed(lines, Path.cwd(), patterns)

@@ -26,7 +26,7 @@ from transcribe.audio.joined import Part, PartOfFile
 from transcribe.errors import AudioError, AudioProblem
 from transcribe.files.beginnings import begins_midi
 from transcribe.files.endings import MIDI_IS_NO_RECORDING
-from transcribe.wording import reason
+from transcribe.wording import absence, reason
 
 _READABLE = "wav, flac, mp3, ogg, opus, m4a, aac, aiff, wma, or a video with sound"
 _DEMUXERS = (
@@ -141,7 +141,7 @@ def _head_of(path: Path) -> bytes:
         with path.open("rb") as file:
             return file.read(12)
     except FileNotFoundError as error:
-        raise AudioError(f"{path}: no such file", kind="not_found") from error
+        raise AudioError(f"{path}: {absence(path)}", kind="not_found") from error
     except PermissionError as error:
         raise AudioError(
             f"{path}: no permission to read this file", kind="no_permission"

@@ -46,6 +46,7 @@ from transcribe.files.atomic import write_atomically
 from transcribe.files.json_text import parse_json
 from transcribe.files.names import UNFINISHED_END, UNFINISHED_START
 from transcribe.files.walking import walk
+from transcribe.wording import what_is_at
 
 WORK = ".work"
 """Folder of what is kept between runs; it may be deleted, then a run reads all again."""
@@ -104,7 +105,8 @@ def build_corpus(
     """
     source, dest, config = Path(source), Path(dest), config or CorpusConfig()
     if not source.is_dir():
-        raise DatasetError(f"expected a folder of transcriptions; found none at {source}")
+        found = what_is_at(source) or "nothing"
+        raise DatasetError(f"{source}: expected a folder of transcriptions, found {found}")
     real = Path(os.path.realpath(source))  # of links in a circle, too
     if Path(os.path.realpath(dest)) in (real, *real.parents):
         raise DatasetError(
@@ -163,8 +165,9 @@ def _earlier_settings(place: Path) -> dict[str, Any]:
 def _prepare(dest: Path, settings: Mapping[str, Any], *, overwrite: bool) -> None:
     """See that the folder may be written to and is of these settings; clear what was left."""
     place = dest / WORK / "settings.json"
-    if dest.exists() and not dest.is_dir():
-        raise DatasetError(f"{dest}: expected a folder for the corpus, found a file")
+    found = what_is_at(dest)
+    if found and not dest.is_dir():
+        raise DatasetError(f"{dest}: expected a folder for the corpus, found {found}")
     if dest.exists() and not place.exists() and any(dest.iterdir()):
         raise DatasetError(
             f"{dest}: expected a new or empty folder, or a corpus with its folder {WORK}; found "

@@ -25,7 +25,7 @@ from transcribe.options import (
 )
 from transcribe.outputs import check_folder
 from transcribe.terminal import progress_of, say
-from transcribe.wording import count
+from transcribe.wording import absence, count
 
 if TYPE_CHECKING:
     from transcribe.evaluation.evaluate import Evaluation
@@ -168,7 +168,7 @@ def check_sides(name: str, path: Path, other_name: str, other: Path, *, alike: b
     """See that two arguments are there, and if they are to be ``alike``, of one kind."""
     for each in (path, other):
         if not each.exists():
-            raise TranscribeError(f"{each}: no such file or folder", kind="not_found")
+            raise TranscribeError(f"{each}: {absence(each, 'file or folder')}", kind="not_found")
     if alike and path.is_dir() != other.is_dir():
         what = {True: "a folder", False: "a file"}
         raise UsageError(

@@ -28,7 +28,7 @@ from transcribe.options import (
 from transcribe.outputs import check_output, midi_output
 from transcribe.terminal import progress_of, say
 from transcribe.version import __version__
-from transcribe.wording import clock, count
+from transcribe.wording import absence, clock, count
 
 if TYPE_CHECKING:
     from transcribe.generate import Continued
@@ -125,7 +125,7 @@ def run(options: argparse.Namespace) -> int:
     with usage_errors():
         output = midi_output(options.output, source, ending=_ENDING)
     if not source.exists():
-        raise TranscribeError(f"{source}: no such file", kind="not_found")
+        raise TranscribeError(f"{source}: {absence(source)}", kind="not_found")
     with usage_errors():
         check_output(output, [source], overwrite=options.overwrite)
 

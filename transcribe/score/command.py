@@ -33,7 +33,7 @@ from transcribe.options import (
 )
 from transcribe.outputs import check_distinct, check_output
 from transcribe.terminal import reported, say
-from transcribe.wording import count, reason
+from transcribe.wording import absence, count, reason
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -190,7 +190,7 @@ def _check_ready(source: Path, target: Path, options: argparse.Namespace) -> Non
     if options.pdf or options.svg:
         _check_engraver(options)
     if not source.exists():
-        raise TranscribeError("no such file", kind="not_found")
+        raise TranscribeError(absence(source), kind="not_found")
     _make_folder(target.parent)
     for path in _wanted(target, options):
         check_output(path, overwrite=options.overwrite)

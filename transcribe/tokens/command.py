@@ -30,7 +30,7 @@ from transcribe.options import (
 from transcribe.outputs import check_folder
 from transcribe.terminal import reported, say
 from transcribe.tokens.targets import TARGETS, encode
-from transcribe.wording import count
+from transcribe.wording import absence, count
 
 if TYPE_CHECKING:
     from transcribe.reading import PerformanceReader
@@ -133,7 +133,7 @@ def _one(
     from transcribe.score.file_beats import beats_of
 
     if not source.path.exists():
-        raise TranscribeError("no such file", kind="not_found")
+        raise TranscribeError(absence(source.path), kind="not_found")
     for target in targets:
         folder = options.output / target / source.name.parent
         check_folder(folder)

@@ -29,7 +29,7 @@ from transcribe.options import (
 from transcribe.outputs import check_output, midi_output
 from transcribe.terminal import say
 from transcribe.tokens.command import add_beats
-from transcribe.wording import clock, count, reason
+from transcribe.wording import absence, clock, count, reason
 
 if TYPE_CHECKING:
     from transcribe.music.beat_grid import BeatGrid
@@ -195,7 +195,7 @@ def _output(options: argparse.Namespace) -> Path:
         output = midi_output(options.output, generated, ending=_ENDING)
     for path in (generated, options.onto):
         if not path.exists():
-            raise TranscribeError(f"{path}: no such file", kind="not_found")
+            raise TranscribeError(f"{path}: {absence(path)}", kind="not_found")
     named = (generated, options.onto, options.recording)
     with usage_errors():
         check_output(output, filter(None, named), overwrite=options.overwrite)

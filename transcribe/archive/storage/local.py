@@ -20,7 +20,7 @@ from transcribe.archive.storage.base import (
 from transcribe.files.atomic import write_atomically
 from transcribe.files.names import is_unfinished
 from transcribe.files.walking import LEADS_BACK
-from transcribe.wording import reason
+from transcribe.wording import reason, what_is_at
 
 
 class LocalStore:
@@ -99,8 +99,7 @@ class LocalStore:
                 try:
                     status = entry.stat()
                 except OSError as error:
-                    why = "a link to nothing" if entry.is_symlink() else reason(error)
-                    yield Trouble(name, why)
+                    yield Trouble(name, what_is_at(path / entry.name) or reason(error))
                     continue
                 if stat.S_ISDIR(status.st_mode):
                     if not skip(name):
