@@ -73,7 +73,7 @@ def test_names_of_other_programs_may_have_a_suffix(folders):
 def test_estimates_inside_the_references_folder_are_no_references(folders):
     ref, est = folders
     est.rename(ref / "heard")
-    assert names(find_sources(ref, without=ref / "heard").sources) == ["a", "b", "sonatas/c"]
+    assert names(find_sources(ref, without=[ref / "heard"]).sources) == ["a", "b", "sonatas/c"]
     assert len(pair(ref, ref / "heard").pairs) == 3
 
 

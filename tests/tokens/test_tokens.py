@@ -131,8 +131,6 @@ def test_a_folder_is_searched_and_midi_goes_before_its_recording(tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(ValueError, match="no recordings"):
         find_sources([str(tmp_path / "empty")])
-    with pytest.raises(ValueError, match="one of them at a time"):
-        find_sources([str(tmp_path / "a.mp3"), str(tmp_path / "a.mid")])
 
 
 def test_recordings_that_differ_in_their_endings_only_are_all_taken(tmp_path):

@@ -44,6 +44,34 @@ def test_the_command_writes_keeps_and_goes_on(tmp_path, capsys):
     assert (content["grid"]["tempo"], content["grid"]["tempo_is"]) == (100, "given")
 
 
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (("a.mid", "./a.mid"), "a.mid: this file is named twice"),
+        (("a.mid", "deep/../a.mid"), "a.mid: this file is named twice"),
+        (("a.mid", "other.mid", "../in/other.mid"), "other.mid: this file is named twice"),
+        ((".", "a.mid"), "a.mid: this file is named twice"),
+        (("a.mid", "deep/a.mid"), "a.mid and deep/a.mid would both be written to out/abc/a.json"),
+    ],
+)
+def test_what_is_named_twice_is_called_so(tmp_path, monkeypatch, capsys, names, said):
+    (tmp_path / "in" / "deep").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "in")
+    for name in ("a.mid", "deep/a.mid", "other.mid"):
+        write_midi(a_piece(4)[0], name)
+    assert ran("tokens", *names, "--for", "abc", "-o", "out") == 2
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("out", ["tokens", "."])
+def test_what_was_made_is_no_source(tmp_path, monkeypatch, capsys, out):
+    monkeypatch.chdir(tmp_path)
+    write_midi(a_piece(4)[0], "a.mid")
+    for _ in range(2):
+        assert ran("tokens", ".", "--for", "melody-rnn", "-o", out, "--overwrite") == 0
+    assert [path.name for path in tmp_path.rglob("*.json")] == ["a.json"]
+
+
 def test_a_recording_is_heard_first(tmp_path, monkeypatch, melody_wav, tone_checkpoint, capsys):
     monkeypatch.setattr(
         "transcribe.transcriber.load_checkpoint", lambda path, *, device, threads: tone_checkpoint

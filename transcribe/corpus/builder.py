@@ -113,7 +113,7 @@ def build_corpus(
             f"{dest}: expected another folder for the corpus, found that of the transcriptions, "
             "or one around it; choose another -o (a folder inside it will do)"
         )
-    files, unreadable = walk(source, without=dest)
+    files, unreadable = walk(source, without=[dest])
     sources = sources_of(files, source)
     if not sources:
         where = "".join(f"; {folder}: {why}" for folder, why in [*unreadable.items()][:1])

@@ -357,8 +357,8 @@ def evaluate_without_piano(recordings: Path, est: Path, *, est_suffix: str = "")
         sound = PerformanceFiles(recordings.stem, audio=recordings)
         pairing = Pairing(((sound, named_source(est)),))
     else:
-        sounds = find_recordings(recordings, without=est)
-        estimates = find_sources(est, without=recordings, name_suffix=est_suffix)
+        sounds = find_recordings(recordings, without=[est])
+        estimates = find_sources(est, without=[recordings], name_suffix=est_suffix)
         expected = "recordings and MIDI files"
         pairing = pair_sides(recordings, sounds, est, estimates, expected)
     found: list[tuple[str, int, float]] = []

@@ -102,9 +102,9 @@ def pair(ref: Path, est: Path, *, split: str | None = None, est_suffix: str = ""
         return Pairing(((named_source(ref), named_source(est)),))
     if split is not None and not est.is_dir():
         raise TranscribeError(f"{est}: expected a folder with a transcription of each recording")
-    estimates = find_sources(est, without=ref, name_suffix=est_suffix)
+    estimates = find_sources(est, without=[ref], name_suffix=est_suffix)
     if split is None:
-        return pair_sides(ref, find_sources(ref, without=est), est, estimates, "files")
+        return pair_sides(ref, find_sources(ref, without=[est]), est, estimates, "files")
     references = [
         PerformanceFiles(each.name, each.midi_path, each.labels_path, each.audio_path)
         for each in load_dataset(ref, split=split)
@@ -112,8 +112,8 @@ def pair(ref: Path, est: Path, *, split: str | None = None, est_suffix: str = ""
     return pair_sides(ref, Side(references), est, estimates, "files")
 
 
-def find_sources(folder: Path, *, without: Path | None = None, name_suffix: str = "") -> Side:
-    """The performances in a folder and its subfolders but one, sorted by name.
+def find_sources(folder: Path, *, without: Iterable[Path] = (), name_suffix: str = "") -> Side:
+    """The performances in a folder and its subfolders but some, sorted by name.
 
     Names are given without a suffix that they may have, such as ``_basic_pitch``. Hidden
     files are left out, and text that doesn't look like labels.
@@ -136,8 +136,8 @@ def find_sources(folder: Path, *, without: Path | None = None, name_suffix: str 
     return Side(sources, _by_ending(set(files) - used), unreadable)
 
 
-def find_recordings(folder: Path, *, without: Path | None = None) -> Side:
-    """The sound files in a folder and its subfolders but one, sorted by name."""
+def find_recordings(folder: Path, *, without: Iterable[Path] = ()) -> Side:
+    """The sound files in a folder and its subfolders but some, sorted by name."""
     files, unreadable = walk(folder, without=without)
     sources = [
         PerformanceFiles(path.relative_to(folder).with_suffix("").as_posix(), audio=path)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import os
 import stat
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -30,10 +31,10 @@ class Walk(NamedTuple):
     """Folders that can't be read, and why."""
 
 
-def walk(folder: Path, *, without: Path | None = None) -> Walk:
-    """Look for files in a folder and its subfolders, but not in one of them."""
+def walk(folder: Path, *, without: Iterable[Path] = ()) -> Walk:
+    """Look for files in a folder and its subfolders, but not in some of them."""
     top = Path(os.path.realpath(folder))
-    seen = set() if without is None else {Path(os.path.realpath(without))} - {top}
+    seen = {Path(os.path.realpath(each)) for each in without} - {top}
     found: list[Path] = []
     unreadable: dict[Path, str] = {}
     waiting, links = [(folder, frozenset(top.parents))], list[tuple[Path, frozenset[Path]]]()

@@ -27,7 +27,7 @@ from transcribe.options import (
     tempo,
     usage_errors,
 )
-from transcribe.outputs import check_folder
+from transcribe.outputs import check_distinct, check_folder
 from transcribe.terminal import reported, say
 from transcribe.tokens.targets import TARGETS, encode
 from transcribe.wording import absence, count
@@ -97,10 +97,15 @@ def run(options: argparse.Namespace) -> int:
     from transcribe.tokens.encoded import Settings
     from transcribe.tokens.sources import find_sources
 
+    targets = list(dict.fromkeys(options.targets))
+    folders = [options.output / target for target in targets]
     with usage_errors():
         settings = Settings(tempo=options.tempo, metre=options.metre, follow=options.follow)
-        found = find_sources(options.sources)
-    targets = list(dict.fromkeys(options.targets))
+        found = find_sources(options.sources, without=[options.output, *folders])
+        check_distinct(
+            (each.path, [_description(folder, each) for folder in folders])
+            for each in found.sources
+        )
     for target in targets:
         TARGETS[target].check_installed()
     if found.left_out:
@@ -137,7 +142,7 @@ def _one(
     for target in targets:
         folder = options.output / target / source.name.parent
         check_folder(folder)
-        description = folder / f"{source.name.name}.json"
+        description = _description(options.output / target, source)
         if description.exists() and not options.overwrite:
             raise TranscribeError(f"{description} already exists; use --overwrite to replace it")
     performance = reader.read(source.path)
@@ -158,6 +163,11 @@ def _one(
                 f"{written[0]}: {count(len(encoded.items), 'item')}{_grid(encoded.about)}",
                 sys.stdout,
             )
+
+
+def _description(folder: Path, source: TokenSource) -> Path:
+    """The file that lists what is made of a source."""
+    return folder / source.name.parent / f"{source.name.name}.json"
 
 
 def _path_from(folder: Path, path: Path) -> dict[str, str]:

@@ -43,20 +43,21 @@ class Found:
     """Folders that can't be read, and why."""
 
 
-def find_sources(named: Sequence[str]) -> Found:
+def find_sources(named: Sequence[str], *, without: Sequence[Path] = ()) -> Found:
     """The sources in what was named, those of a folder in the order of their names.
 
     A file that is named is tried whatever its ending. Folders are searched through all
     levels; hidden files are left out. Of a recording and the MIDI file beside it, as
     ``transcribe`` leaves them, the MIDI file is taken. Files that differ only in their
     endings, such as ``a.wav`` and ``a.mp3``, keep them: ``a.wav`` and ``a.mp3`` are their names.
+    What lies in the folders ``without``, as what was made before, is none.
 
     Raises
     ------
     ValueError
-        A folder holds none, or two sources would be written under one name.
+        A folder holds none, or a name is empty.
     """
-    found: dict[Path, TokenSource] = {}
+    found: list[TokenSource] = []
     left_out: Counter[str] = Counter()
     n_beside_midi = 0
     unreadable: dict[Path, str] = {}
@@ -64,31 +65,25 @@ def find_sources(named: Sequence[str]) -> Found:
         if not text:
             raise ValueError("the name of a source is empty")
         path = Path(text)
-        inside = _in_folder(path) if path.is_dir() else Found((_named(path),))
+        inside = _in_folder(path, without) if path.is_dir() else Found((_named(path),))
         if not inside.sources and not inside.unreadable:
             raise ValueError(f"{path}: no recordings and no MIDI files in this folder")
         left_out += inside.left_out
         n_beside_midi += inside.n_beside_midi
         unreadable |= inside.unreadable
-        for source in inside.sources:
-            other = found.setdefault(source.name, source)
-            if other.path != source.path:
-                raise ValueError(
-                    f"{other.path} and {source.path} would both be written as {source.name}; "
-                    "name one of them at a time, with another -o"
-                )
-    return Found(tuple(found.values()), left_out, n_beside_midi, unreadable)
+        found += inside.sources
+    return Found(tuple(found), left_out, n_beside_midi, unreadable)
 
 
 def _named(path: Path) -> TokenSource:
     return TokenSource(path, Path(output_stem(path.name, room=ROOM)))
 
 
-def _in_folder(folder: Path) -> Found:
+def _in_folder(folder: Path, without: Sequence[Path]) -> Found:
     left_out: Counter[str] = Counter()
     n_beside_midi = 0
     by_name: dict[Path, list[Path]] = defaultdict(list)
-    files, unreadable = walk(folder)
+    files, unreadable = walk(folder, without=without)
     for path in files:
         if is_midi(path) or is_recording(path):
             by_name[path.relative_to(folder).with_suffix("")].append(path)
