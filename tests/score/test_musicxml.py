@@ -173,6 +173,14 @@ def test_the_upbeat_is_no_counted_bar(xml):
     assert (upbeat.get("number"), upbeat.get("implicit")) == ("0", "yes")
 
 
+def test_a_staff_that_is_silent_in_an_upbeat_rests_for_its_length(xml):
+    """A rest of the whole bar would be three quarters to some readers, and all after it late."""
+    upbeat = ElementTree.fromstring(xml).find("part/measure")
+    rests = [note for note in upbeat.iter("note") if note.find("rest") is not None]
+    assert [note.findtext("type") for note in rests] == ["quarter"]
+    assert not [note for note in rests if note.find("rest").get("measure")]
+
+
 def test_voices_fill_their_bars(xml):
     root = ElementTree.fromstring(xml)
     divisions = int(root.findtext(".//divisions", "0"))

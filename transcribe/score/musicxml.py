@@ -105,7 +105,7 @@ class _Writer:
     def bar(self, music: Element, bar: Bar, *, is_first: bool, is_last: bool) -> None:
         """A measure: signatures, then voice after voice with ways back between them."""
         measure = SubElement(music, "measure", number=str(bar.number), id=f"m{bar.number}")
-        if bar.number == 0 and bar.length != int(self.quarter * bar.metre.quarters_per_bar):
+        if bar.number == 0 and bar.length != self._whole(bar):
             measure.set("implicit", "yes")
         self._attributes(measure, bar, is_first=is_first)
         self.now = 0
@@ -120,6 +120,10 @@ class _Writer:
         if is_last:
             barline = SubElement(measure, "barline", location="right")
             SubElement(barline, "bar-style").text = "light-heavy"
+
+    def _whole(self, bar: Bar) -> int:
+        """Ticks of a bar that is no upbeat."""
+        return int(self.quarter * bar.metre.quarters_per_bar)
 
     def _attributes(self, measure: Element, bar: Bar, *, is_first: bool) -> None:
         clefs = [change for change in bar.clefs if change.place == 0]
@@ -162,7 +166,8 @@ class _Writer:
             self._go(measure, item.start)
             for grace in item.graces:
                 _grace(measure, grace, line, item)
-            is_whole = item.is_rest and item.start == 0 and item.stop == bar.length
+            # In an upbeat readers would take a bar's rest for as long as the metre says.
+            is_whole = item.is_rest and item.start == 0 and item.stop == self._whole(bar)
             self._chord(measure, item, line, starts=starts, ends=ends, is_whole=is_whole)
             self.now = item.stop
         for change in clefs:
