@@ -31,21 +31,25 @@ _T = TypeVar("_T")
 _SIGNS = {"": 0, "sharp": 1, "#": 1, "is": 1, "diese": 1, "diesis": 1, "sostenido": 1} | {
     "flat": -1, "b": -1, "es": -1, "s": -1, "bemol": -1, "bemolle": -1
 }  # fmt: skip
+_TYPED = str.maketrans({"♭": "b", "♯": "#", "_": " ", "\u2010": "-", "\u2011": "-"})
 _SOLFEGE = {"do": "C", "ut": "C", "re": "D", "mi": "E", "fa": "F", "sol": "G", "la": "A", "si": "B"}
-_ENGLISH = r"([A-G])[- ]?(flat|sharp|b|#)?"
+_SIGN = r"[- ]?((?i:flat|sharp)|b|#)?"
+_ENGLISH = rf"([A-G]){_SIGN}"
 _KEYS = (
     (re.compile(rf"\b(?:(?i:in|key of) )?{_ENGLISH}[- ]?((?i:maj|min)(?i:or)?)\b"), "english"),
-    (re.compile(r"\b(?i:in|key of) ([a-g])[- ]?(flat|sharp|b|#)?[- ](major|minor)\b"), "english"),
+    (re.compile(rf"\b(?i:in|key of)[- ]([a-g]){_SIGN}[- ](major|minor)\b"), "english"),
+    (re.compile(rf"\b(?!a[- ]m)([a-g]){_SIGN}[- ](major|minor)\b"), "english"),
     (
         re.compile(
-            rf"\b[Ii]n {_ENGLISH}()(?=$|[,;:.()\[\]]| [-–—] | (?:[Oo]p|[Nn]o|BWV|[KD]V?|Hob|WoO)\b)"
+            rf"\b[Ii]n {_ENGLISH}(m?)"
+            r"(?=$| ?[,;:.()\[\]]| [-–—] | (?:[Oo]p|[Nn]o|BWV|[KD]V?|Hob|WoO)\b)"
         ),
         "english",
     ),
     (re.compile(r"\b([A-Ha-h])(is|es|s)?[- ]([Dd]ur|[Mm]oll)\b"), "german"),
     (
         re.compile(
-            r"\b(?i:(do|ut|re|mi|fa|sol|la|si)[- ]?(diese|diesis|sostenido|bemolle|bemol)?"
+            r"\b(?i:(do|ut|re|mi|fa|sol|la|si)[- ]?(diese|diesis|sostenido|bemolle|bemol|b|#)?"
             r"[- ](majeur|mineur|maggiore|minore|mayor|menor))\b"
         ),
         "romance",
@@ -104,7 +108,7 @@ def with_title(hints: Hints, title: str) -> Hints:
 
 def _in_letters(title: str) -> str:
     """With signs and gaps as they are typed."""
-    return title.replace("♭", "b").replace("♯", "#").replace("_", " ")
+    return title.translate(_TYPED)
 
 
 def _keys(title: str) -> Iterator[Key]:
@@ -118,7 +122,7 @@ def _keys(title: str) -> Iterator[Key]:
 def _key(letter: str, sign: str, mode: str, language: str) -> Key | None:
     """The key of a letter, a sign and a mode; None where there is no such name."""
     name, alter = letter.upper(), _SIGNS[sign.lower()]
-    is_minor = mode.lower().startswith(("min", "moll", "men"))
+    is_minor = mode == "m" or mode.lower().startswith(("min", "moll", "men"))
     if language == "romance":
         name = _SOLFEGE[letter.lower()]
     elif language == "german":
