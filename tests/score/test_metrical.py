@@ -33,6 +33,9 @@ def ticks(quarters: str) -> int:
         ("4/4", "1/2", "4", "quarter. half"),
         ("3/4", "0", "3", "half."),
         ("3/4", "1", "3", "half"),
+        ("3/4", "0", "5/2", "half eighth"),  # as few symbols as can be, not a quarter for a beat
+        ("3/4", "1/2", "3", "eighth half"),
+        ("6/8", "0", "5/4", "quarter 16th"),
         ("6/8", "0", "3", "half."),
         ("6/8", "1", "2", "eighth eighth"),  # the second beat is shown
         ("6/8", "1/2", "3/2", "quarter"),

@@ -3,9 +3,9 @@
 A note value shows where the beats are. A note may be one symbol as long as nothing stronger
 than both of its ends lies within it (a dotted quarter on the first beat of 4/4, a half note on
 the second of 3/4), or when it is a plain syncopation, even on both sides of a place one level
-stronger (eighth, quarter, eighth). What is less clear is cut at its strongest place and tied.
-Rests are stricter: they never hide a beat. The rules are those of [1]_, chapters on "Rhythm"
-and "Metre".
+stronger (eighth, quarter, eighth). What is less clear is cut at its strongest place and tied; of
+places that are as strong, at the one that leaves the fewest symbols (half, eighth in 3/4). Rests
+are stricter: they never hide a beat. The rules are those of [1]_, chapters on "Rhythm" and "Metre".
 
 Places and lengths are ticks, whole numbers; a `Ruler` knows how many make a quarter.
 
@@ -16,6 +16,7 @@ References
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
@@ -121,23 +122,19 @@ class Ruler:
         first = ((start + self.start_of_metre) // unit + 1) * unit - self.start_of_metre
         return range(first, stop, unit)
 
-    def strongest_within(self, start: int, stop: int) -> tuple[int, int]:
-        """The strongest place between two, and its strength; the one nearest the middle, if
-        several are; `_NOWHERE` where there is none on the grid."""
-        best, place = _NOWHERE, start
+    def strongest_within(self, start: int, stop: int) -> tuple[Sequence[int], int]:
+        """The strongest places between two, the nearest to the middle first, and how strong they
+        are; `_NOWHERE` where there is none on the grid."""
         middle = (start + stop) / 2
         unit = self.pulse
         while unit >= 1:
-            for each in self.places(start, stop, unit):
-                strength = self.strength(each)
-                if strength > best or (
-                    strength == best and abs(each - middle) < abs(place - middle)
-                ):
-                    best, place = strength, each
-            if best > _NOWHERE or unit == 1:
-                break
+            inside = self.places(start, stop, unit)
+            if inside:
+                best = max(map(self.strength, inside))
+                strongest = [place for place in inside if self.strength(place) == best]
+                return sorted(strongest, key=lambda place: abs(place - middle)), best
             unit //= 2
-        return place, best
+        return (), _NOWHERE
 
     def note_pieces(self, start: int, stop: int) -> tuple[Piece, ...]:
         """A sounding stretch as values tied to each other: start, stop and value of each."""
@@ -158,13 +155,16 @@ class Ruler:
         is_one = self._is_one_rest if is_rest else self._is_one_note
         if value is not None and is_one(start, stop, value):
             return ((start, stop, value),)
-        cut, strength = self.strongest_within(start, stop)
-        if strength == _NOWHERE:
+        cuts, _ = self.strongest_within(start, stop)
+        if not cuts:
             raise ValueError(
                 f"no value lasts {Fraction(stop - start, self.quarter)} quarters, and there is "
                 f"no place in {self.metre} to cut it"
             )
-        return (*self._pieces(start, cut, is_rest), *self._pieces(cut, stop, is_rest))
+        ways = [
+            (*self._pieces(start, cut, is_rest), *self._pieces(cut, stop, is_rest)) for cut in cuts
+        ]
+        return min(ways, key=len)
 
     def _is_one_note(self, start: int, stop: int, value: Value) -> bool:
         inside = self.strongest_within(start, stop)[1]
