@@ -16,6 +16,7 @@ from scores import score_of
 from transcribe.music.key import Key
 from transcribe.score.making import sheet_bytes
 from transcribe.score.swing import Swing
+from transcribe.score.voices import with_voices
 
 PROGRAMS = ("mscore", "mscore3", "mscore4", "musescore")
 MUSESCORE = next((found for name in PROGRAMS if (found := shutil.which(name))), None)
@@ -91,6 +92,19 @@ def test_triplets_that_go_on_are_numbered_for_two_bars():
                 shown[int(note.findtext("staff", "0"))][int(bar.get("number", "0"))] += 1
     assert shown[2] == {1: 4, 2: 4, 6: 4}
     assert shown[1] == {1: 4, 2: 4, 4: 4}
+
+
+def test_grace_notes_are_beamed_together(schema):
+    etree = pytest.importorskip("lxml.etree")
+    score = score_of([("right", 1, "0", "4", pitch) for pitch in (71, 74, 76, 72)])
+    notes = [
+        replace(each, note=replace(each.note, onset=0.1 * rank), is_grace=rank < 3)
+        for rank, each in enumerate(score.notes)
+    ]
+    root = etree.fromstring(sheet_bytes(with_voices(replace(score, notes=tuple(notes)))))
+    assert schema.validate(root), schema.error_log
+    beams = [[each.text for each in note.iter("beam")] for note in root.iter("note")]
+    assert beams[:4] == [["begin"] * 2, ["continue"] * 2, ["end"] * 2, []]
 
 
 def test_hairpins_are_valid(schema):

@@ -17,6 +17,7 @@ from transcribe.score.sheet import (
     LOWER,
     UPPER,
     Bar,
+    Beam,
     ClefChange,
     Grace,
     Line,
@@ -164,8 +165,11 @@ class _Writer:
             if item.is_rest and item.is_hidden and item.tuplet is None:
                 continue  # a gap: the next note goes there
             self._go(measure, item.start)
-            for grace in item.graces:
-                _grace(measure, grace, line, item)
+            for place, grace in enumerate(item.graces, 1):
+                beam: Beam = "continue"
+                if place in (1, len(item.graces)):
+                    beam = "begin" if place == 1 else "end"
+                _grace(measure, grace, line, item, beam)
             # In an upbeat readers would take a bar's rest for as long as the metre says.
             is_whole = item.is_rest and item.start == 0 and item.stop == self._whole(bar)
             self._chord(measure, item, line, starts=starts, ends=ends, is_whole=is_whole)
@@ -319,7 +323,7 @@ def _clef(attributes: Element, change: ClefChange) -> None:
     SubElement(clef, "line").text = _CLEF_LINES[change.clef]
 
 
-def _grace(measure: Element, grace: Grace, line: Line, item: Symbol) -> None:
+def _grace(measure: Element, grace: Grace, line: Line, item: Symbol, beam: Beam) -> None:
     for rank, head in enumerate(grace.heads):
         note = SubElement(measure, "note", id=f"n{head.index}")
         mark = SubElement(note, "grace")
@@ -335,6 +339,9 @@ def _grace(measure: Element, grace: Grace, line: Line, item: Symbol) -> None:
         if item.stem:
             SubElement(note, "stem").text = item.stem
         SubElement(note, "staff").text = str(item.staff)
+        if rank == 0 and len(item.graces) > 1:
+            for level in range(1, grace.value.flags + 1):
+                SubElement(note, "beam", number=str(level)).text = beam
 
 
 def _trill(notations: Element, head: Notehead) -> None:
