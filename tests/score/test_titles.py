@@ -130,6 +130,18 @@ def test_bars_of_a_quick_waltz_are_no_beats_once_it_is_known_for_one(quarter):
     assert np.median(score.tempo) == pytest.approx(60 / quarter, rel=0.05)
 
 
+@pytest.mark.parametrize("gap", [0.25, 0.3, 0.4])
+def test_beats_whose_halves_are_struck_are_not_parted_in_three(gap):
+    notes = [
+        Note(onset=gap * n, offset=gap * (n + 0.9), pitch=(60, 67, 64, 67)[n % 4], velocity=70)
+        for n in range(48)
+    ]
+    score = analyse(Performance(tuple(notes)), Hints(metre=Metre(3, 4)))
+    onsets = np.array([note.onset for note in notes])
+    played = [beat for beat in score.beats if beat < onsets[-1]]
+    assert max(np.abs(onsets - beat).min() for beat in played) < 0.02
+
+
 def test_the_name_of_a_file_is_its_title(tmp_path: Path):
     source = tmp_path / "Waltz_in_A_minor.mid"
     source.write_bytes(b"MThd")

@@ -36,6 +36,8 @@ _SLOWEST_IN_THREES = 0.8
 """Seconds; beats in three that are longer may be the bars of a waltz."""
 _SLOWEST_IF_TOLD = 0.4
 """The same where the piece is known to be in three."""
+_AT_PART = 0.07
+"""Of a beat, from its half or third, within which an onset is there."""
 _THREES = 0.65
 """How likely three beats a bar then have to be."""
 _SLOWEST_IN_TWOS = 60 / 45
@@ -95,7 +97,8 @@ def find_bars(
     is_in_three = all(metre.beats_per_bar == 3 and not metre.is_compound for metre in metres)
     pace = float(np.median(played_gaps(times, evidence.times)))
     slowest = _SLOWEST_IF_TOLD if is_in_three else _SLOWEST_IN_THREES
-    if (is_free or (is_in_three and not is_paced)) and pace > slowest:
+    may_be_bars = pace > slowest and _has_thirds(times, evidence.times)
+    if may_be_bars and (is_free or (is_in_three and not is_paced)):
         finer, on_finer = _thirds(times, onset, evidence.times, first, last)
         of_finer = _heard(networks, notes, finer, evidence.times)
         threes = _threes(of_finer, finer, evidence.times)
@@ -209,6 +212,13 @@ def _nearest_onsets(onsets: Array, times: Array) -> NDArray[np.int64]:
         times - onsets[np.minimum(near, len(onsets) - 1)]
     )
     return np.where(np.abs(onsets[near] - times) < _ON_BEAT, near, -1)
+
+
+def _has_thirds(times: Array, onsets: Array) -> bool:
+    """Whether more is struck at thirds of beats than at their halves, as where they are bars."""
+    part = np.interp(onsets, times, np.arange(len(times))) % 1
+    half, *thirds = (np.abs(part - each) < _AT_PART for each in (1 / 2, 1 / 3, 2 / 3))
+    return int(np.sum(thirds)) > int(half.sum())
 
 
 def _thirds(
