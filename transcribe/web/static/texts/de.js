@@ -57,8 +57,9 @@ export default {
     "Fügen Sie eine Klavieraufnahme hinzu: Sie sehen ihre Töne, hören sie an, korrigieren sie und laden sie als MIDI herunter.",
   "home.add": "Aufnahmen hinzufügen",
   "home.record": "Mit dem Mikrofon aufnehmen",
+  "home.drop": "Sie können Dateien auch irgendwo auf diese Seite ziehen.",
   "home.formats":
-    "Sie können Dateien auch irgendwo auf diese Seite ziehen: WAV, MP3, M4A, FLAC, OGG und andere oder Videos, je bis zu {limit}. Alles bleibt auf diesem Computer.",
+    "Formate: WAV, MP3, M4A, FLAC, OGG und andere oder Videos, je bis zu {limit}. Alles bleibt auf diesem Computer.",
   "upload.progress": "{name} wird übertragen",
   "upload.waits": "Wartet auf die Übertragung",
   "upload.said": "{name} wird übertragen",
@@ -502,7 +503,7 @@ export default {
   "tab.clear.yes": "Alles löschen",
   "tab.cleared": "Alles wurde gelöscht.",
   "tab.formats":
-    "Sie können Dateien auch irgendwo auf diese Seite ziehen: WAV, MP3, M4A, FLAC, OGG, OPUS, WEBM oder den Ton von MP4- und MOV-Videos. Nichts verlässt dieses Gerät.",
+    "Formate: WAV, MP3, M4A, FLAC, OGG, OPUS, WEBM oder den Ton von MP4- und MOV-Videos. Nichts verlässt dieses Gerät.",
   "tab.private":
     "Das scheint ein privates Fenster zu sein: Was Sie hier tun, ist vergessen, wenn es geschlossen wird. Laden Sie herunter, was Sie behalten möchten.",
   "tab.working":

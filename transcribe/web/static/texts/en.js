@@ -63,8 +63,9 @@ export default {
   "home.lead": "Add a piano recording to see its notes, listen to them, correct them and download them as MIDI.",
   "home.add": "Add recordings",
   "home.record": "Record with the microphone",
+  "home.drop": "You can also drop files anywhere on this page.",
   "home.formats":
-    "You can also drop files anywhere on this page: WAV, MP3, M4A, FLAC, OGG and others, or videos, up to {limit} each. Everything stays on this computer.",
+    "Formats: WAV, MP3, M4A, FLAC, OGG and others, or videos, up to {limit} each. Everything stays on this computer.",
   "upload.progress": "Sending {name}",
   "upload.waits": "Waiting to be uploaded",
   "upload.said": "Uploading {name}",
@@ -499,7 +500,7 @@ export default {
   "tab.clear.yes": "Delete everything",
   "tab.cleared": "Everything was deleted.",
   "tab.formats":
-    "You can also drop files anywhere on this page: WAV, MP3, M4A, FLAC, OGG, OPUS, WEBM or the sound of MP4 and MOV videos. Nothing leaves this device.",
+    "Formats: WAV, MP3, M4A, FLAC, OGG, OPUS, WEBM or the sound of MP4 and MOV videos. Nothing leaves this device.",
   "tab.private":
     "This seems to be a private window: what you do here is forgotten when it is closed. Download what you want to keep.",
   "tab.working":

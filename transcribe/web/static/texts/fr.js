@@ -59,8 +59,9 @@ export default {
     "Ajoutez un enregistrement de piano pour voir ses notes, les écouter, les corriger et les télécharger en MIDI.",
   "home.add": "Ajouter des fichiers",
   "home.record": "Enregistrer au micro",
+  "home.drop": "Vous pouvez aussi déposer des fichiers n’importe où sur cette page.",
   "home.formats":
-    "Vous pouvez aussi déposer des fichiers n’importe où sur cette page : WAV, MP3, M4A, FLAC, OGG et autres, ou des vidéos, jusqu’à {limit} chacun. Tout reste sur cet ordinateur.",
+    "Formats : WAV, MP3, M4A, FLAC, OGG et autres, ou des vidéos, jusqu’à {limit} chacun. Tout reste sur cet ordinateur.",
   "upload.progress": "Envoi de {name}",
   "upload.waits": "En attente d’envoi",
   "upload.said": "Envoi de {name}",
@@ -507,7 +508,7 @@ export default {
   "tab.clear.yes": "Tout supprimer",
   "tab.cleared": "Tout a été supprimé.",
   "tab.formats":
-    "Vous pouvez aussi déposer des fichiers n’importe où sur cette page : WAV, MP3, M4A, FLAC, OGG, OPUS, WEBM ou le son de vidéos MP4 et MOV. Rien ne quitte cet appareil.",
+    "Formats : WAV, MP3, M4A, FLAC, OGG, OPUS, WEBM ou le son de vidéos MP4 et MOV. Rien ne quitte cet appareil.",
   "tab.private":
     "Ceci semble être une fenêtre privée : ce que vous faites ici est oublié quand on la ferme. Téléchargez ce que vous voulez garder.",
   "tab.working":
