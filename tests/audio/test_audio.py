@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 import time
 import tracemalloc
@@ -212,6 +213,17 @@ def test_an_ogg_file_without_its_end_is_told_to_be_truncated(tmp_path: Path) -> 
     assert AudioReader(path).warnings == ()
     reader = AudioReader(cut(path, 0.6))
     assert attacks(np.concatenate(list(reader))) == [pytest.approx(ATTACK, abs=0.003)]
+    assert reader.warnings == (AudioWarning("truncated"),)
+
+
+def test_an_ogg_file_whose_last_pages_are_damaged_is_told_to_be_truncated(tmp_path: Path) -> None:
+    path = encode(tmp_path / "a.opus", "libopus", tone(48000, 4), 48000)
+    data = bytearray(path.read_bytes())
+    for page in re.finditer(b"OggS", data[len(data) // 2 :]):
+        data[len(data) // 2 + page.start() + 200] ^= 1
+    path.write_bytes(data)
+    reader = AudioReader(path)
+    assert 0 < sum(map(len, reader)) < 3.5 * 16000
     assert reader.warnings == (AudioWarning("truncated"),)
 
 

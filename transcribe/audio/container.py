@@ -11,6 +11,7 @@ import contextlib
 import re
 import stat
 import struct
+import zlib
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -36,6 +37,9 @@ _DEMUXERS = (
 """No playlists, which would make the decoder open other files and addresses."""
 SAMPLE_RATES = range(1000, 1_000_001)
 """Hertz that a recording may have; a header that says anything else is damaged."""
+_OGG_HEAD, _OGG_LAST = 27, 4
+"""Bytes of a page before the sizes of its segments, and what marks the last page."""
+_MIRRORED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 _LENIENT_TAGS: dict[str, Any] = (
     {"metadata_errors": "replace"} if int(av.__version__.partition(".")[0]) < 19 else {}
 )
@@ -320,9 +324,22 @@ def has_end(path: Path, kind: str) -> bool:
 
 
 def _ogg_has_end(path: Path) -> bool:
-    """Whether an ogg file's last page says that it is the last."""
+    """Whether an ogg file's last page is whole, and says that it is the last.
+
+    The decoder leaves out pages with a wrong checksum.
+    """
     with path.open("rb") as file:
         file.seek(max(0, path.stat().st_size - (1 << 17)))
         tail = file.read()
-    page = tail.rfind(b"OggS")
-    return page >= 0 and len(tail) > page + 5 and bool(tail[page + 5] & 4)
+    page = tail[max(tail.rfind(b"OggS"), 0) :]
+    if len(page) < _OGG_HEAD or not page[5] & _OGG_LAST:
+        return False
+    sizes = page[_OGG_HEAD : _OGG_HEAD + page[_OGG_HEAD - 1]]
+    page = page[: _OGG_HEAD + len(sizes) + sum(sizes)]
+    return page[22:26] == _ogg_checksum(page[:22] + bytes(4) + page[26:])
+
+
+def _ogg_checksum(page: bytes) -> bytes:
+    """As RFC 3533 has it: the usual polynomial, highest bit first, from 0 on."""
+    mirrored = zlib.crc32(page.translate(_MIRRORED), 0xFFFFFFFF) ^ 0xFFFFFFFF
+    return int(f"{mirrored:032b}"[::-1], 2).to_bytes(4, "little")
