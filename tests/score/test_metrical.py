@@ -130,6 +130,13 @@ def test_six_in_a_tuplet_are_twice_three_or_three_times_two():
         assert sextuplet.pieces(start, stop) == ((start, stop, value),)
 
 
+def test_rests_in_a_triplet_are_those_of_a_beat_of_6_8():
+    triplet = Tuplet(0, 48, 3, 2, Value("eighth"))
+    assert shown(triplet.pieces(0, 32, is_rest=True)) == "quarter"
+    assert shown(triplet.pieces(16, 48, is_rest=True)) == "eighth eighth"
+    assert shown(triplet.pieces(16, 48)) == "quarter"
+
+
 def test_what_no_tuplet_reaches_is_said():
     ruler = Ruler(Metre(4, 4), 64 * 15)
     cuts = [0, 17, 31, ruler.length]

@@ -24,7 +24,10 @@ _PARTS = 8
 
 @lru_cache(maxsize=32)
 def _units(number: int) -> tuple[Ruler, ...]:
-    """The units of a tuplet as bars of eighths; six are twice three, or three times two."""
+    """The units of a tuplet as bars of eighths, three as a beat of 6/8; six are twice three, or
+    three times two."""
+    if number == 3:
+        return (Ruler(Metre(6, 8), 2 * _PARTS, length=3 * _PARTS),)
     metres = [Metre(number, 8)]
     if number == 6:
         metres.append(Metre(3, 4))
