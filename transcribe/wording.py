@@ -48,6 +48,8 @@ def reason(error: BaseException, *, about: Path | None = None) -> str:
         if blocking is not None:
             found = what_is_at(blocking)
             return f"expected a folder, found {found}" + (f" ({blocking})" * (blocking != about))
+    if isinstance(error, FileNotFoundError) and about is not None and about.is_symlink():
+        return what_is_at(about)
     if isinstance(error, OSError) and error.strerror:
         where = f" ({error.filename})" if error.filename not in (None, str(about)) else ""
         if error.errno == errno.ELOOP:

@@ -174,18 +174,23 @@ def test_bytes_that_are_no_text_are_told_from_letters_that_can_not_be_printed(na
 def test_what_is_no_recording_is_counted_and_patterns_choose(tree):
     for name in ("a.wav", "b.MP3", "notes.txt", "._a.wav", "drafts/c.wav", "drafts/d/e.wav"):
         tree.add(name)
+    for name in (".a.wav", ".trash/f.wav", "drafts/.snapshots/1/g.wav"):
+        tree.add(name)
 
     def names(*arguments):
         listing = list_source(str(tree.source.root), Patterns(*arguments), tree.out)
         return {entry.name for entry in listing.entries}
 
     everything = list_source(str(tree.source.root), Patterns(), tree.out)
-    assert (everything.ignored, everything.left_out) == ({".txt": 1, ".wav": 1}, {})
+    assert (everything.ignored, everything.left_out) == ({".txt": 1, ".wav": 2}, {})
     some = list_source(str(tree.source.root), Patterns(("*.mp3",)), tree.out)
-    assert (some.ignored, some.left_out) == ({".txt": 1, ".wav": 1}, {".wav": 3})
+    assert (some.ignored, some.left_out) == ({".txt": 1, ".wav": 2}, {".wav": 3})
+    hidden = list_source(str(tree.source.root / ".trash" / "f.wav"), Patterns(), tree.out)
+    assert [entry.name for entry in hidden.entries] == ["f.wav"]  # which was named
     assert names() == {"a.wav", "b.MP3", "drafts/c.wav", "drafts/d/e.wav"}
     assert names((), ("drafts",)) == {"a.wav", "b.MP3"}
     assert names(("*.mp3",)) == {"b.MP3"}
+    assert names(("*a.wav",)) == {"a.wav"}
     assert names(("e.wav",)) == {"drafts/d/e.wav"}
     assert names(("drafts/*",), ("*/d",)) == {"drafts/c.wav"}
     (tree.source.root / "gone.wav").symlink_to(tree.source.root / "missing.wav")
@@ -255,8 +260,8 @@ def test_what_is_no_file_and_what_is_called_like_ours_is_told_or_counted(tree):
     os.mkfifo(tree.source.root / "socket")
     listing = list_source(str(tree.source.root), Patterns(), tree.out)
     names = [entry.name for entry in listing.entries]
-    assert names == [".transcribe-tape.wav", "a.wav", "x/_transcribe/c.wav"]
-    assert listing.ignored == {".part": 1, "": 1}
+    assert names == ["a.wav", "x/_transcribe/c.wav"]
+    assert listing.ignored == {".part": 1, "": 1, ".wav": 1}
     assert {each.name: each.is_loss for each in listing.troubles} == {
         "pipe.wav": True,
         "_transcribe/b.wav": True,

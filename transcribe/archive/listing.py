@@ -17,6 +17,7 @@ from transcribe.archive.storage.opening import local_path, open_store
 from transcribe.files.address import Address
 from transcribe.files.endings import is_recording
 from transcribe.files.names import decode_text, find_on_disk
+from transcribe.files.ordinary import read_ordinary
 from transcribe.files.relative import fault_of
 from transcribe.wording import absence, reason
 
@@ -65,7 +66,8 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class Patterns:
-    """Which names count; ``*``, ``?`` and ``[...]``, upper or lower case alike.
+    """Which names count, of those that are not hidden; ``*``, ``?`` and ``[...]``, upper or lower
+    case alike.
 
     A pattern holds for a path or for its last part: ``*.wav``, ``drafts``, ``1962/*``.
     """
@@ -77,7 +79,7 @@ class Patterns:
 
     def take(self, name: str) -> bool:
         """Whether a file is a recording to be transcribed."""
-        if self.leave(name):
+        if self.leave(name) or _is_hidden(name):
             return False
         if self.include:
             return _holds(self.include, name)
@@ -93,9 +95,13 @@ class Patterns:
 
 
 def _looks_like_a_recording(name: str) -> bool:
-    """By its ending; what macOS writes beside files on other disks has theirs, and is none."""
-    path = PurePosixPath(name)
-    return is_recording(path) and not path.name.startswith("._")
+    """By its ending; hidden files are none, such as those of macOS beside others (``._a.wav``)."""
+    return is_recording(PurePosixPath(name)) and not _is_hidden(name)
+
+
+def _is_hidden(name: str) -> bool:
+    """Whether it is a hidden file or folder, or in one: a trash, a snapshot, a copy's remains."""
+    return any(part.startswith(".") for part in name.split("/"))
 
 
 def list_source(source: str, patterns: Patterns, destination: Store) -> Listing:
@@ -131,16 +137,16 @@ def list_source(source: str, patterns: Patterns, destination: Store) -> Listing:
         return _walked(open_store(source), patterns, destination)
     if is_recording(path):
         return _listed(NamedRecordings([path.name]), path.parent, Patterns())
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise StoreError(f"{source}: can't be read: {reason(error)}") from error
-    if path.suffix.lower() == ".csv":
-        return _listed(read_csv(content, source), path.parent, patterns)
-    if path.suffix.lower() not in _LISTS:
+    if path.suffix.lower() not in (".csv", *_LISTS):
         raise StoreError(
             f"{source}: expected a folder, an address, a recording, or a list (.csv or .txt)"
         )
+    try:
+        content = read_ordinary(path)
+    except OSError as error:
+        raise StoreError(f"{source}: can't be read: {reason(error, about=path)}") from error
+    if path.suffix.lower() == ".csv":
+        return _listed(read_csv(content, source), path.parent, patterns)
     return _listed(read_lines(content, path.parent, path.name), path.parent, patterns)
 
 
@@ -166,7 +172,7 @@ def _walked(store: Store, patterns: Patterns, destination: Store) -> Listing:
     listing = Listing(store.address)
 
     def skip(folder: str) -> bool:
-        return folder == inner or patterns.leave(folder)
+        return folder == inner or patterns.leave(folder) or _is_hidden(folder)
 
     for each in store.walk(skip=skip):
         is_file = isinstance(each, StoredFile) or each.is_entry

@@ -25,6 +25,7 @@ from pathlib import Path
 from transcribe.errors import DatasetError
 from transcribe.files.endings import beside
 from transcribe.files.names import decode_text
+from transcribe.files.ordinary import read_ordinary
 from transcribe.notes import HIGHEST_PITCH, LOWEST_PITCH, Note, without_overlaps
 from transcribe.wording import count, reason
 
@@ -66,7 +67,7 @@ def load_labels(path: Path | str) -> Labels:
     """
     path = Path(path)
     try:
-        lines = decode_text(path.read_bytes()).splitlines()
+        lines = decode_text(read_ordinary(path)).splitlines()
     except OSError as error:
         raise DatasetError(
             f"{path}: expected notes as text: {reason(error, about=path)}"

@@ -12,6 +12,7 @@ from typing import Any
 from transcribe.files.atomic import naming, remove_file, write_atomically
 from transcribe.files.json_text import parse_json
 from transcribe.files.names import unfinished_name
+from transcribe.files.ordinary import read_ordinary
 from transcribe.files.relative import inside
 from transcribe.music.beat_grid import TEMPO_RANGE, BeatGrid, Metre
 from transcribe.notes import Performance
@@ -178,7 +179,7 @@ def read_items(description: str | os.PathLike[str]) -> tuple[Item, ...]:
         The description is none, or names a file outside its folder.
     """
     path = Path(description)
-    content = parse_json(path.read_bytes())
+    content = parse_json(read_ordinary(path))
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise ValueError(f"{path}: expected a description that begins with {FORMAT!r}")
     items = []
@@ -201,7 +202,7 @@ def read_items(description: str | os.PathLike[str]) -> tuple[Item, ...]:
 def _listed(description: Path, stem: str) -> set[str]:
     """Names of the items in an older description of this stem; none if it is not ours."""
     try:
-        content = parse_json(description.read_bytes())
+        content = parse_json(read_ordinary(description))
         items: Sequence[Any] = content["items"] if content["format"] == FORMAT else ()
         names = {str(item["file"]) for item in items}
     except (OSError, ValueError, TypeError, KeyError):

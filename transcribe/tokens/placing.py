@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from transcribe.files.json_text import parse_json
+from transcribe.files.ordinary import read_ordinary
 from transcribe.midi import InstrumentPart, parts_midi_bytes
 from transcribe.midi_file import DamagedError
 from transcribe.music.beat_grid import BeatGrid, Metre
@@ -91,7 +92,7 @@ class Anchor:
                 f"{path}: expected an item that transcribe tokens wrote, with its description "
                 "NAME.json beside it; found no description that lists it"
             )
-        content = parse_json(description.read_bytes())
+        content = parse_json(read_ordinary(description))
         entry = _entry(content["items"], name, description)
         source = content.get("source", {}).get("path")
         return cls._of(
@@ -298,7 +299,7 @@ def described_by(path: Path) -> Path | None:
     for n_parts in range(len(parts) - 2, 0, -1):
         candidate = path.with_name(".".join(parts[:n_parts]) + ".json")
         if candidate != path and _is_description(candidate):
-            entries = parse_json(candidate.read_bytes())["items"]
+            entries = parse_json(read_ordinary(candidate))["items"]
             if any(entry["file"] == path.name for entry in entries):
                 return candidate
     return None
@@ -306,7 +307,7 @@ def described_by(path: Path) -> Path | None:
 
 def _is_description(path: Path) -> bool:
     try:
-        content = parse_json(path.read_bytes())
+        content = parse_json(read_ordinary(path))
     except (OSError, ValueError):
         return False
     return isinstance(content, dict) and content.get("format") == FORMAT
