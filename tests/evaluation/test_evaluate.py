@@ -3,6 +3,8 @@
 import csv
 import io
 import json
+import os
+import sys
 from dataclasses import replace
 
 import mido
@@ -200,6 +202,39 @@ def test_the_command_writes_a_report_and_pictures(run, folders, tmp_path, monkey
     assert code == 0
     left = sorted(path.name for path in out.iterdir())
     assert left == [*texts, "pianoroll-a.png", "pianoroll-mine.png", "pianoroll-of.png"]
+
+
+def test_pieces_of_any_name_have_their_pictures_and_the_report_shows_them(
+    run, tmp_path, monkeypatch, recwarn
+):
+    monkeypatch.setattr(pianoroll, "PANEL_INCHES", (3.0, 0.8))
+    names = ("$x_{ (東)$", "a/b", "a-b")
+    for name in names:
+        for side in ("ref", "est"):
+            (tmp_path / side / name).parent.mkdir(parents=True, exist_ok=True)
+            write_midi(PLAYED, tmp_path / side / f"{name}.mid")
+    out = tmp_path / "report"
+    words = (tmp_path / "ref", tmp_path / "est", "-o", out, "--pictures", "all")
+    assert run(*words)[0] == 0
+    made = {path.name for path in out.glob("*.png")}
+    assert len(made) == len(names)
+    assert report.linked_pictures(out) == made
+    assert "(pianoroll-%24x_%7B%20%28%E6%9D%B1%29%24.png)" in (out / "evaluation.md").read_text(
+        "utf-8"
+    )
+    assert not [each for each in recwarn if "Glyph" in str(each.message)]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names of any bytes")
+def test_a_name_that_is_no_text_is_drawn(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(pianoroll, "PANEL_INCHES", (3.0, 0.8))
+    path = tmp_path / os.fsdecode(b"\xff.mid")
+    write_midi(PLAYED, path)
+    assert run(path, path, "-o", tmp_path / "report")[0] == 0
+    made = {each.name for each in (tmp_path / "report").glob("*.png")}
+    assert (
+        report.linked_pictures(tmp_path / "report") == made == {os.fsdecode(b"pianoroll-\xff.png")}
+    )
 
 
 def test_a_long_piece_is_drawn_on_several_pages(run, folders, tmp_path, monkeypatch):

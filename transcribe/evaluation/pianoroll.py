@@ -16,6 +16,7 @@ sustain pedal: below as it was played, above as it was transcribed.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +28,7 @@ from transcribe.evaluation.figures import new_figure
 from transcribe.evaluation.matching import match_aligned
 from transcribe.files.atomic import atomic_path
 from transcribe.notes import HIGHEST_PITCH, LOWEST_PITCH, Note, PedalPress, Performance
-from transcribe.wording import clock
+from transcribe.wording import clock, one_line
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -170,13 +171,14 @@ def draw(
         roll, strip = grid[2 * index : 2 * index + 2, 0]
         _draw_notes(roll, panel)
         _draw_pedal(strip, panel)
-        roll.set_title(panel.title, loc="left", fontsize=13)
-    figure.suptitle(title, fontsize=14)
+        roll.set_title(one_line(panel.title), loc="left", fontsize=13, parse_math=False)
+    figure.suptitle(one_line(title), fontsize=14, parse_math=False)
     figure.legend(handles=_legend(), loc="outside lower center", ncols=6, frameon=False)
     path.parent.mkdir(parents=True, exist_ok=True)
     kind = path.suffix.lower().removeprefix(".")
     compact: dict[str, Any] = {"pil_kwargs": {"optimize": True}} if kind == "png" else {}
-    with atomic_path(path) as temporary:
+    with atomic_path(path) as temporary, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph")  # of names in letters that the font lacks
         figure.savefig(temporary, dpi=DOTS_PER_INCH, format=kind, metadata=metadata, **compact)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from transcribe.evaluation.evaluate import Evaluation, Piece
@@ -38,27 +39,30 @@ def draw_pictures(
     if not few:
         labels = {each.name: label for label, each in chosen.items()}
         chosen = {labels.get(each.name, each.name): each for each in evaluation.pieces}
-    names = []
+    names: list[str] = []
     for label, piece in chosen.items():
         stem = shortened("pianoroll-" + piece.name.replace("/", "-"), LONGEST_NAME - _ROOM)
         label = "" if label in (piece.name, "only") else f"{label}: "
-        names += _draw_piece(piece, folder, stem, label, seconds)
+        names += _draw_piece(piece, folder, stem, label, seconds, names)
     return names
 
 
-def _draw_piece(piece: Piece, folder: Path, stem: str, label: str, seconds: float) -> list[str]:
+def _draw_piece(
+    piece: Piece, folder: Path, stem: str, label: str, seconds: float, taken: Sequence[str]
+) -> list[str]:
     if piece.estimate is None:
         raise ValueError(f"{piece.name} has no estimate to draw")
     ref = piece.reference.cut(piece.reference.performance)
     est = piece.reference.cut(piece.estimate.read().performance)
     rows = panels(parts(ref, est), seconds, ref_has_pedal=piece.reference.has_pedal)
     pages = [rows[i : i + ROWS_A_PAGE] for i in range(0, len(rows), ROWS_A_PAGE)]
-    names = []
-    for number, page in enumerate(pages, start=1):
-        name = f"{stem}.png" if len(pages) == 1 else f"{stem}-{number}.png"
+    ends = [".png"] if len(pages) == 1 else [f"-{n}.png" for n in range(1, len(pages) + 1)]
+    while {(stem + end).casefold() for end in ends} & {name.casefold() for name in taken}:
+        stem += "_"  # as of a-b beside a/b
+    names = [stem + end for end in ends]
+    for number, (page, name) in enumerate(zip(pages, names, strict=True), start=1):
         title = f"{label}{piece.name}, onset F1 {100 * piece.f1:.1f} %"
         if len(pages) > 1:
             title += f", page {number} of {len(pages)}"
         draw(page, folder / name, title=title)
-        names.append(name)
     return names

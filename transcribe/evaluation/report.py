@@ -11,10 +11,12 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, unquote_to_bytes
 
 from transcribe.evaluation.aggregate import Summary, aggregate
 from transcribe.evaluation.counts import Scores
@@ -24,7 +26,7 @@ from transcribe.evaluation.tables import tables_of
 from transcribe.export import no_formula
 from transcribe.files.atomic import write_atomically
 from transcribe.version import __version__
-from transcribe.wording import count
+from transcribe.wording import count, one_line
 
 CSV_COLUMNS = (
     *("scope", "piece", "metric", "value", "precision", "recall", "f1"),
@@ -85,7 +87,7 @@ def as_markdown(evaluation: Evaluation, title: str, *, pictures: Sequence[str] =
     if left_out:
         sections += ["Not compared:", "\n".join(f"- {line}" for line in left_out)]
     sections += [table.markdown() for table in tables_of(evaluation)]
-    sections += [f"![{Path(name).stem}]({name})" for name in pictures]
+    sections += [f"![{one_line(Path(name).stem)}]({quote(os.fsencode(name))})" for name in pictures]
     sections += [
         "### Conventions",
         _conventions(metrics.__doc__),
@@ -139,9 +141,11 @@ def write_report(
 def linked_pictures(folder: Path) -> set[str]:
     """Names of the pictures that the report in a folder shows; none where there is no report."""
     try:
-        return set(_LINKED.findall((folder / _PAGE).read_text("utf-8", "replace")))
+        linked = _LINKED.findall((folder / _PAGE).read_text("utf-8", "replace"))
     except OSError:
         return set()
+    names = (os.fsdecode(unquote_to_bytes(name)) for name in linked)
+    return {name for name in names if not re.search(r"[/\\]", name)}
 
 
 def _named(mistakes: Mistakes) -> Scores:
