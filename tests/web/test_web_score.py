@@ -91,8 +91,8 @@ def test_the_page_is_told_whether_it_is_swung(waltz, told, ratio):
 
 
 def test_what_is_taken_away_is_what_the_command_writes(waltz):
-    xml = score_file(waltz, Hints(metre=Metre(3, 4)), "musicxml", "Walzer")
-    assert b"<work-title>Walzer</work-title>" in xml
+    xml = score_file(waltz, Hints(metre=Metre(3, 4)), "musicxml", "Walzer_in_A.mp3")
+    assert b"<work-title>Walzer in A</work-title>" in xml
     assert b"<beats>3</beats>" in xml
 
 

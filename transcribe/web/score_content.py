@@ -21,6 +21,7 @@ from transcribe.score.making import make_score, pages, sheet_bytes
 from transcribe.score.marks import told_tempo
 from transcribe.score.midi_beats import beats_for_midi
 from transcribe.score.score import Hints, Score
+from transcribe.score.titles import title_from_name
 from transcribe.web.roll_file import RollFile, roll_file
 from transcribe.web.roll_pages import RollBar, roll_pages
 from transcribe.web.score_process import Tell
@@ -106,17 +107,21 @@ def _bar_start(score: Score, bar: int) -> Any:
     return min(note.beat for note in score.notes if note.bar == 0)
 
 
-def score_file(performance: Performance, hints: Hints, kind: str, title: str) -> bytes:
-    """The score as ``"musicxml"`` or ``"score.pdf"``."""
+def score_file(performance: Performance, hints: Hints, kind: str, name: str) -> bytes:
+    """The score of a recording as ``"musicxml"`` or ``"score.pdf"``."""
     if kind == "score.pdf":
-        return pdf(score_pages(performance, hints, title))
-    return sheet_bytes(replace(make_score(performance, hints), title=title))
+        return pdf(score_pages(performance, hints, name))
+    return sheet_bytes(_titled(performance, hints, name))
 
 
-def score_pages(performance: Performance, hints: Hints, title: str) -> tuple[str, ...]:
+def score_pages(performance: Performance, hints: Hints, name: str) -> tuple[str, ...]:
     """The engraved pages of A4, as SVG."""
-    score = replace(make_score(performance, hints), title=title)
+    score = _titled(performance, hints, name)
     return pages(score, sheet_bytes(score))
+
+
+def _titled(performance: Performance, hints: Hints, name: str) -> Score:
+    return replace(make_score(performance, hints), title=title_from_name(name))
 
 
 def roll_of(performance: Performance, hints: Hints | None, name: str, kind: str) -> RollFile:

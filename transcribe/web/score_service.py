@@ -17,7 +17,6 @@ from starlette.responses import Response
 
 from transcribe.errors import TranscribeError
 from transcribe.export import MIDI
-from transcribe.files.names import stem_of
 from transcribe.music.beat_grid import TEMPO_RANGE, Metre
 from transcribe.music.key import Key
 from transcribe.notes import Performance
@@ -145,8 +144,8 @@ class ScoreService:
         hints = _hints(entry, query)
         if what == SCORE.kind:
             performance = await self._performance(entry, SCORE)
-            title = stem_of(entry.name)
-            return {"pages": await self._run(SCORE, gone, score_pages, performance, hints, title)}
+            made = await self._run(SCORE, gone, score_pages, performance, hints, entry.name)
+            return {"pages": made}
         if what != ROLL.kind:
             raise RefusedError(
                 404,
@@ -175,8 +174,8 @@ class ScoreService:
             data = exported(entry, performance, MIDI, beats=beats)
         else:
             performance = await self._performance(entry, SCORE)
-            title = stem_of(entry.name)
-            data = await self._run(SCORE, gone, score_file, performance, hints, kind, title)
+            name = entry.name
+            data = await self._run(SCORE, gone, score_file, performance, hints, kind, name)
         return _attached(data, media_type, download_name(entry.name, suffix))
 
     def close(self) -> None:
