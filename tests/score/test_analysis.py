@@ -172,3 +172,14 @@ def test_upside_down_the_left_hand_is_the_right_one(performance):
     turned = packaged_networks().read(notes.upside_down(), beats)
     np.testing.assert_allclose(np.exp(said["hand"]), 1 - np.exp(turned["hand"]), atol=1e-6)
     np.testing.assert_allclose(said["place"], turned["place"], atol=1e-5)
+
+
+@pytest.mark.parametrize(("silent", "told"), [(1, 3.0), (3, 3.0), (3, 1.0), (1, 1.0)])
+def test_a_bar_that_is_told_to_start_before_the_first_note_begins_with_rests(silent, told):
+    played = march(start=3.0)
+    notes = tuple(note for note in played.notes if note.onset > 3.0 + silent * GAP - 0.1)
+    score = analyse(Performance(notes), Hints(tempo=120, metre=Metre(4, 4), downbeat=told))
+    at = told + 4 * GAP * ((notes[0].onset - told) // (4 * GAP))
+    assert score.downbeats[0] == pytest.approx(at, abs=0.05)
+    assert score.notes[0].bar == 1
+    assert score.seconds(1, score.notes[0].beat) == pytest.approx(notes[0].onset, abs=0.05)

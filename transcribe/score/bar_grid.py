@@ -105,6 +105,11 @@ def find_bars(
         needed = _threes(heard, times, evidence.times) if is_in_three else np.log(_THREES)
         if threes > needed:
             times, onset, heard = finer, on_finer, of_finer
+    n_told = _beats_back_to(hints.downbeat, times)
+    if n_told:
+        before = np.linspace(hints.downbeat or 0.0, times[0], n_told, endpoint=False)
+        times, onset = np.append(before, times), np.append(np.full(n_told, -1), onset)
+        heard = _heard(networks, notes, times, evidence.times)
     on_onset = np.where(onset >= 0, evidence.down[np.maximum(onset, 0)], settings.missing_down)
     down = settings.onset_share * on_onset + (1 - settings.onset_share) * heard.down
     down = np.where(in_pauses(times, evidence.times), -settings.down_bias, down)
@@ -119,7 +124,23 @@ def find_bars(
     )
     if is_free:
         times, onset, bars = _without_halves(times, onset, bars, metres, evidence.times)
-    return _filled_up(times, onset, bars, metres, last)
+    silent = _silent_bars(times, bars, first) if n_told else 0
+    bars = replace(bars, in_bar=bars.in_bar[silent:], metre=bars.metre[silent:])
+    return _filled_up(times[silent:], onset[silent:], bars, metres, last)
+
+
+def _beats_back_to(downbeat: float | None, times: Array) -> int:
+    """How many beats the start of a bar is before the first; 0 where it is not."""
+    if downbeat is None:
+        return 0
+    return max(round((times[0] - downbeat) / np.median(np.diff(times[:5]))), 0)
+
+
+def _silent_bars(times: Array, bars: Bars, first: float) -> int:
+    """How many beats from the first one on are bars that end before anything is struck."""
+    struck = np.searchsorted(times, first + _EARLY * (times[1] - times[0])) - 1
+    starts = np.flatnonzero(bars.in_bar == 0)
+    return int(starts[starts <= max(struck, 0)].max(initial=0))
 
 
 def _heard(networks: ScoreNetworks, notes: NoteArrays, times: Array, onsets: Array) -> BarEvidence:

@@ -235,7 +235,7 @@ def _track(
     value = np.where(
         onset >= 0, settings.beat_weight * evidence.beat[np.maximum(onset, 0)], settings.missing
     )
-    if downbeat is not None:
+    if downbeat is not None and downbeat > times[0] - settings.shortest:
         value[int(np.abs(times - downbeat).argmin())] += 50.0
     period = settings.period_weight * evidence.period
     period = period[np.clip(np.searchsorted(evidence.times, times), 0, len(evidence.times) - 1)]
