@@ -22,7 +22,8 @@ export_of() { # NETWORK NAME...
         -o "$output/score-$network.onnx"
 }
 
-# Beats twice: what the first network finds in music without beats the second learns, too.
+# Beats twice: what the first network finds in music without beats the second learns, too. Bars
+# twice: the second learns also from beats as they are found by networks that have not seen the piece.
 learn beats beats-1 "$@"
 for network in bars notes lengths; do
     learn "$network" "$network" "$@"
@@ -35,6 +36,24 @@ found="$output/maestro-beats"
     --weights "$output"
 learn beats_again beats-2 "data.sources.maestro.index=$found.csv" "$@"
 export_of beats "$output/beats-2"
+
+folds="$output/folds"
+"$python" -m transcribe.train.folds "$PIANO_DATA/midi/asap.csv" \
+    "$PIANO_DATA/midi/piano-midi-de.csv" -o "$folds"
+asked=()
+for number in 0 1 2 3; do
+    learn beats "beats-fold-$number" "data.split=$folds/fold-$number.csv" "$@"
+    mkdir -p "$output/fold-$number"
+    cp "$output"/score-* "$output/fold-$number/"
+    "$python" -m transcribe.train.score_export "$output/beats-fold-$number/last.safetensors" \
+        -o "$output/fold-$number/score-beats.onnx"
+    asked+=(--fold "$folds/fold-$number.csv" "$output/fold-$number")
+done
+"$python" -m transcribe.train.found_beats --asap "$PIANO_DATA/midi/asap.csv" \
+    --sequenced "$PIANO_DATA/midi/piano-midi-de.csv" -o "$output/found" "${asked[@]}"
+learn bars_again bars-2 "data.sources.asap_found.index=$output/found/asap.csv" \
+    "data.sources.piano_midi_de_found.index=$output/found/piano-midi-de.csv" "$@"
+export_of bars "$output/bars-2"
 "$python" -m eval.downstream.score --data "$PIANO_DATA" --weights "$output" --performances 1 \
     --seconds 75 \
     --out "$output/test.json"

@@ -12,23 +12,9 @@ from transcribe.datasets import load_dataset
 from transcribe.datasets.annotated import UNKNOWN, AnnotatedPerformance
 from transcribe.datasets.index import COLUMNS
 from transcribe.midi import write_midi
-from transcribe.notes import Note, Performance
 from transcribe.train.beat_labels import main
 
-
-def song(seed: int) -> Performance:
-    """Eighths at 120 over a bass on every half, 32 bars of 4/4."""
-    rng = np.random.default_rng(seed)
-    notes = []
-    for eighth in range(256):
-        onset = 0.5 + 0.25 * eighth + float(rng.normal(0, 0.004))
-        pitch = int(60 + rng.choice([0, 2, 4, 5, 7, 9, 11, 12, 14, 16, 17, 19]))
-        velocity = 85 if eighth % 2 == 0 else 65
-        notes.append(Note(onset=onset, offset=onset + 0.2, pitch=pitch, velocity=velocity))
-        if eighth % 4 == 0:
-            bass = int(36 + rng.choice([0, 5, 7, 9]))
-            notes.append(Note(onset=onset, offset=onset + 0.9, pitch=bass, velocity=80))
-    return Performance(tuple(sorted(notes, key=lambda note: (note.onset, note.pitch))))
+from .training import song
 
 
 @pytest.fixture

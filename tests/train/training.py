@@ -56,3 +56,18 @@ def settings(pieces: Path, output: Path, *more: str) -> TrainConfig:
     with initialize_config_dir(str(CONF), version_base="1.3"):
         config = compose("train", overrides=overrides(pieces, output, *more))
     return OmegaConf.to_object(config)
+
+
+def song(seed: int) -> Performance:
+    """Eighths at 120 over a bass on every half, 32 bars of 4/4."""
+    rng = np.random.default_rng(seed)
+    notes = []
+    for eighth in range(256):
+        onset = 0.5 + 0.25 * eighth + float(rng.normal(0, 0.004))
+        pitch = int(60 + rng.choice([0, 2, 4, 5, 7, 9, 11, 12, 14, 16, 17, 19]))
+        velocity = 85 if eighth % 2 == 0 else 65
+        notes.append(Note(onset=onset, offset=onset + 0.2, pitch=pitch, velocity=velocity))
+        if eighth % 4 == 0:
+            bass = int(36 + rng.choice([0, 5, 7, 9]))
+            notes.append(Note(onset=onset, offset=onset + 0.9, pitch=bass, velocity=80))
+    return Performance(tuple(sorted(notes, key=lambda note: (note.onset, note.pitch))))

@@ -38,7 +38,7 @@ _SLOWEST_IF_TOLD = 0.4
 """The same where the piece is known to be in three."""
 _AT_PART = 0.07
 """Of a beat, from its half or third, within which an onset is there."""
-_THREES = 0.65
+_THREES = 0.6
 """How likely three beats a bar then have to be."""
 _SLOWEST_IN_TWOS = 60 / 45
 """Seconds; beats of 2/4 that are longer are halves of 4/4."""
@@ -90,7 +90,7 @@ def find_bars(
     """Beats and bars from the first note to beyond the last."""
     first, last = float(notes.onset[0]), float(notes.onset[-1])
     metres = _possible_metres(hints)
-    times, onset = _beats(evidence, hints, settings, first, last)
+    times, onset = find_beats(evidence, notes, hints, settings)
     heard = _heard(networks, notes, times, evidence.times)
     is_paced = hints.tempo is not None or hints.beats is not None
     is_free = hints.metre is None and not is_paced
@@ -181,10 +181,11 @@ def _filled_up(
     return BarGrid(times, onset, tuple(starts), tuple(of_bar))
 
 
-def _beats(
-    evidence: OnsetEvidence, hints: Hints, settings: BeatSettings, first: float, last: float
+def find_beats(
+    evidence: OnsetEvidence, notes: NoteArrays, hints: Hints, settings: BeatSettings
 ) -> tuple[Array, NDArray[np.int64]]:
     """Beats from the first note to beyond the last, and on which onset each is, or -1."""
+    first, last = float(notes.onset[0]), float(notes.onset[-1])
     if hints.beats is not None and len(hints.beats) >= 2:
         times = np.array(hints.beats)
         onset = _nearest_onsets(evidence.times, times)

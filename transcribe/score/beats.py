@@ -54,7 +54,7 @@ class BeatSettings:
     longest: float = 4.6
     down_weight: float = 1.5
     """Of the logarithm of how likely it is that a beat starts a bar, or does not."""
-    down_bias: float = 1.5
+    down_bias: float = 1.0
     """Added to the logarithm of the odds that a beat starts a bar."""
     onset_share: float = 0.3
     """Of these odds that are by the network of onsets; the rest is by that of beats."""

@@ -16,6 +16,7 @@ from transcribe.datasets.sequenced import UnsteadyError, read_sequenced, read_st
 from transcribe.errors import DatasetError, SettingsError
 from transcribe.train.played_differently import PlayedDifferentlyConfig
 
+SPLIT_COLUMNS = ("index", "composer", "title", "split")
 READERS = {
     "asap": read_asap,
     "sequenced": read_sequenced,
@@ -131,7 +132,15 @@ class AnnotatedPiece:
 
 
 def read_split(path: Path) -> dict[tuple[str, str, str], str]:
-    """From index, composer and title to the split of a piece; others are trained on."""
+    """From index, composer and title to the split of a piece; others are trained on.
+
+    Raises
+    ------
+    DatasetError
+        There is no such file, or it has other columns.
+    """
+    if not path.is_file():
+        raise DatasetError(f"{path}: expected a CSV file of pieces; found no such file")
     rows = list(csv.DictReader(path.read_text("utf-8").splitlines()))
     try:
         return {(row["index"], row["composer"], row["title"]): row["split"] for row in rows}
