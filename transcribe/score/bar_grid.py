@@ -40,6 +40,8 @@ _AT_PART = 0.07
 """Of a beat, from its half or third, within which an onset is there."""
 _THREES = 0.6
 """How likely three beats a bar then have to be."""
+_AS_BEATS = -0.65
+"""Mean logarithm of the odds of these beats, as onsets, from which on they are any."""
 _SLOWEST_IN_TWOS = 60 / 45
 """Seconds; beats of 2/4 that are longer are halves of 4/4."""
 _OTHER_DIVISION = 0.2
@@ -103,7 +105,9 @@ def find_bars(
         of_finer = _heard(networks, notes, finer, evidence.times)
         threes = _threes(of_finer, finer, evidence.times)
         needed = _threes(heard, times, evidence.times) if is_in_three else np.log(_THREES)
-        if threes > needed:
+        struck = evidence.beat[np.maximum(on_finer, 0)]
+        as_beats = float(np.where(on_finer >= 0, struck, settings.missing).mean())
+        if threes > needed and (is_in_three or as_beats > _AS_BEATS):
             times, onset, heard = finer, on_finer, of_finer
     n_told = _beats_back_to(hints.downbeat, times)
     if n_told:
