@@ -38,10 +38,10 @@ _SLOWEST_IF_TOLD = 0.4
 """The same where the piece is known to be in three."""
 _AT_PART = 0.07
 """Of a beat, from its half or third, within which an onset is there."""
-_THREES = 0.6
-"""How likely three beats a bar then have to be."""
-_AS_BEATS = -0.65
-"""Mean logarithm of the odds of these beats, as onsets, from which on they are any."""
+_THREES = 0.64
+"""How likely three beats a bar then have to be; less, where the network of onsets is sure of them."""
+_AS_BEATS = 0.15
+"""Added to that for each that the logarithm of their odds, as onsets, is above 0 on average."""
 _SLOWEST_IN_TWOS = 60 / 45
 """Seconds; beats of 2/4 that are longer are halves of 4/4."""
 _OTHER_DIVISION = 0.2
@@ -104,10 +104,12 @@ def find_bars(
         finer, on_finer = _thirds(times, onset, evidence.times, first, last)
         of_finer = _heard(networks, notes, finer, evidence.times)
         threes = _threes(of_finer, finer, evidence.times)
-        needed = _threes(heard, times, evidence.times) if is_in_three else np.log(_THREES)
         struck = evidence.beat[np.maximum(on_finer, 0)]
         as_beats = float(np.where(on_finer >= 0, struck, settings.missing).mean())
-        if threes > needed and (is_in_three or as_beats > _AS_BEATS):
+        are_beats = np.exp(threes) + _AS_BEATS * as_beats > _THREES
+        if is_in_three:
+            are_beats = threes > _threes(heard, times, evidence.times)
+        if are_beats:
             times, onset, heard = finer, on_finer, of_finer
     n_told = _beats_back_to(hints.downbeat, times)
     if n_told:
