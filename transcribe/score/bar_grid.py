@@ -39,7 +39,7 @@ _SLOWEST_IF_TOLD = 0.4
 _AT_PART = 0.07
 """Of a beat, from its half or third, within which an onset is there."""
 _THREES = 0.64
-"""How likely three beats a bar then have to be; less, where the network of onsets is sure of them."""
+"""How likely three beats a bar then have to be; less, where the network of onsets is sure."""
 _AS_BEATS = 0.15
 """Added to that for each that the logarithm of their odds, as onsets, is above 0 on average."""
 _SLOWEST_IN_TWOS = 60 / 45
