@@ -94,3 +94,18 @@ def test_beats_of_asap_and_its_match_file(tmp_path: Path):
     assert each.hand.tolist() == [0, -1, -1, 1]
     assert each.beat.tolist() == [0, -1, -1, 2]
     assert each.length[0] == each.length[3] == 0.5
+
+
+def test_beats_of_a_repeat_that_was_left_out_are_not_in_the_performance(tmp_path: Path):
+    write_midi(
+        Performance(tuple(Note(onset=t, offset=t + 0.4, pitch=60, velocity=70) for t in (1, 2, 3))),
+        tmp_path / "a.mid",
+    )
+    left_out = [(2 + 0.02 * number, "db" if number % 3 else "b") for number in range(50)]
+    at_once = "".join(f"{seconds}\t{seconds}\t{kind}\n" for seconds, kind in left_out)
+    (tmp_path / "a_annotations.txt").write_text(
+        f"1.0\t1.0\tdb,3/4,0\n{at_once}4.0\t4.0\tb\n5.0\t5.0\tb\n5.01\t5.01\tdb\n"
+    )
+    each = read_asap(tmp_path / "a.mid")
+    assert each.beats.tolist() == pytest.approx([1.0, 2.0, 2.98, 4.0, 5.01])
+    assert each.is_down.tolist() == [True, False, True, False, True]

@@ -110,3 +110,17 @@ def test_a_fold_that_is_not_there_is_named(tmp_path, capsys):
     words = ["--asap", str(tmp_path / "no.csv"), "-o", str(tmp_path / "found")]
     assert found_beats.main([*words, "--fold", "absent.csv", str(FOLDER)]) == 1
     assert "absent.csv" in capsys.readouterr().err
+
+
+def test_annotations_that_were_changed_are_read_again(tmp_path, split):
+    index = indexed(tmp_path, "one", {"A": 1})
+    config = ScoreDataConfig(
+        sources={"one": ScoreSourceConfig(index=str(index))},
+        split=str(split),
+        cache=str(tmp_path / "cache"),
+        labelled=0.0,
+    )
+    annotations = tmp_path / "one" / "A_annotations.txt"
+    assert config.pieces("train")[0].performances[0].numerator[0] == 4
+    annotations.write_text(annotations.read_text().replace("4/4", "12/8"))
+    assert config.pieces("train")[0].performances[0].numerator[0] == 12

@@ -26,6 +26,8 @@ from transcribe.notes import Note, PedalPress, Performance
 
 Array = NDArray[np.float64]
 
+SCORE_NAME = "xml_score.musicxml"
+"""Of a piece's score, beside its performances."""
 UNKNOWN = -1
 """Of hands, beats and metres that are not known."""
 NO_KEY = 99
@@ -33,6 +35,8 @@ NO_KEY = 99
 _OF_NOTES = ("onset", "offset", "pitch", "velocity", "hand", "beat", "place", "length")
 _OF_BEATS = ("beats", "is_down", "numerator", "denominator", "fifths")
 """Arrays of an `AnnotatedPerformance` with a value for each note, and for each beat."""
+_LEFT_OUT = 0.05
+"""Seconds; beats that are closer were not played."""
 _SAME_ONSET = 0.012
 """Seconds; a matched note is the nearest of its pitch within this."""
 _ON_BEAT = 0.035
@@ -143,14 +147,26 @@ def read_asap(midi: Path) -> AnnotatedPerformance:
     metres = [first_metre if each[0] == UNKNOWN else each for each in metres]
     keys = [first_key if each == NO_KEY else each for each in keys]
     order = np.argsort(times, kind="stable")
-    order = order[np.concatenate([[True], np.diff(times[order]) > 1e-4])]
+    order = order[_played(times[order])]
     performance = read_midi(midi)
     is_down, metre_of, key_of = (np.array(each)[order] for each in (kinds, metres, keys))
     result = unlabelled(performance, times[order], is_down, metre_of, key_of)
     match = midi.with_suffix(".match")
     if match.is_file():
-        return _with_match(result, read_match(match, midi.with_name("xml_score.musicxml")))
+        return _with_match(result, read_match(match, midi.with_name(SCORE_NAME)))
     return result
+
+
+def _played(beats: Array) -> NDArray[np.bool_]:
+    """Of annotated beats, those that were played: a passage that the pianist left out, such as a
+    repeat, has all of its beats within a moment. The first of them stays if it was before the
+    last, with which the music goes on."""
+    is_close = np.diff(beats) < _LEFT_OUT
+    before, after = np.append(False, is_close), np.append(is_close, False)
+    kept = ~(before & after)
+    times, numbers = beats[kept], np.flatnonzero(kept)
+    kept[numbers[:-1][np.diff(times) < _LEFT_OUT]] = False
+    return kept
 
 
 def without_labels(performance: Performance, beats: Array) -> AnnotatedPerformance:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import glob
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from transcribe.datasets import load_dataset
-from transcribe.datasets.annotated import AnnotatedPerformance, read_asap
+from transcribe.datasets.annotated import SCORE_NAME, AnnotatedPerformance, read_asap
 from transcribe.datasets.sequenced import UnsteadyError, read_sequenced, read_steady
 from transcribe.errors import DatasetError, SettingsError
 from transcribe.train.played_differently import PlayedDifferentlyConfig
@@ -23,6 +24,8 @@ READERS = {
     "steady": read_steady,
     "labelled": AnnotatedPerformance.load,
 }
+_READ_AS = 2
+"""Raise it when what is read of a file changes: what was kept before is read again."""
 
 
 @dataclass
@@ -107,7 +110,14 @@ class ScoreDataConfig:
     def _read(self, kind: str, midi: Path) -> AnnotatedPerformance:
         if kind == "labelled":
             return READERS[kind](midi)
-        digest = hashlib.sha256(f"{kind} {midi.resolve()}".encode()).hexdigest()[:16]
+        beside = [*midi.parent.glob(f"{glob.escape(midi.stem)}[._]*"), midi.parent / SCORE_NAME]
+        read = [
+            (str(file), file.stat().st_size, file.stat().st_mtime_ns)
+            for file in sorted(beside)
+            if file.is_file()
+        ]
+        key = f"{_READ_AS} {kind} {midi.resolve()} {read}"
+        digest = hashlib.sha256(key.encode()).hexdigest()[:16]
         cached = Path(self.cache) / f"score-{midi.stem}-{digest}.npz"
         if cached.is_file():
             return AnnotatedPerformance.load(cached)
